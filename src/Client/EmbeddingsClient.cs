@@ -1,0 +1,3 @@
+namespace Embeddings.Client;
+
+public sealed class EmbeddingsClient;
