@@ -1,2 +1,3 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
-await app.RunAsync();
+using Embeddings.Server;
+
+await EmbeddingsServer.Create(args).RunAsync();

@@ -31,7 +31,5 @@ internal sealed class Fault : Exception
 
     /// <summary>The same fault, its field seen from a message further out: <c>image</c> within <c>item</c> is <c>item.image</c>.</summary>
     public Fault Within(string prefix) =>
-        prefix.Length == 0 || Kind != FaultKind.InvalidArgument
-            ? this
-            : new(Kind, Reason, Message, Field.Length == 0 ? prefix : $"{prefix}.{Field}", RetryAfter, InnerException);
+        prefix.Length == 0 || Field.Length == 0 ? this : new(Kind, Reason, Message, $"{prefix}.{Field}", RetryAfter, InnerException);
 }

@@ -20,6 +20,7 @@ internal static class Reasons
     public const string VectorZero = "VECTOR_ZERO";
     public const string DimensionMismatch = "DIMENSION_MISMATCH";
     public const string MessageTooLarge = "MESSAGE_TOO_LARGE";
+    public const string MessageMalformed = "MESSAGE_MALFORMED";
 
     // What is not there, or not as asked
     public const string ModelNotFound = "MODEL_NOT_FOUND";

@@ -1,0 +1,80 @@
+using Embeddings.Server.Inference;
+
+namespace Embeddings.Server.Batching;
+
+/// <summary>A tensor and who sits in it. Belongs to its queue, which alone changes it, under its lock.</summary>
+internal sealed class Batch(BatchTensor tensor)
+{
+    private readonly BatchItem?[] _items = new BatchItem?[tensor.Capacity];
+
+    public BatchTensor Tensor { get; } = tensor;
+
+    /// <summary>Places given away.</summary>
+    public int Reserved { get; private set; }
+
+    /// <summary>Places given away whose input is complete, or never will be.</summary>
+    public int Filled { get; set; }
+
+    /// <summary>When the first input was complete, in the clock's ticks; 0 before.</summary>
+    public long FirstCommitted { get; set; }
+
+    public bool IsFull => Reserved == _items.Length;
+
+    public bool IsFilling => Filled < Reserved;
+
+    public BatchItem Reserve(BatchQueue queue)
+    {
+        var item = new BatchItem(queue, this, Reserved);
+        _items[Reserved++] = item;
+        return item;
+    }
+
+    /// <summary>
+    /// Drops the abandoned and the cancelled, closes the gaps with inputs from the end, and returns who is left, at the front of the tensor. Called once no
+    /// input is being written any more.
+    /// </summary>
+    public ReadOnlySpan<BatchItem> Compact()
+    {
+        var live = 0;
+        for (var end = Reserved; live < end;)
+        {
+            var item = _items[live]!;
+            if (IsLive(item))
+            {
+                live++;
+                continue;
+            }
+            // The next to fill the gap comes from the end; where that one is gone too, the one before it.
+            var last = _items[--end]!;
+            if (last != item && IsLive(last))
+            {
+                last.Tensor.CopyTo(Tensor.Item(live));
+                _items[live++] = last;
+            }
+        }
+        return _items.AsSpan(0, live)!;
+    }
+
+    /// <summary>Empties it for its next use.</summary>
+    public void Reset()
+    {
+        Array.Clear(_items);
+        Reserved = 0;
+        Filled = 0;
+        FirstCommitted = 0;
+    }
+
+    private static bool IsLive(BatchItem item)
+    {
+        if (item.Abandoned)
+        {
+            return false;
+        }
+        if (item.Cancellation.IsCancellationRequested)
+        {
+            item.TrySetCanceled(item.Cancellation);
+            return false;
+        }
+        return true;
+    }
+}

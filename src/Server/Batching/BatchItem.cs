@@ -1,0 +1,50 @@
+namespace Embeddings.Server.Batching;
+
+/// <summary>
+/// One item's place in a batch. Whoever reserved it fills <see cref="Tensor"/> and then calls <see cref="Commit"/> or <see cref="Abandon"/>, exactly one
+/// and soon: the batch cannot run before.
+/// </summary>
+internal sealed class BatchItem : TaskCompletionSource<BatchResult>
+{
+    private readonly BatchQueue _queue;
+
+    // Continuations asynchronous: a caller's code must not run on, and so hold up, the inference thread.
+    public BatchItem(BatchQueue queue, Batch batch, int index)
+        : base(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        _queue = queue;
+        Batch = batch;
+        Index = index;
+    }
+
+    /// <summary>Where the item's input goes: 3 x height x width floats.</summary>
+    public Span<float> Tensor => Batch.Tensor.Item(Index);
+
+    public Batch Batch { get; }
+
+    public int Index { get; }
+
+    /// <summary>When it was committed, in the clock's ticks.</summary>
+    public long Committed { get; private set; }
+
+    /// <summary>Cancelled where the caller has gone or its deadline has passed.</summary>
+    public CancellationToken Cancellation { get; private set; }
+
+    public bool Abandoned { get; private set; }
+
+    /// <summary>The input is complete. The task ends with the item's run; cancelled items are dropped before it.</summary>
+    public Task<BatchResult> Commit(CancellationToken cancellationToken)
+    {
+        Cancellation = cancellationToken;
+        Committed = _queue.Time.GetTimestamp();
+        _queue.Filled(this);
+        return Task;
+    }
+
+    /// <summary>There will be no input; the item does not run.</summary>
+    public void Abandon()
+    {
+        Abandoned = true;
+        _queue.Filled(this);
+    }
+}

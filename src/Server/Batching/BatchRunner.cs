@@ -1,0 +1,86 @@
+using Embeddings.Server.Diagnostics;
+using Embeddings.Server.Inference;
+
+namespace Embeddings.Server.Batching;
+
+/// <summary>Takes batches from a queue and runs them, one thread for each of the model's sessions.</summary>
+internal sealed class BatchRunner : IDisposable
+{
+    private readonly IEmbeddingModel _model;
+    private readonly BatchQueue _queue;
+    private readonly EmbeddingMetrics _metrics;
+    private readonly ILogger _log;
+    private readonly Thread[] _threads;
+
+    public BatchRunner(IEmbeddingModel model, BatchQueue queue, EmbeddingMetrics metrics, ILogger log)
+    {
+        _model = model;
+        _queue = queue;
+        _metrics = metrics;
+        _log = log;
+        // Threads of their own: a run blocks for milliseconds, and the pool's threads are for requests.
+        _threads = new Thread[model.Sessions];
+        for (var session = 0; session < _threads.Length; session++)
+        {
+            var number = session;
+            _threads[session] = new Thread(() => RunAll(number)) { IsBackground = true, Name = $"{model.Manifest.Name}#{session}" };
+            _threads[session].Start();
+        }
+    }
+
+    /// <summary>Stops the queue and waits for the runs that are going on.</summary>
+    public void Dispose()
+    {
+        _queue.Stop();
+        foreach (var thread in _threads)
+        {
+            thread.Join();
+        }
+    }
+
+    private void RunAll(int session)
+    {
+        while (_queue.Take() is { } batch)
+        {
+            var items = batch.Compact();
+            if (items.Length > 0 && !TryRun(session, batch, items, 0))
+            {
+                // One poisoned item must not fail its neighbours: each gets a run of its own.
+                for (var i = 0; i < items.Length; i++)
+                {
+                    TryRun(session, batch, items.Slice(i, 1), i);
+                }
+            }
+            _queue.Return(batch);
+        }
+    }
+
+    /// <summary>Runs items that lie in the tensor from <paramref name="first"/> on. False, with nobody answered, where several failed together.</summary>
+    private bool TryRun(int session, Batch batch, ReadOnlySpan<BatchItem> items, int first)
+    {
+        var began = _queue.Time.GetTimestamp();
+        try
+        {
+            _model.Run(session, batch.Tensor, first, items.Length);
+        }
+        catch (Exception e) when (items.Length > 1)
+        {
+            Log.BatchFailed(_log, e, _model.Manifest.Name, items.Length);
+            return false;
+        }
+        catch (Exception e)
+        {
+            Log.ItemFailed(_log, e, _model.Manifest.Name);
+            items[0].TrySetException(new Fault(FaultKind.Internal, Reasons.InferenceFailed, $"the model '{_model.Manifest.Name}' failed on this item"));
+            return true;
+        }
+        var ran = _queue.Time.GetElapsedTime(began);
+        _metrics.BatchRan(_model.Manifest.Name, items.Length, ran);
+        for (var i = 0; i < items.Length; i++)
+        {
+            var queued = _queue.Time.GetElapsedTime(items[i].Committed, began);
+            items[i].TrySetResult(new(batch.Tensor.Vector(first + i).ToArray(), items.Length, queued, ran));
+        }
+        return true;
+    }
+}

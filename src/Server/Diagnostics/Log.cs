@@ -1,0 +1,23 @@
+namespace Embeddings.Server.Diagnostics;
+
+/// <summary>Every log message of the server; event ids are stable.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Warning, "A batch of {Count} failed in model '{Model}'; its items run one by one")]
+    public static partial void BatchFailed(ILogger log, Exception exception, string model, int count);
+
+    [LoggerMessage(2, LogLevel.Error, "Model '{Model}' failed on an item")]
+    public static partial void ItemFailed(ILogger log, Exception exception, string model);
+
+    [LoggerMessage(3, LogLevel.Information, "Model '{Model}' ({Kind}, {Dimension}-d, {Provider}): {Description}")]
+    public static partial void ModelLoaded(ILogger log, string model, string kind, int dimension, string provider, string description);
+
+    [LoggerMessage(4, LogLevel.Warning, "Model '{Model}': {Notice}")]
+    public static partial void ModelNotice(ILogger log, string model, string notice);
+
+    [LoggerMessage(5, LogLevel.Error, "{Method} failed: this is a bug")]
+    public static partial void CallFailed(ILogger log, Exception exception, string method);
+
+    [LoggerMessage(6, LogLevel.Information, "gRPC on {GrpcAddress}, health on {HttpAddress}; store: {Store}")]
+    public static partial void Serving(ILogger log, string grpcAddress, string httpAddress, string store);
+}

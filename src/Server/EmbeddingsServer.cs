@@ -1,0 +1,32 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace Embeddings.Server;
+
+/// <summary>The server as a library: what <c>Program.cs</c>, the command line and the tests start.</summary>
+public static class EmbeddingsServer
+{
+    /// <summary>
+    /// A server that is ready to run. Configuration comes from <c>appsettings.json</c>, environment variables that begin with <c>EMBEDDINGS_</c>
+    /// (<c>EMBEDDINGS_Store__Kind</c>), and arguments (<c>--Store:Kind=Qdrant</c>), the later ones over the earlier.
+    /// </summary>
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">The configuration is wrong; the message says where.</exception>
+    public static WebApplication Create(string[] args)
+    {
+        var builder = WebApplication.CreateSlimBuilder(args);
+        builder.AddEmbeddings(args);
+        var app = builder.Build();
+        app.MapEmbeddings();
+        return app;
+    }
+
+    /// <summary>Where gRPC listens once the server has started, for example <c>http://127.0.0.1:50051</c>.</summary>
+    public static string GrpcAddress(WebApplication app) => Addresses(app).First();
+
+    /// <summary>Where <c>/healthz</c> and <c>/readyz</c> are once the server has started; null where there are none.</summary>
+    public static string? HttpAddress(WebApplication app) => Addresses(app).Skip(1).FirstOrDefault();
+
+    // In the order of listening: gRPC first.
+    private static ICollection<string> Addresses(WebApplication app) =>
+        app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses;
+}

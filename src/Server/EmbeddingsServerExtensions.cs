@@ -1,0 +1,91 @@
+using Embeddings.Server.Batching;
+using Embeddings.Server.Diagnostics;
+using Embeddings.Server.Imaging;
+using Embeddings.Server.Inference;
+using Embeddings.Server.Pipeline;
+using Embeddings.Server.Services;
+using Embeddings.Server.Services.Errors;
+using Embeddings.Server.Services.Hosting;
+using Embeddings.Server.Services.Streaming;
+using Embeddings.Server.Storage;
+using Embeddings.Server.Storage.Embedded;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Embeddings.Server;
+
+/// <summary>Puts the parts together: the one place that knows all of them.</summary>
+internal static class EmbeddingsServerExtensions
+{
+    public static void AddEmbeddings(this WebApplicationBuilder builder, string[] args)
+    {
+        // Arguments last: they win over the environment.
+        builder.Configuration.AddEnvironmentVariables("EMBEDDINGS_").AddCommandLine(args);
+        var options = builder.Configuration.Read<ServerOptions>("Server");
+        builder.WebHost.ConfigureKestrel(kestrel => KestrelSetup.Configure(kestrel, options));
+
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services
+            .AddDiagnostics(builder.Configuration)
+            .AddEmbeddingPipeline(builder.Configuration)
+            .AddStore(builder.Configuration)
+            .AddServices(options);
+    }
+
+    public static void MapEmbeddings(this WebApplication app)
+    {
+        app.UseMiddleware<ProtocolErrors>();
+        app.MapGrpcService<EmbeddingServiceImpl>();
+        app.MapGrpcService<IngestServiceImpl>();
+        app.MapGrpcService<VectorStoreServiceImpl>();
+        app.MapGrpcService<ModelServiceImpl>();
+        app.MapGrpcHealthChecksService();
+        app.MapGrpcReflectionService();
+        app.MapHealthChecks("/healthz", new() { Predicate = _ => false });
+        app.MapHealthChecks("/readyz", new() { ResponseWriter = HealthSetup.WriteAsync });
+    }
+
+    private static IServiceCollection AddDiagnostics(this IServiceCollection services, IConfiguration configuration) => services
+        .AddMetrics()
+        .AddSingleton<EmbeddingMetrics>()
+        .AddSingleton(configuration.Read<TelemetryOptions>("Telemetry"))
+        .AddHostedService<TelemetryExport>();
+
+    private static IServiceCollection AddEmbeddingPipeline(this IServiceCollection services, IConfiguration configuration) => services
+        .AddSingleton(configuration.Read<ModelOptions>("Models"))
+        .AddSingleton(configuration.Read<InferenceOptions>("Inference"))
+        .AddSingleton(configuration.Read<BatchingOptions>("Batching"))
+        .AddSingleton(configuration.Read<ImagingOptions>("Imaging"))
+        .AddSingleton<Preprocessor>()
+        .AddSingleton<ModelCatalogLoader>()
+        .AddSingleton(services => services.GetRequiredService<ModelCatalogLoader>().Load())
+        .AddSingleton<EmbeddingPipeline>();
+
+    private static IServiceCollection AddStore(this IServiceCollection services, IConfiguration configuration)
+    {
+        var options = configuration.Read<StoreOptions>("Store", nameof(StoreKind.Embedded), nameof(StoreKind.Qdrant));
+        services.AddSingleton(options);
+        services.AddSingleton(configuration.Read<EmbeddedStoreOptions>("Store:Embedded"));
+        services.AddSingleton<IVectorStore, EmbeddedVectorStore>();
+        return services;
+    }
+
+    private static IServiceCollection AddServices(this IServiceCollection services, ServerOptions options)
+    {
+        services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = options.MaxMessageBytes;
+            // What the server sends is bounded by what can be asked for.
+            grpc.MaxSendMessageSize = null;
+            grpc.EnableDetailedErrors = false;
+            grpc.Interceptors.Add<FaultInterceptor>();
+        });
+        services.AddGrpcReflection();
+        HealthSetup.Add(services);
+        return services
+            .AddSingleton<StreamContext>()
+            .AddSingleton<UpsertHandler>()
+            .AddSingleton<SearchHandler>()
+            .AddHostedService<StartUp>();
+    }
+}

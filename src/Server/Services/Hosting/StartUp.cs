@@ -1,0 +1,17 @@
+using Embeddings.Server.Pipeline;
+using Embeddings.Server.Storage;
+
+namespace Embeddings.Server.Services.Hosting;
+
+/// <summary>Loads the models and opens the store before the first port opens: a server that can be reached can serve.</summary>
+internal sealed class StartUp(IServiceProvider services, IVectorStore store) : IHostedService
+{
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var models = Task.Run(services.GetRequiredService<ModelCatalog>, cancellationToken);
+        await store.StartAsync(cancellationToken);
+        await models;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

@@ -1,0 +1,39 @@
+using Embeddings.Server.Inference;
+
+namespace Embeddings.Server.Services.Mapping;
+
+/// <summary>Models as the contract shows them.</summary>
+internal static class ModelMapping
+{
+    public static V1.Model ToContract(IEmbeddingModel model, bool isDefault)
+    {
+        var manifest = model.Manifest;
+        var result = new V1.Model
+        {
+            Name = manifest.Name,
+            Kind = (V1.ModelKind)manifest.Kind,
+            Dimension = manifest.Dimension,
+            InputWidth = manifest.Input.Width,
+            InputHeight = manifest.Input.Height,
+            ColorOrder = (V1.ColorOrder)manifest.Input.ColorOrder,
+            ResizeMode = (V1.ResizeMode)manifest.Input.Resize,
+            UnitLength = manifest.UnitLength,
+            MaxBatch = model.MaxBatch,
+            Licence = manifest.Licence,
+            Sha256 = manifest.Sha256,
+            Fingerprint = model.Fingerprint,
+            Description = manifest.Description,
+            DefaultForKind = isDefault,
+            ExecutionProvider = model.ExecutionProvider,
+            Loaded = true,
+        };
+        result.Mean.AddRange(manifest.Input.Mean);
+        result.Std.AddRange(manifest.Input.Std);
+        result.Notices.AddRange(model.Notices);
+        if (manifest.SuggestedThreshold is { } threshold)
+        {
+            result.SuggestedThreshold = threshold;
+        }
+        return result;
+    }
+}

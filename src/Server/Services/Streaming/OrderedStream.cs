@@ -1,0 +1,83 @@
+using System.Threading.Channels;
+using Grpc.Core;
+
+namespace Embeddings.Server.Services.Streaming;
+
+/// <summary>
+/// A bidirectional stream whose answers come in the order of its requests: one reader starts work and puts its task in a bounded channel, one writer awaits
+/// the tasks in order. That gives order, backpressure and a single writer at once (gRPC allows one write at a time).
+/// </summary>
+internal static class OrderedStream
+{
+    private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
+
+    /// <param name="requests">What the client sends.</param>
+    /// <param name="responses">What it gets.</param>
+    /// <param name="start">
+    /// Starts the work on a request. The outer task ends when the next request may be read, the inner one with the answer; neither may fail.
+    /// </param>
+    /// <param name="maxPending">Requests that are read ahead of the answers written.</param>
+    /// <param name="stopping">Cancelled when the server shuts down: reading stops, what was read is answered, the stream ends with a cancellation.</param>
+    /// <param name="cancellationToken">Cancelled when the client has gone, or its deadline has passed.</param>
+    public static async Task RunAsync<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requests,
+        IServerStreamWriter<TResponse> responses,
+        Func<TRequest, CancellationToken, ValueTask<Task<TResponse>>> start,
+        int maxPending,
+        CancellationToken stopping,
+        CancellationToken cancellationToken)
+    {
+        var pending = Channel.CreateBounded<Task<TResponse>>(new BoundedChannelOptions(maxPending) { SingleReader = true, SingleWriter = true });
+        using var writerFailed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var noMore = CancellationTokenSource.CreateLinkedTokenSource(writerFailed.Token, stopping);
+
+        var reading = ReadAsync();
+        try
+        {
+            await WriteAllAsync(pending.Reader, responses, cancellationToken);
+        }
+        catch
+        {
+            // Nobody takes answers any more: what has not run is dropped.
+            await writerFailed.CancelAsync();
+            throw;
+        }
+        finally
+        {
+            await reading;
+        }
+
+        async Task ReadAsync()
+        {
+            Exception? end = null;
+            try
+            {
+                while (await requests.MoveNext(noMore.Token))
+                {
+                    var work = await start(requests.Current, writerFailed.Token);
+                    await pending.Writer.WriteAsync(work, writerFailed.Token);
+                }
+            }
+            catch (Exception e)
+            {
+                // The writer sees it after the answers to all that was read before.
+                end = e;
+            }
+            pending.Writer.Complete(end);
+        }
+    }
+
+    private static async Task WriteAllAsync<TResponse>(ChannelReader<Task<TResponse>> pending, IServerStreamWriter<TResponse> responses, CancellationToken cancellationToken)
+    {
+        while (await pending.WaitToReadAsync(cancellationToken))
+        {
+            while (pending.TryRead(out var work))
+            {
+                var response = await work;
+                // More answers are ready: let them share a write to the connection.
+                responses.WriteOptions = pending.TryPeek(out var next) && next.IsCompleted ? Buffered : null;
+                await responses.WriteAsync(response, cancellationToken);
+            }
+        }
+    }
+}
