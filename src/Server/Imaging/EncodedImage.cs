@@ -1,0 +1,100 @@
+using System.Globalization;
+using Embeddings.Server.Diagnostics;
+using NetVips;
+
+namespace Embeddings.Server.Imaging;
+
+/// <summary>
+/// An encoded file of which the header has been read and found within the limits. A header claims what it likes (a PNG of 177 bytes can claim
+/// 60,000 x 60,000 pixels), so that nothing is decoded before.
+/// </summary>
+internal sealed class EncodedImage : IDisposable
+{
+    // CMYK and transparency.
+    private const int MostBands = 5;
+
+    private readonly ReadOnlyMemory<byte> _data;
+    private readonly FileFormat _format;
+    private readonly Image _header;
+
+    private EncodedImage(ReadOnlyMemory<byte> data, FileFormat format, Image header)
+    {
+        (_data, _format, _header) = (data, format, header);
+        Orientation = Orientation.Of(header);
+        (Width, Height) = Orientation.Transposes ? (header.Height, header.Width) : (header.Width, header.Height);
+    }
+
+    /// <summary>Width in pixels once the picture is upright.</summary>
+    public int Width { get; }
+
+    /// <summary>Height in pixels once the picture is upright.</summary>
+    public int Height { get; }
+
+    public Orientation Orientation { get; }
+
+    /// <summary>Whether <see cref="Decode"/> can do with a half, a fourth or an eighth of the pixels.</summary>
+    public bool CanShrink => _format == FileFormat.Jpeg;
+
+    public static EncodedImage Open(ReadOnlyMemory<byte> data, ImagingOptions options)
+    {
+        var format = ImageSniffer.Sniff(data.Span);
+        if (format == FileFormat.Unknown)
+        {
+            throw ImageFaults.UnknownFormat();
+        }
+        Image? header = null;
+        try
+        {
+            header = Load(data, 1, Enums.Access.Sequential);
+            ImageFaults.CheckSize(header.Width, header.Height, options, ImageFaults.Encoded);
+            return header.Bands <= MostBands
+                ? new EncodedImage(data, format, header)
+                : throw Fault.Invalid(Reasons.ImageMalformed, ImageFaults.Encoded, $"The file has {header.Bands} channels; at most {MostBands} can be shown.");
+        }
+        catch (VipsException e)
+        {
+            header?.Dispose();
+            throw ImageFaults.Malformed(format, e);
+        }
+        catch
+        {
+            header?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Decodes, flattens over black and turns upright; <paramref name="shrink"/> is 1, 2, 4 or 8. A damaged file is a fault, not half a picture.</summary>
+    public DecodedImage Decode(int shrink)
+    {
+        try
+        {
+            // A picture that is to be turned is not wanted from top to bottom, as a sequential one has to be.
+            if (shrink == 1 && Orientation.IsUpright)
+            {
+                return ToPixels(_header);
+            }
+            using var image = Load(_data, shrink, Orientation.IsUpright ? Enums.Access.Sequential : Enums.Access.Random);
+            return ToPixels(image);
+        }
+        catch (VipsException e)
+        {
+            throw ImageFaults.Malformed(_format, e);
+        }
+    }
+
+    public void Dispose() => _header.Dispose();
+
+    private static Image Load(ReadOnlyMemory<byte> data, int shrink, Enums.Access access) =>
+        Image.NewFromBuffer(data.Span, shrink == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"[shrink={shrink}]"), access, Enums.FailOn.Error);
+
+    private DecodedImage ToPixels(Image loaded)
+    {
+        var gray = loaded.Interpretation is Enums.Interpretation.Bw or Enums.Interpretation.Grey16 || loaded.Bands < 3;
+        using var standard = loaded.Colourspace(gray ? Enums.Interpretation.Bw : Enums.Interpretation.Srgb);
+        using var opaque = standard.HasAlpha() ? standard.Flatten() : standard.Copy();
+        using var colours = opaque.Bands == (gray ? 1 : 3) ? opaque.Copy() : opaque.ExtractBand(0, n: gray ? 1 : 3);
+        using var bytes = colours.Cast(Enums.BandFormat.Uchar);
+        using var upright = Orientation.IsUpright ? bytes.Copy() : bytes.Autorot();
+        return new DecodedImage(upright);
+    }
+}
