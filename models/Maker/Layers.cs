@@ -1,0 +1,55 @@
+using Embeddings.Onnx;
+using static Embeddings.Onnx.Attributes;
+
+namespace Embeddings.Models.Maker;
+
+/// <summary>
+/// The few layers both descriptors are made of. Each looks at one item of the batch alone (no reduction over the batch, no quantization by range), so
+/// that neighbours never change a vector.
+/// </summary>
+public static class Layers
+{
+    /// <summary>One channel of brightness out of red, green and blue (ITU-R BT.601 weights).</summary>
+    public static string Gray(this GraphBuilder graph, string rgb) =>
+        graph.Node("Conv", [rgb, graph.Floats([Filters.Round(0.299), Filters.Round(0.587), Filters.Round(0.114)], 1, 3, 1, 1)]);
+
+    /// <summary>Averages squares of <paramref name="size"/> pixels, a new one every <paramref name="stride"/>.</summary>
+    public static string Average(this GraphBuilder graph, string input, long size, long stride) =>
+        graph.Node("AveragePool", [input], Ints("kernel_shape", size, size), Ints("strides", stride, stride));
+
+    /// <summary>Convolves one channel with several square kernels, without padding: a border of zeros would draw an edge around every picture.</summary>
+    public static string Bank(this GraphBuilder graph, string input, float[] kernels, int size, float bias = 0)
+    {
+        long count = kernels.Length / (size * size);
+        var weights = graph.Floats(kernels, count, 1, size, size);
+        return bias == 0
+            ? graph.Node("Conv", [input, weights])
+            : graph.Node("Conv", [input, weights, graph.Floats([.. Enumerable.Repeat(bias, (int)count)], count)]);
+    }
+
+    /// <summary>Sums each of 8 channels under overlapping Gaussian windows, so that a small shift moves little from one cell to the next.</summary>
+    public static string Cells(this GraphBuilder graph, string input, int height, int width, long strideY, long strideX)
+    {
+        var window = Filters.Gaussian(height, width, height / 4.0, width / 4.0);
+        var weights = graph.Floats(Filters.Repeat(window, 8), 8, 1, height, width);
+        return graph.Node("Conv", [input, weights], Int("group", 8), Ints("strides", strideY, strideX));
+    }
+
+    /// <summary>
+    /// Turns a map of sums into a block of the descriptor: square roots (large values would drown the others), minus their mean (all are positive;
+    /// without it every cosine is near 1), brought to length <paramref name="weight"/>. A map without contrast gives a short block, never NaN.
+    /// </summary>
+    public static string Block(this GraphBuilder graph, string input, int length, double weight, float epsilon)
+    {
+        var flat = graph.Node("Flatten", [graph.Node("Sqrt", [input])], Int("axis", 1));
+        var scale = Filters.Round(weight / Math.Sqrt(length));
+        // Just enough that a picture of one colour has a direction too: 0.003 in length against 1.
+        var bias = (float)Math.ScaleB(1, -9);
+        var offsets = Enumerable.Range(0, length).Select(i => i % 2 == 0 ? bias : -bias).ToArray();
+        return graph.Node(
+            "LayerNormalization",
+            [flat, graph.Floats([.. Enumerable.Repeat(scale, length)], length), graph.Floats(offsets, length)],
+            Int("axis", 1),
+            Float("epsilon", epsilon));
+    }
+}
