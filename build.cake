@@ -1,0 +1,43 @@
+// The build: ./build.sh VERB (Windows: build VERB). Public targets are here; the steps they are made of are in eng/*.cake.
+#load "eng/common.cake"
+#load "eng/setup.cake"
+#load "eng/compile.cake"
+#load "eng/test.cake"
+#load "eng/lint.cake"
+#load "eng/pack.cake"
+
+Task("build")
+    .Description("Builds everything.")
+    .IsDependentOn("__SetUp")
+    .IsDependentOn("__Compile");
+
+Task("test")
+    .Description("Builds and runs all tests.")
+    .IsDependentOn("__SetUp")
+    .IsDependentOn("__CompileForTests")
+    .IsDependentOn("__RunTests");
+
+Task("bench")
+    .Description("Builds and runs the benchmarks.")
+    .IsDependentOn("__SetUp")
+    .IsDependentOn("__RunBenchmarks");
+
+Task("lint")
+    .Description("Checks the contract and the code's format.")
+    .IsDependentOn("__SetUp")
+    .IsDependentOn("__LintContract")
+    .IsDependentOn("__GuardContract")
+    .IsDependentOn("__LintCode");
+
+Task("pack")
+    .Description("Makes the NuGet packages.")
+    .IsDependentOn("__SetUp")
+    .IsDependentOn("__Pack");
+
+var target = Argument("target", "build");
+if (!Tasks.Any(task => string.Equals(task.Name, target, StringComparison.OrdinalIgnoreCase)) || target.StartsWith("__"))
+{
+    Fail($"there is no verb '{target}'; there are: {string.Join(", ", Tasks.Select(task => task.Name).Where(name => !name.StartsWith("__")))}, run");
+}
+
+RunTarget(target);
