@@ -34,6 +34,9 @@ Task("pack")
     .IsDependentOn("__SetUp")
     .IsDependentOn("__Pack");
 
+// What a step said last stays last: Cake would add a table of durations. Steps that fail have ended the build already.
+Teardown(context => Environment.Exit(context.Successful ? 0 : 1));
+
 var target = Argument("target", "build");
 if (!Tasks.Any(task => string.Equals(task.Name, target, StringComparison.OrdinalIgnoreCase)) || target.StartsWith("__"))
 {

@@ -10,14 +10,7 @@ internal static class Material
 
     private static string? Find()
     {
-        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
-        {
-            if (File.Exists(System.IO.Path.Combine(at.FullName, "Embeddings.sln")))
-            {
-                var material = System.IO.Path.Combine(at.FullName, "..", "shared", "material");
-                return Directory.Exists(material) ? System.IO.Path.GetFullPath(material) : null;
-            }
-        }
-        return null;
+        var material = System.IO.Path.GetFullPath(System.IO.Path.Combine(Repository.Root, "..", "shared", "material"));
+        return Directory.Exists(material) ? material : null;
     }
 }
