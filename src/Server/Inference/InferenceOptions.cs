@@ -1,0 +1,40 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Embeddings.Server.Inference;
+
+/// <summary>
+/// How models run (section <c>Inference</c>). A session is one run at a time with its own threads and its own copy of the weights; sessions times
+/// threads should be about the number of processors, since more only take turns.
+/// </summary>
+internal sealed record InferenceOptions
+{
+    /// <summary>Name of the configuration section.</summary>
+    public const string Section = "Inference";
+
+    /// <summary>
+    /// Runs that go on at once for each model, 1 to 64; 0 for automatic: one for every 8 processors, or, for a model that runs one item at a time only,
+    /// one for each processor up to 8.
+    /// </summary>
+    /// <value>Default 0.</value>
+    [Range(0, 64)]
+    public int Sessions { get; init; }
+
+    /// <summary>Threads that share one operator of a run, 1 to 256; 0 for automatic: the processors divided by the sessions, at least 1.</summary>
+    /// <value>Default 0.</value>
+    [Range(0, 256)]
+    public int IntraOpThreads { get; init; }
+
+    /// <summary>
+    /// Operators of one run that may go on at once, 1 to 64. More than 1 helps graphs with wide branches only, and multiplies the threads.
+    /// </summary>
+    /// <value>Default 1.</value>
+    [Range(1, 64)]
+    public int InterOpThreads { get; init; } = 1;
+
+    /// <summary>
+    /// Whether a session's threads stay awake for about a millisecond after their work in case more comes: shorter runs, at the cost of processor time
+    /// that decoding could use.
+    /// </summary>
+    /// <value>Default true.</value>
+    public bool Spinning { get; init; } = true;
+}

@@ -1,0 +1,17 @@
+namespace Embeddings.Server.Inference;
+
+/// <summary>The sizes and types of a model's tensors.</summary>
+/// <param name="Input">Height, width.</param>
+/// <param name="Dimension">Numbers in one vector.</param>
+/// <param name="HalfInput">Whether the model wants float16.</param>
+/// <param name="HalfOutput">Whether the model gives float16.</param>
+/// <param name="OutputShape">
+/// The output's sizes after the batch, as really seen in a run: [512], or [576, 1, 1]. Null where the output's first size is not the batch; then
+/// the runtime makes the output and it is copied.
+/// </param>
+internal sealed record TensorLayout(InputSpec Input, int Dimension, bool HalfInput, bool HalfOutput, IReadOnlyList<long>? OutputShape)
+{
+    public long[] InputShapeOf(int count) => [count, 3, Input.Height, Input.Width];
+
+    public long[] OutputShapeOf(int count) => [count, .. OutputShape!];
+}
