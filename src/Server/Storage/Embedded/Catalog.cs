@@ -1,0 +1,34 @@
+using System.Collections.Concurrent;
+using Embeddings.Server.Diagnostics;
+
+namespace Embeddings.Server.Storage.Embedded;
+
+/// <summary>The collections there are. Read by all, changed by the writer.</summary>
+internal sealed class Catalog : IDisposable
+{
+    private readonly ConcurrentDictionary<string, CollectionIndex> _collections = new(StringComparer.Ordinal);
+
+    public IEnumerable<CollectionIndex> All => _collections.Values;
+
+    public long TotalPoints => _collections.Sum(static pair => (long)pair.Value.Count);
+
+    public CollectionIndex? Find(string name) => _collections.GetValueOrDefault(name);
+
+    public CollectionIndex Require(string name) =>
+        Find(name) ?? throw new Fault(FaultKind.NotFound, Reasons.CollectionNotFound, $"there is no collection '{name}'");
+
+    /// <summary>Takes in a collection as the file has it now.</summary>
+    public void Set(long key, CollectionSpec spec)
+    {
+        var index = _collections.GetOrAdd(spec.Name, static (name, arg) => new CollectionIndex(arg.key, name, arg.spec.Dimension, arg.spec.Model), (key, spec));
+        index.Model = spec.Model;
+    }
+
+    public void Dispose()
+    {
+        foreach (var index in All)
+        {
+            index.Dispose();
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using Embeddings.Server.Diagnostics;
+using Microsoft.Data.Sqlite;
+
+namespace Embeddings.Server.Storage.Embedded;
+
+/// <summary>The parts of a started store, opened and closed in order.</summary>
+internal sealed class EmbeddedEngine : IAsyncDisposable
+{
+    private readonly DirectoryLock _directory;
+    private readonly SqliteSession _session;
+    private readonly ILogger _logger;
+
+    private EmbeddedEngine(DirectoryLock directory, SqliteSession session, Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
+    {
+        _directory = directory;
+        _session = session;
+        _logger = logger;
+        Catalog = catalog;
+        Writer = new GroupWriter(new GroupTransaction(session, catalog, options.MaxPoints, logger), options, logger);
+        Readers = new SessionPool(
+            () => SqliteSchema.Open(options.Directory, readOnly: true),
+            options.MaxConcurrentReads > 0 ? options.MaxConcurrentReads : 2 * Environment.ProcessorCount);
+        Search = new ExactSearch(options.SearchThreads > 0 ? options.SearchThreads : Environment.ProcessorCount);
+    }
+
+    public Catalog Catalog { get; }
+
+    public GroupWriter Writer { get; }
+
+    public SessionPool Readers { get; }
+
+    public ExactSearch Search { get; }
+
+    /// <summary>Takes the directory, opens the file and loads it; UNAVAILABLE where that cannot be.</summary>
+    public static EmbeddedEngine Open(EmbeddedStoreOptions options, ILogger logger, CancellationToken cancellationToken)
+    {
+        var directory = DirectoryLock.Take(options.Directory);
+        SqliteSession? session = null;
+        var catalog = new Catalog();
+        try
+        {
+            session = SqliteSchema.Open(options.Directory, readOnly: false);
+            SqliteSchema.Prepare(session, options.Directory);
+            IndexLoader.Load(session, catalog, logger, cancellationToken);
+            return new EmbeddedEngine(directory, session, catalog, options, logger);
+        }
+        catch (Exception exception)
+        {
+            catalog.Dispose();
+            session?.Dispose();
+            directory.Dispose();
+            if (exception is SqliteException)
+            {
+                var path = SqliteSchema.PathIn(options.Directory);
+                throw new Fault(FaultKind.Unavailable, Reasons.StoreUnavailable, $"'{path}' cannot be used: {exception.Message}", inner: exception);
+            }
+
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Writer.DisposeAsync();
+        await Readers.DisposeAsync();
+        try
+        {
+            SqliteSchema.Run(_session.Connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+        catch (SqliteException exception)
+        {
+            _logger.CheckpointFailed(exception);
+        }
+
+        _session.Dispose();
+        Catalog.Dispose();
+        _directory.Dispose();
+    }
+}

@@ -1,0 +1,117 @@
+using Embeddings.Server.Diagnostics;
+using Microsoft.Data.Sqlite;
+
+namespace Embeddings.Server.Storage.Embedded;
+
+/// <summary>Writes a group of requests in one transaction so that one that fails does not fail its neighbours.</summary>
+internal sealed class GroupTransaction(SqliteSession session, Catalog catalog, int maxPoints, ILogger logger)
+{
+    /// <summary>Writes them and takes them into memory; requests that failed alone know it. Throws where all of them failed.</summary>
+    public void Write(List<WriteRequest> group)
+    {
+        var context = new WriteContext(session);
+        var total = catalog.TotalPoints;
+
+        // Savepoints cost, so they come only where they may be needed: close to the limit, or after a failure.
+        if (total + group.Sum(static request => (long)request.Points) > maxPoints)
+        {
+            Commit(group, context, total, eachAlone: true);
+        }
+        else
+        {
+            try
+            {
+                Commit(group, context, total, eachAlone: false);
+            }
+            catch (Exception exception) when (!SqliteFaults.IsEnvironment(exception))
+            {
+                if (exception is SqliteException)
+                {
+                    logger.GroupRetried(group.Count, exception);
+                }
+
+                context = new WriteContext(session);
+                Commit(group, context, total, eachAlone: true);
+            }
+        }
+
+        try
+        {
+            context.Apply();
+        }
+        catch (Exception exception)
+        {
+            // Out of memory: the points are durable, but an ack would promise that searches see them.
+            logger.ApplyFailed(exception);
+            throw new Fault(FaultKind.ResourceExhausted, Reasons.StoreFull, "the server has no memory for more vectors", inner: exception);
+        }
+    }
+
+    private void Commit(List<WriteRequest> group, WriteContext context, long total, bool eachAlone)
+    {
+        session.Execute("BEGIN IMMEDIATE");
+        try
+        {
+            foreach (var request in group)
+            {
+                if (eachAlone)
+                {
+                    RunAlone(request, context, total);
+                }
+                else
+                {
+                    request.Run(context);
+                }
+            }
+
+            session.Execute("COMMIT");
+        }
+        catch
+        {
+            Rollback();
+            throw;
+        }
+    }
+
+    private void RunAlone(WriteRequest request, WriteContext context, long total)
+    {
+        var mark = context.Mark();
+        session.Execute("SAVEPOINT request");
+        try
+        {
+            request.Run(context);
+            if (context.NetPoints > mark.Net && total + context.NetPoints > maxPoints)
+            {
+                throw new Fault(
+                    FaultKind.ResourceExhausted,
+                    Reasons.StoreFull,
+                    $"the store is full: it holds {total + mark.Net} of at most {maxPoints} points; raise Store:Embedded:MaxPoints if memory allows, "
+                    + "or set Store:Kind to Qdrant for more than one machine holds");
+            }
+        }
+        catch (Exception exception) when (!SqliteFaults.IsEnvironment(exception))
+        {
+            session.Execute("ROLLBACK TO request");
+            context.Rewind(mark);
+            request.Refuse(exception);
+        }
+
+        session.Execute("RELEASE request");
+    }
+
+    private void Rollback()
+    {
+        try
+        {
+            // Some failures have rolled back already.
+            if (SQLitePCL.raw.sqlite3_get_autocommit(session.Connection.Handle) == 0)
+            {
+                session.Execute("ROLLBACK");
+            }
+        }
+        catch (SqliteException exception)
+        {
+            logger.GroupFailed(0, exception);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+using Embeddings.Server.Diagnostics;
+using Microsoft.Data.Sqlite;
+using static SQLitePCL.raw;
+
+namespace Embeddings.Server.Storage.Embedded;
+
+/// <summary>What SQLite's errors mean to callers.</summary>
+internal static class SqliteFaults
+{
+    /// <summary>Whether the machine is to blame (a full or failing disk, a damaged file), so that no other request would fare better.</summary>
+    public static bool IsEnvironment(Exception exception) =>
+        exception is SqliteException
+        {
+            SqliteErrorCode: SQLITE_BUSY or SQLITE_LOCKED or SQLITE_NOMEM or SQLITE_READONLY or SQLITE_IOERR or SQLITE_CORRUPT or SQLITE_FULL or SQLITE_CANTOPEN
+                or SQLITE_PROTOCOL or SQLITE_NOTADB,
+        };
+
+    /// <summary>UNAVAILABLE where the machine is to blame; else the error itself, which is a bug.</summary>
+    public static Exception ToFault(Exception exception) =>
+        IsEnvironment(exception)
+            ? new Fault(FaultKind.Unavailable, Reasons.StoreUnavailable, $"the store cannot use its file: {exception.Message}", inner: exception)
+            : exception;
+}

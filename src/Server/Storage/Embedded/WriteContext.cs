@@ -1,0 +1,55 @@
+namespace Embeddings.Server.Storage.Embedded;
+
+/// <summary>One transaction under way: where to write, and what memory has to learn once it is committed.</summary>
+internal sealed class WriteContext(SqliteSession session)
+{
+    private readonly List<Action> _afterCommit = [];
+
+    public SqliteSession Session { get; } = session;
+
+    public List<IndexChange> Changes { get; } = [];
+
+    /// <summary>Points inserted less points deleted so far.</summary>
+    public long NetPoints { get; private set; }
+
+    public void Inserted(CollectionIndex index, long row, PointRow point)
+    {
+        Changes.Add(new IndexChange(index, row, point));
+        NetPoints++;
+    }
+
+    public void Replaced(CollectionIndex index, long row, PointRow point) => Changes.Add(new IndexChange(index, row, point));
+
+    public void Deleted(CollectionIndex index, long row)
+    {
+        Changes.Add(new IndexChange(index, row, null));
+        NetPoints--;
+    }
+
+    public void AfterCommit(Action action) => _afterCommit.Add(action);
+
+    /// <summary>Where it stands, to come back to.</summary>
+    public (int Changes, int Actions, long Net) Mark() => (Changes.Count, _afterCommit.Count, NetPoints);
+
+    /// <summary>Forgets what came after the mark.</summary>
+    public void Rewind((int Changes, int Actions, long Net) mark)
+    {
+        Changes.RemoveRange(mark.Changes, Changes.Count - mark.Changes);
+        _afterCommit.RemoveRange(mark.Actions, _afterCommit.Count - mark.Actions);
+        NetPoints = mark.Net;
+    }
+
+    /// <summary>Takes the committed changes into memory.</summary>
+    public void Apply()
+    {
+        foreach (var action in _afterCommit)
+        {
+            action();
+        }
+
+        foreach (var group in Changes.GroupBy(static change => change.Index))
+        {
+            group.Key.Apply(group);
+        }
+    }
+}
