@@ -9,7 +9,6 @@ using Embeddings.Server.Services.Hosting;
 using Embeddings.Server.Services.Streaming;
 using Embeddings.Server.Storage;
 using Embeddings.Server.Storage.Embedded;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Embeddings.Server;
 
@@ -25,6 +24,8 @@ internal static class EmbeddingsServerExtensions
 
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(TimeProvider.System);
+        // The first of the hosted services: health is not asked, and no port is open, before it has ended.
+        builder.Services.AddHostedService<StartUp>();
         builder.Services
             .AddDiagnostics(builder.Configuration)
             .AddEmbeddingPipeline(builder.Configuration)
@@ -85,7 +86,6 @@ internal static class EmbeddingsServerExtensions
         return services
             .AddSingleton<StreamContext>()
             .AddSingleton<UpsertHandler>()
-            .AddSingleton<SearchHandler>()
-            .AddHostedService<StartUp>();
+            .AddSingleton<SearchHandler>();
     }
 }

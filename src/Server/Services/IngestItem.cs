@@ -36,7 +36,7 @@ internal sealed record IngestItem(string ItemId, string Collection, string Point
     private static (IngestItem Item, EmbedRequest Embed) Image(
         V1.ImageItem? image, string path, string itemId, string model, string collection, bool returnEmbedding, bool wait)
     {
-        var payload = Payload(path, () => PayloadMapping.ToStored(Require.Present(image, path)));
+        var payload = Within(path, () => PayloadMapping.ToStored(Require.Present(image, path)));
         var item = new IngestItem(itemId, Require.Collection(collection, Collections.Of(ModelKind.Image)), payload.JobId, payload, returnEmbedding);
         return (item, PictureMapping.ToRequest(image!.Image, model, wait, path));
     }
@@ -44,13 +44,13 @@ internal sealed record IngestItem(string ItemId, string Collection, string Point
     private static (IngestItem Item, EmbedRequest Embed) Face(
         V1.FaceItem? face, string path, string itemId, string model, string collection, bool returnEmbedding, bool wait)
     {
-        var payload = Payload(path, () => PayloadMapping.ToStored(Require.Present(face, path)));
+        var payload = Within(path, () => PayloadMapping.ToStored(Require.Present(face, path)));
         var id = FormattableString.Invariant($"{payload.JobId}-{payload.FaceIndex}");
         var item = new IngestItem(itemId, Require.Collection(collection, Collections.Of(ModelKind.Face)), id, payload, returnEmbedding);
         return (item, PictureMapping.ToRequest(face!.Face, model, wait, $"{path}.face"));
     }
 
-    private static PointPayload Payload(string path, Func<PointPayload> read)
+    private static PointPayload Within(string path, Func<PointPayload> read)
     {
         try
         {

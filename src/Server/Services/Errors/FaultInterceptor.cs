@@ -1,11 +1,12 @@
 using Embeddings.Server.Diagnostics;
+using Embeddings.Server.Services.Hosting;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 
 namespace Embeddings.Server.Services.Errors;
 
 /// <summary>Turns whatever leaves a service method into a status of the contract, and counts unary calls by outcome.</summary>
-internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ILogger<FaultInterceptor> log) : Interceptor
+internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ServerOptions options, ILogger<FaultInterceptor> log) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
@@ -33,6 +34,11 @@ internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ILogger<FaultIn
         try
         {
             await continuation(requestStream, responseStream, context);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted)
+        {
+            // gRPC's own, for a message over the limit; it does not say what the limit is.
+            throw FaultStatus.ToException(ProtocolErrors.TooLarge(options.MaxMessageBytes));
         }
         catch (Exception e) when (e is not RpcException)
         {

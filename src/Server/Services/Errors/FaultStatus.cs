@@ -1,5 +1,6 @@
 using Embeddings.Server.Diagnostics;
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
@@ -14,12 +15,17 @@ internal static class FaultStatus
     /// <summary>The domain of every ErrorInfo.</summary>
     public const string Domain = "embeddings";
 
+    // By number: early releases of the package call this field Type.
+    private static readonly FieldDescriptor Reason = ErrorInfo.Descriptor.FindFieldByNumber(1);
+
     private const string DetailsTrailer = "grpc-status-details-bin";
 
     public static RpcException ToException(Fault fault)
     {
         var status = new Google.Rpc.Status { Code = (int)fault.Kind, Message = fault.Message };
-        status.Details.Add(Any.Pack(new ErrorInfo { Reason = fault.Reason, Domain = Domain }));
+        var info = new ErrorInfo { Domain = Domain };
+        Reason.Accessor.SetValue(info, fault.Reason);
+        status.Details.Add(Any.Pack(info));
         if (fault.Kind == FaultKind.InvalidArgument)
         {
             var violation = new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Message };

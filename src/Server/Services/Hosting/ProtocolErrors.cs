@@ -1,6 +1,5 @@
 using Embeddings.Server.Diagnostics;
 using Embeddings.Server.Services.Errors;
-using Grpc.Core;
 
 namespace Embeddings.Server.Services.Hosting;
 

@@ -19,7 +19,7 @@ internal static class TimingsMapping
     public static V1.Embedding ToEmbedding(EmbedResult result)
     {
         var embedding = new V1.Embedding { Model = result.Model.Manifest.Name, UnitLength = result.Model.Manifest.UnitLength };
-        embedding.Values.AddRange(result.Vector.AsSpan());
+        embedding.Values.AddRange(result.Vector);
         return embedding;
     }
 

@@ -32,7 +32,7 @@ internal static class VectorMapping
     public static V1.VectorPoint ToContract(StoredPoint point, bool withPayload = true)
     {
         var result = new V1.VectorPoint { PointId = point.Id };
-        result.Vector.AddRange(point.Vector.Span);
+        result.Vector.AddRange(point.Vector.ToArray());
         if (withPayload)
         {
             result.Payload = PayloadMapping.ToContract(point.Payload);
