@@ -36,6 +36,18 @@ internal sealed class BatchQueue : IDisposable
 
     public TimeProvider Time { get; }
 
+    /// <summary>Whether a batch stands open with someone in it.</summary>
+    public bool IsOpen
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _open is { Reserved: > 0 };
+            }
+        }
+    }
+
     /// <summary>A place in a batch, at once or when a tensor comes back.</summary>
     public async ValueTask<BatchItem> ReserveAsync(CancellationToken cancellationToken)
     {
