@@ -9,7 +9,7 @@ namespace Embeddings.Client.Streaming;
 /// The items of one stream between the caller's source and their answers; it outlives connections. Filled by one task, sent by one writer at a time,
 /// settled by one reader.
 /// </summary>
-internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, string> itemId) : IDisposable
+internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, string> itemId)
     where T : class, IMessage<T>
 {
     private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
@@ -102,8 +102,6 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
         _room.Release();
         return true;
     }
-
-    public void Dispose() => _room.Dispose();
 
     private bool TryTake([MaybeNullWhen(false)] out T item)
     {

@@ -1,0 +1,133 @@
+using Embeddings.Client.AI;
+using Embeddings.Client.Tests.Doubles;
+using Embeddings.V1;
+using Grpc.Core;
+using Microsoft.Extensions.AI;
+
+namespace Embeddings.Client.Tests.AI;
+
+public sealed class EmbeddingGeneratorTests
+{
+    [Theory]
+    [InlineData(ModelKind.Image)]
+    [InlineData(ModelKind.Face)]
+    public async Task PicturesBecomeVectorsInOrder(ModelKind kind)
+    {
+        await using var server = await ServerDouble.StartAsync(Measuring());
+        using var client = server.Client();
+        using var generator = client.AsEmbeddingGenerator(kind, "own");
+        var pictures = Enumerable.Range(1, 300).Select(Picture).ToArray();
+
+        var embeddings = await generator.GenerateAsync(pictures);
+
+        Assert.Equal(Enumerable.Range(1, 300).Select(size => (float)size), embeddings.Select(embedding => embedding.Vector.Span[0]));
+        Assert.All(embeddings, embedding => Assert.Equal((kind == ModelKind.Face ? 1f : 0f, "own"), (embedding.Vector.Span[1], embedding.ModelId)));
+    }
+
+    [Fact]
+    public async Task TheOptionsModelGoesBeforeTheGenerators()
+    {
+        await using var server = await ServerDouble.StartAsync(Measuring());
+        using var client = server.Client();
+        IEmbeddingGenerator<DataContent, Embedding<float>> generator = client.AsEmbeddingGenerator(ModelKind.Image, "own");
+
+        var embedding = await generator.GenerateAsync(Picture(1), new EmbeddingGenerationOptions { ModelId = "other", Dimensions = 2 });
+
+        Assert.Equal("other", embedding.ModelId);
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(
+            () => generator.GenerateAsync([Picture(1)], new EmbeddingGenerationOptions { Dimensions = 3 }));
+        Assert.Equal("DIMENSION_MISMATCH", error.Reason);
+    }
+
+    [Fact]
+    public async Task AFailedPictureIsNamedByItsIndex()
+    {
+        await using var server = await ServerDouble.StartAsync(Measuring());
+        using var client = server.Client();
+        var generator = client.AsEmbeddingGenerator(ModelKind.Image);
+
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => generator.GenerateAsync([Picture(1), Picture(2), Picture(0), Picture(3)]));
+
+        Assert.Equal((StatusCode.InvalidArgument, "IMAGE_EMPTY", "values[2].image.encoded"), (error.Status, error.Reason, error.Field));
+        Assert.Contains("Value 2:", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhatIsNoPictureIsRefused()
+    {
+        await using var server = await ServerDouble.StartAsync(Measuring());
+        using var client = server.Client();
+        var generator = client.AsEmbeddingGenerator(ModelKind.Image);
+
+        var error = await Assert.ThrowsAsync<ArgumentException>(() => generator.GenerateAsync([Picture(1), new DataContent(new byte[1], "text/plain")]));
+
+        Assert.Contains("Value 1", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => client.AsEmbeddingGenerator(ModelKind.Unspecified));
+        Assert.Empty(await generator.GenerateAsync([]));
+    }
+
+    [Fact]
+    public async Task MetadataIsAskedOfTheServer()
+    {
+        await using var server = await ServerDouble.StartAsync(new Behaviour
+        {
+            Models =
+            {
+                new Model { Name = "a", Kind = ModelKind.Image, Dimension = 8, DefaultForKind = true },
+                new Model { Name = "b", Kind = ModelKind.Face, Dimension = 16 },
+                new Model { Name = "c", Kind = ModelKind.Face, Dimension = 32, DefaultForKind = true },
+            },
+        });
+        using var client = server.Client();
+
+        Assert.Equal(("embeddings", "c", 32), Metadata(await client.CreateEmbeddingGeneratorAsync(ModelKind.Face)));
+        Assert.Equal(("embeddings", "b", 16), Metadata(await client.CreateEmbeddingGeneratorAsync(ModelKind.Face, "b")));
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.CreateEmbeddingGeneratorAsync(ModelKind.Face, "none"));
+        Assert.Equal(StatusCode.NotFound, error.Status);
+    }
+
+    [Fact]
+    public async Task ServicesAreFoundByType()
+    {
+        await using var server = await ServerDouble.StartAsync();
+        using var client = server.Client();
+        var generator = client.AsEmbeddingGenerator(ModelKind.Image);
+
+        Assert.Same(client, generator.GetService(typeof(EmbeddingsClient)));
+        Assert.Same(generator, generator.GetService(typeof(IEmbeddingGenerator<DataContent, Embedding<float>>)));
+        Assert.Null(generator.GetService(typeof(string)));
+        Assert.Null(generator.GetService(typeof(EmbeddingsClient), "key"));
+    }
+
+    private static (string? Provider, string? Model, int? Dimensions) Metadata(EmbeddingGenerator generator)
+    {
+        var metadata = generator.GetService<EmbeddingGeneratorMetadata>()!;
+        return (metadata.ProviderName, metadata.DefaultModelId, metadata.DefaultModelDimensions);
+    }
+
+    private static DataContent Picture(int size) => new(new byte[size], "image/jpeg");
+
+    // Answers with the picture's size and its kind; an empty picture is an error.
+    private static Behaviour Measuring() => new()
+    {
+        OnStreamEmbed = async (requests, responses, _) =>
+        {
+            await foreach (var request in requests.ReadAllAsync())
+            {
+                var isFace = request.Face is not null;
+                var size = (request.Face?.Image ?? request.Image).Encoded.Length;
+                var response = new StreamEmbedResponse { ItemId = request.ItemId };
+                if (size == 0)
+                {
+                    response.Error = new ItemError { Code = 3, Reason = "IMAGE_EMPTY", Message = "The picture is empty.", Field = "image.encoded" };
+                }
+                else
+                {
+                    response.Embedding = new V1.Embedding { Values = { size, isFace ? 1 : 0 }, Model = request.Model };
+                }
+
+                await responses.WriteAsync(response);
+            }
+        },
+    };
+}

@@ -1,0 +1,53 @@
+using Embeddings.Client.Calls;
+
+namespace Embeddings.Client.Tests.Calls;
+
+public sealed class OptionsCheckTests
+{
+    public static TheoryData<string, EmbeddingsClientOptions> Bad => new()
+    {
+        { "Addresses", new EmbeddingsClientOptions() },
+        { "Addresses", Of("") },
+        { "Addresses", Of("ftp://host:1") },
+        { "Addresses", Of("host:99999") },
+        { "Addresses", Of("http://host:1/path") },
+        { "Addresses", Of("http://user@host:1") },
+        { "Addresses", Of("http://a:1", "https://b:1") },
+        { "MaxInFlight", Of("a") with { MaxInFlight = 0 } },
+        { "Deadline", Of("a") with { Deadline = TimeSpan.Zero } },
+        { "MaxMessageBytes", Of("a") with { MaxMessageBytes = 0 } },
+        { "MaxRetries", Of("a") with { MaxRetries = -1 } },
+        { "MaxReconnects", Of("a") with { MaxReconnects = -1 } },
+        { "ReconnectDelay", Of("a") with { ReconnectDelay = TimeSpan.FromHours(1) } },
+        { "MaxReconnectDelay", Of("a") with { MaxReconnectDelay = TimeSpan.FromMilliseconds(10) } },
+        { "LoadBalancing", Of("a") with { LoadBalancing = (LoadBalancing)9 } },
+        { "KeepAliveDelay", Of("a") with { KeepAliveDelay = TimeSpan.Zero } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Bad))]
+    public void WhatIsOutOfRangeIsNamed(string name, EmbeddingsClientOptions options)
+    {
+        var error = Assert.Throws<ArgumentException>(() => new EmbeddingsClient(options));
+
+        Assert.Contains(name, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("localhost", "http://localhost:50051/")]
+    [InlineData("localhost:80", "http://localhost:80/")]
+    [InlineData("127.0.0.1:8080", "http://127.0.0.1:8080/")]
+    [InlineData("[::1]:8080", "http://[::1]:8080/")]
+    [InlineData("[::1]", "http://[::1]:50051/")]
+    [InlineData("http://host", "http://host:50051/")]
+    [InlineData(" https://host:443/ ", "https://host:443/")]
+    [InlineData("https://host", "https://host:50051/")]
+    public void AddressesMayBeShort(string address, string endpoint)
+    {
+        var uri = Assert.Single(OptionsCheck.Endpoints(Of(address)));
+
+        Assert.Equal(new Uri(endpoint), uri);
+    }
+
+    private static EmbeddingsClientOptions Of(params string[] addresses) => new() { Addresses = addresses };
+}

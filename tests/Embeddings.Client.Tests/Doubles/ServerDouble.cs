@@ -1,0 +1,68 @@
+using System.Net;
+using Grpc.Health.V1;
+using Grpc.HealthCheck;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Embeddings.Client.Tests.Doubles;
+
+/// <summary>A real Kestrel on loopback that speaks the contract and does as a test says.</summary>
+internal sealed class ServerDouble : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private ServerDouble(WebApplication app, Behaviour behaviour, HealthServiceImpl health)
+    {
+        _app = app;
+        Behaviour = behaviour;
+        Health = health;
+        Address = new Uri(app.Urls.Single()).Authority;
+    }
+
+    public Behaviour Behaviour { get; }
+
+    public HealthServiceImpl Health { get; }
+
+    /// <summary>As <c>host:port</c>.</summary>
+    public string Address { get; }
+
+    public int Port => int.Parse(Address.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
+
+    public static async Task<ServerDouble> StartAsync(Behaviour? behaviour = null, int port = 0, bool withHealth = true)
+    {
+        behaviour ??= new Behaviour();
+        var health = new HealthServiceImpl();
+        health.SetStatus("", HealthCheckResponse.Types.ServingStatus.Serving);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMilliseconds(1));
+        builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = null);
+        builder.Services.AddSingleton(behaviour);
+        builder.Services.AddSingleton(health);
+        var app = builder.Build();
+        app.MapGrpcService<EmbeddingDouble>();
+        app.MapGrpcService<IngestDouble>();
+        app.MapGrpcService<VectorStoreDouble>();
+        app.MapGrpcService<ModelsDouble>();
+        if (withHealth)
+        {
+            app.MapGrpcService<HealthServiceImpl>();
+        }
+
+        await app.StartAsync();
+        return new ServerDouble(app, behaviour, health);
+    }
+
+    public EmbeddingsClient Client(Func<EmbeddingsClientOptions, EmbeddingsClientOptions>? with = null, TimeProvider? time = null)
+    {
+        var options = new EmbeddingsClientOptions { Addresses = [Address] };
+        return new EmbeddingsClient(with?.Invoke(options) ?? options, null, time ?? TimeProvider.System);
+    }
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+}

@@ -1,0 +1,69 @@
+using System.Globalization;
+using Embeddings.V1;
+using Grpc.Core;
+
+namespace Embeddings.Client.Tests.Doubles;
+
+internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreService.VectorStoreServiceBase
+{
+    public override Task<UpsertVectorsResponse> UpsertVectors(UpsertVectorsRequest request, ServerCallContext context) =>
+        AnswerAsync("UpsertVectors", context, () => new UpsertVectorsResponse { UpsertedCount = request.Points.Count });
+
+    public override Task<GetVectorResponse> GetVector(GetVectorRequest request, ServerCallContext context) =>
+        AnswerAsync("GetVector", context, () => new GetVectorResponse { Point = new VectorPoint { PointId = request.PointId } });
+
+    public override Task<DeleteVectorsResponse> DeleteVectors(DeleteVectorsRequest request, ServerCallContext context) =>
+        AnswerAsync("DeleteVectors", context, () => new DeleteVectorsResponse { DeletedCount = request.PointIds.Count });
+
+    public override Task<CountVectorsResponse> CountVectors(CountVectorsRequest request, ServerCallContext context) =>
+        AnswerAsync("CountVectors", context, () => new CountVectorsResponse { Count = behaviour.Points.Count });
+
+    public override Task<ListVectorsResponse> ListVectors(ListVectorsRequest request, ServerCallContext context) =>
+        AnswerAsync("ListVectors", context, () =>
+        {
+            var (page, next) = Page(behaviour.Points, request.PageSize, request.PageToken);
+            return new ListVectorsResponse { Points = { page }, NextPageToken = next };
+        });
+
+    public override Task<ListCollectionsResponse> ListCollections(ListCollectionsRequest request, ServerCallContext context) =>
+        AnswerAsync("ListCollections", context, () =>
+        {
+            var (page, next) = Page(behaviour.Collections, request.PageSize, request.PageToken);
+            return new ListCollectionsResponse { Collections = { page }, NextPageToken = next };
+        });
+
+    public override Task<SearchVectorsResponse> SearchVectors(SearchVectorsRequest request, ServerCallContext context) =>
+        AnswerAsync("SearchVectors", context, () => new SearchVectorsResponse
+        {
+            Results = { request.Queries.Select(query => new SearchResult { Points = { new ScoredPoint { Score = query.Vector?.Values.Sum() ?? 0 } } }) },
+        });
+
+    public override Task<SearchByMediaStoreIdResponse> SearchByMediaStoreId(SearchByMediaStoreIdRequest request, ServerCallContext context) =>
+        AnswerAsync("SearchByMediaStoreId", context, () => new SearchByMediaStoreIdResponse());
+
+    public override Task<DeleteByJobIdResponse> DeleteByJobId(DeleteByJobIdRequest request, ServerCallContext context) =>
+        AnswerAsync("DeleteByJobId", context, () => new DeleteByJobIdResponse { DeletedCount = 7 });
+
+    public override async Task StreamUpsertVectors(
+        IAsyncStreamReader<StreamUpsertVectorsRequest> requestStream, IServerStreamWriter<StreamUpsertVectorsResponse> responseStream, ServerCallContext context)
+    {
+        await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
+        {
+            await responseStream.WriteAsync(new StreamUpsertVectorsResponse { ItemId = request.ItemId, Ack = new UpsertAck { PointId = request.Point.PointId } });
+        }
+    }
+
+    public static (IEnumerable<T> Page, string Next) Page<T>(IReadOnlyList<T> all, int size, string token)
+    {
+        var from = token.Length == 0 ? 0 : int.Parse(token, CultureInfo.InvariantCulture);
+        var to = Math.Min(from + (size == 0 ? 100 : size), all.Count);
+        return (all.Skip(from).Take(to - from), to == all.Count ? "" : to.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private async Task<T> AnswerAsync<T>(string name, ServerCallContext context, Func<T> answer)
+    {
+        behaviour.Calls.Enqueue(name);
+        await behaviour.OnUnary(name, context);
+        return answer();
+    }
+}
