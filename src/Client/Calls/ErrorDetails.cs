@@ -20,8 +20,15 @@ internal static class ErrorDetails
         var details = Read(error.Trailers);
         var reason = Find<ErrorInfo>(details) is { } info ? (string)Reason.Accessor.GetValue(info) : "";
         var field = Find<BadRequest>(details)?.FieldViolations.FirstOrDefault()?.Field ?? "";
-        var message = error.Status.Detail.Length > 0 ? error.Status.Detail : Word(error.StatusCode);
-        return new EmbeddingsException(error.StatusCode, reason, message, field, RetryAfter(details), error);
+        return new EmbeddingsException(error.StatusCode, reason, Message(error), field, RetryAfter(details), error);
+    }
+
+    /// <summary>What happened, for a person; for a connection that cannot be made also why.</summary>
+    public static string Message(RpcException error)
+    {
+        var detail = error.Status.Detail.Length > 0 ? error.Status.Detail : Word(error.StatusCode);
+        var cause = error.StatusCode == StatusCode.Unavailable ? error.Status.DebugException?.GetBaseException().Message : null;
+        return cause is null || detail.Contains(cause, StringComparison.Ordinal) ? detail : $"{detail.TrimEnd('.')}: {cause}";
     }
 
     /// <summary>When the server asks to come back; null where it does not.</summary>

@@ -33,7 +33,7 @@ internal sealed class HealthWait(CallInvoker invoker, EmbeddingsClientOptions op
 
                 if (error.StatusCode != StatusCode.DeadlineExceeded)
                 {
-                    (last, cause) = (error.Status.Detail, error);
+                    (last, cause) = (ErrorDetails.Message(error), error);
                 }
             }
 
@@ -42,7 +42,7 @@ internal sealed class HealthWait(CallInvoker invoker, EmbeddingsClientOptions op
             if (time.GetUtcNow().UtcDateTime + delay >= due)
             {
                 throw new EmbeddingsException(
-                    StatusCode.DeadlineExceeded, "", $"Not serving after {timeout.TotalSeconds:0.###} s: {last}", inner: cause);
+                    StatusCode.DeadlineExceeded, "", $"{string.Join(", ", options.Addresses)}: not serving after {timeout.TotalSeconds:0.###} s: {last}", inner: cause);
             }
 
             await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);

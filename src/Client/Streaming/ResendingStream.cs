@@ -48,7 +48,7 @@ internal sealed class ResendingStream<TRequest, TResponse>(
                 }
 
                 var delay = Delay(connection.Failure!, failures);
-                StreamLog.Reconnecting(logger, rpc.Name, connection.Failure!.Status.Detail, failures, delay.TotalMilliseconds);
+                StreamLog.Reconnecting(logger, rpc.Name, ErrorDetails.Message(connection.Failure!), failures, delay.TotalMilliseconds);
                 await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
             }
         }

@@ -1,0 +1,90 @@
+using Embeddings.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Embeddings.Client.Tests;
+
+/// <summary>The package's README as code: ReadmeTests finds each of its blocks here, and the compiler checks them.</summary>
+internal static class ReadmeSnippets
+{
+    public static async Task EmbedAsync()
+    {
+        using var client = EmbeddingsClient.ForAddress("127.0.0.1:50051");
+        var response = await client.EmbedImageAsync(await File.ReadAllBytesAsync("photo.jpg"));
+        Console.WriteLine($"{response.Embedding.Model}: dimension {response.Embedding.Values.Count}");
+    }
+
+    public static async Task IngestAsync(EmbeddingsClient client, string[] files)
+    {
+        var items = files.Select(file => new StreamIngestRequest
+        {
+            ItemId = file,
+            Image = new ImageItem
+            {
+                JobId = Path.GetFileNameWithoutExtension(file),
+                MediaStoreId = "media-1",
+                Image = new Image { Encoded = ByteString.CopyFrom(File.ReadAllBytes(file)) },
+            },
+        });
+        await foreach (var response in client.StreamIngestAsync(items.ToAsyncEnumerable()))
+        {
+            Console.WriteLine(response.Error is { } error ? $"{response.ItemId}: {error.Reason} {error.Message}" : $"stored {response.Ack.PointId}");
+        }
+    }
+
+    public static async Task<object> SearchAsync(EmbeddingsClient client, float[] vector)
+    {
+        var found = await client.SearchVectorsAsync("image_embeddings", vector, limit: 5);
+        var faces = await client.SearchByMediaStoreIdAsync(new SearchByMediaStoreIdRequest
+        {
+            MediaStoreId = "media-1",
+            Query = new SearchQuery { PointId = "job-1-0" },
+        });
+        await foreach (var point in client.ListAllVectorsAsync("image_embeddings"))
+        {
+            Console.WriteLine(point.PointId);
+        }
+
+        var deleted = await client.DeleteByJobIdAsync("job-1");
+        return (found, faces, deleted);
+    }
+
+    public static async Task ErrorsAsync(EmbeddingsClient client)
+    {
+        try
+        {
+            await client.GetVectorAsync("image_embeddings", "job-1");
+        }
+        catch (EmbeddingsException error) when (error.Status == StatusCode.NotFound)
+        {
+            Console.WriteLine($"{error.Reason} {error.Field}: {error.Message}");
+        }
+    }
+
+    public static async Task SeveralAsync()
+    {
+        using var client = new EmbeddingsClient(new EmbeddingsClientOptions
+        {
+            Addresses = ["10.0.0.1:50051", "10.0.0.2:50051"],
+            LoadBalancing = LoadBalancing.RoundRobin,
+            MaxInFlight = 512,
+            Deadline = TimeSpan.FromSeconds(10),
+        });
+        await client.WaitUntilServingAsync(TimeSpan.FromSeconds(30));
+    }
+
+    public static void Register(IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddEmbeddingsClient(configuration.GetSection("Embeddings"));
+    }
+
+    public static async Task<object> GenerateAsync(EmbeddingsClient client, byte[] jpeg)
+    {
+        IEmbeddingGenerator<DataContent, Embedding<float>> generator = client.AsEmbeddingGenerator(ModelKind.Image);
+        var embeddings = await generator.GenerateAsync([new DataContent(jpeg, "image/jpeg")]);
+        return embeddings;
+    }
+}
