@@ -18,10 +18,10 @@ public sealed partial class EmbeddingsClient
 
     /// <summary>Embeds a stream and stores nothing.</summary>
     /// <remarks>
-    /// One response a request, in the order of the requests: its vector or its error. An item that fails does not end the stream. The requests are read only as answers
-    /// come back (<see cref="EmbeddingsClientOptions.MaxInFlight"/>) and, where the connection breaks, sent again until they are answered. Leave a request alone
-    /// until its response is there. To stop early, stop enumerating or cancel: the requests' enumerator is disposed of. What the requests throw is thrown here,
-    /// after the responses to all before it.
+    /// One response a request, in the order of the requests: its vector or its error. An item that fails does not end the stream. The requests are read
+    /// only as answers come back (<see cref="EmbeddingsClientOptions.MaxInFlight"/>) and, where the connection breaks, sent again until they are
+    /// answered. Leave a request alone until its response is there. To stop early, stop enumerating or cancel: the requests' enumerator is disposed
+    /// of. What the requests throw is thrown here, after the responses to all before it.
     /// </remarks>
     /// <param name="requests">The items, of <c>item_id</c>s to know them by; read by one task of its own.</param>
     /// <param name="cancellationToken">Ends the stream with <see cref="OperationCanceledException"/>; what has not run is dropped.</param>

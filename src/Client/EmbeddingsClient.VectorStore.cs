@@ -7,7 +7,9 @@ namespace Embeddings.Client;
 public sealed partial class EmbeddingsClient
 {
     /// <summary>Stores 1 to 10,000 vectors, all or none. Answers once they are durable.</summary>
-    /// <exception cref="EmbeddingsException">The call failed: INVALID_ARGUMENT for a bad vector, FAILED_PRECONDITION for another dimension or model than the collection's.</exception>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed: INVALID_ARGUMENT for a bad vector, FAILED_PRECONDITION for another dimension or model than the collection's.
+    /// </exception>
     public Task<UpsertVectorsResponse> UpsertVectorsAsync(UpsertVectorsRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.UpsertVectorsAsync, request, repeatable: true, cancellationToken);
 
@@ -53,10 +55,10 @@ public sealed partial class EmbeddingsClient
 
     /// <summary>Stores a stream of vectors. An ack means that the point is durable; a point that is sent again replaces itself.</summary>
     /// <remarks>
-    /// One response a request, in the order of the requests: its ack or its error. An item that fails does not end the stream. The requests are read only as answers
-    /// come back (<see cref="EmbeddingsClientOptions.MaxInFlight"/>) and, where the connection breaks, sent again until they are answered. Leave a request alone
-    /// until its response is there. To stop early, stop enumerating or cancel: the requests' enumerator is disposed of. What the requests throw is thrown here,
-    /// after the responses to all before it.
+    /// One response a request, in the order of the requests: its ack or its error. An item that fails does not end the stream. The requests are read
+    /// only as answers come back (<see cref="EmbeddingsClientOptions.MaxInFlight"/>) and, where the connection breaks, sent again until they are
+    /// answered. Leave a request alone until its response is there. To stop early, stop enumerating or cancel: the requests' enumerator is disposed
+    /// of. What the requests throw is thrown here, after the responses to all before it.
     /// </remarks>
     /// <param name="requests">The items, of <c>item_id</c>s to know them by; read by one task of its own.</param>
     /// <param name="cancellationToken">Ends the stream with <see cref="OperationCanceledException"/>; what has not run is dropped.</param>

@@ -66,7 +66,9 @@ public sealed partial class EmbeddingsClient : IDisposable
     /// <exception cref="ArgumentException">The address is none of these.</exception>
     public static EmbeddingsClient ForAddress(string address) => new(new EmbeddingsClientOptions { Addresses = [address] });
 
-    /// <summary>The same client, over the same connections, with another deadline for unary calls: <c>client.WithDeadline(...).SearchVectorsAsync(...)</c>.</summary>
+    /// <summary>
+    /// The same client, over the same connections, with another deadline for unary calls: <c>client.WithDeadline(...).SearchVectorsAsync(...)</c>.
+    /// </summary>
     /// <param name="deadline">From 1 ms to 1 day, retries included.</param>
     /// <returns>A client that lives as long as this one; disposing of it does nothing.</returns>
     /// <exception cref="ArgumentException">The deadline is out of its range.</exception>
@@ -80,7 +82,9 @@ public sealed partial class EmbeddingsClient : IDisposable
     /// <summary>Waits until a server is up and says that it serves (grpc.health.v1), asking again and again.</summary>
     /// <param name="timeout">How long to wait at most; above 0.</param>
     /// <param name="ct">Ends the wait with <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="EmbeddingsException">DEADLINE_EXCEEDED: it does not serve by then, the message tells why; UNIMPLEMENTED: no health service is there.</exception>
+    /// <exception cref="EmbeddingsException">
+    /// DEADLINE_EXCEEDED: it does not serve by then, the message tells why; UNIMPLEMENTED: no health service is there.
+    /// </exception>
     public Task WaitUntilServingAsync(TimeSpan timeout, CancellationToken ct = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);

@@ -26,8 +26,11 @@ public static class EmbeddingsClientExtensions
         ReadOnlyMemory<byte> encoded,
         string model = "",
         FaceLandmarks? landmarks = null,
-        CancellationToken cancellationToken = default) =>
-        client.EmbedFaceAsync(new EmbedFaceRequest { Face = new FaceCrop { Image = Encoded(encoded), Landmarks = landmarks }, Model = model }, cancellationToken);
+        CancellationToken cancellationToken = default)
+    {
+        var face = new FaceCrop { Image = Encoded(encoded), Landmarks = landmarks };
+        return client.EmbedFaceAsync(new EmbedFaceRequest { Face = face, Model = model }, cancellationToken);
+    }
 
     /// <summary>Embeds one whole image and stores its vector under the id <paramref name="jobId"/>.</summary>
     /// <param name="client">The client.</param>

@@ -33,12 +33,18 @@ public sealed record EmbeddingsClientOptions
     [Range(1024, int.MaxValue)]
     public int MaxMessageBytes { get; init; } = 64 << 20;
 
-    /// <summary>How often a call that cannot reach a server (UNAVAILABLE) is tried again. Only for calls whose answer is the same the second time: not for deletions.</summary>
+    /// <summary>
+    /// How often a call that cannot reach a server (UNAVAILABLE) is tried again. Only for calls whose answer is the same the second time: not for
+    /// deletions.
+    /// </summary>
     /// <value>Default: 2. From 0 to 100; 0 never retries.</value>
     [Range(0, 100)]
     public int MaxRetries { get; init; } = 2;
 
-    /// <summary>Whether a call that a full server refuses (RESOURCE_EXHAUSTED with RetryInfo) waits as long as it says and tries again, until <see cref="Deadline"/>.</summary>
+    /// <summary>
+    /// Whether a call that a full server refuses (RESOURCE_EXHAUSTED with RetryInfo) waits as long as it says and tries again, until <see
+    /// cref="Deadline"/>.
+    /// </summary>
     /// <value>Default: true.</value>
     public bool RetryOnOverload { get; init; } = true;
 
@@ -47,7 +53,9 @@ public sealed record EmbeddingsClientOptions
     [Range(0, 10_000)]
     public int MaxReconnects { get; init; } = 10;
 
-    /// <summary>The wait before the first retry or reconnect. It doubles with each; a random half of it is left out so that clients do not come back all at once.</summary>
+    /// <summary>
+    /// The wait before the first retry or reconnect. It doubles with each; a random half of it is left out so that clients do not come back all at once.
+    /// </summary>
     /// <value>Default: 100 ms. From 1 ms to 1 min.</value>
     [Range(typeof(TimeSpan), "00:00:00.001", "00:01:00")]
     public TimeSpan ReconnectDelay { get; init; } = TimeSpan.FromMilliseconds(100);

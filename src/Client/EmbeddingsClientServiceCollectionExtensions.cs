@@ -21,7 +21,9 @@ public static class EmbeddingsClientServiceCollectionExtensions
     /// <summary>Registers one <see cref="EmbeddingsClient"/> for the whole program, unless there is one.</summary>
     /// <param name="services">The services.</param>
     /// <param name="section">Options by their names, for example <c>Addresses:0</c> and <c>MaxInFlight</c>; an unknown name is an error.</param>
-    /// <exception cref="InvalidOperationException">When the client is first asked for: the section has an unknown name or a value that cannot be read.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// When the client is first asked for: the section has an unknown name or a value that cannot be read.
+    /// </exception>
     /// <exception cref="ArgumentException">When the client is first asked for: an option is out of its range.</exception>
     public static IServiceCollection AddEmbeddingsClient(this IServiceCollection services, IConfiguration section)
     {

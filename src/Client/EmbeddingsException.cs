@@ -25,10 +25,14 @@ public sealed class EmbeddingsException : Exception
         RetryAfter = retryAfter;
     }
 
-    /// <summary>The gRPC status: INVALID_ARGUMENT for bad input, RESOURCE_EXHAUSTED for a full server, UNAVAILABLE for one that cannot be reached, ...</summary>
+    /// <summary>
+    /// The gRPC status: INVALID_ARGUMENT for bad input, RESOURCE_EXHAUSTED for a full server, UNAVAILABLE for one that cannot be reached, ...
+    /// </summary>
     public StatusCode Status { get; }
 
-    /// <summary>A word a program can switch on, UPPER_SNAKE, for example <c>IMAGE_MALFORMED</c>; the status' name where the server gave none. Never empty.</summary>
+    /// <summary>
+    /// A word a program can switch on, UPPER_SNAKE, for example <c>IMAGE_MALFORMED</c>; the status' name where the server gave none. Never empty.
+    /// </summary>
     public string Reason { get; }
 
     /// <summary>Path of the request's field at fault, for example <c>image.encoded</c>; empty where none is.</summary>

@@ -25,7 +25,8 @@ public sealed class EmbeddingsClientServiceCollectionExtensionsTests
     [Fact]
     public void OptionsComeFromAConfigurationSection()
     {
-        using var provider = With(("Addresses:0", "a:1"), ("Addresses:1", "b:2"), ("MaxInFlight", "7"), ("Deadline", "00:00:05"), ("LoadBalancing", "PickFirst"));
+        using var provider = With(
+            ("Addresses:0", "a:1"), ("Addresses:1", "b:2"), ("MaxInFlight", "7"), ("Deadline", "00:00:05"), ("LoadBalancing", "PickFirst"));
 
         var options = provider.GetRequiredService<EmbeddingsClient>().Options;
 

@@ -23,7 +23,7 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
     }
 
     /// <summary>Embeds pictures.</summary>
-    /// <param name="values">Encoded pictures of media type <c>image/*</c> or <c>application/octet-stream</c>. Not copied: leave their bytes alone until the end.</param>
+    /// <param name="values">Encoded pictures of media type <c>image/*</c> or <c>application/octet-stream</c>. Not copied.</param>
     /// <param name="options"><c>ModelId</c> names another model than the generator's; <c>Dimensions</c>, if given, must be the model's own.</param>
     /// <param name="cancellationToken">Ends it with <see cref="OperationCanceledException"/>.</param>
     /// <returns>One embedding a picture, in their order.</returns>
@@ -95,6 +95,9 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
         return dimensions is null || dimensions == vector.Length
             ? new Embedding<float>(vector) { ModelId = response.Embedding.Model }
             : throw new EmbeddingsException(
-                StatusCode.InvalidArgument, "DIMENSION_MISMATCH", $"Model '{response.Embedding.Model}' makes {vector.Length} dimensions, not {dimensions}.", "Dimensions");
+                StatusCode.InvalidArgument,
+                "DIMENSION_MISMATCH",
+                $"Model '{response.Embedding.Model}' makes {vector.Length} dimensions, not {dimensions}.",
+                "Dimensions");
     }
 }

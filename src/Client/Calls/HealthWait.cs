@@ -41,8 +41,9 @@ internal sealed class HealthWait(CallInvoker invoker, EmbeddingsClientOptions op
             var delay = backoff < Longest ? backoff : Longest;
             if (time.GetUtcNow().UtcDateTime + delay >= due)
             {
+                var servers = string.Join(", ", options.Addresses);
                 throw new EmbeddingsException(
-                    StatusCode.DeadlineExceeded, "", $"{string.Join(", ", options.Addresses)}: not serving after {timeout.TotalSeconds:0.###} s: {last}", inner: cause);
+                    StatusCode.DeadlineExceeded, "", $"{servers}: not serving after {timeout.TotalSeconds:0.###} s: {last}", inner: cause);
             }
 
             await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);

@@ -38,7 +38,7 @@ internal static class OptionsCheck
             || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps)
             || uri.Host.Length == 0 || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0 || uri.Fragment.Length > 0)
         {
-            throw new ArgumentException($"Addresses: '{address}' is not host:port, http://host:port or https://host:port.", nameof(EmbeddingsClientOptions.Addresses));
+            throw new ArgumentException($"Addresses: '{address}' is not host:port, http://host:port or https://host:port.", nameof(address));
         }
 
         // Uri hides whether a scheme's own port was written out; only where it was is it meant.

@@ -125,6 +125,8 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
         return size <= maxMessageBytes
             ? item
             : throw new EmbeddingsException(
-                StatusCode.ResourceExhausted, "MESSAGE_TOO_LARGE", $"Item '{itemId(item)}' has {size} bytes; the client's limit (MaxMessageBytes) is {maxMessageBytes}.");
+                StatusCode.ResourceExhausted,
+                "MESSAGE_TOO_LARGE",
+                $"Item '{itemId(item)}' has {size} bytes; the client's limit (MaxMessageBytes) is {maxMessageBytes}.");
     }
 }

@@ -3,7 +3,9 @@ using Grpc.Core;
 
 namespace Embeddings.Client.Streaming;
 
-/// <summary>One call of a stream: a writer of its own beside the reader, since a loop that writes one and reads one would stand still for each round trip.</summary>
+/// <summary>
+/// One call of a stream: a writer of its own beside the reader, since a loop that writes one and reads one would stand still for each round trip.
+/// </summary>
 internal sealed class StreamConnection<TRequest, TResponse> : IAsyncDisposable
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>

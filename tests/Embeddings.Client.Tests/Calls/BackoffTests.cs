@@ -6,7 +6,8 @@ public sealed class BackoffTests
 {
     private static readonly EmbeddingsClientOptions Options = new()
     {
-        ReconnectDelay = TimeSpan.FromMilliseconds(100), MaxReconnectDelay = TimeSpan.FromSeconds(5),
+        ReconnectDelay = TimeSpan.FromMilliseconds(100),
+        MaxReconnectDelay = TimeSpan.FromSeconds(5),
     };
 
     [Theory]

@@ -10,7 +10,8 @@ internal sealed class Behaviour
     /// <summary>Called before every unary call is answered; throws to fail it.</summary>
     public Func<string, ServerCallContext, Task> OnUnary { get; set; } = (_, _) => Task.CompletedTask;
 
-    public Func<IAsyncStreamReader<StreamEmbedRequest>, IServerStreamWriter<StreamEmbedResponse>, ServerCallContext, Task> OnStreamEmbed { get; set; } = EchoAsync;
+    public Func<IAsyncStreamReader<StreamEmbedRequest>, IServerStreamWriter<StreamEmbedResponse>, ServerCallContext, Task> OnStreamEmbed { get; set; } =
+        EchoAsync;
 
     /// <summary>The unary calls in their order, by name.</summary>
     public ConcurrentQueue<string> Calls { get; } = new();

@@ -35,7 +35,7 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
     public override Task<SearchVectorsResponse> SearchVectors(SearchVectorsRequest request, ServerCallContext context) =>
         AnswerAsync("SearchVectors", context, () => new SearchVectorsResponse
         {
-            Results = { request.Queries.Select(query => new SearchResult { Points = { new ScoredPoint { Score = query.Vector?.Values.Sum() ?? 0 } } }) },
+            Results = { request.Queries.Select(query => new SearchResult { Points = { Scored(query) } }) },
         });
 
     public override Task<SearchByMediaStoreIdResponse> SearchByMediaStoreId(SearchByMediaStoreIdRequest request, ServerCallContext context) =>
@@ -45,13 +45,18 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
         AnswerAsync("DeleteByJobId", context, () => new DeleteByJobIdResponse { DeletedCount = 7 });
 
     public override async Task StreamUpsertVectors(
-        IAsyncStreamReader<StreamUpsertVectorsRequest> requestStream, IServerStreamWriter<StreamUpsertVectorsResponse> responseStream, ServerCallContext context)
+        IAsyncStreamReader<StreamUpsertVectorsRequest> requestStream,
+        IServerStreamWriter<StreamUpsertVectorsResponse> responseStream,
+        ServerCallContext context)
     {
         await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
         {
-            await responseStream.WriteAsync(new StreamUpsertVectorsResponse { ItemId = request.ItemId, Ack = new UpsertAck { PointId = request.Point.PointId } });
+            var ack = new UpsertAck { PointId = request.Point.PointId };
+            await responseStream.WriteAsync(new StreamUpsertVectorsResponse { ItemId = request.ItemId, Ack = ack });
         }
     }
+
+    private static ScoredPoint Scored(SearchQuery query) => new() { Score = query.Vector?.Values.Sum() ?? 0 };
 
     public static (IEnumerable<T> Page, string Next) Page<T>(IReadOnlyList<T> all, int size, string token)
     {

@@ -128,6 +128,7 @@ public sealed class ResendingStreamTests
     [Fact]
     public async Task AnItemsErrorDoesNotEndTheStream()
     {
+        var bad = new ItemError { Code = 3, Reason = "IMAGE_MALFORMED", Message = "bad", Field = "image.encoded" };
         await using var server = await ServerDouble.StartAsync(new Behaviour
         {
             OnStreamEmbed = async (requests, responses, _) =>
@@ -135,7 +136,7 @@ public sealed class ResendingStreamTests
                 await foreach (var request in requests.ReadAllAsync())
                 {
                     await responses.WriteAsync(request.ItemId == "1"
-                        ? new StreamEmbedResponse { ItemId = "1", Error = new ItemError { Code = 3, Reason = "IMAGE_MALFORMED", Message = "bad", Field = "image.encoded" } }
+                        ? new StreamEmbedResponse { ItemId = "1", Error = bad }
                         : Behaviour.Answer(request));
                 }
             },
