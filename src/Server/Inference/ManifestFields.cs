@@ -99,15 +99,7 @@ internal sealed class ManifestFields(string file, string prefix, JsonElement jso
     {
         foreach (var property in json.EnumerateObject())
         {
-            string name;
-            try
-            {
-                name = property.Name;
-            }
-            catch (InvalidOperationException)
-            {
-                throw Wrong("", "a field's name is not valid Unicode");
-            }
+            var name = property.Name;
             if (!_known.Contains(name))
             {
                 throw Wrong(name.Length <= 64 && !name.Any(char.IsControl) ? name : "", "is not a field of a manifest");

@@ -46,6 +46,11 @@ internal static class ManifestReader
         {
             throw new ManifestException(file, "", $"is not JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}", e);
         }
+        catch (InvalidOperationException e)
+        {
+            // Half of a surrogate pair, in the name of a field.
+            throw new ManifestException(file, "", "has text that is not valid Unicode", e);
+        }
     }
 
     private static ModelManifest Manifest(ManifestFields fields)

@@ -52,7 +52,7 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         {
             return (layout, 1, [$"its vectors depend on their neighbours in a batch (cosine {similarity:F4} to the same item alone): it runs one item at a time"]);
         }
-        var batchFirst = inner is not null && shape.SequenceEqual([batch, .. inner]);
+        var batchFirst = !signature.FixedOutput && inner is not null && shape.SequenceEqual([batch, .. inner]);
         return (batchFirst ? layout : guess, manifest.MaxBatch, []);
     }
 

@@ -9,7 +9,8 @@ namespace Embeddings.Server.Inference;
 /// <param name="FixedBatch">Whether the input's batch is fixed at 1.</param>
 /// <param name="Output">Name of the output tensor.</param>
 /// <param name="HalfOutput">Whether it is float16, else float32.</param>
-internal sealed record ModelSignature(string Input, bool HalfInput, bool FixedBatch, string Output, bool HalfOutput)
+/// <param name="FixedOutput">Whether the output declares a batch of 1. The runtime then accepts no buffer for more, though it makes more itself.</param>
+internal sealed record ModelSignature(string Input, bool HalfInput, bool FixedBatch, string Output, bool HalfOutput, bool FixedOutput)
 {
     /// <exception cref="ModelException">The graph does not fit the manifest.</exception>
     public static ModelSignature Find(InferenceSession session, ModelManifest manifest, string file)
@@ -24,7 +25,7 @@ internal sealed record ModelSignature(string Input, bool HalfInput, bool FixedBa
         var (output, outputType) = FindOutput(session, manifest, file);
         var halfOutput = IsHalf(file, $"output {output}", outputType);
         CheckOutput(file, output, outputType.Dimensions, manifest.Dimension);
-        return new(input, halfInput, fixedBatch, output, halfOutput);
+        return new(input, halfInput, fixedBatch, output, halfOutput, outputType.Dimensions is [> 0, ..]);
     }
 
     private static bool CheckInput(string file, string name, int[] shape, InputSpec spec)
