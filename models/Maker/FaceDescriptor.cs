@@ -22,8 +22,8 @@ public static class FaceDescriptor
 
         string[] blocks =
         [
-            graph.Block(graph.Cells(graph.Average(Energy(graph, fine), 2, 2), 10, 9, 2, 3), 384, 0.85, 1e-4f),
-            graph.Block(graph.Cells(graph.Average(Energy(graph, coarse), 2, 2), 4, 4, 2, 2), 128, 0.5, 1e-4f),
+            graph.Block(graph.Cells(graph.Average(Energy(graph, fine), 2, 2), 10, 9, 2, 3), 384, 0.8, 1e-4f),
+            graph.Block(graph.Cells(graph.Average(Energy(graph, coarse), 2, 2), 4, 4, 2, 2), 128, 0.6, 1e-4f),
         ];
         graph.Node("Concat", blocks, ["embedding"], Int("axis", 1));
         graph.Output("embedding", TensorProto.Types.DataType.Float, 0, 512);

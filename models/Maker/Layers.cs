@@ -30,7 +30,7 @@ public static class Layers
     /// <summary>Sums each of 8 channels under overlapping Gaussian windows, so that a small shift moves little from one cell to the next.</summary>
     public static string Cells(this GraphBuilder graph, string input, int height, int width, long strideY, long strideX)
     {
-        var window = Filters.Gaussian(height, width, height / 4.0, width / 4.0);
+        var window = Filters.Gaussian(height, width, height / 3.0, width / 3.0);
         var weights = graph.Floats(Filters.Repeat(window, 8), 8, 1, height, width);
         return graph.Node("Conv", [input, weights], Int("group", 8), Ints("strides", strideY, strideX));
     }

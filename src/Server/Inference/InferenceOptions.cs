@@ -32,9 +32,9 @@ internal sealed record InferenceOptions
     public int InterOpThreads { get; init; } = 1;
 
     /// <summary>
-    /// Whether a session's threads stay awake for about a millisecond after their work in case more comes: shorter runs, at the cost of processor time
-    /// that decoding could use.
+    /// Whether a session's threads stay awake for about a millisecond after their work in case more comes. Shorter runs of small batches where the
+    /// processors have nothing else to do; many times longer ones where decoding, other models or other programs want them too.
     /// </summary>
-    /// <value>Default true.</value>
-    public bool Spinning { get; init; } = true;
+    /// <value>Default false.</value>
+    public bool Spinning { get; init; }
 }
