@@ -1,0 +1,12 @@
+using Embeddings.Server.Storage;
+
+namespace Embeddings.Server.Tests.Storage.Embedded;
+
+public sealed class EmbeddedVectorStoreContractTests : VectorStoreContract, IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    private protected override async Task<IVectorStore> CreateAsync() => await EmbeddedStores.StartAsync(_directory.Path);
+}
