@@ -19,8 +19,8 @@ public sealed class RowNormalizerTests
 
         Assert.True(RowNormalizer.TryNormalize(vector, unit));
 
-        Assert.Equal(1, Math.Sqrt(unit.Sum(value => (double)value * value)), 6);
-        Assert.All(vector.Zip(unit), pair => Assert.Equal(pair.First / norm, pair.Second, 6));
+        Assert.Equal(1, Math.Sqrt(unit.Sum(value => (double)value * value)), 1e-6);
+        Assert.All(vector.Zip(unit), pair => Assert.Equal(pair.First / norm, pair.Second, 1e-6));
     }
 
     [Theory]

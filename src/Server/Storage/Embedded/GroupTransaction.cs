@@ -103,11 +103,7 @@ internal sealed class GroupTransaction(SqliteSession session, Catalog catalog, i
     {
         try
         {
-            // Some failures have rolled back already.
-            if (SQLitePCL.raw.sqlite3_get_autocommit(session.Connection.Handle) == 0)
-            {
-                session.Execute("ROLLBACK");
-            }
+            session.EndTransaction();
         }
         catch (SqliteException exception)
         {

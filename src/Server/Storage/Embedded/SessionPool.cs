@@ -46,16 +46,16 @@ internal sealed class SessionPool(Func<SqliteSession> open, int size) : IAsyncDi
             var session = _idle.TryTake(out var idle) ? idle : open();
             try
             {
-                var handle = session.Connection.Handle;
-                using (cancellationToken.UnsafeRegister(static state => SQLitePCL.raw.sqlite3_interrupt((SQLitePCL.sqlite3)state!), handle))
-                using (session.Connection.BeginTransaction(deferred: true))
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    return work(session);
-                }
+                using var interrupt = cancellationToken.UnsafeRegister(
+                    static state => SQLitePCL.raw.sqlite3_interrupt((SQLitePCL.sqlite3)state!), session.Connection.Handle);
+                session.Execute("BEGIN");
+                cancellationToken.ThrowIfCancellationRequested();
+                return work(session);
             }
             finally
             {
+                // Not a SqliteTransaction: prepared commands would remember it beyond its end. An interrupt cannot hit here any more.
+                session.EndTransaction();
                 _idle.Add(session);
             }
         }

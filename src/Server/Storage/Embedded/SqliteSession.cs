@@ -56,6 +56,15 @@ internal sealed class SqliteSession : IDisposable
 
     public SqliteDataReader Read(string sql, params ReadOnlySpan<object> values) => With(sql, values).ExecuteReader();
 
+    /// <summary>Rolls back where a transaction is open; some failures have done so already.</summary>
+    public void EndTransaction()
+    {
+        if (SQLitePCL.raw.sqlite3_get_autocommit(Connection.Handle) == 0)
+        {
+            Execute("ROLLBACK");
+        }
+    }
+
     public void Dispose()
     {
         DropPrepared();
