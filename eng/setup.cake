@@ -88,4 +88,5 @@ void RestoreWithStandins()
     }
 }
 
-string Detail(string line) => Regex.Replace(line, @"^.*?error (?=\w+:)", "").Trim();
+// Without the project's path in front and the solution's behind.
+string Detail(string line) => Regex.Replace(line, @"^.*?error (?=\w+:)|\s*\[[^\]]*\]\s*$", "").Trim();

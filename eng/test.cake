@@ -3,6 +3,9 @@ using System.Xml.Linq;
 
 const string TestResults = "artifacts/test-results";
 
+// A crash brings its whole stack; the full text is above and in the .trx file.
+const int LinesOfAFailure = 12;
+
 Task("__RunTests").Does(() =>
 {
     EnsureDirectoryExists(TestResults);
@@ -28,7 +31,11 @@ Task("__RunTests").Does(() =>
 
     foreach (var failure in failures)
     {
-        Say($"FAILED {failure.Name}\n       {failure.Message.Trim().Replace("\n", "\n       ")}");
+        Say($"FAILED {failure.Name}");
+        foreach (var line in failure.Message.Trim().Split('\n').Take(LinesOfAFailure))
+        {
+            Say($"       {line.TrimEnd()}");
+        }
     }
     var passed = runs.Sum(run => run.Passed);
     var skipped = runs.Sum(run => run.Skipped);
