@@ -1,1 +1,1 @@
-return 0;
+return await Embeddings.Cli.EmbeddingsCommand.RunAsync(args, Console.Out, Console.Error);

@@ -1,0 +1,51 @@
+using System.CommandLine;
+using Embeddings.Cli.Demos;
+using Embeddings.Cli.Hosting;
+using Embeddings.Client;
+
+namespace Embeddings.Cli.Commands;
+
+/// <summary><c>embeddings demo NAME</c>: a few seconds of one part of the service, on a server and a store of its own that are gone afterwards.</summary>
+internal static class DemoCommand
+{
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
+
+    private static readonly (string Name, string Description, Func<Demo, CancellationToken, Task> Run)[] Demos =
+    [
+        ("image-embedding", "Embeds images: random pixels, a drawn scene, the same one again.", ImageEmbeddingDemo.RunAsync),
+        ("face-embedding", "Embeds faces: vectors of L2 norm 1, alignment by landmarks.", FaceEmbeddingDemo.RunAsync),
+        ("image-store", "Adds, gets, searches and deletes images.", ImageStoreDemo.RunAsync),
+        ("face-store", "The same with faces; search by media_store_id, delete by job_id.", FaceStoreDemo.RunAsync),
+    ];
+
+    public static Command Create(GlobalOptions globals)
+    {
+        var command = new Command("demo", "Shows one part of the service against a server it starts itself, on a store that is deleted afterwards.");
+        foreach (var (name, description, run) in Demos)
+        {
+            var demo = new Command(name, description);
+            demo.SetAction((parsed, cancellationToken) => RunAsync(globals, parsed, run, cancellationToken));
+            command.Add(demo);
+        }
+        return command;
+    }
+
+    private static async Task<int> RunAsync(
+        GlobalOptions globals, ParseResult parsed, Func<Demo, CancellationToken, Task> run, CancellationToken cancellationToken)
+    {
+        var folder = Directory.CreateTempSubdirectory("embeddings-demo-");
+        try
+        {
+            string[] settings = ["--Server:Listen=127.0.0.1", "--Server:GrpcPort=0", "--Server:HttpPort=0", "--Store:Kind=Embedded", $"--Store:Embedded:Directory={folder.FullName}"];
+            await using var server = await LocalServer.StartAsync(settings, quiet: true, cancellationToken);
+            using var client = EmbeddingsClient.ForAddress(server.Address);
+            await client.WaitUntilServingAsync(StartTimeout, cancellationToken);
+            await run(new Demo(client, globals.Output(parsed)), cancellationToken);
+            return ExitCode.Done;
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+}

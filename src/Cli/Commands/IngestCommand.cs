@@ -1,0 +1,107 @@
+using System.CommandLine;
+using Embeddings.Cli.Ingesting;
+using Embeddings.Cli.Printing;
+using Embeddings.Client;
+using Embeddings.V1;
+
+namespace Embeddings.Cli.Commands;
+
+/// <summary><c>embeddings ingest DIR|MANIFEST.jsonl</c>: embeds and stores many pictures.</summary>
+internal static class IngestCommand
+{
+    public static Command Create(GlobalOptions globals)
+    {
+        var path = new Argument<string>("path") { Description = "A folder of pictures, or a manifest with one JSON object a line.", HelpName = "DIR|MANIFEST.jsonl" };
+        var kind = CommonOptions.Kind(required: true);
+        var model = CommonOptions.Model();
+        var collection = CommonOptions.Collection();
+        var resume = new Option<bool>("--resume", "-r") { Description = "Pass over what is stored already." };
+        var failed = new Option<string?>("--failed")
+        {
+            Description = "Where failed items go, one JSON object a line: a manifest again. Where absent, NAME.failed.jsonl in the working folder, made only if an item fails.",
+            HelpName = "FILE",
+        };
+        var recursive = new Option<bool>("--recursive") { Description = "Go through the folder's folders too; true where absent.", DefaultValueFactory = _ => true };
+        var maxBytes = CommonOptions.Number("--max-bytes", PictureFile.DefaultMaxBytes, 1, 1 << 30,
+            "The largest picture to send, bytes; the server has its own limit (Imaging:MaxEncodedBytes).");
+        var command = new Command("ingest", "Embeds and stores a folder or a manifest of pictures. Exit code 0: all stored; 2: some failed; 1: it could not run.")
+        {
+            path, kind, model, collection, resume, failed, recursive, maxBytes,
+        };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            var settings = new IngestSettings(
+                parsed.GetValue(kind), parsed.GetValue(model)!, parsed.CollectionOf(collection, kind), parsed.GetValue(maxBytes));
+            var given = parsed.GetValue(path)!;
+            return IngestAsync(globals, parsed, settings, given, parsed.GetValue(recursive), parsed.GetValue(resume), parsed.GetValue(failed), cancellationToken);
+        });
+        return command;
+    }
+
+    private static async Task<int> IngestAsync(
+        GlobalOptions globals, ParseResult parsed, IngestSettings settings, string path, bool recursive, bool resume, string? failedPath, CancellationToken cancellationToken)
+    {
+        var output = globals.Output(parsed);
+        using var failed = new FailedItems(Path.GetFullPath(failedPath ?? $"{IngestSource.NameOf(path)}.failed.jsonl"));
+        if (failed.FilePath == Path.GetFullPath(path))
+        {
+            throw new CliException("--failed is the manifest itself");
+        }
+        var source = await IngestSource.OpenAsync(path, recursive, failed.FilePath, cancellationToken);
+        using var client = globals.Client(parsed);
+        await CheckServerAsync(client, settings.Model, cancellationToken);
+        if (failedPath is not null)
+        {
+            failed.Open();
+        }
+        var stored = resume ? await StoredIds.LoadAsync(client, settings.Collection, cancellationToken) : null;
+
+        var rate = new Rate(TimeProvider.System);
+        IngestReport? report = null;
+        try
+        {
+            await ProgressView.RunAsync(output, source.Name, source.Total, progress =>
+                new IngestRun(client, settings, stored, report = new IngestReport(output, failed, progress)).RunAsync(source.Items, cancellationToken));
+        }
+        finally
+        {
+            // Also where the stream broke: what was stored is stored, and --resume goes on from there.
+            Summarize(output, report?.Tally ?? default, rate, settings.Collection, failed.FilePath);
+        }
+        return report!.Tally.Failed > 0 ? ExitCode.SomeItemsFailed : ExitCode.Done;
+    }
+
+    // One cheap call first: "no server" or "no such model" is one line, not as many failures as there are pictures.
+    private static async Task CheckServerAsync(EmbeddingsClient client, string model, CancellationToken cancellationToken)
+    {
+        if (model.Length > 0)
+        {
+            await client.GetModelAsync(new GetModelRequest { Name = model }, cancellationToken);
+        }
+        else
+        {
+            await client.ListModelsAsync(new ListModelsRequest { PageSize = 1 }, cancellationToken);
+        }
+    }
+
+    private static void Summarize(Output output, Tally tally, Rate rate, string collection, string failedPath)
+    {
+        var (seconds, perSecond) = (rate.Elapsed.TotalSeconds, rate.Of(tally));
+        output.Object(json =>
+        {
+            json.WriteStartObject("summary");
+            json.WriteString("collection", collection);
+            json.WriteNumber("stored", tally.Stored);
+            json.WriteNumber("skipped", tally.Skipped);
+            json.WriteNumber("failed", tally.Failed);
+            json.WriteNumber("seconds", Math.Round(seconds, 3));
+            json.WriteNumber("items_per_second", Math.Round(perSecond, 1));
+            json.WriteEndObject();
+        });
+        if (tally.Failed > 0)
+        {
+            output.Note($"failed items are in {failedPath}");
+        }
+        output.Line($"{tally.Stored:N0} stored, {tally.Skipped:N0} skipped, {tally.Failed:N0} failed in {seconds:0.0} s ({perSecond:N0} items/s), collection {collection}");
+    }
+}

@@ -1,0 +1,98 @@
+using System.CommandLine;
+using System.Globalization;
+using Embeddings.Cli.Printing;
+using Embeddings.V1;
+
+namespace Embeddings.Cli.Commands;
+
+/// <summary><c>embeddings search FILE|--point ID</c>: the stored points nearest to a picture or to another point.</summary>
+internal static class SearchCommand
+{
+    public static Command Create(GlobalOptions globals)
+    {
+        var file = new Argument<string?>("file") { Description = "A picture to search with.", Arity = ArgumentArity.ZeroOrOne };
+        var point = new Option<string?>("--point") { Description = "Search with the vector of this stored point instead.", HelpName = "ID" };
+        var kind = CommonOptions.Kind();
+        var model = CommonOptions.Model();
+        var collection = CommonOptions.Collection();
+        var landmarks = LandmarksOption.Create();
+        var limit = CommonOptions.Number("--limit", 10, 1, 1_000, "How many points to find, 1 to 1,000.", "-n");
+        var threshold = new Option<float?>("--threshold", "-t") { Description = "Only points of this cosine or more, -1 to 1." };
+        var filter = new FilterOptions();
+        var command = new Command("search", "Finds the stored points nearest to a picture, or to a stored point.")
+        {
+            file, point, kind, model, collection, landmarks, limit, threshold,
+        };
+        filter.AddTo(command);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(file) is null == result.GetValue(point) is null)
+            {
+                result.AddError("Give either a picture file or --point ID.");
+            }
+        });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var output = globals.Output(parsed);
+            var query = new SearchQuery { Model = parsed.GetValue(model) };
+            var face = LandmarksOption.Read(parsed.GetValue(landmarks), parsed.GetValue(kind));
+            if (parsed.GetValue(point) is { } id)
+            {
+                query.PointId = id;
+            }
+            else
+            {
+                var image = PictureFile.ToImage(await PictureFile.ReadAsync(parsed.GetValue(file)!, PictureFile.DefaultMaxBytes, cancellationToken));
+                if (parsed.GetValue(kind) == ItemKind.Face)
+                {
+                    query.Face = new FaceCrop { Image = image, Landmarks = face };
+                }
+                else
+                {
+                    query.Image = image;
+                }
+            }
+            var request = new SearchVectorsRequest
+            {
+                Collection = parsed.CollectionOf(collection, kind),
+                Queries = { query },
+                Limit = parsed.GetValue(limit),
+                Filter = filter.Read(parsed),
+            };
+            if (parsed.GetValue(threshold) is { } cosine)
+            {
+                request.ScoreThreshold = cosine;
+            }
+            using var client = globals.Client(parsed);
+            var answer = await client.SearchVectorsAsync(request, cancellationToken);
+            Print(output, answer.Results[0].Points);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static void Print(Output output, IReadOnlyList<ScoredPoint> points)
+    {
+        var table = Tables.New("rank", "score", "point", "media_store_id", "job_id");
+        for (var i = 0; i < points.Count; i++)
+        {
+            var (rank, found) = (i + 1, points[i]);
+            output.Object(json =>
+            {
+                json.WriteNumber("rank", rank);
+                json.WriteNumber("score", found.Score);
+                json.WritePoint(found.Point);
+            });
+            table.Add(rank.ToString(CultureInfo.InvariantCulture), found.Score.ToString("0.0000", CultureInfo.InvariantCulture), found.Point.PointId,
+                found.Point.Payload?.MediaStoreId ?? "", found.Point.Payload?.JobId ?? "");
+        }
+        if (points.Count > 0)
+        {
+            output.Table(table);
+        }
+        else
+        {
+            output.Line("nothing found");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+using System.CommandLine;
+using Embeddings.Cli.Hosting;
+using Embeddings.Cli.Printing;
+
+namespace Embeddings.Cli.Commands;
+
+/// <summary><c>embeddings serve</c>: the server, until Ctrl-C.</summary>
+internal static class ServeCommand
+{
+    public static Command Create(GlobalOptions globals)
+    {
+        var options = new ServerOptions();
+        var command = new Command("serve", "Starts the server and serves until Ctrl-C. Any of its settings may be given as --Section:Key=value.");
+        options.AddTo(command);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var server = await LocalServer.StartAsync(options.Read(parsed), quiet: false, cancellationToken);
+            Announce(globals.Output(parsed), server);
+            await server.WaitForShutdownAsync(cancellationToken);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    /// <summary>Says where the server is.</summary>
+    public static void Announce(Output output, LocalServer server)
+    {
+        var http = string.Join(", ", server.HttpAddresses);
+        output.Object(json =>
+        {
+            json.WriteString("grpc", server.Address);
+            json.WriteString("http", http);
+        });
+        output.Line($"gRPC (h2c)  {server.Address}");
+        output.Line($"HTTP        {http}");
+    }
+}

@@ -1,0 +1,57 @@
+using Embeddings.Cli.Sampling;
+using Embeddings.V1;
+
+namespace Embeddings.Cli.Demos;
+
+/// <summary>The face store: what the image store does, and search by media item, and delete by job.</summary>
+internal static class FaceStoreDemo
+{
+    private const string Job = "job-123";
+    private const string OtherJob = "job-124";
+
+    public static async Task RunAsync(Demo demo, CancellationToken cancellationToken)
+    {
+        var (samples, steps, collection) = (new SampleSet(), new StoreSteps(demo, ItemKind.Face.Collection()), ItemKind.Face.Collection());
+        var points = new List<VectorPoint>();
+        for (var index = 0; index < 2; index++)
+        {
+            var (point, model) = await PointAsync(demo, samples.Draw(ItemKind.Face, index + 1, 1), index, cancellationToken);
+            await steps.AddAsync(point, model, cancellationToken);
+            points.Add(point);
+        }
+        var box = (await steps.GetAsync(points[0], cancellationToken)).Payload.Bbox;
+        demo.Say("payload", $"face_index=0 bbox=({box.X}, {box.Y}, {box.Width}, {box.Height})");
+        await steps.SearchAsync(points[1], cancellationToken);
+
+        var item = new FaceItem { JobId = OtherJob, MediaStoreId = "media-457", FaceIndex = 0, Face = samples.Draw(ItemKind.Face, 1, 2).Face, Confidence = 0.98f };
+        var ack = (await demo.Client.IngestFaceAsync(new IngestFaceRequest { Item = item }, cancellationToken)).Ack;
+        demo.Say("ingest", $"embedded and stored as {ack.PointId} in {ack.Collection}", json => json.WriteString("point_id", ack.PointId));
+        demo.Check(ack.PointId == $"{OtherJob}-0" && ack.Collection == collection, "a face's point id is job_id-face_index");
+
+        var search = new SearchByMediaStoreIdRequest { MediaStoreId = "media-456", Query = new SearchQuery { Face = samples.Draw(ItemKind.Face, 1, 3).Face } };
+        var found = (await demo.Client.SearchByMediaStoreIdAsync(search, cancellationToken)).Result.Points;
+        steps.SayFound("search by media item", "face-01 among the faces of media-456", found);
+        demo.Check(found.Count == 2 && found[0].Point.PointId == points[0].PointId, "the two faces of that media item are found, the right one first, and no other's");
+
+        var deleted = (await demo.Client.DeleteByJobIdAsync(new DeleteByJobIdRequest { JobId = Job, Collection = collection }, cancellationToken)).DeletedCount;
+        demo.Say("delete by job", $"{Job}: {deleted} deleted", json => json.WriteNumber("deleted", deleted));
+        demo.Check(deleted == 2, "both faces of the job are deleted");
+        await steps.CheckGoneAsync(points[0].PointId, cancellationToken);
+        await steps.CountAsync(1, cancellationToken);
+    }
+
+    private static async Task<(VectorPoint Point, string Model)> PointAsync(Demo demo, Sample face, int index, CancellationToken cancellationToken)
+    {
+        var embedding = (await demo.Client.EmbedFaceAsync(new EmbedFaceRequest { Face = face.Face }, cancellationToken)).Embedding;
+        var payload = new Payload
+        {
+            JobId = Job,
+            MediaStoreId = "media-456",
+            FaceIndex = index,
+            Bbox = new BoundingBox { X = 100 + (200 * index), Y = 150, Width = 80, Height = 90 },
+            Confidence = 0.99f,
+            Landmarks = face.Landmarks,
+        };
+        return (new VectorPoint { PointId = $"{Job}-{index}", Vector = { embedding.Values }, Payload = payload }, embedding.Model);
+    }
+}

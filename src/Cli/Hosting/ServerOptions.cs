@@ -1,0 +1,68 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Embeddings.Cli.Hosting;
+
+/// <summary>
+/// The options of the commands that start a server. Only what is typed is handed on, so that configuration files and environment variables hold
+/// otherwise; every other setting of the server goes as <c>--Section:Key=value</c>.
+/// </summary>
+internal sealed partial class ServerOptions
+{
+    private readonly Option<string> _listen = new("--listen") { Description = "The address to listen on. [default: 127.0.0.1, this machine alone]", HelpName = "IP" };
+    private readonly Option<int> _grpcPort = Port("--grpc-port", "The port of gRPC; 0 for a free one. [default: 50051]");
+    private readonly Option<int> _httpPort = Port("--http-port", "The port of HTTP, for health; 0 for a free one. [default: 8080]");
+    private readonly Option<string> _data = new("--data") { Description = "The embedded store's folder. [default: ./data]", HelpName = "DIR" };
+    private readonly Option<string> _store = new("--store") { Description = "Embedded or Qdrant. [default: Embedded]" };
+
+    public void AddTo(Command command)
+    {
+        command.Add(_listen);
+        command.Add(_grpcPort);
+        command.Add(_httpPort);
+        command.Add(_data);
+        command.Add(_store);
+        command.TreatUnmatchedTokensAsErrors = false;
+    }
+
+    /// <summary>The server's own arguments; <see cref="CliException"/> where something is neither an option nor a setting.</summary>
+    public IReadOnlyList<string> Read(ParseResult parsed)
+    {
+        var arguments = new List<string>();
+        void Add<T>(Option<T> option, string key, Func<T, string> text)
+        {
+            if (parsed.GetResult(option) is { Implicit: false })
+            {
+                arguments.Add($"--{key}={text(parsed.GetValue(option)!)}");
+            }
+        }
+        Add(_listen, "Server:Listen", text => text);
+        Add(_grpcPort, "Server:GrpcPort", port => port.ToString(CultureInfo.InvariantCulture));
+        Add(_httpPort, "Server:HttpPort", port => port.ToString(CultureInfo.InvariantCulture));
+        Add(_data, "Store:Embedded:Directory", Path.GetFullPath);
+        Add(_store, "Store:Kind", text => text);
+        if (parsed.UnmatchedTokens.FirstOrDefault(token => !Setting().IsMatch(token)) is { } other)
+        {
+            throw new CliException($"unrecognized argument '{other}'; a setting of the server is --Section:Key=value");
+        }
+        arguments.AddRange(parsed.UnmatchedTokens);
+        return arguments;
+    }
+
+    private static Option<int> Port(string name, string description)
+    {
+        var option = new Option<int>(name) { Description = description, HelpName = "PORT" };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var port) && port is < 0 or > ushort.MaxValue)
+            {
+                result.AddError($"{name} is 0 to {ushort.MaxValue}, not {port}.");
+            }
+        });
+        return option;
+    }
+
+    [GeneratedRegex(@"^--\w+(:\w+)+=")]
+    private static partial Regex Setting();
+}

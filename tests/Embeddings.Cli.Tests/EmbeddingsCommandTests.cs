@@ -1,0 +1,78 @@
+namespace Embeddings.Cli.Tests;
+
+/// <summary>What goes wrong before a server is asked.</summary>
+public sealed class EmbeddingsCommandTests
+{
+    // A port of the machine's own on which nobody listens.
+    private const string Nobody = "127.0.0.1:1";
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("nonsense")]
+    [InlineData("embed")]
+    [InlineData("embed a.jpg --kind cat")]
+    [InlineData("embed a.jpg --kind 1")]
+    [InlineData("ingest x")]
+    [InlineData("ingest x --kind image --max-bytes 0")]
+    [InlineData("ingest /no/such/folder --kind image")]
+    [InlineData("search")]
+    [InlineData("search a.jpg --point b")]
+    [InlineData("search --point a --limit 0")]
+    [InlineData("search --point a --limit many")]
+    [InlineData("search /no/such/file.jpg")]
+    [InlineData("search a.jpg --landmarks 1,2")]
+    [InlineData("search a.jpg --kind face --landmarks 1,2")]
+    [InlineData("search --point a --attribute nonsense")]
+    [InlineData("delete")]
+    [InlineData("delete a --job-id b")]
+    [InlineData("serve --grpc-port 70000")]
+    [InlineData("serve nonsense")]
+    [InlineData("run --Server:GrpcPort")]
+    [InlineData("demo")]
+    [InlineData("demo nonsense")]
+    [InlineData("count --address ::::")]
+    public async Task Bad_arguments_are_one_line_and_exit_code_1(string arguments)
+    {
+        var result = await CommandResult.RunAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(ExitCode.Failed, result.ExitCode);
+        Assert.Equal("", result.Output);
+        Assert.StartsWith("embeddings: ", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("models")]
+    [InlineData("count")]
+    [InlineData("list")]
+    [InlineData("get a")]
+    [InlineData("delete a")]
+    [InlineData("search --point a --json")]
+    public async Task No_server_is_one_line_that_says_where(string arguments)
+    {
+        var result = await CommandResult.RunAsync([.. arguments.Split(' '), "--address", Nobody]);
+        Assert.Equal(ExitCode.Failed, result.ExitCode);
+        Assert.Equal("", result.Output);
+        Assert.Contains($"no server answers at {Nobody}", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task No_server_is_no_failure_of_the_items()
+    {
+        using var folder = new TempFolder();
+        folder.Write("a.jpg", "1");
+        var result = await CommandResult.RunAsync("ingest", folder.Path, "--kind", "image", "--address", Nobody, "--failed", folder.File("f.jsonl"));
+        Assert.Equal(ExitCode.Failed, result.ExitCode);
+        Assert.Contains("no server answers", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        Assert.False(File.Exists(folder.File("f.jsonl")));
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("ingest --help")]
+    [InlineData("--version")]
+    public async Task Help_and_version_are_no_errors(string arguments)
+    {
+        var result = await CommandResult.RunAsync(arguments.Split(' '));
+        Assert.Equal((ExitCode.Done, ""), (result.ExitCode, result.Error));
+        Assert.NotEmpty(result.Lines);
+    }
+}

@@ -1,0 +1,79 @@
+using Embeddings.Cli.Printing;
+using Embeddings.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Embeddings.Cli.Tests.Printing;
+
+public sealed class OutputTests
+{
+    [Fact]
+    public void With_json_there_is_one_object_a_line_and_nothing_else()
+    {
+        var (output, read) = New(json: true);
+        output.Line("for a person");
+        output.Table(Tables.New("a"));
+        output.Object(json => json.WritePoint(Point()));
+        output.Object(json => json.WriteString("a", "line\nbreak"));
+        var result = read();
+        Assert.Equal(2, result.Lines.Count);
+        var point = result.Objects[0];
+        Assert.Equal("job-1-0", point.GetProperty("point_id").GetString());
+        Assert.Equal("media ä", point.GetProperty("media_store_id").GetString());
+        Assert.Equal(0, point.GetProperty("face_index").GetInt32());
+        Assert.Equal(3, point.GetProperty("bbox").GetProperty("width").GetSingle());
+        Assert.Equal(0.1f, point.GetProperty("confidence").GetSingle());
+        Assert.Equal(6, point.GetProperty("landmarks")[2][1].GetSingle());
+        Assert.Equal("v", point.GetProperty("attributes").GetProperty("k").GetString());
+        Assert.Equal([0.1f, -3e-8f], point.GetProperty("vector").EnumerateArray().Select(value => value.GetSingle()));
+        Assert.Equal("line\nbreak", result.Objects[1].GetProperty("a").GetString());
+    }
+
+    [Fact]
+    public void Without_json_there_is_text_alone()
+    {
+        var (output, read) = New(json: false);
+        output.Object(json => json.WriteString("a", "b"));
+        output.Line("for a person");
+        Assert.Equal(["for a person"], read().Lines);
+    }
+
+    [Fact]
+    public void Markup_and_control_characters_of_stored_names_are_only_text()
+    {
+        var (output, read) = New(json: false);
+        var table = Tables.New("[red]name[/]");
+        table.Add("[link=http://example.org]x[/]\u001b[31m");
+        output.Table(table);
+        Assert.Contains("[link=http://example.org]x[/] [31m", read().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Notes_go_to_standard_error()
+    {
+        var (output, read) = New(json: true);
+        output.Note("progress");
+        Assert.Equal(("", "progress"), (read().Output, Assert.Single(read().ErrorLines)));
+    }
+
+    private static VectorPoint Point() => new()
+    {
+        PointId = "job-1-0",
+        Vector = { 0.1f, -3e-8f },
+        Payload = new Payload
+        {
+            JobId = "job-1",
+            MediaStoreId = "media ä",
+            FaceIndex = 0,
+            Bbox = new BoundingBox { X = 1, Y = 2, Width = 3, Height = 4 },
+            Confidence = 0.1f,
+            Landmarks = FacePoints.From([.. Enumerable.Range(0, 5).Select(i => new Point { X = (2 * i) + 1, Y = (2 * i) + 2 })]),
+            Attributes = new Struct { Fields = { ["k"] = Value.ForString("v") } },
+        },
+    };
+
+    private static (Output Output, Func<CommandResult> Read) New(bool json)
+    {
+        var (stdout, stderr) = (new StringWriter(), new StringWriter());
+        return (new Output(stdout, stderr, json), () => new CommandResult(0, stdout.ToString(), stderr.ToString()));
+    }
+}
