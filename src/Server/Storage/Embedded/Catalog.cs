@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Embeddings.Server.Diagnostics;
 
 namespace Embeddings.Server.Storage.Embedded;
 
@@ -15,7 +14,7 @@ internal sealed class Catalog : IDisposable
     public CollectionIndex? Find(string name) => _collections.GetValueOrDefault(name);
 
     public CollectionIndex Require(string name) =>
-        Find(name) ?? throw new Fault(FaultKind.NotFound, Reasons.CollectionNotFound, $"there is no collection '{name}'");
+        Find(name) ?? throw CollectionFaults.NotFound(name);
 
     /// <summary>Takes in a collection as the file has it now.</summary>
     public void Set(long key, CollectionSpec spec)

@@ -1,6 +1,6 @@
 using Embeddings.Server.Diagnostics;
 
-namespace Embeddings.Server.Storage.Embedded;
+namespace Embeddings.Server.Storage;
 
 /// <summary>Whether a collection is what a caller needs.</summary>
 internal static class CollectionRules
