@@ -18,6 +18,8 @@ internal static partial class StructureRules
         ["Storage"] = ["Numerics", "Diagnostics"],
         ["Numerics"] = [],
         ["Diagnostics"] = [],
+        // What stands beside the folders and does not put the parts together.
+        [""] = [],
     };
 
     // The more special name first: a path is judged by the first that fits.

@@ -39,6 +39,7 @@ public sealed class StructureTests
     [InlineData("Pipeline/A.cs", "using Embeddings.Server.Storage;")]
     [InlineData("Imaging/A.cs", "namespace Embeddings.Server.Pipeline;")]
     [InlineData("Novel/A.cs", "class A;")]
+    [InlineData("A.cs", "using Embeddings.Server.Storage;")]
     public void A_folder_that_points_upward_is_seen(string path, string text) => Assert.NotEmpty(StructureRules.UpwardReferences(new(path, text)));
 
     [Theory]
