@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Embeddings.Server.Inference;
 
-/// <summary>Writes manifests as <see cref="ManifestReader"/> reads them: every field, always in the same order, so that two can be compared line by line.</summary>
+/// <summary>
+/// Writes manifests as <see cref="ManifestReader"/> reads them: every field, always in the same order, so that two can be compared line by line.
+/// </summary>
 internal static class ManifestWriter
 {
     private static readonly JsonWriterOptions Indented = new()

@@ -50,7 +50,8 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         var similarity = Math.Min(Same(alone, tensor.Vector(0)), batch > 2 ? Same(alone, tensor.Vector(batch - 1)) : 1);
         if (similarity < SameVector)
         {
-            return (layout, 1, [$"its vectors depend on their neighbours in a batch (cosine {similarity:F4} to the same item alone): it runs one item at a time"]);
+            var why = $"its vectors depend on their neighbours in a batch (cosine {similarity:F4} to the same item alone)";
+            return (layout, 1, [$"{why}: it runs one item at a time"]);
         }
         var batchFirst = !signature.FixedOutput && inner is not null && shape.SequenceEqual([batch, .. inner]);
         return (batchFirst ? layout : guess, manifest.MaxBatch, []);

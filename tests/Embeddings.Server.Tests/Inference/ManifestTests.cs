@@ -9,7 +9,8 @@ namespace Embeddings.Server.Tests.Inference;
 public sealed class ManifestTests
 {
     private const string Least =
-        """{"name":"m","kind":"image","input":{"width":8,"height":9},"dimension":3,"sha256":"0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef"}""";
+        """{"name":"m","kind":"image","input":{"width":8,"height":9},"dimension":3,"sha256":"0123456789ABCDEF"""
+        + "0123456789abcdef0123456789abcdef0123456789abcdef\"}";
 
     [Fact]
     public void Defaults_fill_what_is_left_out()

@@ -39,7 +39,8 @@ internal static class Drawings
         var random = new Random((number * 104729) + 5);
         double Next(double least, double most) => least + (random.NextDouble() * (most - least));
         var tone = Next(0.35, 0.95);
-        var (skin, hair, back) = ((tone, tone * Next(0.7, 0.85), tone * Next(0.5, 0.7)), (Next(0, 0.7), Next(0, 0.5), Next(0, 0.3)), (Next(0, 1), Next(0, 1), Next(0, 1)));
+        var skin = (tone, tone * Next(0.7, 0.85), tone * Next(0.5, 0.7));
+        var (hair, back) = ((Next(0, 0.7), Next(0, 0.5), Next(0, 0.3)), (Next(0, 1), Next(0, 1), Next(0, 1)));
         var (wide, tall, hairline) = (Next(0.32, 0.44), Next(0.44, 0.56), Next(0.12, 0.3));
         var (eyeX, eyeY, eyeW, eyeH) = (Next(0.15, 0.19), Next(0.42, 0.5), Next(0.05, 0.09), Next(0.02, 0.045));
         var (browY, browW, browTilt, browThick) = (Next(0.07, 0.12), Next(0.07, 0.11), Next(-0.3, 0.3), Next(0.01, 0.03));

@@ -74,6 +74,8 @@ internal sealed class Picture(int width, int height, float[] rgb)
         var (right, bottom) = (Math.Min(left + 1, width - 1), Math.Min(top + 1, height - 1));
         var (fx, fy) = ((float)(x - left), (float)(y - top));
         float Value(int px, int py) => rgb[(((py * width) + px) * 3) + channel];
-        return ((1 - fy) * (((1 - fx) * Value(left, top)) + (fx * Value(right, top)))) + (fy * (((1 - fx) * Value(left, bottom)) + (fx * Value(right, bottom))));
+        var above = ((1 - fx) * Value(left, top)) + (fx * Value(right, top));
+        var below = ((1 - fx) * Value(left, bottom)) + (fx * Value(right, bottom));
+        return ((1 - fy) * above) + (fy * below);
     }
 }
