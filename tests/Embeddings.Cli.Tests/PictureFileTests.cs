@@ -27,9 +27,11 @@ public sealed class PictureFileTests
     public async Task A_missing_file_and_a_folder_are_the_items_fault()
     {
         using var folder = new TempFolder();
-        Assert.Equal(ItemFault.FileNotFound, (await Assert.ThrowsAsync<ItemFault>(() => PictureFile.ReadAsync(folder.File("none"), 100, default))).Error.Reason);
-        Assert.Equal(ItemFault.FileNotFound, (await Assert.ThrowsAsync<ItemFault>(() => PictureFile.ReadAsync(folder.File("none/none"), 100, default))).Error.Reason);
-        Assert.Equal(ItemFault.FileUnreadable, (await Assert.ThrowsAsync<ItemFault>(() => PictureFile.ReadAsync(folder.Path, 100, default))).Error.Reason);
+        async Task<string> ReasonAsync(string path) =>
+            (await Assert.ThrowsAsync<ItemFault>(() => PictureFile.ReadAsync(path, 100, default))).Error.Reason;
+        Assert.Equal(ItemFault.FileNotFound, await ReasonAsync(folder.File("none")));
+        Assert.Equal(ItemFault.FileNotFound, await ReasonAsync(folder.File("none/none")));
+        Assert.Equal(ItemFault.FileUnreadable, await ReasonAsync(folder.Path));
     }
 
     [Fact]

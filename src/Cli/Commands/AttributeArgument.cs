@@ -4,7 +4,9 @@ using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary>Reads a condition on an attribute: <c>place=beach</c>, <c>good=true</c>, <c>year=2024</c>, <c>year&gt;=2020</c>, <c>code="1"</c> (a text).</summary>
+/// <summary>
+/// Reads a condition on an attribute: <c>place=beach</c>, <c>good=true</c>, <c>year=2024</c>, <c>year&gt;=2020</c>, <c>code="1"</c> (a text).
+/// </summary>
 internal static partial class AttributeArgument
 {
     /// <summary>The condition; <see cref="CliException"/> where it is none.</summary>

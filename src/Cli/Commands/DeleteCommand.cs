@@ -34,7 +34,7 @@ internal static class DeleteCommand
             var named = parsed.GetValue(collection) is not null || parsed.GetResult(kind) is { Implicit: false };
             var where = parsed.CollectionOf(collection, kind);
             var deleted = which is null ? await DeleteAsync(client, where, points, cancellationToken)
-                : which.Equals(new Filter { JobId = which.JobId }) && which.HasJobId ? await ForgetAsync(client, which.JobId, named ? where : "", cancellationToken)
+                : IsJobAlone(which) ? await ForgetAsync(client, which.JobId, named ? where : "", cancellationToken)
                 : (await client.DeleteVectorsAsync(new DeleteVectorsRequest { Collection = where, Filter = which }, cancellationToken)).DeletedCount;
             output.Object(json => json.WriteNumber("deleted", deleted));
             output.Line($"{deleted} deleted");
@@ -42,6 +42,8 @@ internal static class DeleteCommand
         });
         return command;
     }
+
+    private static bool IsJobAlone(Filter filter) => filter.HasJobId && filter.Equals(new Filter { JobId = filter.JobId });
 
     private static async Task<long> ForgetAsync(EmbeddingsClient client, string jobId, string collection, CancellationToken cancellationToken) =>
         (await client.DeleteByJobIdAsync(new DeleteByJobIdRequest { JobId = jobId, Collection = collection }, cancellationToken)).DeletedCount;

@@ -36,7 +36,11 @@ internal static class DemoCommand
         var folder = Directory.CreateTempSubdirectory("embeddings-demo-");
         try
         {
-            string[] settings = ["--Server:Listen=127.0.0.1", "--Server:GrpcPort=0", "--Server:HttpPort=0", "--Store:Kind=Embedded", $"--Store:Embedded:Directory={folder.FullName}"];
+            string[] settings =
+            [
+                "--Server:Listen=127.0.0.1", "--Server:GrpcPort=0", "--Server:HttpPort=0",
+                "--Store:Kind=Embedded", $"--Store:Embedded:Directory={folder.FullName}",
+            ];
             await using var server = await LocalServer.StartAsync(settings, quiet: true, cancellationToken);
             using var client = EmbeddingsClient.ForAddress(server.Address);
             await client.WaitUntilServingAsync(StartTimeout, cancellationToken);

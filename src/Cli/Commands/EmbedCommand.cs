@@ -84,7 +84,8 @@ internal static class EmbedCommand
             json.WriteTimings(timings);
             json.WriteValues("values", embedding.Values);
         });
-        output.Line($"{ErrorLine.OneLine(file)}: {embedding.Model} ({embedding.Values.Count},) norm {norm:0.000000} {Vectors.Beginning(embedding.Values, ShownValues)}");
+        var beginning = Vectors.Beginning(embedding.Values, ShownValues);
+        output.Line($"{ErrorLine.OneLine(file)}: {embedding.Model} ({embedding.Values.Count},) norm {norm:0.000000} {beginning}");
     }
 
     private static void Report(Output output, string file, ItemError error)

@@ -14,7 +14,8 @@ internal sealed class FilterOptions
 
     public Option<string[]> Attribute { get; } = new("--attribute")
     {
-        Description = "Only points whose attribute is so: key=value, or key>number, >=, <, <=. May be given several times. Numbers, true and false are taken as such; quote a text that looks like one: key='\"1\"'.",
+        Description = "Only points whose attribute is so: key=value, or key>number, >=, <, <=. May be given several times. "
+            + "Numbers, true and false are taken as such; quote a text that looks like one: key='\"1\"'.",
         HelpName = "KEY=VALUE",
         DefaultValueFactory = _ => [],
     };

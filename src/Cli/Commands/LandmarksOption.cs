@@ -9,7 +9,8 @@ internal static class LandmarksOption
 {
     public static Option<string?> Create() => new("--landmarks")
     {
-        Description = "The face's five points in the picture's pixels: left eye, right eye, nose, left and right mouth corner. Absent: the picture is an aligned crop.",
+        Description = "The face's five points in the picture's pixels: left eye, right eye, nose, left and right mouth corner. "
+            + "Absent: the picture is an aligned crop.",
         HelpName = "x,y,x,y,x,y,x,y,x,y",
     };
 
@@ -25,9 +26,9 @@ internal static class LandmarksOption
             throw new CliException("--landmarks goes with --kind face");
         }
         var numbers = text.Split(',')
-            .Select(part => float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && float.IsFinite(number) ? number : float.NaN)
+            .Select(part => float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : float.NaN)
             .ToArray();
-        if (numbers.Length != 2 * FacePoints.Count || numbers.Any(float.IsNaN))
+        if (numbers.Length != 2 * FacePoints.Count || !numbers.All(float.IsFinite))
         {
             throw new CliException($"--landmarks '{text}' is not ten numbers with commas between them");
         }

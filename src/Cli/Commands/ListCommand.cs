@@ -69,7 +69,8 @@ internal static class ListCommand
                 json.WriteString("model", item.Model);
                 json.WriteString("model_fingerprint", item.ModelFingerprint);
             });
-            table.Add(item.Name, item.Dimension.ToString(CultureInfo.InvariantCulture), item.PointCount.ToString("N0", CultureInfo.InvariantCulture), item.Model);
+            var (dimension, points) = (item.Dimension.ToString(CultureInfo.InvariantCulture), item.PointCount.ToString("N0", CultureInfo.InvariantCulture));
+            table.Add(item.Name, dimension, points, item.Model);
         }
         output.Table(table);
     }

@@ -16,7 +16,8 @@ internal static class RunCommand
         var options = new ServerOptions();
         var once = new Option<bool>("--once") { Description = "End after the show; without it the server goes on until Ctrl-C." };
         var command = new Command("run",
-            "Starts the server, stores a sample set drawn by code and searches it with pictures held out. Exit code 0 only if at least 95 % of the best matches are right.")
+            "Starts the server, stores a sample set drawn by code and searches it with pictures held out. "
+            + "Exit code 0 only if at least 95 % of the best matches are right.")
         {
             once,
         };

@@ -25,13 +25,15 @@ internal static class ServeCommand
     /// <summary>Says where the server is.</summary>
     public static void Announce(Output output, LocalServer server)
     {
-        var http = string.Join(", ", server.HttpAddresses);
         output.Object(json =>
         {
             json.WriteString("grpc", server.Address);
-            json.WriteString("http", http);
+            json.WriteString("http", server.HttpAddress);
         });
-        output.Line($"gRPC (h2c)  {server.Address}");
-        output.Line($"HTTP        {http}");
+        output.Line($"gRPC        {server.Address} (h2c)");
+        if (server.HttpAddress is { } http)
+        {
+            output.Line($"HTTP        {http}/healthz, {http}/readyz");
+        }
     }
 }

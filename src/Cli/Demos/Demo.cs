@@ -50,7 +50,8 @@ internal sealed class Demo(EmbeddingsClient client, Output output)
         {
             if (model.Kind == kind && model.DefaultForKind)
             {
-                Say("model", $"{model.Name}: input {model.InputWidth}x{model.InputHeight}, dimension {model.Dimension}", json => json.WriteString("name", model.Name));
+                Say("model", $"{model.Name}: input {model.InputWidth}x{model.InputHeight}, dimension {model.Dimension}",
+                    json => json.WriteString("name", model.Name));
                 return model;
             }
         }

@@ -15,7 +15,8 @@ internal static class FaceEmbeddingDemo
         {
             var embedding = (await demo.Client.EmbedFaceAsync(new EmbedFaceRequest { Face = face }, cancellationToken)).Embedding;
             demo.Check(embedding.Values.Count == model.Dimension, $"every vector has {model.Dimension} numbers");
-            demo.Check(Math.Abs(Vectors.Norm(embedding.Values) - 1) <= NormTolerance && embedding.UnitLength, $"every vector's L2 norm is 1 within {NormTolerance}");
+            demo.Check(embedding.UnitLength && Math.Abs(Vectors.Norm(embedding.Values) - 1) <= NormTolerance,
+                $"every vector's L2 norm is 1 within {NormTolerance}");
             return embedding;
         }
 

@@ -23,7 +23,7 @@ internal static class FaceStoreDemo
         demo.Say("payload", $"face_index=0 bbox=({box.X}, {box.Y}, {box.Width}, {box.Height})");
         await steps.SearchAsync(points[1], cancellationToken);
 
-        var item = new FaceItem { JobId = OtherJob, MediaStoreId = "media-457", FaceIndex = 0, Face = samples.Draw(ItemKind.Face, 1, 2).Face, Confidence = 0.98f };
+        var item = new FaceItem { JobId = OtherJob, MediaStoreId = "media-457", Face = samples.Draw(ItemKind.Face, 1, 2).Face, Confidence = 0.98f };
         var ack = (await demo.Client.IngestFaceAsync(new IngestFaceRequest { Item = item }, cancellationToken)).Ack;
         demo.Say("ingest", $"embedded and stored as {ack.PointId} in {ack.Collection}", json => json.WriteString("point_id", ack.PointId));
         demo.Check(ack.PointId == $"{OtherJob}-0" && ack.Collection == collection, "a face's point id is job_id-face_index");
@@ -31,7 +31,7 @@ internal static class FaceStoreDemo
         var search = new SearchByMediaStoreIdRequest { MediaStoreId = "media-456", Query = new SearchQuery { Face = samples.Draw(ItemKind.Face, 1, 3).Face } };
         var found = (await demo.Client.SearchByMediaStoreIdAsync(search, cancellationToken)).Result.Points;
         steps.SayFound("search by media item", "face-01 among the faces of media-456", found);
-        demo.Check(found.Count == 2 && found[0].Point.PointId == points[0].PointId, "the two faces of that media item are found, the right one first, and no other's");
+        demo.Check(found.Count == 2 && found[0].Point.PointId == points[0].PointId, "that media item's two faces are found, the right one first, and no other");
 
         var deleted = (await demo.Client.DeleteByJobIdAsync(new DeleteByJobIdRequest { JobId = Job, Collection = collection }, cancellationToken)).DeletedCount;
         demo.Say("delete by job", $"{Job}: {deleted} deleted", json => json.WriteNumber("deleted", deleted));

@@ -32,11 +32,13 @@ internal static class ImageStoreDemo
         demo.Check(ack.PointId == item.JobId && ack.Collection == collection, "an image's point id is its job_id");
 
         var query = new SearchQuery { Image = samples.Draw(ItemKind.Image, 4, 2).Image };
-        var found = (await demo.Client.SearchVectorsAsync(new SearchVectorsRequest { Collection = collection, Queries = { query }, Limit = 2 }, cancellationToken)).Results[0].Points;
+        var search = new SearchVectorsRequest { Collection = collection, Queries = { query }, Limit = 2 };
+        var found = (await demo.Client.SearchVectorsAsync(search, cancellationToken)).Results[0].Points;
         steps.SayFound("search", "with the same scene in other light", found);
         demo.Check(found[0].Point.PointId == ack.PointId, "the scene is found by its look-alike");
 
-        var deleted = (await demo.Client.DeleteVectorsAsync(new DeleteVectorsRequest { Collection = collection, PointIds = { points[0].PointId } }, cancellationToken)).DeletedCount;
+        var delete = new DeleteVectorsRequest { Collection = collection, PointIds = { points[0].PointId } };
+        var deleted = (await demo.Client.DeleteVectorsAsync(delete, cancellationToken)).DeletedCount;
         demo.Say("delete", $"{points[0].PointId}: {deleted} deleted", json => json.WriteNumber("deleted", deleted));
         demo.Check(deleted == 1, "one point is deleted");
         await steps.CheckGoneAsync(points[0].PointId, cancellationToken);

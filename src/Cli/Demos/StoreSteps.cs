@@ -14,7 +14,8 @@ internal sealed class StoreSteps(Demo demo, string collection)
         var request = new UpsertVectorsRequest { Collection = collection, Points = { point }, Model = model };
         var answer = await demo.Client.UpsertVectorsAsync(request, cancellationToken);
         demo.Check(answer.UpsertedCount == 1, "one point is written");
-        demo.Say("add", $"{point.PointId} into {collection}, durable after {answer.Timings?.StoreUs ?? 0} us", json => json.WriteString("point_id", point.PointId));
+        demo.Say("add", $"{point.PointId} into {collection}, durable after {answer.Timings?.StoreUs ?? 0} us",
+            json => json.WriteString("point_id", point.PointId));
     }
 
     public async Task<VectorPoint> GetAsync(VectorPoint stored, CancellationToken cancellationToken)
@@ -30,10 +31,12 @@ internal sealed class StoreSteps(Demo demo, string collection)
     /// <summary>Searches with a stored vector: its own point comes first, with a score of 1.</summary>
     public async Task SearchAsync(VectorPoint stored, CancellationToken cancellationToken)
     {
-        var request = new SearchVectorsRequest { Collection = collection, Queries = { new SearchQuery { Vector = new QueryVector { Values = { stored.Vector } } } }, Limit = 3 };
+        var query = new SearchQuery { Vector = new QueryVector { Values = { stored.Vector } } };
+        var request = new SearchVectorsRequest { Collection = collection, Queries = { query }, Limit = 3 };
         var found = (await demo.Client.SearchVectorsAsync(request, cancellationToken)).Results[0].Points;
         SayFound("search", $"with the vector of {stored.PointId}", found);
-        demo.Check(found.Count > 0 && found[0].Point.PointId == stored.PointId && Math.Abs(found[0].Score - 1) < ScoreTolerance, "the point itself comes first, with a score of 1");
+        var isFirst = found.Count > 0 && found[0].Point.PointId == stored.PointId && Math.Abs(found[0].Score - 1) < ScoreTolerance;
+        demo.Check(isFirst, "the point itself comes first, with a score of 1");
     }
 
     public void SayFound(string step, string with, IReadOnlyList<ScoredPoint> found) =>

@@ -15,8 +15,8 @@ internal sealed class LocalServer : IAsyncDisposable
     /// <summary>Where a client on this machine finds it.</summary>
     public string Address => Dialable(EmbeddingsServer.GrpcAddress(_app));
 
-    /// <summary>What it listens on, besides gRPC.</summary>
-    public IEnumerable<string> HttpAddresses => _app.Urls.Select(Dialable).Where(url => url != Address);
+    /// <summary>Where its health is asked over HTTP; null where it does not listen there.</summary>
+    public string? HttpAddress => EmbeddingsServer.HttpAddress(_app) is { } url ? Dialable(url) : null;
 
     /// <summary>Starts one; <see cref="CliException"/> where a port is taken.</summary>
     /// <param name="arguments">The server's arguments, <c>--Section:Key=value</c>.</param>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Embeddings.Cli.Commands;
 
 namespace Embeddings.Cli.Hosting;
 
@@ -10,9 +11,16 @@ namespace Embeddings.Cli.Hosting;
 /// </summary>
 internal sealed partial class ServerOptions
 {
-    private readonly Option<string> _listen = new("--listen") { Description = "The address to listen on. [default: 127.0.0.1, this machine alone]", HelpName = "IP" };
-    private readonly Option<int> _grpcPort = Port("--grpc-port", "The port of gRPC; 0 for a free one. [default: 50051]");
-    private readonly Option<int> _httpPort = Port("--http-port", "The port of HTTP, for health; 0 for a free one. [default: 8080]");
+    private readonly Option<string> _listen = new("--listen")
+    {
+        Description = "The address to listen on; * for all. [default: 127.0.0.1, this machine alone]",
+        HelpName = "IP",
+    };
+
+    private readonly Option<int> _grpcPort =
+        CommonOptions.Number("--grpc-port", 50_051, 0, ushort.MaxValue, "The port of gRPC; 0 for a free one.");
+    private readonly Option<int> _httpPort =
+        CommonOptions.Number("--http-port", 8080, -1, ushort.MaxValue, "The port of HTTP, for health; 0 for a free one, -1 for none.");
     private readonly Option<string> _data = new("--data") { Description = "The embedded store's folder. [default: ./data]", HelpName = "DIR" };
     private readonly Option<string> _store = new("--store") { Description = "Embedded or Qdrant. [default: Embedded]" };
 
@@ -48,19 +56,6 @@ internal sealed partial class ServerOptions
         }
         arguments.AddRange(parsed.UnmatchedTokens);
         return arguments;
-    }
-
-    private static Option<int> Port(string name, string description)
-    {
-        var option = new Option<int>(name) { Description = description, HelpName = "PORT" };
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var port) && port is < 0 or > ushort.MaxValue)
-            {
-                result.AddError($"{name} is 0 to {ushort.MaxValue}, not {port}.");
-            }
-        });
-        return option;
     }
 
     [GeneratedRegex(@"^--\w+(:\w+)+=")]

@@ -5,7 +5,9 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Embeddings.Cli.Ingesting;
 
-/// <summary>Typed fields of a manifest line. An absent field and a null are null; a field of the wrong type is an <see cref="ItemFault"/> that names it.</summary>
+/// <summary>
+/// Typed fields of a manifest line. An absent field and a null are null; a field of the wrong type is an <see cref="ItemFault"/> that names it.
+/// </summary>
 internal readonly struct ManifestFields(JsonElement line)
 {
     // The contract's limit. Deeper ones would also break the server's protobuf reader, and with it the whole stream.

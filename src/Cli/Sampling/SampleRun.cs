@@ -18,8 +18,9 @@ internal sealed class SampleRun(EmbeddingsClient client, Output output, SampleSe
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
         const int Total = SampleSet.SubjectsOfAKind * 2 * SampleSet.StoredPictures;
-        output.Line($"samples     {SampleSet.SubjectsOfAKind} scenes and {SampleSet.SubjectsOfAKind} faces drawn by code, each {SampleSet.HeldOut} times in other light, crop, "
-            + $"scale and JPEG quality: {SampleSet.StoredPictures} of each are stored, the last is held out and searched with");
+        output.Line($"samples     {SampleSet.SubjectsOfAKind} scenes and {SampleSet.SubjectsOfAKind} faces drawn by code, "
+            + $"each {SampleSet.HeldOut} times in other light, crop, scale and JPEG quality: "
+            + $"{SampleSet.StoredPictures} of each are stored, the last is held out and searched with");
         await ProgressView.RunAsync(output, "samples", Total, progress => StoreAsync(progress, cancellationToken));
         output.Line($"stored      {Total} pictures through StreamIngest");
 

@@ -10,11 +10,13 @@ internal static class SceneArtist
     public static Drawing Draw(Dice dice)
     {
         var hue = dice.Between(0, 1);
-        var (top, bottom) = (Colors.Hsv(hue, dice.Between(0.35f, 0.8f), dice.Between(0.35f, 0.95f)), Colors.Hsv(hue + dice.Between(0.05f, 0.4f), dice.Between(0.15f, 0.6f), 0.95f));
+        var top = Colors.Hsv(hue, dice.Between(0.35f, 0.8f), dice.Between(0.35f, 0.95f));
+        var bottom = Colors.Hsv(hue + dice.Between(0.05f, 0.4f), dice.Between(0.15f, 0.6f), 0.95f);
         var drawing = new Drawing(p => Colors.Mix(top, bottom, p.Y / 0.5f));
         var horizon = dice.Between(0.35f, 0.55f);
 
-        drawing.Add(Shapes.Circle(new(dice.Between(0.1f, 0.9f), dice.Between(0.08f, 0.28f)), dice.Between(0.03f, 0.11f)), Colors.Hsv(dice.Between(0.02f, 0.17f), dice.Between(0.1f, 0.7f), 1));
+        var sun = Shapes.Circle(new(dice.Between(0.1f, 0.9f), dice.Between(0.08f, 0.28f)), dice.Between(0.03f, 0.11f));
+        drawing.Add(sun, Colors.Hsv(dice.Between(0.02f, 0.17f), dice.Between(0.1f, 0.7f), 1));
         Clouds(drawing, dice);
         Hills(drawing, dice, horizon);
         Ground(drawing, dice, horizon);
@@ -38,8 +40,9 @@ internal static class SceneArtist
         for (var i = dice.Below(4); i > 0; i--)
         {
             var (center, size) = (new Vector2(dice.Between(0, 1), dice.Between(0.05f, 0.3f)), dice.Between(0.05f, 0.12f));
-            drawing.Add(Shapes.Either(Shapes.Ellipse(center, new(size * 1.6f, size * 0.4f)), Shapes.Ellipse(center + new Vector2(size * 0.3f, -size * 0.25f), new(size * 0.8f, size * 0.4f))),
-                Colors.White, 0.8f);
+            var flat = Shapes.Ellipse(center, new(size * 1.6f, size * 0.4f));
+            var round = Shapes.Ellipse(center + new Vector2(size * 0.3f, -size * 0.25f), new(size * 0.8f, size * 0.4f));
+            drawing.Add(Shapes.Either(flat, round), Colors.White, 0.8f);
         }
     }
 
@@ -70,8 +73,8 @@ internal static class SceneArtist
         drawing.Add(Shapes.Below(_ => horizon), p =>
         {
             var deep = p.Y - horizon + 0.02f;
-            var stripe = kind switch { 0 => 0.5f, 1 => 0.5f + (0.5f * MathF.Sin((p.X - middle) / deep * count * 0.2f)), _ => 0.5f + (0.5f * MathF.Sin(MathF.Sqrt(deep) * count * 2.5f)) };
-            return Colors.Mix(one, other, stripe) * (0.85f + (0.4f * deep));
+            var wave = kind switch { 0 => 0, 1 => MathF.Sin((p.X - middle) / deep * count * 0.2f), _ => MathF.Sin(MathF.Sqrt(deep) * count * 2.5f) };
+            return Colors.Mix(one, other, 0.5f + (0.5f * wave)) * (0.85f + (0.4f * deep));
         });
     }
 
@@ -80,8 +83,9 @@ internal static class SceneArtist
         var (width, height, roof) = (dice.Between(0.1f, 0.2f), dice.Between(0.08f, 0.16f), dice.Between(0.05f, 0.11f));
         var (left, right, eaves) = (foot.X - (width / 2), foot.X + (width / 2), foot.Y - height);
         var window = Colors.Hsv(dice.Between(0.1f, 0.6f), 0.4f, dice.Between(0.3f, 1));
+        var tiles = Colors.Hsv(dice.Between(-0.05f, 0.1f), 0.7f, dice.Between(0.3f, 0.7f));
         drawing.Add(Shapes.Box(new(left, eaves), new(right, foot.Y)), Colors.Hsv(dice.Between(0, 1), dice.Between(0.1f, 0.6f), dice.Between(0.6f, 1)))
-            .Add(Shapes.Triangle(new(left - 0.015f, eaves), new(right + 0.015f, eaves), new(foot.X, eaves - roof)), Colors.Hsv(dice.Between(-0.05f, 0.1f), 0.7f, dice.Between(0.3f, 0.7f)))
+            .Add(Shapes.Triangle(new(left - 0.015f, eaves), new(right + 0.015f, eaves), new(foot.X, eaves - roof)), tiles)
             .Add(Shapes.Box(new(foot.X - (width * 0.1f), foot.Y - (height * 0.5f)), new(foot.X + (width * 0.1f), foot.Y)), Colors.Hsv(0.07f, 0.6f, 0.35f));
         foreach (var side in (float[])[-0.3f, 0.3f])
         {
@@ -92,7 +96,8 @@ internal static class SceneArtist
 
     private static void Tree(Drawing drawing, Dice dice, Vector2 foot)
     {
-        var (height, leaves) = (dice.Between(0.1f, 0.25f), Colors.Hsv(dice.Between(0.17f, 0.42f), dice.Between(0.4f, 0.8f), dice.Between(0.25f, 0.65f)));
+        var height = dice.Between(0.1f, 0.25f);
+        var leaves = Colors.Hsv(dice.Between(0.17f, 0.42f), dice.Between(0.4f, 0.8f), dice.Between(0.25f, 0.65f));
         drawing.Add(Shapes.Line(foot, foot - new Vector2(0, height * 0.5f), height * 0.12f), Colors.Hsv(0.07f, 0.5f, 0.3f));
         if (dice.Chance(0.5f))
         {

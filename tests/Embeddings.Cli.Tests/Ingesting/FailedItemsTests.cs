@@ -11,7 +11,10 @@ public sealed class FailedItemsTests
     public async Task What_failed_is_a_manifest_again()
     {
         using var folder = new TempFolder();
-        var text = """{"path": "p/ä.jpg", "job_id": "a", "media_store_id": "m", "face_index": 1, "bbox": {"x": 1, "y": 2, "width": 3, "height": 4}, "confidence": 0.5, "landmarks": [[1,2],[3,4],[5,6],[7,8],[9,10]], "attributes": {"k": "v"}}""";
+        var text = """
+            {"path": "p/ä.jpg", "job_id": "a", "media_store_id": "m", "face_index": 1, "bbox": {"x": 1, "y": 2, "width": 3, "height": 4},
+             "confidence": 0.5, "landmarks": [[1,2],[3,4],[5,6],[7,8],[9,10]], "attributes": {"k": "v"}}
+            """;
         var line = ManifestLine.Parse(Encoding.UTF8.GetBytes(text));
         var error = new ItemError { Code = 3, Reason = "IMAGE_MALFORMED", Message = "no", Field = "face.image" };
         using (var failed = new FailedItems(folder.File("failed.jsonl")))

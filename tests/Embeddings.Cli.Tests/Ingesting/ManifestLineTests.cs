@@ -100,8 +100,10 @@ public sealed class ManifestLineTests
     [Fact]
     public void Good_lines_with_random_damage_throw_nothing_but_the_items_own_fault()
     {
-        var good = Encoding.UTF8.GetBytes(
-            """{"path":"\u0061","job_id":"b","media_store_id":"c","face_index":1,"bbox":{"x":1,"y":2,"width":3,"height":4},"landmarks":[[1,2],[3,4],[5,6],[7,8],[9,1]],"attributes":{"a":[1,{"b":null}]}}""");
+        var good = Encoding.UTF8.GetBytes("""
+            {"path":"\u0061","job_id":"b","media_store_id":"c","face_index":1,"bbox":{"x":1,"y":2,"width":3,"height":4},
+             "landmarks":[[1,2],[3,4],[5,6],[7,8],[9,1]],"attributes":{"a":[1,{"b":null}]}}
+            """);
         var damage = ArbMap.Default.ArbFor<(int At, byte To)[]>();
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(2_000), Prop.ForAll(damage, changes =>
         {

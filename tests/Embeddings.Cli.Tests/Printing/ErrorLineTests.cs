@@ -14,8 +14,11 @@ public sealed class ErrorLineTests
         Assert.Equal(line, ErrorLine.Of(new EmbeddingsException(status, reason, "no", field), "there"));
 
     [Fact]
-    public void No_server_says_where_it_was_looked_for() =>
-        Assert.Contains("no server answers at there:1", ErrorLine.Of(new EmbeddingsException(StatusCode.Unavailable, "", "refused"), "there:1"), StringComparison.Ordinal);
+    public void No_server_says_where_it_was_looked_for()
+    {
+        var line = ErrorLine.Of(new EmbeddingsException(StatusCode.Unavailable, "", "refused"), "there:1");
+        Assert.StartsWith("no server answers at there:1", line, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Line_breaks_and_control_characters_are_gone() =>

@@ -36,7 +36,8 @@ public sealed class SampleSetTests
         var all = set.Stored().Concat(set.Queries(ItemKind.Image)).Concat(set.Queries(ItemKind.Face)).ToList();
         Assert.Equal(all.Count, all.Select(sample => Convert.ToHexString(SHA256.HashData(sample.Jpeg.Span))).Distinct().Count());
         Assert.All(all, sample => Assert.True(sample.Jpeg.Span.StartsWith<byte>([0xFF, 0xD8, 0xFF])));
-        Assert.All(all.GroupBy(sample => sample.Subject), subject => Assert.Equal(SampleSet.HeldOut, subject.Select(sample => sample.Variation).Distinct().Count()));
+        Assert.All(all.GroupBy(sample => sample.Subject),
+            subject => Assert.Equal(SampleSet.HeldOut, subject.Select(sample => sample.Variation).Distinct().Count()));
     }
 
     [Fact]
