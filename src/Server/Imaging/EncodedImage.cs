@@ -63,7 +63,9 @@ internal sealed class EncodedImage : IDisposable
         }
     }
 
-    /// <summary>Decodes, flattens over black and turns upright; <paramref name="shrink"/> is 1, 2, 4 or 8. A damaged file is a fault, not half a picture.</summary>
+    /// <summary>
+    /// Decodes, lays over black and turns upright; <paramref name="shrink"/> is 1, 2, 4 or 8. A damaged file is a fault, not half a picture.
+    /// </summary>
     public DecodedImage Decode(int shrink)
     {
         try

@@ -22,7 +22,7 @@ internal sealed class Preprocessor
         Vips.EnsureStarted();
     }
 
-    /// <summary>The checks that need no decoding. Throws a fault whose field is relative to the item: <c>image.encoded</c>, <c>landmarks</c> and so on.</summary>
+    /// <summary>The checks that need no decoding. Throws a fault; its field is relative to the item: <c>image.encoded</c>, <c>landmarks</c>.</summary>
     public void Validate(in ImageInput image, InputSpec spec) => ImageRules.Check(image, spec, _options);
 
     /// <summary>Whether <see cref="Prepare"/> costs next to nothing, so that it may run on the thread that reads the request.</summary>

@@ -12,7 +12,9 @@ namespace Embeddings.Server.Imaging;
 /// </summary>
 internal static class Resampler
 {
-    /// <summary>Draws <paramref name="source"/> on a canvas of <paramref name="canvasWidth"/> x <paramref name="canvasHeight"/> pixels; what it leaves is black.</summary>
+    /// <summary>
+    /// Draws <paramref name="source"/> on a canvas of <paramref name="canvasWidth"/> x <paramref name="canvasHeight"/> pixels; what it leaves is black.
+    /// </summary>
     public static void Draw(PixelView source, SourceBox box, Placement at, Interpolation kind, Span<byte> canvas, int canvasWidth, int canvasHeight)
     {
         var (left, top) = (Math.Max(at.Left, 0), Math.Max(at.Top, 0));

@@ -114,7 +114,8 @@ public sealed class FaceAlignerTests
     public void A_face_cut_by_the_border_is_taken()
     {
         var landmarks = Map(OnTemplate, p => p - new Vector2(45, 0));
-        Assert.Equal(112 * 112 * 3, Pictures.Rgb(new ImageInput(Pictures.Busy(112, 112), PixelFormat.Rgb8, 112, 112, landmarks), Pictures.Spec(112, 112)).Length);
+        var image = new ImageInput(Pictures.Busy(112, 112), PixelFormat.Rgb8, 112, 112, landmarks);
+        Assert.Equal(112 * 112 * 3, Pictures.Rgb(image, Pictures.Spec(112, 112)).Length);
     }
 
     private static byte[] Align(byte[] pixels, int width, int height, int channels, Landmarks landmarks, int toWidth, int toHeight)

@@ -13,12 +13,18 @@ public sealed class HostileImageTests
 
     private static readonly byte[][] Files =
     [
-        .. new[] { ".jpg", ".jpg[interlace]", ".png", ".png[palette]", ".webp", ".webp[lossless]", ".gif", ".tif", ".tif[compression=lzw,tile]", ".tif[compression=jpeg]", ".avif" }
-            .Select(suffix => Pictures.Encode(Pictures.Smooth(80, 60), 80, 60, 3, suffix)),
+        .. new[]
+        {
+            ".jpg", ".jpg[interlace]", ".png", ".png[palette]", ".webp", ".webp[lossless]", ".gif",
+            ".tif", ".tif[compression=lzw,tile]", ".tif[compression=jpeg]", ".avif",
+        }.Select(suffix => Pictures.Encode(Pictures.Smooth(80, 60), 80, 60, 3, suffix)),
     ];
 
     private static readonly byte[][] Signatures =
-        [[0xFF, 0xD8, 0xFF], [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A], [.. "GIF89a"u8], [.. "RIFF\0\0\u0001\0WEBPVP8 "u8], [.. "II*\0\b\0\0\0"u8], [.. "\0\0\0\u0018ftypavif"u8], []];
+    [
+        [0xFF, 0xD8, 0xFF], [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A], [.. "GIF89a"u8], [.. "RIFF\0\0\u0001\0WEBPVP8 "u8],
+        [.. "II*\0\b\0\0\0"u8], [.. "\0\0\0\u0018ftypavif"u8], [],
+    ];
 
     private static Gen<byte[]> Noise(int most) => Gen.Choose(0, 255).Select(i => (byte)i).ArrayOf().Resize(most);
 
@@ -32,7 +38,9 @@ public sealed class HostileImageTests
 
     [Fact]
     public void Files_with_other_headers() =>
-        Run(from file in Gen.Elements(Files) from at in Gen.Choose(0, Math.Min(400, file.Length) - 1) from noise in Noise(6) select Overwrite(file, at, noise), 300);
+        Run(
+            from file in Gen.Elements(Files) from at in Gen.Choose(0, Math.Min(400, file.Length) - 1) from noise in Noise(6) select Overwrite(file, at, noise),
+            300);
 
     [Fact]
     public void Files_with_other_bits_anywhere() =>
@@ -74,7 +82,8 @@ public sealed class HostileImageTests
     }
 
     private static void Run(Gen<byte[]> files, int count) =>
-        Prop.ForAll(files.ToArbitrary(), file => OnlyFaults(Pictures.File(file), Pictures.Spec(32, 32))).Check(Config.QuickThrowOnFailure.WithMaxTest(count));
+        Prop.ForAll(files.ToArbitrary(), file => OnlyFaults(Pictures.File(file), Pictures.Spec(32, 32)))
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(count));
 
     private static byte[] Overwrite(byte[] file, int at, byte[] noise)
     {
