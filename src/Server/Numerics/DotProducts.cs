@@ -31,11 +31,11 @@ internal static unsafe class DotProducts
     {
         if (Vector512.IsHardwareAccelerated)
         {
-            Compute(rows, queries, queryCount, stride, scores, 4, &DotTile512.FourByFour, &DotTile512.FourByOne);
+            Compute(rows, queries, queryCount, stride, scores, 4, &DotTile512.FourByFour, &DotTile512.RowsByOne);
         }
         else
         {
-            Compute(rows, queries, queryCount, stride, scores, 2, &DotTile256.FourByTwo, &DotTile256.FourByOne);
+            Compute(rows, queries, queryCount, stride, scores, 2, &DotTile256.FourByTwo, &DotTile256.RowsByOne);
         }
     }
 
@@ -49,32 +49,46 @@ internal static unsafe class DotProducts
         Span<float> scores,
         int tileQueries,
         delegate*<nint*, float*, int, float*, void> wide,
-        delegate*<nint*, float*, int, float*, void> narrow)
+        delegate*<nint*, int, float*, int, float*, void> narrow)
     {
+        if (rows.IsEmpty || queryCount == 0)
+        {
+            return;
+        }
+
         _ = scores[(rows.Length * queryCount) - 1];
         var tile = stackalloc float[TileRows * 4];
         var four = stackalloc nint[TileRows];
-        for (var q = 0; q < queryCount;)
+        fixed (nint* addresses = rows)
+        fixed (float* output = scores)
         {
-            var isWide = queryCount - q >= tileQueries;
-            var width = isWide ? tileQueries : 1;
-            for (var r = 0; r < rows.Length; r += TileRows)
+            var q = 0;
+            for (; q <= queryCount - tileQueries; q += tileQueries)
             {
-                // The last tile repeats its last row: cheaper than a second kernel, and the same order of additions.
-                var count = Math.Min(TileRows, rows.Length - r);
-                for (var i = 0; i < TileRows; i++)
+                for (var r = 0; r < rows.Length; r += TileRows)
                 {
-                    four[i] = rows[r + Math.Min(i, count - 1)];
-                }
+                    // The last tile repeats its last row: cheaper than a second kernel, and the same order of additions.
+                    var count = Math.Min(TileRows, rows.Length - r);
+                    for (var i = 0; i < TileRows; i++)
+                    {
+                        four[i] = addresses[r + Math.Min(i, count - 1)];
+                    }
 
-                (isWide ? wide : narrow)(four, queries + ((nint)q * stride), stride, tile);
-                for (var j = 0; j < width; j++)
-                {
-                    new ReadOnlySpan<float>(tile + (j * TileRows), count).CopyTo(scores[(((q + j) * rows.Length) + r)..]);
+                    wide(four, queries + ((nint)q * stride), stride, tile);
+                    for (var i = 0; i < tileQueries * TileRows; i++)
+                    {
+                        if (i % TileRows < count)
+                        {
+                            output[((q + (i / TileRows)) * rows.Length) + r + (i % TileRows)] = tile[i];
+                        }
+                    }
                 }
             }
 
-            q += width;
+            for (; q < queryCount; q++)
+            {
+                narrow(addresses, rows.Length, queries + ((nint)q * stride), stride, output + (q * rows.Length));
+            }
         }
     }
 }

@@ -46,22 +46,22 @@ internal static unsafe class DotTile256
     }
 
     /// <summary>
-    /// Four rows by one query: <c>tile[r]</c>. The rows one after the other: one query is as fast as memory, and memory is fastest read straight ahead;
-    /// the processor overlaps the end of one row with the next.
+    /// Any number of rows by one query: <c>scores[r]</c>. The rows one after the other: one query is as fast as memory, and memory is fastest read straight
+    /// ahead; the processor overlaps the end of one row with the next.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void FourByOne(nint* rows, float* queries, int stride, float* tile)
+    public static void RowsByOne(nint* rows, int count, float* query, int stride, float* scores)
     {
-        for (var r = 0; r < DotProducts.TileRows; r++)
+        for (var r = 0; r < count; r++)
         {
             var row = (float*)rows[r];
             Vector256<float> sum = default;
             for (nint i = 0; i < stride; i += Vector256<float>.Count)
             {
-                sum = Vector256.FusedMultiplyAdd(Vector256.LoadAligned(row + i), Vector256.LoadAligned(queries + i), sum);
+                sum = Vector256.FusedMultiplyAdd(Vector256.LoadAligned(row + i), Vector256.LoadAligned(query + i), sum);
             }
 
-            tile[r] = Vector256.Sum(sum);
+            scores[r] = Vector256.Sum(sum);
         }
     }
 }

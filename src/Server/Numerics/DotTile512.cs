@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace Embeddings.Server.Numerics;
 
-/// <summary>Register tiles of <see cref="DotProducts"/> for 512-bit vectors: sixteen accumulators, four rows and a query fill 21 of the 32 registers, and each load feeds four multiplications.</summary>
+/// <summary>
+/// Register tiles of <see cref="DotProducts"/> for 512-bit vectors: sixteen accumulators, four rows and a query fill 21 of the 32 registers, and each load of
+/// a query feeds four multiplications.
+/// </summary>
 internal static unsafe class DotTile512
 {
     /// <summary>Four rows by four queries: <c>tile[q * 4 + r]</c>.</summary>
@@ -68,22 +71,22 @@ internal static unsafe class DotTile512
     }
 
     /// <summary>
-    /// Four rows by one query: <c>tile[r]</c>. The rows one after the other: one query is as fast as memory, and memory is fastest read straight ahead;
-    /// the processor overlaps the end of one row with the next.
+    /// Any number of rows by one query: <c>scores[r]</c>. The rows one after the other: one query is as fast as memory, and memory is fastest read straight
+    /// ahead; the processor overlaps the end of one row with the next.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void FourByOne(nint* rows, float* queries, int stride, float* tile)
+    public static void RowsByOne(nint* rows, int count, float* query, int stride, float* scores)
     {
-        for (var r = 0; r < DotProducts.TileRows; r++)
+        for (var r = 0; r < count; r++)
         {
             var row = (float*)rows[r];
             Vector512<float> sum = default;
             for (nint i = 0; i < stride; i += Vector512<float>.Count)
             {
-                sum = Vector512.FusedMultiplyAdd(Vector512.LoadAligned(row + i), Vector512.LoadAligned(queries + i), sum);
+                sum = Vector512.FusedMultiplyAdd(Vector512.LoadAligned(row + i), Vector512.LoadAligned(query + i), sum);
             }
 
-            tile[r] = Vector512.Sum(sum);
+            scores[r] = Vector512.Sum(sum);
         }
     }
 }

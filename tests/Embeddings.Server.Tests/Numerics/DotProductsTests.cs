@@ -34,8 +34,8 @@ public sealed unsafe class DotProductsTests
         var narrow = new float[best.Length];
 
         DotProducts.Compute(addresses, queries.Pointer, queryCount, stride, best);
-        DotProducts.Compute(addresses, queries.Pointer, queryCount, stride, wide, 4, &DotTile512.FourByFour, &DotTile512.FourByOne);
-        DotProducts.Compute(addresses, queries.Pointer, queryCount, stride, narrow, 2, &DotTile256.FourByTwo, &DotTile256.FourByOne);
+        DotProducts.Compute(addresses, queries.Pointer, queryCount, stride, wide, 4, &DotTile512.FourByFour, &DotTile512.RowsByOne);
+        DotProducts.Compute(addresses, queries.Pointer, queryCount, stride, narrow, 2, &DotTile256.FourByTwo, &DotTile256.RowsByOne);
 
         for (var q = 0; q < queryCount; q++)
         {

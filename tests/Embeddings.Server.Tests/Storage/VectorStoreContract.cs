@@ -84,7 +84,8 @@ public abstract partial class VectorStoreContract
         string[] values = ["1", "\"1\"", "1.0", "true", "null", "[1]", "{\"k\":1}", "\"true\"", "9007199254740993"];
         await store.UpsertAsync(
             Name,
-            [.. values.Select((value, i) => Point($"{i}", [1, 0], $$"""{"k":{{value}}}""")), Point("absent", [1, 0], """{"K":1,"x":{"k":1}}"""), Point("none", [1, 0])],
+            [.. values.Select((value, i) => Point($"{i}", [1, 0], $$"""{"k":{{value}}}""")),
+                Point("absent", [1, 0], """{"K":1,"x":{"k":1}}"""), Point("none", [1, 0])],
             None);
 
         Assert.Equal("0,2", await IdsAsync(new AttributeCondition("k", Number: 1)));
@@ -96,8 +97,11 @@ public abstract partial class VectorStoreContract
         Assert.Equal("", await IdsAsync(new AttributeCondition("k", Number: 1), new AttributeCondition("k", Text: "1")));
         Assert.Equal("", await IdsAsync(new AttributeCondition("k')) OR 1=1 --", Number: 1)));
 
-        async Task<string> IdsAsync(params AttributeCondition[] conditions) =>
-            string.Join(',', (await store.ListAsync(Name, Where(conditions), 100, "", false, None)).Points.Select(point => point.Id).Order(StringComparer.Ordinal));
+        async Task<string> IdsAsync(params AttributeCondition[] conditions)
+        {
+            var page = await store.ListAsync(Name, Where(conditions), 100, "", false, None);
+            return string.Join(',', page.Points.Select(point => point.Id).Order(StringComparer.Ordinal));
+        }
     }
 
     [Fact]
@@ -107,7 +111,9 @@ public abstract partial class VectorStoreContract
         await store.UpsertAsync(
             Name,
             [.. Enumerable.Range(0, 20).Select(i => new StoredPoint(
-                $"{i:D2}", new[] { 1f, i }, new PointPayload { JobId = $"j{i % 2}", MediaStoreId = $"m{i % 3}", FaceIndex = i % 4 == 0 ? null : i % 4, Confidence = i / 10f }))],
+                $"{i:D2}",
+                new[] { 1f, i },
+                new PointPayload { JobId = $"j{i % 2}", MediaStoreId = $"m{i % 3}", FaceIndex = i % 4 == 0 ? null : i % 4, Confidence = i / 10f }))],
             None);
 
         Assert.Equal(10, await store.CountAsync(Name, new PointFilter { JobId = "j1" }, None));
@@ -159,12 +165,12 @@ public abstract partial class VectorStoreContract
         await store.EnsureCollectionAsync(new CollectionSpec(Name, 512, first with { Name = "renamed" }), None);
         Assert.Equal(new CollectionInfo(Name, 512, 0, first), await store.FindCollectionAsync(Name, None));
 
-        var dimension = await Assert.ThrowsAsync<Fault>(() => store.EnsureCollectionAsync(new CollectionSpec(Name, 128, new ModelStamp("m", "f")), None).AsTask());
+        var dimension = await Assert.ThrowsAsync<Fault>(() => EnsureAsync(128, new ModelStamp("m", "f")));
         Assert.Equal(FaultKind.FailedPrecondition, dimension.Kind);
         Assert.Contains("512", dimension.Message, StringComparison.Ordinal);
         Assert.Contains("'m' makes 128", dimension.Message, StringComparison.Ordinal);
 
-        var model = await Assert.ThrowsAsync<Fault>(() => store.EnsureCollectionAsync(new CollectionSpec(Name, 512, new ModelStamp("two", new string('b', 64))), None).AsTask());
+        var model = await Assert.ThrowsAsync<Fault>(() => EnsureAsync(512, new ModelStamp("two", new string('b', 64))));
         Assert.Equal((FaultKind.FailedPrecondition, Reasons.CollectionModelMismatch), (model.Kind, model.Reason));
         Assert.Contains("'one'", model.Message, StringComparison.Ordinal);
         Assert.Contains("'two'", model.Message, StringComparison.Ordinal);
@@ -172,13 +178,16 @@ public abstract partial class VectorStoreContract
         await store.EnsureCollectionAsync(new CollectionSpec("Another", 2, null), None);
         Assert.Equal(["Another", Name], (await store.ListCollectionsAsync(None)).Select(info => info.Name));
         Assert.Null(await store.FindCollectionAsync("nobody", None));
+
+        Task EnsureAsync(int dimension, ModelStamp model) => store.EnsureCollectionAsync(new CollectionSpec(Name, dimension, model), None).AsTask();
     }
 
     [Fact]
     public async Task Many_may_make_one_collection_at_once()
     {
         await using var store = await CreateAsync();
-        await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => store.EnsureCollectionAsync(new CollectionSpec(Name, 2, new ModelStamp("m", "f")), None).AsTask()));
+        var spec = new CollectionSpec(Name, 2, new ModelStamp("m", "f"));
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => store.EnsureCollectionAsync(spec, None).AsTask()));
         Assert.Single(await store.ListCollectionsAsync(None));
     }
 
@@ -191,7 +200,8 @@ public abstract partial class VectorStoreContract
         await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.DeleteAsync("nobody", ["p"], None));
         await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.CountAsync("nobody", PointFilter.All, None));
         await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.ListAsync("nobody", PointFilter.All, 1, "", false, None));
-        await AssertFaultAsync(FaultKind.InvalidArgument, Reasons.DimensionMismatch, () => store.UpsertAsync(Name, [Point("p", [1, 0]), Point("q", [1, 0, 0])], None));
+        await AssertFaultAsync(
+            FaultKind.InvalidArgument, Reasons.DimensionMismatch, () => store.UpsertAsync(Name, [Point("p", [1, 0]), Point("q", [1, 0, 0])], None));
         await AssertFaultAsync(FaultKind.InvalidArgument, Reasons.DimensionMismatch, () => SearchAsync(store, [1], new SearchSpec()));
         Assert.Equal(0, await store.CountAsync(Name, PointFilter.All, None));
         Assert.Empty(await SearchAsync(store, [1, 0], new SearchSpec()));
@@ -208,33 +218,6 @@ public abstract partial class VectorStoreContract
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             () => store.SearchAsync(Name, [new VectorQuery(new float[] { 1, 0 })], new SearchSpec(), cancelled.Token));
         Assert.Equal(0, await store.CountAsync(Name, PointFilter.All, None));
-    }
-
-    internal static double Cosine(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
-    {
-        double dot = 0, aa = 0, bb = 0;
-        for (var i = 0; i < a.Length; i++)
-        {
-            dot += (double)a[i] * b[i];
-            aa += (double)a[i] * a[i];
-            bb += (double)b[i] * b[i];
-        }
-
-        return dot / Math.Sqrt(aa * bb);
-    }
-
-    internal static StoredPoint Point(string id, float[] vector, string? attributes = null) =>
-        new(id, vector, new PointPayload { Attributes = attributes is null ? null : JsonNode.Parse(attributes)!.AsObject() });
-
-    internal static PointFilter Where(params AttributeCondition[] conditions) => new() { Attributes = conditions };
-
-    internal static async Task<IReadOnlyList<ScoredStoredPoint>> SearchAsync(IVectorStore store, float[] query, SearchSpec spec) =>
-        Assert.Single(await store.SearchAsync(Name, [new VectorQuery(query)], spec, None));
-
-    internal static async Task AssertFaultAsync(FaultKind kind, string reason, Func<Task> action)
-    {
-        var fault = await Assert.ThrowsAsync<Fault>(action);
-        Assert.Equal((kind, reason), (fault.Kind, fault.Reason));
     }
 
     /// <summary>A started store with nothing in it; disposing it removes what it kept.</summary>

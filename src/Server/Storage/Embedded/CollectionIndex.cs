@@ -36,7 +36,9 @@ internal sealed class CollectionIndex : IDisposable
 
     public PointStatements Statements { get; }
 
-    /// <summary>The next row number. The writer's alone; never used twice while the server runs, so that a row number a search remembers stays that point's.</summary>
+    /// <summary>
+    /// The next row number. The writer's alone; never used twice while the server runs, so that a row number a search remembers stays that point's.
+    /// </summary>
     public long NextRow { get; set; } = 1;
 
     /// <summary>Readers of everything below hold it for reading while they read; it prefers writers, so searches in a row cannot keep them out.</summary>

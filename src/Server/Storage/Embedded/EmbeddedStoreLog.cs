@@ -3,10 +3,16 @@ namespace Embeddings.Server.Storage.Embedded;
 /// <summary>What the embedded store logs. Event ids 4,000 to 4,099.</summary>
 internal static partial class EmbeddedStoreLog
 {
-    [LoggerMessage(4000, LogLevel.Information, "The embedded store in {Directory} is ready: {Points} points in {Collections} collections, loaded in {Milliseconds:F0} ms")]
+    [LoggerMessage(
+        4000,
+        LogLevel.Information,
+        "The embedded store in {Directory} is ready: {Points} points in {Collections} collections, loaded in {Milliseconds:F0} ms")]
     public static partial void StoreReady(this ILogger logger, string directory, long points, int collections, double milliseconds);
 
-    [LoggerMessage(4001, LogLevel.Warning, "Collection {Collection}: {Count} points with unreadable vectors were moved to the table 'damaged', the first is {Id}")]
+    [LoggerMessage(
+        4001,
+        LogLevel.Warning,
+        "Collection {Collection}: {Count} points with unreadable vectors were moved to the table 'damaged', the first is {Id}")]
     public static partial void PointsDamaged(this ILogger logger, string collection, int count, string id);
 
     [LoggerMessage(4002, LogLevel.Error, "A group of {Count} writes failed")]

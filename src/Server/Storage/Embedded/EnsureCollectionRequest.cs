@@ -33,8 +33,12 @@ internal sealed class EnsureCollectionRequest(Catalog catalog, CollectionSpec sp
     private (long Key, CollectionSpec Spec)? Find(SqliteSession session)
     {
         using SqliteDataReader reader = session.Read("SELECT id, dimension, model, fingerprint FROM collections WHERE name = $1", spec.Name);
-        return reader.Read()
-            ? (reader.GetInt64(0), new CollectionSpec(spec.Name, reader.GetInt32(1), reader.IsDBNull(3) ? null : new ModelStamp(reader.GetString(2), reader.GetString(3))))
-            : null;
+        if (!reader.Read())
+        {
+            return null;
+        }
+
+        var model = reader.IsDBNull(3) ? null : new ModelStamp(reader.GetString(2), reader.GetString(3));
+        return (reader.GetInt64(0), new CollectionSpec(spec.Name, reader.GetInt32(1), model));
     }
 }

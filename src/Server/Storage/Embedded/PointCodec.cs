@@ -75,7 +75,8 @@ internal static class PointCodec
             }
             catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or NotSupportedException)
             {
-                throw Fault.Invalid(Reasons.FieldInvalid, "payload.attributes", "attributes cannot be JSON: a number is not finite, or they are too deep", exception);
+                throw Fault.Invalid(
+                    Reasons.FieldInvalid, "payload.attributes", "attributes cannot be JSON: a number is not finite, or they are too deep", exception);
             }
         }
 

@@ -63,9 +63,21 @@ internal sealed unsafe class Scan
     private void Block(int start, int count, nint* rows, float[] scores, TopK[] tops)
     {
         var vectors = _plan.Index.Vectors;
-        for (var i = 0; i < count; i++)
+        if (_slots is null)
         {
-            rows[i] = (nint)vectors.Row(Slot(start + i));
+            // A unit is a segment, so a block's rows follow each other.
+            var first = vectors.Row(start);
+            for (var i = 0; i < count; i++)
+            {
+                rows[i] = (nint)(first + ((nint)i * vectors.Stride));
+            }
+        }
+        else
+        {
+            for (var i = 0; i < count; i++)
+            {
+                rows[i] = (nint)vectors.Row(_slots[start + i]);
+            }
         }
 
         DotProducts.Compute(new ReadOnlySpan<nint>(rows, count), _plan.Queries.Pointer, tops.Length, vectors.Stride, scores);

@@ -38,13 +38,14 @@ public sealed class EmbeddedVectorStoreModelTests : IDisposable
         foreach (var filter in new[] { PointFilter.All, new PointFilter { JobId = "j1" }, new PointFilter { JobId = "j2", FaceIndex = 1 } })
         {
             var matching = model.Values.Where(point => Matches(point, filter)).ToList();
-            var hits = (await store.SearchAsync(collection, [new VectorQuery(Direction(QueryAngle))], new SearchSpec { Limit = 5, Filter = filter }, default))[0];
+            var spec = new SearchSpec { Limit = 5, Filter = filter };
+            var hits = (await store.SearchAsync(collection, [new VectorQuery(Direction(QueryAngle))], spec, default))[0];
             var expected = matching
                 .OrderByDescending(point => Math.Round(VectorStoreContract.Cosine(point.Vector.Span, Direction(QueryAngle)), 5))
                 .ThenBy(point => point.Id, StringComparer.Ordinal)
                 .Take(5);
             if (await store.CountAsync(collection, filter, default) != matching.Count
-                || !hits.Select(hit => (hit.Point.Id, hit.Point.Payload.FaceIndex)).SequenceEqual(expected.Select(point => (point.Id, point.Payload.FaceIndex))))
+                || !hits.Select(hit => Seen(hit.Point)).SequenceEqual(expected.Select(Seen)))
             {
                 return false;
             }
@@ -52,6 +53,8 @@ public sealed class EmbeddedVectorStoreModelTests : IDisposable
 
         return true;
     }
+
+    private static (string Id, int? FaceIndex) Seen(StoredPoint point) => (point.Id, point.Payload.FaceIndex);
 
     private static Task Apply(EmbeddedVectorStore store, string collection, Dictionary<string, StoredPoint> model, int operation)
     {
