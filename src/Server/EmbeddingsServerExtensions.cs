@@ -19,6 +19,8 @@ internal static class EmbeddingsServerExtensions
     {
         // Arguments last: they win over the environment.
         builder.Configuration.AddEnvironmentVariables("EMBEDDINGS_").AddCommandLine(args);
+        // A line for every request would cost more than many a request; configuration can still ask for it.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning).AddConfiguration(builder.Configuration.GetSection("Logging"));
         var options = builder.Configuration.Read<ServerOptions>("Server");
         builder.WebHost.ConfigureKestrel(kestrel => KestrelSetup.Configure(kestrel, options));
 

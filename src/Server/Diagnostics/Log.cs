@@ -17,7 +17,4 @@ internal static partial class Log
 
     [LoggerMessage(5, LogLevel.Error, "{Method} failed: this is a bug")]
     public static partial void CallFailed(ILogger log, Exception exception, string method);
-
-    [LoggerMessage(6, LogLevel.Information, "gRPC on {GrpcAddress}, health on {HttpAddress}; store: {Store}")]
-    public static partial void Serving(ILogger log, string grpcAddress, string httpAddress, string store);
 }
