@@ -48,6 +48,11 @@ public sealed partial class EmbeddingsClient
     public Task<SearchByMediaStoreIdResponse> SearchByMediaStoreIdAsync(SearchByMediaStoreIdRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.SearchByMediaStoreIdAsync, request, repeatable: true, cancellationToken);
 
+    /// <summary>Removes a collection with all its points; says how many there were. Not retried when the connection breaks.</summary>
+    /// <exception cref="EmbeddingsException">The call failed: NOT_FOUND for an unknown collection.</exception>
+    public Task<DeleteCollectionResponse> DeleteCollectionAsync(DeleteCollectionRequest request, CancellationToken cancellationToken = default) =>
+        _unary.CallAsync(_vectorStore.DeleteCollectionAsync, request, repeatable: false, cancellationToken);
+
     /// <summary>Removes all points of a job; says how many there were. Not retried when the connection breaks.</summary>
     /// <exception cref="EmbeddingsException">The call failed: INVALID_ARGUMENT for an empty job id, NOT_FOUND for an unknown collection.</exception>
     public Task<DeleteByJobIdResponse> DeleteByJobIdAsync(DeleteByJobIdRequest request, CancellationToken cancellationToken = default) =>

@@ -97,6 +97,11 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         return new() { Collections = { page.Select(ToContract) }, NextPageToken = next };
     }
 
+    public override async Task<V1.DeleteCollectionResponse> DeleteCollection(V1.DeleteCollectionRequest request, ServerCallContext context) => new()
+    {
+        DeletedCount = await store.DropCollectionAsync(Require.Collection(request.Collection), context.CancellationToken),
+    };
+
     private static V1.Collection ToContract(CollectionInfo collection) => new()
     {
         Name = collection.Name,

@@ -24,6 +24,9 @@ internal interface IVectorStore : IAsyncDisposable
     /// <summary>All collections, by ordinal name.</summary>
     Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken);
 
+    /// <summary>Removes a collection with all its points, durably, and says how many there were.</summary>
+    Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken);
+
     /// <summary>
     /// Writes points, replacing those whose ids exist, and completes once they are durable: all or none. Of equal ids the last wins. The store groups what
     /// many callers write. INVALID_ARGUMENT for a vector of another dimension, RESOURCE_EXHAUSTED where the store is full.

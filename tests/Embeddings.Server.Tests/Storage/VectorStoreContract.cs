@@ -37,6 +37,48 @@ public abstract partial class VectorStoreContract
     }
 
     [Fact]
+    public async Task A_dropped_collection_is_gone_and_can_be_made_anew()
+    {
+        await using var store = await StartedAsync(2);
+        await store.UpsertAsync(Name, [Point("p", [1, 0]), Point("q", [0, 1])], None);
+        Assert.Equal(2, await store.DropCollectionAsync(Name, None));
+
+        Assert.Null(await store.FindCollectionAsync(Name, None));
+        Assert.Empty(await store.ListCollectionsAsync(None));
+        foreach (var call in (Func<Task>[])[
+            () => store.DropCollectionAsync(Name, None),
+            () => store.UpsertAsync(Name, [Point("p", [1, 0])], None),
+            () => store.GetAsync(Name, "p", None),
+            () => store.CountAsync(Name, PointFilter.All, None)])
+        {
+            Assert.Equal(Reasons.CollectionNotFound, (await Assert.ThrowsAsync<Fault>(call)).Reason);
+        }
+
+        await store.EnsureCollectionAsync(new(Name, 3, null), None);
+        await store.UpsertAsync(Name, [Point("p", [1, 0, 0])], None);
+        Assert.Equal(1, await store.CountAsync(Name, PointFilter.All, None));
+    }
+
+    [Fact]
+    public async Task Writers_of_a_collection_that_is_dropped_are_told_so()
+    {
+        await using var store = await StartedAsync(2);
+        var writers = Enumerable.Range(0, 4).Select(writer => Task.Run(async () =>
+        {
+            for (var i = 0; ; i++)
+            {
+                await store.UpsertAsync(Name, [Point($"{writer}-{i}", [1, i])], None);
+            }
+        })).ToList();
+        await store.UpsertAsync(Name, [Point("p", [1, 0])], None);
+        await store.DropCollectionAsync(Name, None);
+        foreach (var writer in writers)
+        {
+            Assert.Equal(Reasons.CollectionNotFound, (await Assert.ThrowsAsync<Fault>(() => writer.WaitAsync(TimeSpan.FromSeconds(30)))).Reason);
+        }
+    }
+
+    [Fact]
     public async Task Absent_fields_stay_absent()
     {
         await using var store = await StartedAsync(2);

@@ -23,6 +23,15 @@ internal sealed class Catalog : IDisposable
         index.Model = spec.Model;
     }
 
+    /// <summary>Forgets a collection that the file has no longer.</summary>
+    public void Remove(CollectionIndex index)
+    {
+        if (_collections.TryRemove(KeyValuePair.Create(index.Name, index)))
+        {
+            index.Dispose();
+        }
+    }
+
     public void Dispose()
     {
         foreach (var index in All)

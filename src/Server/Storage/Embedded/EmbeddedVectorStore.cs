@@ -67,6 +67,12 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         Task.FromResult<IReadOnlyList<CollectionInfo>>(
             [.. Engine.Catalog.All.Select(static index => index.Info).OrderBy(static info => info.Name, StringComparer.Ordinal)]);
 
+    public Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken)
+    {
+        var engine = Engine;
+        return engine.Writer.WriteAsync(new DropCollectionRequest(engine.Catalog, engine.Catalog.Require(collection), cancellationToken), cancellationToken);
+    }
+
     public async Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
     {
         var engine = Engine;

@@ -93,7 +93,7 @@ internal sealed class GroupTransaction(SqliteSession session, Catalog catalog, i
         {
             session.Execute("ROLLBACK TO request");
             context.Rewind(mark);
-            request.Refuse(exception);
+            request.Refuse(SqliteFaults.ToFault(exception));
         }
 
         session.Execute("RELEASE request");

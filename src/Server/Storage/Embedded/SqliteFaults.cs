@@ -15,9 +15,15 @@ internal static class SqliteFaults
                 or SQLITE_PROTOCOL or SQLITE_NOTADB,
         };
 
-    /// <summary>UNAVAILABLE where the machine is to blame; else the error itself, which is a bug.</summary>
+    /// <summary>
+    /// UNAVAILABLE where the machine is to blame, NOT_FOUND where the collection was deleted since the call found it; else the error itself, which is a bug.
+    /// </summary>
     public static Exception ToFault(Exception exception) =>
-        IsEnvironment(exception)
-            ? new Fault(FaultKind.Unavailable, Reasons.StoreUnavailable, $"the store cannot use its file: {exception.Message}", inner: exception)
-            : exception;
+        IsEnvironment(exception) ? new Fault(FaultKind.Unavailable, Reasons.StoreUnavailable, $"the store cannot use its file: {exception.Message}", inner: exception)
+        : IsMissingTable(exception) ? new Fault(FaultKind.NotFound, Reasons.CollectionNotFound, "the collection was deleted meanwhile", "collection", inner: exception)
+        : exception;
+
+    // SQLite has no code for it. A statement that was prepared before the table went is prepared anew, and fails with the same words.
+    private static bool IsMissingTable(Exception exception) =>
+        exception is SqliteException { SqliteErrorCode: SQLITE_ERROR } && exception.Message.Contains("no such table", StringComparison.Ordinal);
 }
