@@ -1,0 +1,25 @@
+using System.Text.Json.Nodes;
+
+namespace Embeddings.EndToEnd.Tests.Infrastructure;
+
+/// <summary>A folder of further models: the built-in ones under other names and with other preprocessing, so of other fingerprints.</summary>
+internal sealed class ModelFolder : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public string Argument => $"--Models:Directories:0={_folder.Path}";
+
+    /// <summary>Adds one that subtracts another mean.</summary>
+    public ModelFolder Add(string builtIn, string name, double mean)
+    {
+        var source = Path.Combine(AppContext.BaseDirectory, "models", builtIn);
+        File.Copy($"{source}.onnx", Path.Combine(_folder.Path, $"{name}.onnx"));
+        var manifest = JsonNode.Parse(File.ReadAllText($"{source}.json"))!.AsObject();
+        manifest["name"] = name;
+        manifest["input"]!["mean"] = new JsonArray(mean, mean, mean);
+        File.WriteAllText(Path.Combine(_folder.Path, $"{name}.json"), manifest.ToJsonString());
+        return this;
+    }
+
+    public void Dispose() => _folder.Dispose();
+}
