@@ -8,32 +8,34 @@ namespace Embeddings.EndToEnd.Tests;
 [Collection(SharedServer.Name)]
 public sealed class BadPictureTests(ServerFixture server)
 {
-    public static TheoryData<string, Image?, string, string> Images() => new()
+    private static readonly Dictionary<string, (Image? Image, string Reason, string Field)> Bad = new()
     {
-        { "none", null, "FIELD_REQUIRED", "image" },
-        { "no source", new(), "FIELD_REQUIRED", "image" },
-        { "empty file", Pictures.Encoded([]), "IMAGE_EMPTY", "image.encoded" },
-        { "text", Pictures.Encoded("hello, this is not a picture"u8.ToArray()), "IMAGE_FORMAT_UNKNOWN", "image.encoded" },
-        { "cut off", Pictures.Encoded(Pictures.Jpeg(1)[..500]), "IMAGE_MALFORMED", "image.encoded" },
-        { "damaged", Pictures.Encoded([.. Pictures.Png(1).Take(60), .. new byte[1000]]), "IMAGE_MALFORMED", "image.encoded" },
-        { "bomb", Pictures.Encoded(Bomb()), "IMAGE_TOO_LARGE", "image.encoded" },
-        { "too large a file", Pictures.Encoded([.. Pictures.Jpeg(1), .. new byte[16 << 20]]), "IMAGE_TOO_LARGE", "image.encoded" },
-        { "no format", Pictures.Pixels(PixelFormat.Unspecified, 2, 2, new byte[12]), "PIXEL_FORMAT_INVALID", "image.pixels.format" },
-        { "unknown format", Pictures.Pixels((PixelFormat)77, 2, 2, new byte[12]), "PIXEL_FORMAT_INVALID", "image.pixels.format" },
-        { "short data", Pictures.Pixels(PixelFormat.Rgb8, 2, 2, new byte[11]), "PIXEL_SIZE_MISMATCH", "image.pixels.data" },
-        { "long data", Pictures.Pixels(PixelFormat.Gray8, 2, 2, new byte[5]), "PIXEL_SIZE_MISMATCH", "image.pixels.data" },
-        { "no data", Pictures.Pixels(PixelFormat.Gray8, 2, 2, []), "IMAGE_EMPTY", "image.pixels.data" },
-        { "no width", Pictures.Pixels(PixelFormat.Rgb8, 0, 2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.width" },
-        { "negative height", Pictures.Pixels(PixelFormat.Rgb8, 2, -2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.height" },
-        { "overflowing", Pictures.Pixels(PixelFormat.RgbF32, int.MaxValue, int.MaxValue, new byte[12]), "IMAGE_TOO_LARGE", "image.pixels.width" },
-        { "floats of another size", Pictures.Pixels(PixelFormat.RgbF32, 2, 1, new byte[24]), "PIXEL_SIZE_MISMATCH", "image.pixels.width" },
+        ["none"] = (null, "FIELD_REQUIRED", "image"),
+        ["no source"] = (new(), "FIELD_REQUIRED", "image"),
+        ["empty file"] = (Pictures.Encoded([]), "IMAGE_EMPTY", "image.encoded"),
+        ["text"] = (Pictures.Encoded("hello, this is not a picture"u8.ToArray()), "IMAGE_FORMAT_UNKNOWN", "image.encoded"),
+        ["cut off"] = (Pictures.Encoded(Pictures.Jpeg(1)[..500]), "IMAGE_MALFORMED", "image.encoded"),
+        ["damaged"] = (Pictures.Encoded([.. Pictures.Png(1).Take(60), .. new byte[1000]]), "IMAGE_MALFORMED", "image.encoded"),
+        ["bomb"] = (Pictures.Encoded(Bomb()), "IMAGE_TOO_LARGE", "image.encoded"),
+        ["too large a file"] = (Pictures.Encoded([.. Pictures.Jpeg(1), .. new byte[16 << 20]]), "IMAGE_TOO_LARGE", "image.encoded"),
+        ["no format"] = (Pictures.Pixels(PixelFormat.Unspecified, 2, 2, new byte[12]), "PIXEL_FORMAT_INVALID", "image.pixels.format"),
+        ["unknown format"] = (Pictures.Pixels((PixelFormat)77, 2, 2, new byte[12]), "PIXEL_FORMAT_INVALID", "image.pixels.format"),
+        ["short data"] = (Pictures.Pixels(PixelFormat.Rgb8, 2, 2, new byte[11]), "PIXEL_SIZE_MISMATCH", "image.pixels.data"),
+        ["long data"] = (Pictures.Pixels(PixelFormat.Gray8, 2, 2, new byte[5]), "PIXEL_SIZE_MISMATCH", "image.pixels.data"),
+        ["no data"] = (Pictures.Pixels(PixelFormat.Gray8, 2, 2, []), "IMAGE_EMPTY", "image.pixels.data"),
+        ["no width"] = (Pictures.Pixels(PixelFormat.Rgb8, 0, 2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.width"),
+        ["negative height"] = (Pictures.Pixels(PixelFormat.Rgb8, 2, -2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.height"),
+        ["overflowing"] = (Pictures.Pixels(PixelFormat.RgbF32, int.MaxValue, int.MaxValue, new byte[12]), "IMAGE_TOO_LARGE", "image.pixels.width"),
+        ["floats of another size"] = (Pictures.Pixels(PixelFormat.RgbF32, 2, 1, new byte[24]), "PIXEL_SIZE_MISMATCH", "image.pixels.width"),
     };
 
+    public static TheoryData<string> Names() => [.. Bad.Keys];
+
     [Theory]
-    [MemberData(nameof(Images), DisableDiscoveryEnumeration = true)]
-    public async Task A_bad_image_is_refused(string name, Image? image, string reason, string field)
+    [MemberData(nameof(Names))]
+    public async Task A_bad_image_is_refused(string name)
     {
-        Assert.NotEmpty(name);
+        var (image, reason, field) = Bad[name];
         var alone = await server.Api.Embedding.EmbedImageAsync(new() { Image = image }).FailsAsync(StatusCode.InvalidArgument, reason, field);
         var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(
             [Items.EmbedFace("before", Pictures.Crop(1)), new() { ItemId = "bad", Face = new() { Image = image } }, Items.EmbedFace("after", Pictures.Crop(2))]);

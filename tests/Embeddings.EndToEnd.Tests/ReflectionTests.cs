@@ -1,7 +1,7 @@
 using Embeddings.EndToEnd.Tests.Infrastructure;
 using Google.Protobuf.Reflection;
-using V1 = Grpc.Reflection.V1;
-using V1Alpha = Grpc.Reflection.V1Alpha;
+using Alpha = Grpc.Reflection.V1Alpha;
+using One = Grpc.Reflection.V1;
 
 namespace Embeddings.EndToEnd.Tests;
 
@@ -15,8 +15,8 @@ public sealed class ReflectionTests(ServerFixture server)
     [Fact]
     public async Task Version_1_lists_the_services_and_gives_their_files()
     {
-        var client = new V1.ServerReflection.ServerReflectionClient(server.Api.Channel);
-        V1.ServerReflectionRequest[] requests = [new() { ListServices = "" }, .. Services.Select(name => new V1.ServerReflectionRequest { FileContainingSymbol = name })];
+        var client = new One.ServerReflection.ServerReflectionClient(server.Api.Channel);
+        One.ServerReflectionRequest[] requests = [new() { ListServices = "" }, .. Services.Select(name => new One.ServerReflectionRequest { FileContainingSymbol = name })];
         var answers = await client.ServerReflectionInfo().ExchangeAsync(requests);
         Assert.Subset(answers[0].ListServicesResponse.Service.Select(service => service.Name).ToHashSet(), Services.ToHashSet());
         for (var i = 0; i < Services.Length; i++)
@@ -29,7 +29,7 @@ public sealed class ReflectionTests(ServerFixture server)
     [Fact]
     public async Task Version_1_alpha_lists_the_services_too()
     {
-        var client = new V1Alpha.ServerReflection.ServerReflectionClient(server.Api.Channel);
+        var client = new Alpha.ServerReflection.ServerReflectionClient(server.Api.Channel);
         var answers = await client.ServerReflectionInfo().ExchangeAsync([new() { ListServices = "" }, new() { FileContainingSymbol = "embeddings.v1.StreamIngestRequest" }]);
         Assert.Subset(answers[0].ListServicesResponse.Service.Select(service => service.Name).ToHashSet(), Services.ToHashSet());
         Assert.NotEmpty(answers[1].FileDescriptorResponse.FileDescriptorProto);
