@@ -20,6 +20,25 @@ public static class EmbeddingsServer
         return app;
     }
 
+    /// <summary>Runs a server until it is told to stop. A start that fails is one line on <paramref name="error"/>: what is wrong, not where in the code.</summary>
+    /// <returns>The process's exit code: 0 after a stop, 1 after a start that failed.</returns>
+    public static async Task<int> RunAsync(string[] args, TextWriter error)
+    {
+        try
+        {
+            await using var app = Create(args);
+            await app.RunAsync();
+            return 0;
+        }
+        catch (Exception e)
+        {
+            // Models are loaded side by side; the first that fails is the one to mend.
+            var cause = e is AggregateException several ? several.Flatten().InnerExceptions[0] : e;
+            await error.WriteLineAsync($"embeddings: {cause.Message.ReplaceLineEndings(" ")}");
+            return 1;
+        }
+    }
+
     /// <summary>Where gRPC listens once the server has started, for example <c>http://127.0.0.1:50051</c>.</summary>
     public static string GrpcAddress(WebApplication app) => Addresses(app).First();
 

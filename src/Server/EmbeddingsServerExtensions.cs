@@ -24,6 +24,9 @@ internal static class EmbeddingsServerExtensions
         var options = builder.Configuration.Read<ServerOptions>("Server");
         builder.WebHost.ConfigureKestrel(kestrel => KestrelSetup.Configure(kestrel, options));
 
+        // The host logs a start that failed with its stack before it throws; whoever started it says it in one line.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
+
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(TimeProvider.System);
         // The first of the hosted services: health is not asked, and no port is open, before it has ended.

@@ -1,3 +1,3 @@
 using Embeddings.Server;
 
-await EmbeddingsServer.Create(args).RunAsync();
+return await EmbeddingsServer.RunAsync(args, Console.Error);

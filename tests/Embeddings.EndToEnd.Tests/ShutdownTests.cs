@@ -1,5 +1,6 @@
 using Embeddings.EndToEnd.Tests.Infrastructure;
 using Grpc.Core;
+using Grpc.Health.V1;
 
 namespace Embeddings.EndToEnd.Tests;
 
@@ -39,16 +40,49 @@ public sealed class ShutdownTests
     }
 
     [Fact]
-    public async Task Idle_streams_do_not_hold_up_the_end()
+    public async Task An_idle_embedding_stream_does_not_hold_up_the_end()
     {
-        await using var server = await TestServer.StartAsync();
-        using var embed = server.Api.Embedding.StreamEmbed();
-        using var watch = server.Api.Health.Watch(new());
-        await embed.RequestStream.WriteAsync(Items.EmbedFace("a", Pictures.Crop(1))).Bound();
-        await embed.ResponseStream.TakeAsync(1);
-        await watch.ResponseStream.TakeAsync(1);
+        await using var server = await StartPatientAsync();
+        using var call = server.Api.Embedding.StreamEmbed();
+        await call.RequestStream.WriteAsync(Items.EmbedFace("a", Pictures.Crop(1))).Bound();
+        await EndsAsync(server, call.ResponseStream);
+    }
+
+    [Fact]
+    public async Task An_idle_ingest_stream_does_not_hold_up_the_end()
+    {
+        await using var server = await StartPatientAsync();
+        using var call = server.Api.Ingest.StreamIngest();
+        await call.RequestStream.WriteAsync(Items.IngestFace("idle", "a", 0, Pictures.Crop(1))).Bound();
+        await EndsAsync(server, call.ResponseStream);
+    }
+
+    [Fact]
+    public async Task An_idle_upsert_stream_does_not_hold_up_the_end()
+    {
+        await using var server = await StartPatientAsync();
+        using var call = server.Api.Vectors.StreamUpsertVectors();
+        await call.RequestStream.WriteAsync(Items.Upsert("idle", "a", [1, 2])).Bound();
+        await EndsAsync(server, call.ResponseStream);
+    }
+
+    [Fact]
+    public async Task A_health_watch_does_not_hold_up_the_end()
+    {
+        await using var server = await StartPatientAsync();
+        using var call = server.Api.Health.Watch(new());
+        await call.ResponseStream.TakeAsync(1);
         await server.StopAsync();
-        var end = await Assert.ThrowsAsync<RpcException>(embed.ResponseStream.DrainAsync);
-        Assert.Equal(StatusCode.Unavailable, end.StatusCode);
+        Assert.All(await call.ResponseStream.DrainAsync(), response => Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, response.Status));
+    }
+
+    // A stop that waited for its streams would wait longer than the test does.
+    private static Task<TestServer> StartPatientAsync() => TestServer.StartAsync("--shutdownTimeoutSeconds=3600");
+
+    private static async Task EndsAsync<T>(TestServer server, IAsyncStreamReader<T> responses)
+    {
+        await responses.TakeAsync(1);
+        await server.StopAsync();
+        Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(responses.DrainAsync)).StatusCode);
     }
 }
