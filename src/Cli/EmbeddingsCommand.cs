@@ -61,6 +61,8 @@ internal static class EmbeddingsCommand
             CountCommand.Create(globals),
             DeleteCommand.Create(globals),
             ModelsCommand.Create(globals),
+            StoreCommand.Create(globals),
+            DoctorCommand.Create(globals),
             DemoCommand.Create(globals),
         };
         return root;

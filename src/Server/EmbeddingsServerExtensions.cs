@@ -51,6 +51,14 @@ internal static class EmbeddingsServerExtensions
         app.MapHealthChecks("/readyz", new() { ResponseWriter = HealthSetup.WriteAsync });
     }
 
+    /// <summary>A store alone, as the configuration has it, not yet started: for tools that work on stores without a server.</summary>
+    public static ServiceProvider CreateStore(string[] args) => new ServiceCollection()
+        .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
+        .AddMetrics()
+        .AddSingleton(TimeProvider.System)
+        .AddStore(new ConfigurationBuilder().AddEnvironmentVariables("EMBEDDINGS_").AddCommandLine(args).Build())
+        .BuildServiceProvider();
+
     private static IServiceCollection AddDiagnostics(this IServiceCollection services, IConfiguration configuration) => services
         .AddMetrics()
         .AddSingleton<EmbeddingMetrics>()
