@@ -34,6 +34,11 @@ Task("pack")
     .IsDependentOn("__SetUp")
     .IsDependentOn("__Pack");
 
+Task("publish")
+    .Description("Publishes the command, self-contained, for an image (deploy/Dockerfile).")
+    .IsDependentOn("__SetUp")
+    .IsDependentOn("__Publish");
+
 // What a step said last stays last: Cake would add a table of durations. Steps that fail have ended the build already.
 Teardown(context => Environment.Exit(context.Successful ? 0 : 1));
 

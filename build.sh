@@ -17,6 +17,8 @@ usage() {
   bench   builds and runs the benchmarks
   lint    checks the contract (buf) and the code's format (dotnet format)
   pack    makes the NuGet packages, in artifacts/packages
+  publish publishes the command with all it needs, in artifacts/publish; --rid linux-arm64 for another platform
+  qdrant  starts a local Qdrant, with Docker or from a binary on the PATH
 TEXT
 }
 
@@ -47,6 +49,10 @@ if ! cmp -s .config/dotnet-tools.json "$tool" || ! dotnet cake --version >/dev/n
   dotnet tool restore
   mkdir -p artifacts/setup
   cp .config/dotnet-tools.json "$tool"
+fi
+
+if [ "$verb" = qdrant ]; then
+  exec "$root/deploy/vector_store_start" "$@"
 fi
 
 if [ "$verb" = run ]; then

@@ -25,3 +25,12 @@ Task("__Pack").Does(() =>
         Say("These were built against stand-ins: try them, but publish only what a full feed built.");
     }
 });
+
+// One folder that runs on a machine without .NET. Only what stands after --rid is taken from the arguments.
+Task("__Publish").Does(() =>
+{
+    var rid = System.Text.RegularExpressions.Regex.Match(extraArguments, "\"--rid\" \"([a-z0-9-]+)\"") is { Success: true } match ? match.Groups[1].Value : "linux-x64";
+    CleanDirectory("artifacts/publish");
+    ExecuteOrFail("dotnet", $"publish src/Cli -c {Configuration} -r {rid} --self-contained -p:NativeRid={rid} -p:DebugType=none -o artifacts/publish --nologo -v minimal", "the command could not be published");
+    Say($"artifacts/publish: for {rid}");
+});
