@@ -14,7 +14,7 @@ public sealed class MaterialTests(ServerFixture server)
     [MaterialFact]
     public async Task Photographs_are_stored_and_each_finds_itself()
     {
-        var files = Files("azure-samples");
+        var files = Files("azure-samples").Where(file => Path.GetExtension(file).ToLowerInvariant() is ".jpg" or ".jpeg" or ".png").ToList();
         Assert.InRange(files.Count, 50, 1000);
         var answers = await server.Api.Ingest.StreamIngest().ExchangeAsync(files.Select((file, i) => Items.IngestImage(_collection, $"{i}", Picture(file))));
         Assert.All(answers, answer => Assert.True(answer.Ack is not null, $"{answer.Error}"));
@@ -38,9 +38,12 @@ public sealed class MaterialTests(ServerFixture server)
         foreach (var (face, id) in faces.Zip(answers.Select(answer => answer.Ack.PointId)))
         {
             var request = new SearchByMediaStoreIdRequest { Collection = _collection, MediaStoreId = face.MediaStoreId, Query = new() { Face = face.Face }, Limit = 1 };
-            Assert.Equal(id, (await server.Api.Vectors.SearchByMediaStoreIdAsync(request).Bound()).Result.Points[0].Point.PointId);
+            var best = (await server.Api.Vectors.SearchByMediaStoreIdAsync(request).Bound()).Result.Points[0];
+            // Two entries may be one picture; then either is right.
+            Assert.True(best.Point.PointId == id || best.Score > 0.99999f, $"{id} found {best.Point.PointId} at {best.Score}");
             var all = new SearchVectorsRequest { Collection = _collection, Queries = { request.Query }, Limit = 1 };
-            Assert.Equal(id, (await server.Api.Vectors.SearchVectorsAsync(all).Bound()).Results[0].Points[0].Point.PointId);
+            best = (await server.Api.Vectors.SearchVectorsAsync(all).Bound()).Results[0].Points[0];
+            Assert.True(best.Point.PointId == id || best.Score > 0.99999f, $"{id} found {best.Point.PointId} at {best.Score}");
             var payload = (await server.Api.Vectors.GetVectorAsync(new() { Collection = _collection, PointId = id }).Bound()).Point.Payload;
             Assert.Equal((face.Bbox, face.Confidence, face.Face.Landmarks), (payload.Bbox, payload.Confidence, payload.Landmarks));
         }

@@ -28,14 +28,14 @@ public sealed class SlowReaderTests
         });
 
         // The sender comes to a stop although nobody stops it: flow control has reached it.
-        var before = -1;
+        var (before, same) = (-1, 0);
         await Bounds.UntilAsync(() =>
         {
+            Thread.Sleep(100);
             var now = Volatile.Read(ref sent);
-            var still = now == before && now > 0 && server.Pending(Items.FaceModel) == 0;
+            same = now == before && now >= Limit && server.Pending(Items.FaceModel) == 0 ? same + 1 : 0;
             before = now;
-            Thread.Sleep(200);
-            return still;
+            return same == 20;
         });
         Assert.False(done);
         Assert.Equal(0, server.Pending(Items.FaceModel));

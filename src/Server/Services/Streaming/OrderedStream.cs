@@ -52,7 +52,7 @@ internal static class OrderedStream
             Exception? end = null;
             try
             {
-                while (await requests.MoveNext(noMore.Token))
+                while (await MoveNextAsync(requests, noMore.Token))
                 {
                     var work = await start(requests.Current, writerFailed.Token);
                     await pending.Writer.WriteAsync(work, writerFailed.Token);
@@ -65,6 +65,26 @@ internal static class OrderedStream
             }
             pending.Writer.Complete(end);
         }
+    }
+
+    /// <summary>
+    /// Waits for the next request, but no longer than it is wanted. The read itself is not cancelled: gRPC may answer that with INTERNAL, or not at all. One that
+    /// is left behind ends with the call.
+    /// </summary>
+    private static Task<bool> MoveNextAsync<TRequest>(IAsyncStreamReader<TRequest> requests, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return Task.FromCanceled<bool>(cancellationToken);
+        }
+        var moving = requests.MoveNext(CancellationToken.None);
+        if (moving.IsCompleted)
+        {
+            return moving;
+        }
+        // Its failure, once nobody waits any more, is nobody's.
+        moving.ContinueWith(static moved => _ = moved.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        return moving.WaitAsync(cancellationToken);
     }
 
     private static async Task WriteAllAsync<TResponse>(ChannelReader<Task<TResponse>> pending, IServerStreamWriter<TResponse> responses, CancellationToken cancellationToken)
