@@ -28,7 +28,7 @@ public sealed class ShutdownTests
                     acked.Add(call.ResponseStream.Current.Ack.PointId);
                 }
             });
-            Assert.Equal(StatusCode.Unavailable, end.StatusCode);
+            AssertTold(end);
             await stopping;
         }
         Assert.Equal(Enumerable.Range(0, acked.Count).Select(i => $"{i}-0"), acked);
@@ -82,8 +82,15 @@ public sealed class ShutdownTests
     private static async Task EndsAsync<T>(TestServer server, IAsyncStreamReader<T> responses)
     {
         await responses.TakeAsync(1);
+        var draining = Assert.ThrowsAsync<RpcException>(responses.DrainAsync);
         await server.StopAsync();
-        var end = await Assert.ThrowsAsync<RpcException>(responses.DrainAsync);
-        Assert.True(end.StatusCode == StatusCode.Unavailable, $"{end}");
+        AssertTold(await draining);
+    }
+
+    // The status is sent before the connection closes, but the client's transport may let the close overtake it; Grpc.Net.Client calls that INTERNAL.
+    private static void AssertTold(RpcException end)
+    {
+        var overtaken = end.StatusCode == StatusCode.Internal && end.Status.DebugException is HttpProtocolException { ErrorCode: 0 };
+        Assert.True(end.StatusCode == StatusCode.Unavailable || overtaken, $"{end}");
     }
 }
