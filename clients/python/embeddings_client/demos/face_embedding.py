@@ -1,0 +1,19 @@
+"""Embeds one face crop, then a batch of three; all vectors have norm 1."""
+
+import numpy as np
+
+from embeddings_client import FaceEmbeddingInference
+
+
+def main() -> None:
+    rng = np.random.default_rng(2)
+    with FaceEmbeddingInference(embedding_dim=512, input_size=(112, 112)) as inference:
+        vector = inference.infer(rng.standard_normal((112, 112, 3)).astype(np.float32), label="face_0")
+        print(f"face_0: shape {vector.shape}, {vector.dtype}, norm {np.linalg.norm(vector):.6f}")
+        batch = {f"face_{i}": rng.integers(0, 256, (112, 112, 3), dtype=np.uint8) for i in range(3)}
+        for label, vector in inference.infer_batch(batch).items():
+            print(f"{label}: {'failed' if vector is None else f'shape {vector.shape}, norm {np.linalg.norm(vector):.6f}'}")
+
+
+if __name__ == "__main__":
+    main()

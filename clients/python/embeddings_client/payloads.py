@@ -1,0 +1,125 @@
+"""Payloads as flat dicts: the contract's own fields and the user's attributes side by side."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Optional
+
+import numpy as np
+from google.protobuf import struct_pb2
+
+from .errors import InvalidInput
+from .pictures import LANDMARKS, to_bbox, to_landmarks
+from .stubs.embeddings.v1 import image_pb2, point_pb2
+
+# What is a field of its own in the contract; everything else goes into `attributes`.
+_OWN = ("job_id", "media_store_id", "face_index", "bbox", "confidence", "landmarks")
+
+
+def to_payload(values: Optional[Mapping[str, Any]]) -> point_pb2.Payload:
+    """A flat dict as a message."""
+    payload = point_pb2.Payload()
+    values = values or {}
+    payload.job_id = _text(values.get("job_id"), "payload.job_id")
+    payload.media_store_id = _text(values.get("media_store_id"), "payload.media_store_id")
+    if values.get("face_index") is not None:
+        payload.face_index = to_index(values["face_index"], "payload.face_index")
+    if values.get("bbox") is not None:
+        payload.bbox.CopyFrom(to_bbox(values["bbox"], "payload.bbox"))
+    if values.get("confidence") is not None:
+        payload.confidence = to_float(values["confidence"], "payload.confidence")
+    if values.get("landmarks") is not None:
+        payload.landmarks.CopyFrom(to_landmarks(values["landmarks"], "payload.landmarks"))
+    rest = {key: value for key, value in values.items() if key not in _OWN}
+    if rest:
+        payload.attributes.CopyFrom(to_struct(rest, "payload.attributes"))
+    return payload
+
+
+def from_payload(payload: point_pb2.Payload) -> Dict[str, Any]:
+    """A message as a flat dict; fields that are not set are left out. Whole numbers come back as ints."""
+    values: Dict[str, Any] = {key: _plain(value) for key, value in payload.attributes.fields.items()}
+    if payload.job_id:
+        values["job_id"] = payload.job_id
+    if payload.media_store_id:
+        values["media_store_id"] = payload.media_store_id
+    if payload.HasField("face_index"):
+        values["face_index"] = payload.face_index
+    if payload.HasField("bbox"):
+        values["bbox"] = {name: _short(getattr(payload.bbox, name)) for name in ("x", "y", "width", "height")}
+    if payload.HasField("confidence"):
+        values["confidence"] = float(str(np.float32(payload.confidence)))
+    if payload.HasField("landmarks"):
+        values["landmarks"] = {name: _point(getattr(payload.landmarks, name)) for name in LANDMARKS}
+    return values
+
+
+def to_struct(values: Mapping[str, Any], field: str) -> struct_pb2.Struct:
+    """Attributes: text, numbers, truth values, None, lists and dicts of them; numpy's scalars and arrays too."""
+    struct = struct_pb2.Struct()
+    try:
+        struct.update({str(key): _native(value) for key, value in values.items()})
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InvalidInput("FIELD_INVALID", field, f"attributes are what JSON can hold: {error}") from None
+    return struct
+
+
+def to_index(value: Any, field: str) -> int:
+    """A face's index, 0 or more; the server checks the sign."""
+    try:
+        number = int(value)
+        if number != value or not -(2**31) <= number < 2**31:
+            raise ValueError(f"{value!r} is not a whole number of 32 bits")
+        return number
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInput("FIELD_INVALID", field, str(error)) from None
+
+
+def to_float(value: Any, field: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput("FIELD_INVALID", field, str(error)) from None
+
+
+def _text(value: Any, field: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidInput("FIELD_INVALID", field, f"must be text, not {type(value).__name__}")
+    return value
+
+
+def _native(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return _native(value.tolist())
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _native(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_native(item) for item in value]
+    return value
+
+
+def _plain(value: struct_pb2.Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return {key: _plain(item) for key, item in value.struct_value.fields.items()}
+    if kind == "list_value":
+        return [_plain(item) for item in value.list_value.values]
+    if kind == "number_value":
+        return _whole(value.number_value)
+    return None if kind in (None, "null_value") else getattr(value, kind)
+
+
+def _whole(number: float) -> Any:
+    return int(number) if number.is_integer() and abs(number) <= 2**53 else number
+
+
+def _short(number: float) -> Any:
+    """A float32 as the shortest number that stands for it, so that 0.1 comes back as 0.1."""
+    return _whole(float(str(np.float32(number))))
+
+
+def _point(point: image_pb2.Point) -> Dict[str, Any]:
+    return {"x": _short(point.x), "y": _short(point.y)}

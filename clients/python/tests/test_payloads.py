@@ -1,0 +1,46 @@
+import unittest
+
+import numpy as np
+
+from embeddings_client.errors import InvalidInput
+from embeddings_client.payloads import from_payload, to_payload
+
+
+class PayloadsTests(unittest.TestCase):
+    def test_comes_back_as_it_was(self) -> None:
+        values = {
+            "job_id": "job-1",
+            "media_store_id": "media-1",
+            "face_index": 0,
+            "bbox": {"x": 100, "y": 150.5, "width": 80, "height": 0.1},
+            "confidence": 0.98,
+            "landmarks": {name: {"x": 1, "y": 2.25} for name in ("left_eye", "right_eye", "nose", "left_mouth_corner", "right_mouth_corner")},
+            "camera": "north",
+            "frame": 12,
+            "share": 0.1,
+            "ok": True,
+            "none": None,
+            "nested": {"list": [1, "two", False, [3.5]]},
+        }
+        self.assertEqual(from_payload(to_payload(values)), values)
+
+    def test_absent_stays_absent(self) -> None:
+        self.assertEqual(from_payload(to_payload(None)), {})
+        self.assertEqual(from_payload(to_payload({"job_id": "a"})), {"job_id": "a"})
+
+    def test_numpy_values(self) -> None:
+        values = {"face_index": np.int64(3), "confidence": np.float32(0.5), "score_map": np.arange(3), "flag": np.bool_(True)}
+        self.assertEqual(from_payload(to_payload(values)), {"face_index": 3, "confidence": 0.5, "score_map": [0, 1, 2], "flag": True})
+
+    def test_what_does_not_fit_is_refused_with_its_field(self) -> None:
+        cases = {
+            "payload.job_id": {"job_id": 7},
+            "payload.face_index": {"face_index": 1.5},
+            "payload.bbox": {"bbox": {"x": 1}},
+            "payload.confidence": {"confidence": "high"},
+            "payload.attributes": {"when": object()},
+        }
+        for field, values in cases.items():
+            with self.subTest(field=field), self.assertRaises(InvalidInput) as caught:
+                to_payload(values)
+            self.assertEqual(caught.exception.field, field)

@@ -1,0 +1,87 @@
+import unittest
+
+import numpy as np
+
+from embeddings_client import EmbeddingsError, InvalidInput, QdrantFaceStore, QdrantImageStore
+
+from .server import needs_server, unique
+
+
+@needs_server
+class StoresTests(unittest.TestCase):
+    def setUp(self) -> None:
+        self.faces = QdrantFaceStore(collection=unique("test_faces"))
+        self.addCleanup(self.faces.close)
+        self.vectors = np.random.default_rng(5).standard_normal((6, 64)).astype(np.float32)
+
+    def fill(self) -> None:
+        for index, vector in enumerate(self.vectors):
+            job = f"job-{index % 2}"
+            self.faces.add_vector(f"{job}-{index}", vector, {"job_id": job, "media_store_id": f"media-{index % 3}", "face_index": index, "shade": "dark"})
+
+    def test_the_default_collection_takes_what_the_worker_adds(self) -> None:
+        face_embedding = np.random.default_rng(6).standard_normal(512).astype(np.float32)
+        point_id = unique("job")
+        face_store = QdrantFaceStore()
+        self.addCleanup(face_store.close)
+        payload = {"job_id": point_id, "face_index": 0, "bbox": {"x": 100, "y": 150, "width": 80, "height": 90}}
+        face_store.add_vector(point_id=f"{point_id}-0", vec_f32=face_embedding, payload=payload)
+        found = face_store.search(face_embedding, limit=1)
+        self.assertEqual(found, [{"id": f"{point_id}-0", "score": found[0]["score"], **payload}])
+        self.assertEqual(face_store.delete_by_job_id(point_id), 1)
+
+    def test_vectors_come_back_as_given(self) -> None:
+        self.fill()
+        point = self.faces.get_vector("job-1-3")
+        np.testing.assert_array_equal(point["vector"], self.vectors[3])
+        self.assertEqual({key: point[key] for key in ("id", "job_id", "media_store_id", "face_index", "shade")},
+                         {"id": "job-1-3", "job_id": "job-1", "media_store_id": "media-0", "face_index": 3, "shade": "dark"})
+
+    def test_search_is_cosine_best_first(self) -> None:
+        self.fill()
+        query = self.vectors[4] + 0.1 * self.vectors[1]
+        norms = np.linalg.norm(self.vectors, axis=1) * np.linalg.norm(query)
+        expected = np.sort(self.vectors @ query / norms)[::-1]
+        found = self.faces.search(query, limit=6)
+        np.testing.assert_allclose([result["score"] for result in found], expected, atol=1e-5)
+        self.assertEqual(found[0]["id"], "job-0-4")
+        self.assertEqual(len(self.faces.search(query, score_threshold=0.9)), 1)
+        self.assertEqual(set(self.faces.search(query, limit=1, with_payload=False)[0]), {"id", "score"})
+
+    def test_media_items_and_jobs(self) -> None:
+        self.fill()
+        found = self.faces.search_by_media_store_id(self.vectors[0], "media-1")
+        self.assertEqual({result["id"] for result in found}, {"job-1-1", "job-0-4"})
+        self.assertEqual(self.faces.delete_by_job_id("job-1"), 3)
+        self.assertEqual(self.faces.delete_by_job_id("job-1"), 0)
+        self.assertEqual(self.faces.count(), 3)
+
+    def test_what_is_missing_is_none_false_and_empty(self) -> None:
+        self.assertIsNone(self.faces.get_vector("nobody"))
+        self.assertEqual((self.faces.search(self.vectors[0]), self.faces.count(), self.faces.delete_vector("nobody")), ([], 0, False))
+        self.fill()
+        self.assertIsNone(self.faces.get_vector("nobody"))
+        self.assertTrue(self.faces.delete_vector("job-0-0"))
+        self.assertFalse(self.faces.delete_vector("job-0-0"))
+
+    def test_bad_input_names_its_field(self) -> None:
+        self.fill()
+        cases = [
+            lambda: self.faces.add_vector("", self.vectors[0]),
+            lambda: self.faces.add_vector("a", np.full(64, np.nan, np.float32)),
+            lambda: self.faces.add_vector("a", np.zeros(64, np.float32)),
+            lambda: self.faces.add_vector("a", self.vectors),
+            lambda: self.faces.search(self.vectors[0], limit=0),
+            lambda: self.faces.search(self.vectors[0], limit=5000),
+            lambda: self.faces.search_by_media_store_id(self.vectors[0], ""),
+            lambda: self.faces.delete_by_job_id(""),
+            lambda: QdrantImageStore(collection="no/name").add_vector("a", self.vectors[0]),
+        ]
+        for number, case in enumerate(cases):
+            with self.subTest(number), self.assertRaises(InvalidInput) as caught:
+                case()
+            self.assertTrue(caught.exception.field)
+            self.assertTrue(caught.exception.reason)
+        with self.assertRaises(EmbeddingsError) as other:
+            self.faces.add_vector("a", self.vectors[0][:10])
+        self.assertEqual(other.exception.reason, "DIMENSION_MISMATCH")

@@ -1,0 +1,119 @@
+import threading
+import unittest
+from concurrent import futures
+from typing import Any, Iterator
+
+import grpc
+
+from embeddings_client import EmbeddingsError, ImageItem, Ingest
+from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2 as pb
+from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2_grpc as pb_grpc
+
+
+class _Server(pb_grpc.IngestServiceServicer):
+    """A server that misbehaves as it is told."""
+
+    def __init__(self, answers: Any) -> None:
+        self.answers = answers
+
+    def StreamIngest(self, requests: Iterator[pb.StreamIngestRequest], context: grpc.ServicerContext) -> Iterator[pb.StreamIngestResponse]:
+        yield from self.answers(requests, context)
+
+
+def _ack(request: pb.StreamIngestRequest) -> pb.StreamIngestResponse:
+    return pb.StreamIngestResponse(item_id=request.item_id, ack=pb.IngestAck(point_id=request.image.job_id))
+
+
+class StreamsTests(unittest.TestCase):
+    def against(self, answers: Any, timeout: float = 10.0) -> Ingest:
+        server = grpc.server(futures.ThreadPoolExecutor(4))
+        pb_grpc.add_IngestServiceServicer_to_server(_Server(answers), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        ingest = Ingest(f"http://127.0.0.1:{port}", timeout=timeout)
+        self.addCleanup(lambda: server.stop(0).wait(10))
+        self.addCleanup(ingest.close)
+        return ingest
+
+    def test_a_silent_server_is_given_up(self) -> None:
+        released = threading.Event()
+        self.addCleanup(released.set)
+
+        def silent(requests: Any, context: Any) -> Iterator[Any]:
+            yield _ack(next(requests))
+            released.wait(30)
+
+        ingest = self.against(silent, timeout=0.5)
+        results = ingest.stream([ImageItem("a", b"1"), ImageItem("b", b"2")])
+        self.assertEqual(next(results).point_id, "a")
+        with self.assertRaises(EmbeddingsError) as caught:
+            next(results)
+        self.assertIs(caught.exception.code, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+    def test_answers_out_of_turn_are_refused(self) -> None:
+        def swapped(requests: Any, context: Any) -> Iterator[Any]:
+            first, second = next(requests), next(requests)
+            yield _ack(second)
+            yield _ack(first)
+
+        with self.assertRaisesRegex(EmbeddingsError, "not its turn"):
+            list(self.against(swapped).stream([ImageItem("a", b"1"), ImageItem("b", b"2")]))
+
+    def test_missing_answers_are_missed(self) -> None:
+        def short(requests: Any, context: Any) -> Iterator[Any]:
+            for index, request in enumerate(requests):
+                if index == 0:
+                    yield _ack(request)
+
+        with self.assertRaisesRegex(EmbeddingsError, "2 items were sent and 1 answered"):
+            list(self.against(short).stream([ImageItem("a", b"1"), ImageItem("b", b"2")]))
+
+    def test_what_the_source_raises_comes_out_unchanged(self) -> None:
+        def broken() -> Iterator[ImageItem]:
+            yield ImageItem("a", b"1")
+            raise KeyError("lost")
+
+        with self.assertRaises(KeyError):
+            list(self.against(lambda requests, context: (_ack(request) for request in requests)).stream(broken()))
+
+    def test_items_refused_here_keep_their_place(self) -> None:
+        items = [ImageItem("a", b""), ImageItem("b", b"1"), ImageItem("c", b""), ImageItem("d", b""), ImageItem("e", b"1"), ImageItem("f", b"")]
+        results = list(self.against(lambda requests, context: (_ack(request) for request in requests)).stream(items))
+        self.assertEqual([(result.label, result.ok) for result in results], [("a", False), ("b", True), ("c", False), ("d", False), ("e", True), ("f", False)])
+        self.assertEqual({result.error.reason for result in results if result.error}, {"IMAGE_EMPTY"})
+
+    def test_a_source_is_read_no_faster_than_the_server_takes(self) -> None:
+        taken = threading.Event()
+        self.addCleanup(taken.set)
+        read = []
+
+        def stuck(requests: Any, context: Any) -> Iterator[Any]:
+            taken.wait(10)
+            for request in requests:
+                yield _ack(request)
+
+        def many() -> Iterator[ImageItem]:
+            for index in range(2000):
+                read.append(index)
+                if len(read) > 1000:
+                    taken.set()
+                yield ImageItem(str(index), bytes(200_000))
+
+        # 400 MB would be read at once if nothing held the source; flow control lets some hundred kB through.
+        results = self.against(stuck).stream(many())
+        threading.Timer(1.0, taken.set).start()
+        next(results)
+        self.assertLess(len(read), 1000)
+        results.close()
+
+    def test_no_server_is_an_error_and_no_hang(self) -> None:
+        with Ingest("http://127.0.0.1:1", timeout=5) as ingest, self.assertRaises(EmbeddingsError) as caught:
+            list(ingest.stream([ImageItem("a", b"1")]))
+        self.assertTrue(caught.exception.retryable)
+
+    def test_urls(self) -> None:
+        for url in ("http://localhost:50051", "localhost:50051", "https://example.org", "http://[::1]:50051/"):
+            Ingest(url).close()
+        for url in ("ftp://localhost", "http://", "http://localhost:99999999", "http://localhost/path"):
+            with self.subTest(url=url), self.assertRaises(ValueError):
+                Ingest(url)
