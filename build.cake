@@ -5,6 +5,7 @@
 #load "eng/test.cake"
 #load "eng/lint.cake"
 #load "eng/pack.cake"
+#load "eng/interop.cake"
 
 Task("build")
     .Description("Builds everything.")
@@ -38,6 +39,12 @@ Task("publish")
     .Description("Publishes the command, self-contained, for an image (deploy/Dockerfile).")
     .IsDependentOn("__SetUp")
     .IsDependentOn("__Publish");
+
+Task("interop")
+    .Description("Runs one scenario in every language against one server.")
+    .IsDependentOn("__SetUp")
+    .IsDependentOn("__CompileCommand")
+    .IsDependentOn("__RunInterop");
 
 // What a step said last stays last: Cake would add a table of durations. Steps that fail have ended the build already.
 Teardown(context => Environment.Exit(context.Successful ? 0 : 1));

@@ -1,0 +1,147 @@
+// The scenario of clients/README.md: scenario.js HOST:PORT JPEG VECTORS.json
+import { readFileSync, writeFileSync } from 'node:fs';
+import { EmbeddingsClient, EmbeddingsError, status, type StreamEmbedRequest, type StreamIngestRequest } from '../src/index.js';
+
+const [address, jpeg, output] = process.argv.slice(2) as [string, string, string];
+const collection = 'interop_node';
+const job = 'job-node';
+const crops = 2000;
+const items = 300;
+
+const client = new EmbeddingsClient(`http://${address}`, { timeoutMs: 60_000 });
+const vectors: Record<string, number[]> = {};
+let query: number[] = [];
+const counts: number[] = [];
+
+function crop(number: number): Buffer {
+  const data = Buffer.allocUnsafe(112 * 112 * 3);
+  let at = 0;
+  for (let y = 0; y < 112; y++) {
+    for (let x = 0; x < 112; x++) {
+      for (let c = 0; c < 3; c++) {
+        data[at++] = (7 * x + 13 * y + 31 * c + 17 * number) % 256;
+      }
+    }
+  }
+  return data;
+}
+
+const pixels = (data: Buffer) => ({ pixels: { width: 112, height: 112, format: 'PIXEL_FORMAT_RGB8' as const, data } });
+
+function* embedRequests(): Generator<StreamEmbedRequest> {
+  for (let number = 0; number < crops; number++) {
+    yield { itemId: `${number}`, face: { image: pixels(crop(number)) } };
+  }
+}
+
+function* ingestRequests(): Generator<StreamIngestRequest> {
+  for (let number = 0; number < items; number++) {
+    const data = crop(number);
+    const image = number === 250 ? { encoded: Buffer.from('no picture') } : pixels(number === 50 ? data.subarray(1) : data);
+    const face = { jobId: number === 150 ? '' : job, mediaStoreId: `media-${number % 3}`, faceIndex: number, face: { image } };
+    yield { itemId: `${number}`, collection, face };
+  }
+}
+
+const farthest = (a: number[], b: number[]) => a.reduce((most, value, at) => Math.max(most, Math.abs(value - b[at]!)), 0);
+const count = async () => (await client.call(client.store, client.store.countVectors, { collection })).count;
+const forget = async (jobId: string) => (await client.call(client.store, client.store.deleteByJobId, { jobId, collection })).deletedCount;
+
+const steps: Record<string, () => Promise<void>> = {
+  async health() {
+    const answer = await client.call(client.health, client.health.check, {});
+    expect(answer.status === 'SERVING', `status ${answer.status}`);
+  },
+  async models() {
+    const { models } = await client.call(client.models, client.models.listModels, {});
+    const defaults = models.filter((model) => model.defaultForKind).map((model) => `${model.kind} ${model.dimension}`).sort();
+    expect(defaults.join() === 'MODEL_KIND_FACE 512,MODEL_KIND_IMAGE 512', `defaults are ${defaults}`);
+  },
+  async embed() {
+    const answer = await client.call(client.embedding, client.embedding.embedImage, { image: { encoded: readFileSync(jpeg) } });
+    const values = answer.embedding?.values ?? [];
+    expect(values.length === 512 && values.every(Number.isFinite), `${values.length} values`);
+    vectors.jpeg = values;
+  },
+  async stream() {
+    const answers: number[][] = [];
+    for await (const answer of client.streamEmbed(embedRequests())) {
+      expect(answer.itemId === `${answers.length}` && answer.embedding?.values.length === 512, `answer ${answers.length} is ${answer.itemId}`);
+      answers.push(answer.embedding!.values);
+    }
+    expect(answers.length === crops, `${answers.length} answers`);
+    answers.forEach((vector, at) => {
+      expect(Math.abs(Math.hypot(...vector) - 1) < 1e-5, `norm of ${at}`);
+      expect(at < 256 || farthest(vector, answers[at - 256]!) < 1e-6, `the same crop gives another vector: ${at}`);
+      expect(at < 1 || farthest(vector, answers[at - 1]!) > 1e-6, `another crop gives the same vector: ${at}`);
+    });
+    query = vectors.crop = answers[100]!;
+  },
+  async ingest() {
+    let acks = 0;
+    let next = 0;
+    const errors: string[] = [];
+    for await (const answer of client.streamIngest(ingestRequests())) {
+      expect(answer.itemId === `${next++}`, `answer ${next - 1} is ${answer.itemId}`);
+      if (answer.error) {
+        errors.push(`${answer.itemId} ${answer.error.code} ${answer.error.reason} ${answer.error.field}`);
+      } else if (answer.ack) {
+        acks++;
+      }
+    }
+    expect(acks === items - 3, `${acks} acks`);
+    const wanted = [
+      '50 3 PIXEL_SIZE_MISMATCH face.face.image.pixels.data',
+      '150 3 FIELD_REQUIRED face.job_id',
+      '250 3 IMAGE_FORMAT_UNKNOWN face.face.image.encoded',
+    ];
+    expect(errors.join() === wanted.join(), `errors are ${errors}`);
+    const item = { jobId: 'other-node', face: { image: pixels(crop(1)) } };
+    await client.call(client.ingest, client.ingest.ingestFace, { item, collection });
+    counts.push(await count());
+  },
+  async search() {
+    const answer = await client.call(client.store, client.store.searchVectors, { collection, queries: [{ vector: { values: query } }], limit: 5 });
+    const points = answer.results[0]?.points ?? [];
+    const best = points[0];
+    expect(points.length === 5 && best?.point?.pointId === `${job}-100` && best.point.payload?.faceIndex === 100 && best.score > 0.9999, `found ${best?.point?.pointId}`);
+  },
+  async media() {
+    const request = { collection, mediaStoreId: 'media-1', query: { vector: { values: query } } };
+    const points = (await client.call(client.store, client.store.searchByMediaStoreId, request)).result?.points ?? [];
+    const ours = points.every((found) => found.point?.payload?.mediaStoreId === 'media-1');
+    expect(points.length === 10 && points[0]?.point?.pointId === `${job}-100` && ours, `found ${points.length}`);
+  },
+  async delete() {
+    const deleted = await forget(job);
+    expect(deleted === items - 3, `${deleted} deleted`);
+  },
+  async count() {
+    counts.push(await count());
+    expect(counts.join() === `${items - 2},1`, `counts are ${counts}`);
+    expect((await forget('other-node')) === 1, 'the other job is not there');
+  },
+  async errors() {
+    const error = await client.call(client.embedding, client.embedding.embedImage, { image: { encoded: Buffer.from('no picture') } }).catch((e: unknown) => e);
+    const typed = error instanceof EmbeddingsError && error.code === status.INVALID_ARGUMENT;
+    expect(typed && error.reason === 'IMAGE_FORMAT_UNKNOWN' && error.field === 'image.encoded', `told ${error}`);
+  },
+};
+
+function expect(holds: boolean, otherwise: string): void {
+  if (!holds) {
+    throw new Error(otherwise);
+  }
+}
+
+for (const [name, step] of Object.entries(steps)) {
+  try {
+    await step();
+    console.log(`ok ${name}`);
+  } catch (error) {
+    console.log(`FAILED ${name} ${error}`.replaceAll('\n', ' '));
+    process.exitCode = 1;
+  }
+}
+writeFileSync(output, JSON.stringify(vectors));
+client.close();

@@ -1,0 +1,31 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadPackageDefinition } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import type { ProtoGrpcType as EmbeddingProto } from './generated/embedding_service.js';
+import type { ProtoGrpcType as StatusProto } from './generated/embeddings_status.js';
+import type { ProtoGrpcType as HealthProto } from './generated/health.js';
+import type { ProtoGrpcType as IngestProto } from './generated/ingest_service.js';
+import type { ProtoGrpcType as ModelProto } from './generated/model_service.js';
+import type { ProtoGrpcType as StoreProto } from './generated/vector_store_service.js';
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), '../protos');
+const services = ['embedding_service', 'ingest_service', 'vector_store_service', 'model_service'];
+
+// The same choices as in generate.mjs, so that the types tell the truth.
+const definition = loadSync(
+  [...services.map((name) => `embeddings/v1/${name}.proto`), 'embeddings_status.proto', 'grpc/health/v1/health.proto'],
+  { includeDirs: [folder], longs: Number, enums: String, defaults: true, oneofs: true },
+);
+
+/** The contract's services and messages. */
+export const protos = loadPackageDefinition(definition) as unknown as EmbeddingProto & IngestProto & StoreProto & ModelProto & HealthProto;
+
+interface Decoder<T> {
+  deserialize(bytes: Buffer): T;
+}
+
+/** How to read one of the messages that no service uses. */
+export function decoder<T>(name: keyof StatusProto['embeddings']['client']): Decoder<T> {
+  return { deserialize: (bytes) => (definition[`embeddings.client.${name}`] as unknown as { deserialize(bytes: Buffer): T }).deserialize(bytes) };
+}

@@ -1,0 +1,180 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
+import { EmbeddingsError } from './errors.js';
+
+/** Requests, all there or made on the way. */
+export type Source<T> = Iterable<T> | AsyncIterable<T>;
+
+/** How a stream behaves. */
+export interface StreamOptions {
+  /** Milliseconds to wait for an answer that is due. */
+  timeoutMs: number;
+  /** Requests without an answer at most. */
+  maxInFlight: number;
+  /** Connections in a row that may break before any answer comes. */
+  attempts: number;
+}
+
+interface Named {
+  itemId?: string;
+}
+
+/**
+ * Sends requests and yields one answer for each, in their order. The source is read only as fast as the server takes requests: writing waits for `drain`.
+ * Where the connection breaks, what has no answer is sent again on a new one; point ids make that safe.
+ * @throws EmbeddingsError where the stream fails as a whole; what the source throws, unchanged.
+ */
+export async function* exchange<Request extends Named, Response extends { itemId: string }>(
+  open: () => ClientDuplexStream<Request, Response>,
+  source: Source<Request>,
+  options: StreamOptions,
+): AsyncGenerator<Response> {
+  const pump = new Pump(source, options.maxInFlight);
+  try {
+    for (let attempt = 1; ; ) {
+      const call = open();
+      // Also told to the reader below; without a listener Node would end the process where the reader has left.
+      call.on('error', () => {});
+      const writing = pump.feed(call);
+      const watch = watchOver(call, pump, options.timeoutMs);
+      try {
+        for await (const answer of call as AsyncIterable<Response>) {
+          const request = pump.unanswered.shift();
+          if (request === undefined || (request.itemId ?? '') !== answer.itemId) {
+            throw new EmbeddingsError(status.INTERNAL, 'INTERNAL', 'itemId', `the answer for item '${answer.itemId}' is out of turn`);
+          }
+          pump.wake();
+          attempt = 1;
+          watch.waiting = false;
+          yield answer;
+          watch.waiting = true;
+        }
+        await writing;
+        if (pump.failure === undefined && (!pump.exhausted || pump.unanswered.length > 0)) {
+          throw new EmbeddingsError(status.INTERNAL, 'INTERNAL', '', `the stream ended with ${pump.unanswered.length} items unanswered`);
+        }
+        if (pump.failure !== undefined) {
+          throw pump.failure;
+        }
+        return;
+      } catch (error) {
+        const failure = pump.failure ?? (watch.fired ? overdue(options.timeoutMs) : told(error));
+        if (!(failure instanceof EmbeddingsError) || !failure.retryable || attempt >= options.attempts) {
+          throw failure;
+        }
+        await sleep(Math.max(failure.retryAfterMs ?? 0, Math.min(100 * 2 ** attempt, 5000)));
+        attempt++;
+      } finally {
+        watch.stop();
+        pump.stop(call);
+        call.cancel();
+      }
+    }
+  } finally {
+    pump.close();
+  }
+}
+
+/** Takes requests from the source to one call after the other, and keeps those without an answer. */
+class Pump<Request> {
+  readonly unanswered: Request[] = [];
+  exhausted = false;
+  failure: unknown;
+  private readonly iterator: Iterator<Request> | AsyncIterator<Request>;
+  private next: Promise<IteratorResult<Request>> | undefined;
+  private current: unknown;
+  private wakeUp = (): void => {};
+
+  constructor(source: Source<Request>, private readonly maxInFlight: number) {
+    this.iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  }
+
+  async feed(call: ClientDuplexStream<Request, unknown>): Promise<void> {
+    this.current = call;
+    for (const request of [...this.unanswered]) {
+      await this.write(call, request);
+    }
+    while (this.current === call && !this.exhausted) {
+      if (this.unanswered.length >= this.maxInFlight) {
+        await new Promise<void>((resolve) => (this.wakeUp = resolve));
+        continue;
+      }
+      try {
+        // A request that was asked for while a connection broke goes to the next one.
+        this.next ??= Promise.resolve(this.iterator.next());
+        const result = await this.next;
+        if (this.current !== call) {
+          return;
+        }
+        this.next = undefined;
+        this.exhausted = result.done === true;
+        if (!result.done) {
+          this.unanswered.push(result.value);
+          await this.write(call, result.value);
+        }
+      } catch (error) {
+        this.failure = error ?? new Error('the source failed');
+        call.cancel();
+        return;
+      }
+    }
+    if (this.current === call) {
+      call.end();
+    }
+  }
+
+  wake(): void {
+    this.wakeUp();
+  }
+
+  stop(call: unknown): void {
+    if (this.current === call) {
+      this.current = undefined;
+    }
+    this.wake();
+  }
+
+  close(): void {
+    if (!this.exhausted) {
+      // Not awaited: a source that hangs must not hold its reader.
+      void Promise.resolve(this.iterator.return?.()).catch(() => {});
+    }
+  }
+
+  private async write(call: ClientDuplexStream<Request, unknown>, request: Request): Promise<void> {
+    if (this.current === call && !call.write(request)) {
+      const gone = new AbortController();
+      const end = (): void => gone.abort();
+      call.once('close', end).once('end', end);
+      await once(call, 'drain', { signal: gone.signal }).catch(() => {});
+      call.off('close', end).off('end', end);
+    }
+  }
+}
+
+/** Cancels a call that owes an answer and does not give it; a slow source or a slow reader is not the server's fault. */
+function watchOver(call: { cancel(): void }, pump: { unanswered: unknown[] }, timeoutMs: number) {
+  const watch = { waiting: true, fired: false, stop: () => clearInterval(timer) };
+  const step = Math.max(1, Math.min(timeoutMs / 10, 1000));
+  let first: unknown;
+  let since = Date.now();
+  const timer = setInterval(() => {
+    if (!watch.waiting || pump.unanswered[0] !== first || first === undefined) {
+      first = pump.unanswered[0];
+      since = Date.now();
+    } else if (Date.now() - since > timeoutMs) {
+      watch.fired = true;
+      call.cancel();
+    }
+  }, step);
+  return watch;
+}
+
+function overdue(timeoutMs: number): EmbeddingsError {
+  return new EmbeddingsError(status.DEADLINE_EXCEEDED, 'DEADLINE_EXCEEDED', '', `no answer within ${timeoutMs} ms`);
+}
+
+function told(error: unknown): unknown {
+  return error instanceof EmbeddingsError || (error as ServiceError).code === undefined ? error : EmbeddingsError.fromCall(error as ServiceError);
+}

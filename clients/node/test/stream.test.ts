@@ -1,0 +1,103 @@
+// Against a server that misbehaves as it is told.
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { EmbeddingsClient, type ClientOptions, EmbeddingsError, protos, type StreamIngestRequest } from '../src/index.js';
+
+type Call = ServerDuplexStream<{ itemId: string }, { itemId: string; ack: { pointId: string } }>;
+
+async function against(t: TestContext, handler: (call: Call, number: number) => void, options: ClientOptions = {}): Promise<EmbeddingsClient> {
+  const server = new Server();
+  let calls = 0;
+  server.addService(protos.embeddings.v1.IngestService.service, { StreamIngest: (call: Call) => handler(call, calls++) });
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))),
+  );
+  const client = new EmbeddingsClient(`http://127.0.0.1:${port}`, { timeoutMs: 10_000, ...options });
+  t.after(() => {
+    client.close();
+    server.forceShutdown();
+  });
+  return client;
+}
+
+const ack = (itemId: string) => ({ itemId, ack: { pointId: itemId } });
+const item = (name: string): StreamIngestRequest => ({ itemId: name, image: { jobId: name, image: { encoded: Buffer.alloc(100_000) } } });
+const echo = (call: Call) => call.on('data', (request) => call.write(ack(request.itemId))).on('end', () => call.end());
+
+async function all(client: EmbeddingsClient, source: Parameters<EmbeddingsClient['streamIngest']>[0]): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const answer of client.streamIngest(source)) {
+    ids.push(answer.itemId);
+  }
+  return ids;
+}
+
+test('answers come in order, and all of them', async (t) => {
+  const names = Array.from({ length: 1500 }, (_, at) => `${at}`);
+  assert.deepEqual(await all(await against(t, echo, { maxInFlight: 16 }), names.map(item)), names);
+});
+
+test('a connection that breaks is made again, and nothing is lost or doubled', async (t) => {
+  const names = Array.from({ length: 60 }, (_, at) => `${at}`);
+  const client = await against(t, (call, number) => {
+    if (number >= 3) {
+      return echo(call);
+    }
+    let seen = 0;
+    call.on('error', () => {});
+    call.on('data', (request) => {
+      if (++seen < 10) {
+        call.write(ack(request.itemId));
+      } else if (seen === 10) {
+        call.emit('error', { code: status.UNAVAILABLE, details: 'away' });
+      }
+    });
+  });
+  assert.deepEqual(await all(client, names.map(item)), names);
+});
+
+test('a server that stays away is an error and no hang', async () => {
+  const client = new EmbeddingsClient('http://127.0.0.1:1', { attempts: 2 });
+  await assert.rejects(all(client, [item('a')]), (error) => error instanceof EmbeddingsError && error.code === status.UNAVAILABLE);
+  client.close();
+});
+
+test('a silent server is given up', async (t) => {
+  const client = await against(t, (call) => call.resume(), { timeoutMs: 300 });
+  await assert.rejects(all(client, [item('a')]), (error) => error instanceof EmbeddingsError && error.code === status.DEADLINE_EXCEEDED);
+});
+
+test('answers out of turn, and missing ones, are errors', async (t) => {
+  const swapped = await against(t, (call) => call.once('data', () => call.write(ack('b'))));
+  await assert.rejects(all(swapped, [item('a'), item('b')]), /out of turn/);
+  const short = await against(t, (call) => call.resume().on('end', () => call.end()));
+  await assert.rejects(all(short, [item('a')]), /1 items unanswered/);
+});
+
+test('what the source throws comes out unchanged', async (t) => {
+  const client = await against(t, echo);
+  async function* broken() {
+    yield item('a');
+    await sleep(10);
+    throw new RangeError('lost');
+  }
+  await assert.rejects(all(client, broken()), RangeError);
+});
+
+test('a source is read no faster than the server takes', async (t) => {
+  let read = 0;
+  function* many() {
+    for (; read < 2000; read++) {
+      yield item(`${read}`);
+    }
+  }
+  // 200 MB would be read at once if neither flow control nor the limit held the source.
+  const client = await against(t, (call) => setTimeout(() => echo(call), 500), { maxInFlight: 10_000 });
+  for await (const answer of client.streamIngest(many())) {
+    assert.equal(answer.itemId, '0');
+    break;
+  }
+  assert.ok(read < 1000, `${read} were read`);
+});

@@ -1,0 +1,26 @@
+#!/bin/sh
+# The interop run's verbs for Python: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+cd "$(dirname -- "$0")/.." || exit 1
+# Debian's modules belong to its own Python, which need not be the first on the path.
+python=${PYTHON:-/usr/bin/python3}
+[ -x "$python" ] || python=python3
+export PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1
+
+verb=$1
+shift
+case $verb in
+  have)
+    "$python" -c 'import google.protobuf, grpc, numpy' || exit 1
+    command -v protoc >/dev/null && command -v grpc_python_plugin >/dev/null && exit 0
+    "$python" -c 'import grpc_tools' || { echo "protoc with grpc_python_plugin, or grpc_tools, is missing"; exit 1; }
+    ;;
+  build) "$python" generate.py ;;
+  test)
+    export EMBEDDINGS_URL="http://$1"
+    "$python" -m unittest discover -t . -s tests || exit 1
+    for demo in image_embedding face_embedding image_store face_store; do
+      "$python" -m "embeddings_client.demos.$demo" || exit 1
+    done
+    ;;
+  run) "$python" interop/scenario.py "$@" ;;
+esac

@@ -1,0 +1,191 @@
+// What the interop run is made of: programs with an end, the server, results, the table.
+using System.Diagnostics;
+
+// A language, whether it has tests of its own, and the Debian packages it needs.
+sealed record Language(string Name, bool HasTests, string Packages);
+
+sealed record Outcome(int Code, bool TimedOut, List<string> Lines)
+{
+    public string LastLine => TimedOut ? "not done in time" : Lines.LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? "";
+}
+
+// A program that is ended, with all it started, where it takes too long.
+static class Child
+{
+    public static Outcome Run(string program, IEnumerable<string> arguments, int seconds)
+    {
+        var lines = new List<string>();
+        using var process = Start(program, arguments, line =>
+        {
+            lock (lines)
+            {
+                lines.Add(line);
+            }
+        });
+        var timedOut = !process.WaitForExit(seconds * 1000);
+        if (timedOut)
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        else
+        {
+            // Without a limit it also waits for the last lines.
+            process.WaitForExit();
+        }
+        lock (lines)
+        {
+            return new(timedOut ? 124 : process.ExitCode, timedOut, [.. lines]);
+        }
+    }
+
+    public static Process Start(string program, IEnumerable<string> arguments, Action<string> onLine)
+    {
+        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+        var process = new Process { StartInfo = start };
+        process.OutputDataReceived += (_, e) => Take(e.Data);
+        process.ErrorDataReceived += (_, e) => Take(e.Data);
+        process.Start();
+        process.StandardInput.Close();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return process;
+
+        void Take(string? line)
+        {
+            if (line is not null)
+            {
+                onLine(line);
+            }
+        }
+    }
+}
+
+// A server with a store of its own, gone with it.
+sealed class InteropServer : IDisposable
+{
+    private readonly Process _process;
+    private readonly string _directory;
+
+    private InteropServer(Process process, string directory, string address) => (_process, _directory, Address) = (process, directory, address);
+
+    public string Address { get; }
+
+    public static InteropServer Start(string configuration, Action<string> say)
+    {
+        var directory = System.IO.Directory.CreateTempSubdirectory("embeddings-interop-").FullName;
+        var address = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var lines = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        string[] arguments =
+        [
+            $"src/Cli/bin/{configuration}/net10.0/Embeddings.Cli.dll", "serve",
+            "--Server:GrpcPort=0", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={directory}",
+        ];
+        var process = Child.Start("dotnet", arguments, line =>
+        {
+            lines.Enqueue(line);
+            var match = System.Text.RegularExpressions.Regex.Match(line, @"^gRPC\s+http://(\S+)");
+            if (match.Success)
+            {
+                address.TrySetResult(match.Groups[1].Value);
+            }
+        });
+        process.EnableRaisingEvents = true;
+        process.Exited += (_, _) => address.TrySetException(new InvalidOperationException("the server ended"));
+        try
+        {
+            return new(process, directory, address.Task.WaitAsync(TimeSpan.FromSeconds(60)).GetAwaiter().GetResult());
+        }
+        catch (Exception)
+        {
+            foreach (var line in lines)
+            {
+                say(line);
+            }
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        _process.Kill(entireProcessTree: true);
+        _process.WaitForExit();
+        _process.Dispose();
+        System.IO.Directory.Delete(_directory, recursive: true);
+    }
+}
+
+// What became of each step in one language.
+sealed class LanguageRun(Language language)
+{
+    public static readonly string[] Steps =
+        ["build", "health", "models", "embed", "stream", "ingest", "search", "media", "delete", "count", "errors", "vectors", "tests"];
+
+    private readonly Dictionary<string, (bool? Passed, string Detail)> _results = [];
+
+    public Language Language => language;
+
+    // What it lacks; null where it has everything.
+    public string? Missing { get; set; }
+
+    public bool Built { get; set; }
+
+    public Dictionary<string, double[]>? Vectors { get; set; }
+
+    public bool HasVectors => Vectors is not null && new[] { "jpeg", "crop" }.All(name => Vectors.TryGetValue(name, out var vector) && vector.Length == 512);
+
+    public IEnumerable<string> OwnSteps => Steps.Where(step => step != "tests" || language.HasTests);
+
+    public void Note(string step, bool passed, string detail) => _results[step] = (passed, detail);
+
+    public void Skip(string step) => _results[step] = (null, "");
+
+    // Steps that said nothing because the program ended before them.
+    public void Abort(string why)
+    {
+        foreach (var step in Steps.Where(step => step is not ("vectors" or "tests") && !_results.ContainsKey(step)))
+        {
+            Note(step, false, why);
+        }
+    }
+
+    // null: skipped. What was never reached has failed.
+    public (bool? Passed, string Detail) Result(string step) =>
+        Missing is not null ? (null, Missing) : _results.TryGetValue(step, out var result) ? result : (false, "not reached");
+
+    public static double Distance(double[] a, double[] b) => a.Zip(b, (x, y) => Math.Abs(x - y)).Max();
+}
+
+static class InteropTable
+{
+    // Whether nothing failed and something passed. The counts are the last line.
+    public static bool Print(List<LanguageRun> runs, Action<string> say)
+    {
+        say("");
+        say($"{"",-8}" + string.Concat(LanguageRun.Steps.Select(step => $"{step,-9}")).TrimEnd());
+        foreach (var run in runs)
+        {
+            say($"{run.Language.Name,-8}" + string.Concat(LanguageRun.Steps.Select(step => $"{Cell(run, step),-9}")).TrimEnd());
+        }
+        say("");
+        foreach (var run in runs.Where(run => run.Missing is not null))
+        {
+            say($"{run.Language.Name}: skipped, its packages cannot be had here: {run.Missing}");
+        }
+        var results = runs.SelectMany(run => run.OwnSteps.Select(step => (run.Language.Name, Step: step, run.Result(step).Passed, run.Result(step).Detail))).ToList();
+        foreach (var (name, step, _, detail) in results.Where(result => result.Passed == false))
+        {
+            say($"FAILED {name} {step}: {detail}");
+        }
+        int passed = results.Count(result => result.Passed == true), failed = results.Count(result => result.Passed == false), skipped = results.Count(result => result.Passed is null);
+        say($"{passed} passed, {failed} failed{(skipped > 0 ? $", {skipped} skipped" : "")}");
+        return failed == 0 && passed > 0;
+    }
+
+    private static string Cell(LanguageRun run, string step) =>
+        !run.OwnSteps.Contains(step) ? "-" : run.Result(step).Passed switch { true => "ok", false => "FAILED", null => "skipped" };
+}

@@ -1,0 +1,139 @@
+// One scenario in every language against one server: clients/README.md says what it is, clients/LANGUAGE/interop/do.sh does it.
+#load "interop-parts.cake"
+using System.Text.Json;
+
+const string InteropResults = "artifacts/interop";
+
+// Minutes, not more: a program that hangs is ended and has failed.
+const int HaveSeconds = 300, BuildSeconds = 600, TestSeconds = 240, RunSeconds = 240;
+
+var interopLanguages = new Language[]
+{
+    new("python", true, "python3-grpcio python3-protobuf python3-numpy protobuf-compiler protobuf-compiler-grpc"),
+    new("node", true, ""),
+    new("go", false, "golang-go golang-google-grpc-dev golang-google-protobuf-dev protoc-gen-go protoc-gen-go-grpc protobuf-compiler"),
+    new("cpp", false, "g++ cmake make pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc"),
+    new("java", false, "default-jdk-headless libgrpc-java libprotobuf-java libnetty-java libperfmark-java protobuf-compiler protobuf-compiler-grpc-java-plugin"),
+};
+
+// The command is all that this needs of the build.
+Task("__CompileCommand").Does(() =>
+    ExecuteOrFail("dotnet", $"build src/Cli -c {Configuration} --nologo -v minimal", "the build failed"));
+
+Task("__RunInterop").Does(() =>
+{
+    EnsureDirectoryExists(InteropResults);
+    CleanDirectory(InteropResults);
+    // What stands after `interop` names the languages; all where nothing does.
+    var asked = extraArguments.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word => word.Trim('"')).ToList();
+    var languages = interopLanguages.Where(language => asked.Count == 0 || asked.Contains(language.Name)).Select(language => new LanguageRun(language)).ToList();
+    if (languages.Count == 0 || languages.Count < asked.Count)
+    {
+        Fail($"there are these languages: {string.Join(", ", interopLanguages.Select(language => language.Name))}");
+    }
+
+    languages.ForEach(GetReady);
+    if (languages.Any(run => run.Missing is null))
+    {
+        using var server = InteropServer.Start(Configuration, Say);
+        foreach (var run in languages.Where(run => run.Missing is null && run.Built))
+        {
+            RunScenario(run, server.Address);
+        }
+    }
+    CompareVectors(languages.Where(run => run.Missing is null).ToList());
+    Environment.Exit(InteropTable.Print(languages, Say) ? 0 : 1);
+});
+
+// Fetches what is missing, makes the stubs and builds.
+void GetReady(LanguageRun run)
+{
+    var have = Do(run, "have", HaveSeconds);
+    if (have.Code != 0 && run.Language.Packages.Length > 0 && InstallFromDebian(run.Language.Packages))
+    {
+        have = Do(run, "have", HaveSeconds);
+    }
+    if (have.Code != 0)
+    {
+        run.Missing = have.LastLine;
+        return;
+    }
+    Say($"{run.Language.Name}: building ...");
+    var build = Do(run, "build", BuildSeconds);
+    run.Built = build.Code == 0;
+    run.Note("build", run.Built, build.LastLine);
+}
+
+void RunScenario(LanguageRun run, string address)
+{
+    Say($"{run.Language.Name}: running ...");
+    var vectors = System.IO.Path.GetFullPath($"{InteropResults}/{run.Language.Name}.json");
+    var outcome = Do(run, "run", RunSeconds, address, System.IO.Path.GetFullPath("clients/testdata/sample.jpg"), vectors);
+    foreach (var line in outcome.Lines)
+    {
+        // `ok STEP` or `FAILED STEP why`; everything else is talk.
+        var words = line.Split(' ', 3);
+        if (words.Length >= 2 && words[0] is "ok" or "FAILED" && LanguageRun.Steps.Contains(words.ElementAtOrDefault(1)))
+        {
+            run.Note(words[1], words[0] == "ok", words.Length > 2 ? words[2] : "");
+        }
+    }
+    run.Abort(outcome.TimedOut ? $"not done within {RunSeconds} s" : $"the program ended with code {outcome.Code}: {outcome.LastLine}");
+    if (FileExists(vectors))
+    {
+        run.Vectors = JsonSerializer.Deserialize<Dictionary<string, double[]>>(System.IO.File.ReadAllText(vectors));
+    }
+    if (run.Language.HasTests)
+    {
+        var tests = Do(run, "test", TestSeconds, address);
+        run.Note("tests", tests.Code == 0, tests.LastLine);
+    }
+}
+
+// The same pictures must give the same vectors, whoever asks.
+void CompareVectors(List<LanguageRun> runs)
+{
+    const double Tolerance = 1e-6;
+    foreach (var run in runs)
+    {
+        var other = runs.FirstOrDefault(candidate => candidate != run && candidate.HasVectors);
+        if (!run.HasVectors)
+        {
+            run.Note("vectors", false, "it wrote no vectors");
+        }
+        else if (other is null)
+        {
+            run.Skip("vectors");
+        }
+        else
+        {
+            var distance = run.Vectors!.Max(pair => LanguageRun.Distance(pair.Value, other.Vectors![pair.Key]));
+            run.Note("vectors", distance <= Tolerance, $"{distance:g3} from those of {other.Language.Name}");
+        }
+    }
+}
+
+// Whether Debian's packages could be installed; only root may.
+bool InstallFromDebian(string packages)
+{
+    if (!IsRunningOnLinux() || Environment.UserName != "root" || Capture("apt-get", "--version", out _) != 0)
+    {
+        Say($"On Debian: apt-get install {packages}");
+        return false;
+    }
+    Say($"installing {packages} ...");
+    Child.Run("apt-get", ["-qq", "update"], HaveSeconds);
+    var outcome = Child.Run("env", ["DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", "--no-install-recommends", .. packages.Split(' ')], BuildSeconds);
+    if (outcome.Code != 0)
+    {
+        Say(outcome.LastLine);
+    }
+    return outcome.Code == 0;
+}
+
+Outcome Do(LanguageRun run, string verb, int seconds, params string[] arguments)
+{
+    var outcome = Child.Run("sh", [$"clients/{run.Language.Name}/interop/do.sh", verb, .. arguments], seconds);
+    System.IO.File.WriteAllLines($"{InteropResults}/{run.Language.Name}-{verb}.log", outcome.Lines);
+    return outcome;
+}
