@@ -17,6 +17,9 @@ internal static class Vips
             throw new InvalidOperationException("libvips did not load: pictures cannot be decoded", ModuleInitializer.Exception);
         }
 
+        // A warning for every odd picture, on standard error: whoever sends pictures could fill the disk with them.
+        Log.SetLogHandler("VIPS", NetVips.Enums.LogLevelFlags.Warning, static (_, _, _) => { });
+
         NetVips.NetVips.BlockUntrusted = true;
 
         // AVIF has no loader that libvips trusts. It is reopened alone, and the sniffer lets no other file of its family (HEIC) come here.

@@ -41,6 +41,9 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
     public override Task<SearchByMediaStoreIdResponse> SearchByMediaStoreId(SearchByMediaStoreIdRequest request, ServerCallContext context) =>
         AnswerAsync("SearchByMediaStoreId", context, () => new SearchByMediaStoreIdResponse());
 
+    public override Task<DeleteCollectionResponse> DeleteCollection(DeleteCollectionRequest request, ServerCallContext context) =>
+        AnswerAsync("DeleteCollection", context, () => new DeleteCollectionResponse { DeletedCount = 7 });
+
     public override Task<DeleteByJobIdResponse> DeleteByJobId(DeleteByJobIdRequest request, ServerCallContext context) =>
         AnswerAsync("DeleteByJobId", context, () => new DeleteByJobIdResponse { DeletedCount = 7 });
 
