@@ -9,12 +9,15 @@ using Embeddings.Server.Services.Hosting;
 using Embeddings.Server.Services.Streaming;
 using Embeddings.Server.Storage;
 using Embeddings.Server.Storage.Embedded;
+using Embeddings.Server.Storage.Qdrant;
 
 namespace Embeddings.Server;
 
 /// <summary>Puts the parts together: the one place that knows all of them.</summary>
 internal static class EmbeddingsServerExtensions
 {
+    private const string NewCollections = "NewCollections";
+
     public static void AddEmbeddings(this WebApplicationBuilder builder, string[] args)
     {
         // Arguments last: they win over the environment.
@@ -79,9 +82,14 @@ internal static class EmbeddingsServerExtensions
     {
         var options = configuration.Read<StoreOptions>("Store", nameof(StoreKind.Embedded), nameof(StoreKind.Qdrant));
         services.AddSingleton(options);
-        services.AddSingleton(configuration.Read<EmbeddedStoreOptions>("Store:Embedded"));
-        services.AddSingleton<IVectorStore, EmbeddedVectorStore>();
-        return services;
+        return options.Kind == StoreKind.Qdrant
+            ? services
+                .AddSingleton(configuration.Read<QdrantStoreOptions>("Store:Qdrant", NewCollections))
+                .AddSingleton(configuration.Read<QdrantCollectionOptions>($"Store:Qdrant:{NewCollections}"))
+                .AddSingleton<IVectorStore, QdrantVectorStore>()
+            : services
+                .AddSingleton(configuration.Read<EmbeddedStoreOptions>("Store:Embedded"))
+                .AddSingleton<IVectorStore, EmbeddedVectorStore>();
     }
 
     private static IServiceCollection AddServices(this IServiceCollection services, ServerOptions options)

@@ -32,6 +32,7 @@ internal static partial class StructureRules
         ("Qdrant.Client", ["Storage/Qdrant/"]),
         ("Polly", ["Storage/Qdrant/"]),
         ("Grpc.Core", ["Services/", "Storage/Qdrant/"]),
+        ("Grpc.Net.Client", ["Storage/Qdrant/"]),
         ("Grpc", ["Services/"]),
         ("Google.Protobuf", ["Services/"]),
         ("Google.Rpc", ["Services/"]),
