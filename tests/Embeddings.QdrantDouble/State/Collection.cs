@@ -1,0 +1,71 @@
+using Qdrant.Client.Grpc;
+
+namespace Embeddings.QdrantDouble.State;
+
+/// <summary>A collection: its configuration, indexes and points by id. Its methods lock it.</summary>
+internal sealed class Collection(CreateCollection config)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<PointKey, Point> _points = [];
+    private Point[]? _sorted;
+
+    public CreateCollection Config => config;
+
+    public Dictionary<string, FieldType> Indexes { get; } = new(StringComparer.Ordinal);
+
+    public ulong Dimension => config.VectorsConfig?.Params?.Size ?? 0;
+
+    public bool IsCosine => config.VectorsConfig?.Params?.Distance == Distance.Cosine;
+
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _points.Count;
+            }
+        }
+    }
+
+    public void Put(IEnumerable<Point> points)
+    {
+        lock (_lock)
+        {
+            foreach (var point in points)
+            {
+                _points[point.Key] = point;
+            }
+            _sorted = null;
+        }
+    }
+
+    public void Remove(IEnumerable<PointKey> keys)
+    {
+        lock (_lock)
+        {
+            foreach (var key in keys)
+            {
+                _points.Remove(key);
+            }
+            _sorted = null;
+        }
+    }
+
+    public Point? Find(PointKey key)
+    {
+        lock (_lock)
+        {
+            return _points.GetValueOrDefault(key);
+        }
+    }
+
+    /// <summary>All points as they are now, by id.</summary>
+    public Point[] Sorted()
+    {
+        lock (_lock)
+        {
+            return _sorted ??= [.. _points.Values.OrderBy(point => point.Key)];
+        }
+    }
+}

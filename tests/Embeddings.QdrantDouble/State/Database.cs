@@ -1,0 +1,125 @@
+using System.Collections.Concurrent;
+using Google.Protobuf;
+using Qdrant.Client.Grpc;
+
+namespace Embeddings.QdrantDouble.State;
+
+/// <summary>The collections, and the journal of what was done to them.</summary>
+internal sealed class Database : IDisposable
+{
+    private const byte Created = 1;
+    private const byte Updated = 2;
+    private const byte Dropped = 3;
+    private const byte Upserted = 4;
+    private const byte Deleted = 5;
+    private const byte Indexed = 6;
+
+    private readonly ConcurrentDictionary<string, Collection> _collections = new(StringComparer.Ordinal);
+    private readonly DoubleOptions _options;
+    private readonly Journal _journal;
+
+    public Database(DoubleOptions options)
+    {
+        _options = options;
+        _journal = new(options.File, Replay);
+    }
+
+    public IEnumerable<string> Names => _collections.Keys.Order(StringComparer.Ordinal);
+
+    public Collection? Find(string name) => _collections.GetValueOrDefault(name);
+
+    public Collection Require(string name) => Find(name) ?? throw Errors.NoCollection(name);
+
+    public void Create(CreateCollection request)
+    {
+        if (_options.Old)
+        {
+            request.Metadata.Clear();
+        }
+        if (!_collections.TryAdd(request.CollectionName, new(request)))
+        {
+            throw Errors.CollectionExists(request.CollectionName);
+        }
+        _journal.Write(Created, request);
+    }
+
+    public void Update(UpdateCollection request)
+    {
+        var collection = Require(request.CollectionName);
+        if (!_options.Old)
+        {
+            lock (collection.Config)
+            {
+                collection.Config.Metadata.MergeFrom(request.Metadata);
+            }
+        }
+        _journal.Write(Updated, request);
+    }
+
+    public bool Drop(DeleteCollection request)
+    {
+        _journal.Write(Dropped, request);
+        return _collections.TryRemove(request.CollectionName, out _);
+    }
+
+    public void Index(CreateFieldIndexCollection request)
+    {
+        Require(request.CollectionName).Indexes[request.FieldName] = request.FieldType;
+        _journal.Write(Indexed, request);
+    }
+
+    public void Upsert(UpsertPoints request, IReadOnlyCollection<Point> points)
+    {
+        Require(request.CollectionName).Put(points);
+        _journal.Write(Upserted, request);
+    }
+
+    public void Delete(string collection, IReadOnlyCollection<PointKey> keys)
+    {
+        Require(collection).Remove(keys);
+        _journal.Write(Deleted, new DeletePoints { CollectionName = collection, Points = new() { Points = new() { Ids = { keys.Select(key => key.ToId()) } } } });
+    }
+
+    public static Point ToPoint(Collection collection, PointStruct point)
+    {
+        var vector = Dense(point);
+        return new(PointKey.Of(point.Id), collection.IsCosine ? Point.Normalise(vector) : vector, point.Payload);
+    }
+
+    public static float[] Dense(PointStruct point) => [.. point.Vectors?.Vector?.Dense?.Data ?? []];
+
+    public void Dispose() => _journal.Dispose();
+
+    private void Replay(byte kind, byte[] message)
+    {
+        switch (kind)
+        {
+            case Created:
+                var created = CreateCollection.Parser.ParseFrom(message);
+                _collections[created.CollectionName] = new(created);
+                break;
+            case Updated:
+                var updated = UpdateCollection.Parser.ParseFrom(message);
+                Find(updated.CollectionName)?.Config.Metadata.MergeFrom(updated.Metadata);
+                break;
+            case Dropped:
+                _collections.TryRemove(DeleteCollection.Parser.ParseFrom(message).CollectionName, out _);
+                break;
+            case Indexed:
+                var indexed = CreateFieldIndexCollection.Parser.ParseFrom(message);
+                Require(indexed.CollectionName).Indexes[indexed.FieldName] = indexed.FieldType;
+                break;
+            case Upserted:
+                var upserted = UpsertPoints.Parser.ParseFrom(message);
+                var collection = Require(upserted.CollectionName);
+                collection.Put(upserted.Points.Select(point => ToPoint(collection, point)));
+                break;
+            case Deleted:
+                var deleted = DeletePoints.Parser.ParseFrom(message);
+                Find(deleted.CollectionName)?.Remove(deleted.Points.Points.Ids.Select(PointKey.Of));
+                break;
+            default:
+                throw new InvalidDataException($"the journal has a record of kind {kind}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Microsoft.AspNetCore.Connections.Features;
+
+namespace Embeddings.QdrantDouble.Troubles;
+
+/// <summary>Stands before every call: asks for the key, then lets go wrong what shall.</summary>
+internal sealed class TroubleInterceptor(DoubleOptions options, TroublePlan plan) : Interceptor
+{
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        Authenticate(context);
+        var trouble = plan.Next(context.Method);
+        if (trouble is null)
+        {
+            return await continuation(request, context);
+        }
+        var response = trouble.After ? await continuation(request, context) : null;
+        switch (trouble.Kind)
+        {
+            case TroubleKind.Fail:
+                var trailers = new Metadata();
+                if (trouble.RetryAfter is { } seconds)
+                {
+                    trailers.Add("retry-after", $"{seconds}");
+                }
+                throw new RpcException(new Status(trouble.Status, trouble.Message), trailers);
+            case TroubleKind.Stall:
+                await Task.Delay(Timeout.Infinite, context.CancellationToken);
+                break;
+            case TroubleKind.Drop:
+                context.GetHttpContext().Features.Get<IConnectionLifetimeFeature>()!.Abort();
+                throw new RpcException(new Status(StatusCode.Unavailable, "nobody reads this: the connection is gone"));
+            default:
+                await Task.Delay(trouble.Delay, context.CancellationToken);
+                break;
+        }
+        return response ?? await continuation(request, context);
+    }
+
+    private void Authenticate(ServerCallContext context)
+    {
+        if (options.ApiKey is null)
+        {
+            return;
+        }
+        var key = context.RequestHeaders.GetValue("api-key")
+            ?? (context.RequestHeaders.GetValue("authorization") is { } bearer && bearer.StartsWith("Bearer ", StringComparison.Ordinal) ? bearer[7..] : null);
+        if (key != options.ApiKey)
+        {
+            throw new RpcException(new Status(
+                StatusCode.Unauthenticated, key is null ? "Must provide an API key or an Authorization bearer token" : "Invalid API key or JWT"));
+        }
+    }
+}
