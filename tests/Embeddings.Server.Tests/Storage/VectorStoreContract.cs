@@ -30,7 +30,7 @@ public abstract partial class VectorStoreContract
 
         Assert.NotNull(found);
         Assert.Equal(point.Id, found.Id);
-        Assert.Equal(point.Vector.ToArray(), found.Vector.ToArray());
+        AssertSameVector(point.Vector.ToArray(), found.Vector.ToArray());
         Assert.Equal(point.Payload with { Attributes = null, Landmarks = null }, found.Payload with { Attributes = null, Landmarks = null });
         Assert.Equal(point.Payload.Landmarks, found.Payload.Landmarks);
         Assert.True(JsonNode.DeepEquals(point.Payload.Attributes, found.Payload.Attributes));

@@ -59,6 +59,13 @@ internal sealed class CollectionAdmin(QdrantCalls calls, QdrantConnection connec
         await calls.RunAsync(QdrantCallKind.Write, name, async (client, call) => await client.Points.UpsertAsync(upsert, call), cancellationToken);
     }
 
+    /// <summary>Removes a collection that was there a moment ago: that it is gone by now, perhaps by a try whose answer was lost, is no error.</summary>
+    public Task DropAsync(string name, CancellationToken cancellationToken)
+    {
+        var drop = new DeleteCollection { CollectionName = name };
+        return calls.RunAsync(QdrantCallKind.Manage, name, async (client, call) => await client.Collections.DeleteAsync(drop, call), cancellationToken);
+    }
+
     public async Task<IReadOnlyList<string>> NamesAsync(CancellationToken cancellationToken)
     {
         var reply = await calls.RunAsync(QdrantCallKind.Read, "", async (client, call) => await client.Collections.ListAsync(new(), call), cancellationToken);

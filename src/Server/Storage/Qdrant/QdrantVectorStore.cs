@@ -63,6 +63,17 @@ internal sealed class QdrantVectorStore : IVectorStore
         return [.. found.OfType<CollectionInfo>().OrderBy(info => info.Name, StringComparer.Ordinal)];
     }
 
+    public async Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken)
+    {
+        // Whatever is remembered: what is counted must be what is there now.
+        _catalog.Forget(collection);
+        var state = await RequireAsync(collection, cancellationToken);
+        var count = await _reads.CountAsync(state, PointFilter.All, cancellationToken);
+        await _admin.DropAsync(collection, cancellationToken);
+        _catalog.Forget(collection);
+        return count;
+    }
+
     public Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
     {
         RequireStarted();

@@ -15,7 +15,7 @@ internal sealed class UpsertLane : IAsyncDisposable
     private readonly QdrantCalls _calls;
     private readonly QdrantStoreOptions _options;
     private readonly ILogger _log;
-    private readonly Action _gone;
+    private readonly Action _changed;
     private readonly Lock _lock = new();
     private readonly UpsertQueue _queue = new();
     private readonly ITimer _timer;
@@ -25,9 +25,9 @@ internal sealed class UpsertLane : IAsyncDisposable
     private bool _timed;
     private bool _closed;
 
-    public UpsertLane(string collection, QdrantCalls calls, QdrantStoreOptions options, TimeProvider time, ILogger log, Action gone)
+    public UpsertLane(string collection, QdrantCalls calls, QdrantStoreOptions options, TimeProvider time, ILogger log, Action changed)
     {
-        (_collection, _calls, _options, _log, _gone) = (collection, calls, options, log, gone);
+        (_collection, _calls, _options, _log, _changed) = (collection, calls, options, log, changed);
         _timer = time.CreateTimer(static lane => ((UpsertLane)lane!).WaitedLongEnough(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -147,9 +147,10 @@ internal sealed class UpsertLane : IAsyncDisposable
         }
         catch (Exception e)
         {
-            if (e is Fault { Kind: FaultKind.NotFound })
+            // Dropped, or made anew with another dimension, by somebody else.
+            if (e is Fault { Kind: FaultKind.NotFound or FaultKind.InvalidArgument })
             {
-                _gone();
+                _changed();
             }
             var failure = e is OperationCanceledException ? new Fault(FaultKind.Unavailable, Reasons.ShuttingDown, "the store is closing", inner: e) : e;
             foreach (var version in group.SelectMany(point => point.Versions))
