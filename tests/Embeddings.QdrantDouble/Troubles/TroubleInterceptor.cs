@@ -11,7 +11,8 @@ internal sealed class TroubleInterceptor(DoubleOptions options, TroublePlan plan
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
         Authenticate(context);
-        var trouble = plan.Next(context.Method);
+        plan.Observer?.Invoke(context.Method, request);
+        var trouble = plan.Next(context.Method, request);
         if (trouble is null)
         {
             return await continuation(request, context);

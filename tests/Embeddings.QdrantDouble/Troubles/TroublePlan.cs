@@ -1,3 +1,5 @@
+using Grpc.Core;
+
 namespace Embeddings.QdrantDouble.Troubles;
 
 /// <summary>What shall go wrong. Thread-safe; outlives restarts of its double.</summary>
@@ -7,6 +9,19 @@ public sealed class TroublePlan
     private readonly List<Entry> _entries = [];
     private readonly Dictionary<string, int> _calls = new(StringComparer.Ordinal);
     private readonly HashSet<int> _lostNodes = [];
+    private Func<object, bool>? _bad;
+
+    /// <summary>Told of every call that came: its method and its request.</summary>
+    public Action<string, object>? Observer { get; set; }
+
+    /// <summary>From now on, requests like this are INVALID_ARGUMENT.</summary>
+    public void Refuse(Func<object, bool> bad)
+    {
+        lock (_lock)
+        {
+            _bad = bad;
+        }
+    }
 
     /// <summary>From now on, besides what was said before.</summary>
     public void Add(Trouble trouble)
@@ -23,6 +38,7 @@ public sealed class TroublePlan
         lock (_lock)
         {
             _entries.Clear();
+            _bad = null;
             _lostNodes.Clear();
         }
     }
@@ -65,7 +81,7 @@ public sealed class TroublePlan
     }
 
     /// <summary>Counts a call, and says what goes wrong with it; null for nothing.</summary>
-    internal Trouble? Next(string method)
+    internal Trouble? Next(string method, object request)
     {
         lock (_lock)
         {
@@ -77,7 +93,7 @@ public sealed class TroublePlan
                     return entry.Trouble;
                 }
             }
-            return null;
+            return _bad?.Invoke(request) is true ? new(TroubleKind.Fail) { Status = StatusCode.InvalidArgument, Message = "Wrong input: refused" } : null;
         }
     }
 

@@ -94,14 +94,17 @@ internal static class AttributeValues
     {
         Value.KindOneofCase.StringValue => JsonValue.Create(value.StringValue),
         Value.KindOneofCase.BoolValue => JsonValue.Create(value.BoolValue),
-        Value.KindOneofCase.IntegerValue => JsonValue.Create(value.IntegerValue),
-        Value.KindOneofCase.DoubleValue => JsonValue.Create(value.DoubleValue),
+        Value.KindOneofCase.IntegerValue => Number(value.IntegerValue),
+        Value.KindOneofCase.DoubleValue => Number(value.DoubleValue),
         Value.KindOneofCase.ListValue => new JsonArray([.. value.ListValue.Values.Select(ToJson)]),
         Value.KindOneofCase.StructValue => value.StructValue.Fields is { Count: 1 } fields && fields.TryGetValue(TextKey, out var text)
             ? JsonNode.Parse(text.StringValue, documentOptions: DeepDocument)
             : ToJson(value.StructValue),
         _ => null,
     };
+
+    // As if it had been parsed: such a number can be read as any type that holds it.
+    private static JsonNode? Number<T>(T number) => JsonValue.Create(JsonSerializer.SerializeToElement(number));
 
     private static Value AsText(JsonNode node) => new() { StructValue = new() { Fields = { [TextKey] = node.ToJsonString(Deep) } } };
 

@@ -22,7 +22,8 @@ internal sealed class CollectionAdmin(QdrantCalls calls, QdrantConnection connec
         var dimension = (int)info.Config.Params.VectorsConfig.Params.Size;
         var hasMetadata = info.Config.Metadata.ContainsKey(PayloadKeys.Layout);
         var stamp = hasMetadata ? CollectionPlan.Stamp(info.Config.Metadata) : await ReadReservedAsync(name, cancellationToken);
-        return new(new(name, dimension, (long)info.PointsCount, stamp), hasMetadata, time.GetTimestamp());
+        var count = (long)info.PointsCount - (hasMetadata || stamp is null ? 0 : 1);
+        return new(new(name, dimension, count, stamp), hasMetadata, time.GetTimestamp());
     }
 
     /// <summary>Makes the collection and its indexes; that another was faster is no error.</summary>

@@ -18,6 +18,7 @@ internal sealed class QdrantVectorStore : IVectorStore
     private readonly QdrantSearch _search;
     private readonly QdrantDeletes _deletes;
     private bool _started;
+    private bool _disposed;
 
     public QdrantVectorStore(QdrantStoreOptions options, QdrantCollectionOptions collections, ILogger<QdrantVectorStore> log, TimeProvider time)
     {
@@ -129,6 +130,10 @@ internal sealed class QdrantVectorStore : IVectorStore
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, true))
+        {
+            return;
+        }
         await _lanes.DisposeAsync();
         await _monitor.DisposeAsync();
         _catalog.Dispose();
