@@ -76,9 +76,8 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
         {
             throw Errors.Validation("limit", "0", "1.0 or larger");
         }
-        var from = request.Offset is null ? default : PointKey.Of(request.Offset);
-        var matches = FilterMatch.Compile(request.Filter);
-        var found = collection.Sorted().Where(point => (request.Offset is null || point.Key.CompareTo(from) >= 0) && matches(point)).Take(limit + 1).ToList();
+        var from = request.Offset is null ? collection.Sorted() : collection.From(PointKey.Of(request.Offset));
+        var found = from.Where(FilterMatch.Compile(request.Filter)).Take(limit + 1).ToList();
         return Task.FromResult(new ScrollResponse
         {
             Result = { found.Take(limit).Select(point => Replies.Retrieved(point, request.WithPayload, request.WithVectors, options)) },

@@ -68,4 +68,17 @@ internal sealed class Collection(CreateCollection config)
             return _sorted ??= [.. _points.Values.OrderBy(point => point.Key)];
         }
     }
+
+    /// <summary>All points of this id and after it.</summary>
+    public IEnumerable<Point> From(PointKey key)
+    {
+        var points = Sorted();
+        var (low, high) = (0, points.Length);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = points[middle].Key.CompareTo(key) < 0 ? (middle + 1, high) : (low, middle);
+        }
+        return points.Skip(low);
+    }
 }

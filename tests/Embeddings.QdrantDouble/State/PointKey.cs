@@ -14,12 +14,11 @@ internal readonly record struct PointKey(bool IsUuid, ulong Number, Guid Uuid) :
 
     public PointId ToId() => IsUuid ? new() { Uuid = Uuid.ToString() } : new() { Num = Number };
 
+    // A Guid compares as its big-endian bytes do.
     public int CompareTo(PointKey other) => (IsUuid, other.IsUuid) switch
     {
-        (true, true) => Bytes(Uuid).AsSpan().SequenceCompareTo(Bytes(other.Uuid)),
+        (true, true) => Uuid.CompareTo(other.Uuid),
         (false, false) => Number.CompareTo(other.Number),
         _ => IsUuid.CompareTo(other.IsUuid),
     };
-
-    private static byte[] Bytes(Guid uuid) => uuid.ToByteArray(bigEndian: true);
 }
