@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Embeddings.Cli.Commands;
 using Embeddings.Cli.Printing;
@@ -45,10 +46,12 @@ internal static class EmbeddingsCommand
         }
     }
 
-    private static RootCommand Create(GlobalOptions globals)
-    {
-        var root = new RootCommand("Turns images and face crops into vectors, stores them and finds them again.")
+    // A plain command and not a RootCommand: that one is called after its program's file.
+    private static Command Create(GlobalOptions globals) =>
+        new("embeddings", "Turns images and face crops into vectors, stores them and finds them again.")
         {
+            new HelpOption(),
+            new VersionOption(),
             globals.Address,
             globals.Json,
             ServeCommand.Create(globals),
@@ -65,9 +68,7 @@ internal static class EmbeddingsCommand
             DoctorCommand.Create(globals),
             DemoCommand.Create(globals),
         };
-        return root;
-    }
 
     private static string CommandPath(ParseResult parsed) =>
-        parsed.CommandResult.Command is RootCommand ? "embeddings" : $"embeddings {parsed.CommandResult.Command.Name}";
+        parsed.CommandResult.Parent is null ? "embeddings" : $"embeddings {parsed.CommandResult.Command.Name}";
 }

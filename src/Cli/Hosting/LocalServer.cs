@@ -8,6 +8,8 @@ namespace Embeddings.Cli.Hosting;
 /// <summary>A server within this process. Its log goes to standard error: standard output is the command's.</summary>
 internal sealed class LocalServer : IAsyncDisposable
 {
+    private const string LogToStandardError = "--Logging:Console:LogToStandardErrorThreshold=Trace";
+
     private readonly WebApplication _app;
 
     private LocalServer(WebApplication app) => _app = app;
@@ -24,8 +26,8 @@ internal sealed class LocalServer : IAsyncDisposable
     /// <param name="cancellationToken">Ends the start.</param>
     public static async Task<LocalServer> StartAsync(IEnumerable<string> arguments, bool quiet, CancellationToken cancellationToken)
     {
-        string[] logging = ["--Logging:Console:LogToStandardErrorThreshold=Trace", .. quiet ? ["--Logging:LogLevel:Default=Warning"] : Array.Empty<string>()];
-        var app = EmbeddingsServer.Create([.. logging, .. arguments]);
+        IEnumerable<string> level = quiet ? ["--Logging:LogLevel:Default=Warning"] : [];
+        var app = EmbeddingsServer.Create([LogToStandardError, .. level, .. arguments]);
         try
         {
             await app.StartAsync(cancellationToken);

@@ -1,5 +1,7 @@
 using Embeddings.Client;
+using Embeddings.Server.Diagnostics;
 using Grpc.Core;
+using Microsoft.Extensions.Options;
 
 namespace Embeddings.Cli.Printing;
 
@@ -8,11 +10,14 @@ internal static class ErrorLine
 {
     public static string Of(Exception error, string? address) => OneLine(error switch
     {
+        // Models load side by side; the first that fails is the one to mend.
+        AggregateException several when several.Flatten().InnerExceptions is [var first, ..] => Of(first, address),
         // The server gives every error of its own a reason; only the status' name means that nobody was there to give one.
         EmbeddingsException { Status: StatusCode.Unavailable, Reason: "UNAVAILABLE" } =>
             $"no server answers at {address}. Start one with 'embeddings serve', or name another with --address. ({error.Message})",
+        EmbeddingsException { Status: StatusCode.DeadlineExceeded } => $"no answer from {address} in time: {error.Message}",
         EmbeddingsException e => Rpc(e),
-        CliException or ItemFault or IOException or UnauthorizedAccessException => error.Message,
+        CliException or ItemFault or Fault or OptionsValidationException or IOException or UnauthorizedAccessException => error.Message,
         _ => $"{error.Message} ({error.GetType().Name})",
     });
 

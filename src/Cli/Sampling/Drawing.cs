@@ -9,11 +9,16 @@ namespace Embeddings.Cli.Sampling;
 /// <param name="background">What is behind all shapes.</param>
 internal sealed class Drawing(Func<Vector2, Vector3> background)
 {
-    private readonly List<(Func<Vector2, float> Shape, Func<Vector2, Vector3> Paint, float Opacity)> _layers = [];
+    private const int TileSide = 8;
+
+    // Shapes' distances are exact at their edges and may be too large far from them: so many times, for the steepest hill.
+    private const float FarOff = 4;
+
+    private readonly List<Layer> _layers = [];
 
     public Drawing Add(Func<Vector2, float> shape, Func<Vector2, Vector3> paint, float opacity = 1)
     {
-        _layers.Add((shape, paint, opacity));
+        _layers.Add(new Layer(shape, paint, opacity));
         return this;
     }
 
@@ -23,36 +28,51 @@ internal sealed class Drawing(Func<Vector2, Vector3> background)
     public byte[] Render(View view, Light light)
     {
         var pixels = new byte[view.PixelWidth * view.PixelHeight * 3];
-        var pixel = view.Width / view.PixelWidth;
-        Parallel.For(0, view.PixelHeight, y =>
+        Parallel.For(0, (view.PixelHeight + TileSide - 1) / TileSide, row =>
         {
-            for (var x = 0; x < view.PixelWidth; x++)
+            for (var left = 0; left < view.PixelWidth; left += TileSide)
             {
-                var at = view.Origin + (new Vector2(x + 0.5f, y + 0.5f) * pixel);
-                var color = light.On(ColorAt(at, pixel), (x + 0.5f) / view.PixelWidth, (y + 0.5f) / view.PixelHeight);
-                var offset = ((y * view.PixelWidth) + x) * 3;
-                pixels[offset] = ToByte(color.X);
-                pixels[offset + 1] = ToByte(color.Y);
-                pixels[offset + 2] = ToByte(color.Z);
+                RenderTile(pixels, view, light, left, row * TileSide);
             }
         });
         return pixels;
     }
 
-    private Vector3 ColorAt(Vector2 at, float pixel)
+    // Tile by tile, since most shapes are far from most tiles.
+    private void RenderTile(byte[] pixels, View view, Light light, int left, int top)
+    {
+        var pixel = view.Width / view.PixelWidth;
+        var (width, height) = (Math.Min(TileSide, view.PixelWidth - left), Math.Min(TileSide, view.PixelHeight - top));
+        var (center, half) = (view.Origin + (new Vector2(left + (width / 2f), top + (height / 2f)) * pixel), new Vector2(width, height).Length() / 2 * pixel);
+        var near = _layers.Where(layer => layer.Shape(center) <= half * FarOff).ToArray();
+        for (var y = top; y < top + height; y++)
+        {
+            for (var x = left; x < left + width; x++)
+            {
+                var at = view.Origin + (new Vector2(x + 0.5f, y + 0.5f) * pixel);
+                var color = light.On(ColorAt(near, at, pixel), (x + 0.5f) / view.PixelWidth, (y + 0.5f) / view.PixelHeight);
+                var offset = ((y * view.PixelWidth) + x) * 3;
+                pixels[offset] = ToByte(color.X);
+                pixels[offset + 1] = ToByte(color.Y);
+                pixels[offset + 2] = ToByte(color.Z);
+            }
+        }
+    }
+
+    private Vector3 ColorAt(Layer[] layers, Vector2 at, float pixel)
     {
         var color = background(at);
-        foreach (var (shape, paint, opacity) in _layers)
+        foreach (var layer in layers)
         {
             // A pixel on the edge is covered in part: smooth edges at every size.
-            var cover = Math.Clamp(0.5f - (shape(at) / pixel), 0, 1) * opacity;
+            var cover = Math.Clamp(0.5f - (layer.Shape(at) / pixel), 0, 1) * layer.Opacity;
             if (cover > 0)
             {
-                color = Vector3.Lerp(color, paint(at), cover);
+                color = Vector3.Lerp(color, layer.Paint(at), cover);
             }
         }
         return color;
     }
 
-    private static byte ToByte(float channel) => (byte)(Math.Clamp(channel, 0, 1) * 255 + 0.5f);
+    private static byte ToByte(float channel) => (byte)((Math.Clamp(channel, 0, 1) * 255) + 0.5f);
 }

@@ -41,13 +41,13 @@ internal sealed class SampleSet(ulong seed = SampleSet.DefaultSeed)
 
     private static Sample Scene(Drawing drawing, Dice dice, int subject, int number)
     {
-        var variation = Variation.Roll(dice, 240, 480);
+        var variation = Variation.Roll(dice, 200, 400);
         return Take(ItemKind.Image, $"scene-{subject:00}", number, drawing, variation, variation.ViewOf(SceneArtist.Height), null);
     }
 
     private static Sample Face(FaceLook look, Dice dice, int subject, int number)
     {
-        var variation = Variation.Roll(dice, 140, 280);
+        var variation = Variation.Roll(dice, 128, 240);
         var view = variation.ViewOf(1);
         // No detector is exact: half a pixel off, either way.
         var points = FaceArtist.Landmarks(look)

@@ -24,13 +24,4 @@ public sealed class ShapesTests
         Assert.True(Shapes.Triangle(a, b, c)(within) < 0 && Shapes.Triangle(a, c, b)(within) < 0);
         Assert.True(Shapes.Triangle(a, b, c)(without) > 0 && Shapes.Triangle(a, c, b)(without) > 0);
     }
-
-    [Fact]
-    public void A_drawing_shows_its_shapes_where_they_are()
-    {
-        var drawing = new Drawing(_ => Vector3.Zero).Add(Shapes.Box(new(0.5f, 0), new(1, 1)), Vector3.One);
-        var pixels = drawing.Render(new View(Vector2.Zero, 1, 4, 2), new Light(1, 0, 0, 0));
-        byte[] row = [0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255];
-        Assert.Equal([.. row, .. row], pixels);
-    }
 }

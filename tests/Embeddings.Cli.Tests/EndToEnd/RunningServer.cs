@@ -1,0 +1,25 @@
+using Embeddings.Cli.Hosting;
+
+namespace Embeddings.Cli.Tests.EndToEnd;
+
+/// <summary>A server on free ports with a store of its own, and the command against it.</summary>
+public sealed class RunningServer : IAsyncLifetime
+{
+    private readonly TempFolder _folder = new();
+    private LocalServer? _server;
+
+    public string Address => _server!.Address;
+
+    internal static string[] Settings(string data) =>
+        ["--Server:GrpcPort=0", "--Server:HttpPort=0", $"--Store:Embedded:Directory={data}"];
+
+    public async Task InitializeAsync() => _server = await LocalServer.StartAsync(Settings(_folder.File("data")), quiet: true, default);
+
+    internal Task<CommandResult> RunAsync(params string[] args) => CommandResult.RunAsync([.. args, "--address", Address]);
+
+    public async Task DisposeAsync()
+    {
+        await _server!.DisposeAsync();
+        _folder.Dispose();
+    }
+}
