@@ -11,7 +11,7 @@ var interopLanguages = new Language[]
 {
     new("python", true, "python3-grpcio python3-protobuf python3-numpy protobuf-compiler protobuf-compiler-grpc"),
     new("node", true, ""),
-    new("go", false, "golang-go golang-google-grpc-dev golang-google-protobuf-dev protoc-gen-go protoc-gen-go-grpc protobuf-compiler"),
+    new("go", true, "golang-go golang-google-grpc-dev golang-github-golang-protobuf-1-5-dev golang-google-protobuf-dev protoc-gen-go protoc-gen-go-grpc protobuf-compiler"),
     new("cpp", false, "g++ cmake make pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc"),
     new("java", false, "default-jdk-headless libgrpc-java libprotobuf-java libnetty-java libperfmark-java protobuf-compiler protobuf-compiler-grpc-java-plugin"),
 };

@@ -1,0 +1,29 @@
+#!/bin/sh
+# The interop run's verbs for Go: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Builds with Debian's packages, which Go finds on a GOPATH: no download. Elsewhere go.mod does it (README.md).
+cd "$(dirname -- "$0")/.." || exit 1
+work=$PWD/build
+debian=/usr/share/gocode
+export GO111MODULE=off GOPATH="$work/gopath:$debian" GOFLAGS= GOCACHE="$work/cache"
+
+verb=$1
+shift
+case $verb in
+  have)
+    for tool in go protoc protoc-gen-go protoc-gen-go-grpc; do
+      command -v $tool >/dev/null || { echo "$tool is missing"; exit 1; }
+    done
+    # Debian has an older one, too, which does not know messages of today.
+    [ -f $debian/src/github.com/golang/protobuf/proto/proto.go ] || { echo "Debian's golang-github-golang-protobuf-1-5-dev is missing"; exit 1; }
+    [ -d $debian/src/google.golang.org/grpc ] || { echo "Debian's golang-google-grpc-dev is missing"; exit 1; }
+    ;;
+  build)
+    sh generate.sh || exit 1
+    # Go does not build through links.
+    package=$work/gopath/src/embeddings/client
+    rm -rf "$package" && mkdir -p "$package" || exit 1
+    cp -R ./*.go cmd gen "$package" && cd "$package" && go build -o "$work/" ./cmd/... && go vet ./...
+    ;;
+  test) cd "$work/gopath/src/embeddings/client" && go test -timeout 120s . && "$work/bulkingest" "$OLDPWD/../testdata" "http://$1" ;;
+  run) "$work/interop" "$@" ;;
+esac
