@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Embeddings.Cli.Copying;
-using Embeddings.Cli.Ingesting;
 using Embeddings.Cli.Printing;
 using Embeddings.Server.Storage;
 

@@ -1,5 +1,3 @@
-using Embeddings.Cli.Ingesting;
-
 namespace Embeddings.Cli.Printing;
 
 /// <summary>Progress as plain lines: for logs, and for whatever else is no terminal.</summary>

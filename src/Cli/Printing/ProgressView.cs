@@ -1,4 +1,3 @@
-using Embeddings.Cli.Ingesting;
 using Spectre.Console;
 
 namespace Embeddings.Cli.Printing;

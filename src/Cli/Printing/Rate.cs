@@ -1,5 +1,3 @@
-using Embeddings.Cli.Ingesting;
-
 namespace Embeddings.Cli.Printing;
 
 /// <summary>Items a second since the start. What was skipped took no work and does not count.</summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Embeddings.Cli.Ingesting;
 using Embeddings.Cli.Printing;
 using Embeddings.Client;
 using Embeddings.V1;

@@ -1,9 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Embeddings.Cli.Commands;
 
-namespace Embeddings.Cli.Hosting;
+namespace Embeddings.Cli.Commands;
 
 /// <summary>
 /// The options of the commands that start a server. Only what is typed is handed on, so that configuration files and environment variables hold

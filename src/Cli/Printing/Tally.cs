@@ -1,4 +1,4 @@
-namespace Embeddings.Cli.Ingesting;
+namespace Embeddings.Cli.Printing;
 
 /// <summary>How far an ingest has come.</summary>
 internal readonly record struct Tally(long Stored, long Skipped, long Failed)
