@@ -1,67 +1,18 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text.Json;
-using Embeddings.Cli.Printing;
-using Embeddings.Client;
-using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings models</c>: what the server can embed with.</summary>
+/// <summary><c>embeddings models</c>: what the server can embed with, and what it takes to have more.</summary>
 internal static class ModelsCommand
 {
     public static Command Create(GlobalOptions globals)
     {
-        var command = new Command("models", "Lists the server's models: what they embed, their sizes, licences and what they are not.");
-        command.SetAction(async (parsed, cancellationToken) =>
+        var command = new Command("models", "Lists the server's models: what they embed, their sizes, licences and what they are not.")
         {
-            var output = globals.Output(parsed);
-            using var client = globals.Client(parsed);
-            var table = Tables.New("name", "kind", "input", "dimension", "norm 1", "default", "runs on", "licence");
-            var remarks = new List<string>();
-            await foreach (var model in client.ListAllModelsAsync(cancellationToken))
-            {
-                output.Object(json => Write(json, model));
-                table.Add(model.Name, Kind(model), $"{model.InputWidth}x{model.InputHeight}", model.Dimension.ToString(CultureInfo.InvariantCulture),
-                    YesNo(model.UnitLength), YesNo(model.DefaultForKind), model.Loaded ? model.ExecutionProvider : "not loaded", model.Licence);
-                remarks.AddRange(model.Notices.Prepend(model.Description).Where(text => text.Length > 0).Select(text => $"{model.Name}: {text}"));
-            }
-            output.Table(table);
-            remarks.ForEach(remark => output.Line(ErrorLine.OneLine(remark)));
-            return ExitCode.Done;
-        });
-        return command;
+            ModelsListCommand.Create(globals),
+            ModelsAddCommand.Create(globals),
+            ModelsPresetsCommand.Create(globals),
+        };
+        return ModelsListCommand.Listing(command, globals);
     }
-
-    private static void Write(Utf8JsonWriter json, Model model)
-    {
-        json.WriteString("name", model.Name);
-        json.WriteString("kind", Kind(model));
-        json.WriteNumber("dimension", model.Dimension);
-        json.WriteNumber("input_width", model.InputWidth);
-        json.WriteNumber("input_height", model.InputHeight);
-        json.WriteBoolean("unit_length", model.UnitLength);
-        json.WriteNumber("max_batch", model.MaxBatch);
-        json.WriteBoolean("default_for_kind", model.DefaultForKind);
-        json.WriteBoolean("loaded", model.Loaded);
-        json.WriteString("execution_provider", model.ExecutionProvider);
-        json.WriteString("licence", model.Licence);
-        json.WriteString("sha256", model.Sha256);
-        json.WriteString("fingerprint", model.Fingerprint);
-        json.WriteString("description", model.Description);
-        if (model.HasSuggestedThreshold)
-        {
-            json.WriteNumber("suggested_threshold", model.SuggestedThreshold);
-        }
-        json.WriteStartArray("notices");
-        foreach (var notice in model.Notices)
-        {
-            json.WriteStringValue(notice);
-        }
-        json.WriteEndArray();
-    }
-
-    private static string Kind(Model model) => model.Kind.ToString().ToLowerInvariant();
-
-    private static string YesNo(bool value) => value ? "yes" : "no";
 }

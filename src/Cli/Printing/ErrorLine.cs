@@ -1,5 +1,6 @@
 using Embeddings.Client;
 using Embeddings.Server.Diagnostics;
+using Embeddings.Server.Inference;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 
@@ -17,7 +18,8 @@ internal static class ErrorLine
             $"no server answers at {address}. Start one with 'embeddings serve', or name another with --address. ({error.Message})",
         EmbeddingsException { Status: StatusCode.DeadlineExceeded } => $"no answer from {address} in time: {error.Message}",
         EmbeddingsException e => Rpc(e),
-        CliException or ItemFault or Fault or OptionsValidationException or IOException or UnauthorizedAccessException => error.Message,
+        CliException or ItemFault or Fault or ModelException or ManifestException or OptionsValidationException or IOException
+            or UnauthorizedAccessException => error.Message,
         _ => $"{error.Message} ({error.GetType().Name})",
     });
 

@@ -18,10 +18,12 @@ internal static class Fingerprint
     {
         var input = manifest.Input;
         var resizeTo = input.Resize != ResizeMode.CenterCrop ? 0 : input.ResizeTo == 0 ? Math.Min(input.Width, input.Height) : input.ResizeTo;
+        // Only where there are such files, so that models without them keep the fingerprint they always had.
+        var data = manifest.DataSha256.Length > 0 ? $"\ndata {manifest.DataSha256.ToLowerInvariant()}" : "";
         return string.Join(
             '\n',
             "embeddings-fingerprint 1",
-            $"sha256 {manifest.Sha256.ToLowerInvariant()}",
+            $"sha256 {manifest.Sha256.ToLowerInvariant()}{data}",
             $"input {Number(input.Width)}x{Number(input.Height)} {ManifestNames.Of(input.ColorOrder)}",
             $"mean {Channels(input.Mean)}",
             $"std {Channels(input.Std)}",

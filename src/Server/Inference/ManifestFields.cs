@@ -10,6 +10,9 @@ internal sealed class ManifestFields(string file, string prefix, JsonElement jso
 {
     private readonly HashSet<string> _known = [];
 
+    /// <summary>Whether the field is there and not null.</summary>
+    public bool Has(string field) => Find(field) is not null;
+
     public ManifestException Wrong(string field, string message) => new(file, prefix + field, message);
 
     public string Text(string field, int longest, string? byDefault = null)

@@ -66,7 +66,8 @@ internal static class ManifestReader
             MaxBatch = fields.Integer("max_batch", 1, 1_024, 32),
             Output = fields.Text("output", 256, ""),
             Licence = fields.Text("licence", 256, ""),
-            Sha256 = fields.Text("sha256", 64).ToLowerInvariant(),
+            Sha256 = Digits(fields, "sha256", null),
+            DataSha256 = Digits(fields, "data_sha256", ""),
             Description = fields.Text("description", 4_096, ""),
             SuggestedThreshold = fields.Number("suggested_threshold", -1, 1),
         };
@@ -75,10 +76,6 @@ internal static class ManifestReader
         {
             throw fields.Wrong("name", "must be 1 to 64 of a-z, A-Z, 0-9, _, - and .");
         }
-        if (manifest.Sha256.Length != 64 || !manifest.Sha256.All(char.IsAsciiHexDigit))
-        {
-            throw fields.Wrong("sha256", "must be 64 hexadecimal digits");
-        }
         if ((long)manifest.MaxBatch * manifest.Input.TensorLength > LargestBatch)
         {
             throw fields.Wrong("max_batch", $"makes batches of more than {LargestBatch:N0} numbers with this input");
@@ -86,7 +83,14 @@ internal static class ManifestReader
         return kind == ModelKind.Face && !manifest.UnitLength ? throw fields.Wrong("unit_length", "is always true for faces") : manifest;
     }
 
-    private static InputSpec Input(ManifestFields fields)
+    private static string Digits(ManifestFields fields, string field, string? byDefault)
+    {
+        var text = fields.Text(field, 64, byDefault).ToLowerInvariant();
+        return text == byDefault || (text.Length == 64 && text.All(char.IsAsciiHexDigit)) ? text : throw fields.Wrong(field, "must be 64 hexadecimal digits");
+    }
+
+    /// <summary>The fields of <c>input</c>, as presets have them too.</summary>
+    internal static InputSpec Input(ManifestFields fields)
     {
         var input = new InputSpec
         {

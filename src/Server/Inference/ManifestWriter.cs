@@ -50,6 +50,10 @@ internal static class ManifestWriter
         json.WriteString("output", manifest.Output);
         json.WriteString("licence", manifest.Licence);
         json.WriteString("sha256", manifest.Sha256);
+        if (manifest.DataSha256.Length > 0)
+        {
+            json.WriteString("data_sha256", manifest.DataSha256);
+        }
         json.WriteString("description", manifest.Description);
         if (manifest.SuggestedThreshold is { } threshold)
         {

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Embeddings.Server.Inference;
 
 /// <summary>Loads a model: manifest, checksum, sessions, probe.</summary>
@@ -12,7 +10,7 @@ internal static class ModelLoader
     {
         var file = Path.ChangeExtension(path, ".onnx");
         var manifest = ManifestReader.Read(Path.ChangeExtension(path, ".json"));
-        CheckContent(file, manifest.Sha256);
+        CheckContent(file, manifest);
 
         var graph = Open(file, manifest, options);
         try
@@ -62,20 +60,20 @@ internal static class ModelLoader
         }
     }
 
-    private static void CheckContent(string file, string sha256)
+    private static void CheckContent(string file, ModelManifest manifest)
     {
-        try
+        var actual = ModelFile.Sha256(file);
+        if (actual != manifest.Sha256)
         {
-            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
-            var actual = Convert.ToHexStringLower(SHA256.HashData(stream));
-            if (actual != sha256)
-            {
-                throw new ModelException(file, $"is not the file its manifest was written for: SHA-256 {actual}, the manifest says {sha256}");
-            }
+            throw new ModelException(file, $"is not the file its manifest was written for: SHA-256 {actual}, the manifest says {manifest.Sha256}");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        var beside = ModelFile.DataFiles(file);
+        var data = ModelFile.DataSha256(file, beside);
+        if (data != manifest.DataSha256)
         {
-            throw new ModelException(file, e is FileNotFoundException or DirectoryNotFoundException ? "is not there" : "cannot be read", e);
+            throw new ModelException(file, beside.Count == 0
+                ? "has all its weights in itself, but the manifest has a data_sha256"
+                : $"keeps weights in {string.Join(", ", beside)}, of SHA-256 {data}; the manifest's data_sha256 is '{manifest.DataSha256}'");
         }
     }
 }

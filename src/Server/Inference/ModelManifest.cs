@@ -30,6 +30,12 @@ internal sealed record ModelManifest
     /// <summary>SHA-256 of the model file, 64 hex digits; a file of another content is refused.</summary>
     public required string Sha256 { get; init; }
 
+    /// <summary>
+    /// SHA-256 of the files beside the model that hold its weights, read one after another in ordinal order of their names; 64 hex digits, or empty where
+    /// all weights are in the model file. Default: empty.
+    /// </summary>
+    public string DataSha256 { get; init; } = "";
+
     /// <summary>What it is, for a person; also what it is not. Default: empty.</summary>
     public string Description { get; init; } = "";
 

@@ -154,6 +154,30 @@ public sealed class ModelLoaderTests : IDisposable
         tensor.Item(0).Fill(2);
         model.Run(0, tensor, 0, 1);
         Assert.Equal([2, 4, 6], tensor.Vector(0).ToArray());
+
+        var path = Path.Combine(_models.Folder, "test.onnx");
+        File.WriteAllBytes(Path.Combine(_models.Folder, "test.onnx.data"), MemoryMarshal.AsBytes<float>(new float[] { 1, 2, 4 }));
+        Assert.Contains("data_sha256", Refused(path));
+        var other = _models.Save(graph.Build(), TestModels.Manifest(4, 4, 3));
+        using var changed = ModelLoader.Load(other, new());
+        Assert.NotEqual(model.Fingerprint, changed.Fingerprint);
+        Assert.Equal(64, changed.Manifest.DataSha256.Length);
+    }
+
+    [Theory]
+    [InlineData("../secret")]
+    [InlineData("/etc/hostname")]
+    [InlineData("a/b")]
+    public void Weights_outside_the_folder_are_refused(string location)
+    {
+        var graph = new GraphBuilder("outside");
+        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        var weights = new TensorProto { Name = "weights", DataType = (int)TestModels.Float, DataLocation = TensorProto.Types.DataLocation.External };
+        weights.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = location });
+        graph.Initializer(weights);
+        graph.Node("Mul", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), "weights"], ["output"]);
+        graph.Output("output", TestModels.Float, 0, 3);
+        Assert.Contains("does not lie beside it", Refused(_models.Save(graph.Build(), TestModels.Manifest(4, 4, 3))));
     }
 
     [Fact]

@@ -58,8 +58,16 @@ internal sealed class TestModels : IDisposable
 
     private static void WriteManifest(string path, ModelManifest manifest)
     {
-        using var stream = File.OpenRead(path);
-        var right = manifest with { Sha256 = Convert.ToHexStringLower(SHA256.HashData(stream)) };
+        byte[] content = File.ReadAllBytes(path);
+        var right = manifest with { Sha256 = Convert.ToHexStringLower(SHA256.HashData(content)) };
+        try
+        {
+            right = right with { DataSha256 = ModelFile.DataSha256(path, ModelFile.DataFiles(path)) };
+        }
+        catch (ModelException)
+        {
+            // Some are no models on purpose.
+        }
         File.WriteAllBytes(Path.ChangeExtension(path, ".json"), ManifestWriter.Write(right));
     }
 }

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using Embeddings.Cli.Printing;
+using Embeddings.Server.Inference;
+using Embeddings.Server.Inference.Presets;
+
+namespace Embeddings.Cli.Commands;
+
+/// <summary><c>embeddings models presets</c>: the families whose preprocessing is known.</summary>
+internal static class ModelsPresetsCommand
+{
+    public static Command Create(GlobalOptions globals)
+    {
+        var command = new Command("presets", "Lists the presets of 'models add': families of models whose preprocessing is known, and where it is known from.");
+        command.SetAction(parsed =>
+        {
+            var output = globals.Output(parsed);
+            var table = Tables.New("preset", "kind", "input", "colours", "mean", "std", "resize", "pull");
+            foreach (var preset in PresetCatalog.All)
+            {
+                var input = preset.Input;
+                table.Add(preset.Name, ManifestNames.Of(preset.Kind), $"{input.Width}x{input.Height}", ManifestNames.Of(input.ColorOrder),
+                    string.Join(' ', input.Mean), string.Join(' ', input.Std), Resize(input), preset.Download?.Licence ?? "");
+                output.Object(json =>
+                {
+                    json.WriteString("name", preset.Name);
+                    json.WriteString("kind", ManifestNames.Of(preset.Kind));
+                    json.WriteString("description", preset.Description);
+                    json.WriteString("source", preset.Source);
+                    json.WriteString("color_order", ManifestNames.Of(input.ColorOrder));
+                    json.WriteValues("mean", input.Mean);
+                    json.WriteValues("std", input.Std);
+                    json.WriteString("url", preset.Download?.Url.AbsoluteUri);
+                });
+            }
+            output.Table(table);
+            foreach (var preset in PresetCatalog.All)
+            {
+                output.Line($"{preset.Name}: {preset.Description} Source: {preset.Source}.");
+            }
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static string Resize(InputSpec input) =>
+        input.ResizeTo > 0 ? $"{ManifestNames.Of(input.Resize)} {input.ResizeTo}" : ManifestNames.Of(input.Resize);
+}
