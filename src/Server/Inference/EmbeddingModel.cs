@@ -95,7 +95,7 @@ internal abstract class EmbeddingModel : IEmbeddingModel
         }
         using var made = session.Run(options, _inputNames, [input], _outputNames);
         var shape = made[0].GetTensorTypeAndShape();
-        if (shape.ElementCount != (long)count * _layout.Dimension)
+        if (shape.ElementCount != (long)_layout.RowsOf(count) * _layout.Dimension)
         {
             throw new InvalidOperationException($"model {Manifest.Name} gave {shape.ElementCount} values for {count} items");
         }

@@ -32,6 +32,14 @@ internal sealed record InferenceOptions
     public int InterOpThreads { get; init; } = 1;
 
     /// <summary>
+    /// Items of the batch that a model is tried with at load, against one of them alone, 1 to 1,024; 0 for the largest that it would run. Fewer make
+    /// the start of slow models faster, and leave untried what only happens in larger batches.
+    /// </summary>
+    /// <value>Default 0.</value>
+    [Range(0, 1_024)]
+    public int ProbeBatch { get; init; }
+
+    /// <summary>
     /// Whether a session's threads stay awake for about a millisecond after their work in case more comes. Shorter runs of small batches where the
     /// processors have nothing else to do; many times longer ones where decoding, other models or other programs want them too.
     /// </summary>

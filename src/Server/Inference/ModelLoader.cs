@@ -38,7 +38,7 @@ internal static class ModelLoader
         try
         {
             var signature = ModelSignature.Find(first.First, manifest, file);
-            var (layout, maxBatch, notices) = new ModelProbe(file, manifest, signature, first).Run();
+            var (layout, maxBatch, notices) = new ModelProbe(file, manifest, signature, first, options.ProbeBatch).Run();
             var wanted = SessionPlan.For(options, maxBatch == 1, Environment.ProcessorCount);
             if (wanted == plan && wanted.Sessions == 1)
             {

@@ -7,19 +7,23 @@ namespace Embeddings.Server.Inference;
 /// Runs a model before anyone depends on it. What a graph declares is not trusted: the output's shape, its numbers, and whether a batch may be larger
 /// than 1 come from runs.
 /// </summary>
-internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSignature signature, RuntimeSessions sessions)
+internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSignature signature, RuntimeSessions sessions, int probeBatch)
 {
-    // Large enough for neighbours of every sort, small enough for a start within a second.
-    private const int LargestBatch = 8;
     private const float SameVector = 0.9999f;
 
     /// <summary>Finds the tensors' layout and the largest batch that can be trusted, with what an operator should know.</summary>
     /// <exception cref="ModelException">It gives no vectors of the manifest's dimension.</exception>
     public (TensorLayout Layout, int MaxBatch, IReadOnlyList<string> Notices) Run()
     {
-        var guess = new TensorLayout(manifest.Input, manifest.Dimension, signature.HalfInput, signature.HalfOutput, null);
-        var batch = signature.FixedBatch ? 1 : Math.Min(manifest.MaxBatch, LargestBatch);
+        var fixedBatch = signature.FixedBatch;
+        var guess = new TensorLayout(
+            manifest.Input, manifest.Dimension, signature.HalfInput, signature.HalfOutput, null, fixedBatch > 1 ? fixedBatch : 0);
+        var batch = fixedBatch > 0 ? fixedBatch : probeBatch > 0 ? Math.Min(manifest.MaxBatch, probeBatch) : manifest.MaxBatch;
         using var tensor = new OrtBatchTensor(guess, batch);
+        if (fixedBatch > 1)
+        {
+            return ProbeFixed(tensor, guess, batch);
+        }
         for (var i = 0; i < batch; i++)
         {
             // The ordinary picture at both ends, others between.
@@ -34,7 +38,7 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         }
         var inner = single[0] == 1 ? single[1..] : null;
         var layout = guess with { OutputShape = inner };
-        if (signature.FixedBatch)
+        if (fixedBatch == 1)
         {
             return (layout, 1, manifest.MaxBatch == 1 ? [] : ["its batch is fixed at 1 in the file: it runs one item at a time"]);
         }
@@ -57,15 +61,40 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         return (batchFirst ? layout : guess, manifest.MaxBatch, []);
     }
 
+    // A file that fixes its batch above 1 is run with empty rows where items are missing, which only does no harm if rows do not mix.
+    private (TensorLayout Layout, int MaxBatch, IReadOnlyList<string> Notices) ProbeFixed(OrtBatchTensor tensor, TensorLayout guess, int batch)
+    {
+        for (var i = 0; i < batch; i++)
+        {
+            tensor.Item(i).Clear();
+        }
+        ProbePicture.Draw(tensor.Item(0), manifest.Input, 0);
+        var shape = RunAlone(tensor);
+        var alone = tensor.Vector(0).ToArray();
+        if (!Finite.All(alone))
+        {
+            throw new ModelException(file, "gives NaN or infinity for an ordinary picture");
+        }
+        for (var i = 1; i < batch; i++)
+        {
+            ProbePicture.Draw(tensor.Item(i), manifest.Input, i);
+        }
+        if (RunBatch(tensor, batch) is null || Same(alone, tensor.Vector(0)) is var cosine && cosine < SameVector)
+        {
+            throw new ModelException(file, $"has a fixed batch of {batch} in which neighbours change each other's vectors: it cannot be served");
+        }
+        return (shape[0] == batch ? guess with { OutputShape = shape[1..] } : guess, batch, [$"its batch is fixed at {batch} in the file: fewer items cost as much"]);
+    }
+
     private long[] RunAlone(OrtBatchTensor tensor)
     {
         try
         {
             var shape = RunOnce(tensor, 1);
-            return Count(shape) == manifest.Dimension
+            return Count(shape) == tensor.Layout.RowsOf(1) * (long)manifest.Dimension
                 ? shape
                 : throw new ModelException(
-                    file, $"output {signature.Output} is [{string.Join(", ", shape)}] for one item, the manifest says dimension {manifest.Dimension}");
+                    file, $"output {signature.Output} is [{string.Join(", ", shape)}] for {tensor.Layout.RowsOf(1)} item{(tensor.Layout.RowsOf(1) > 1 ? "s" : "")}, the manifest says dimension {manifest.Dimension}");
         }
         catch (OnnxRuntimeException e)
         {
@@ -78,7 +107,7 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         try
         {
             var shape = RunOnce(tensor, count);
-            return Count(shape) == (long)count * manifest.Dimension ? shape : null;
+            return Count(shape) == (long)tensor.Layout.RowsOf(count) * manifest.Dimension ? shape : null;
         }
         catch (OnnxRuntimeException)
         {
@@ -94,7 +123,7 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         {
             using var made = session.Run(options, [signature.Input], [input], [signature.Output]);
             shape = made[0].GetTensorTypeAndShape().Shape;
-            if (Count(shape) == (long)count * manifest.Dimension)
+            if (Count(shape) == (long)tensor.Layout.RowsOf(count) * manifest.Dimension)
             {
                 tensor.CopyOutput(0, count, made[0]);
             }

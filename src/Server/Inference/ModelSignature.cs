@@ -6,12 +6,14 @@ namespace Embeddings.Server.Inference;
 /// <summary>The input and the output a model is used by, found in its graph and checked against its manifest as far as the graph declares them.</summary>
 /// <param name="Input">Name of the input tensor, NCHW.</param>
 /// <param name="HalfInput">Whether it is float16, else float32.</param>
-/// <param name="FixedBatch">Whether the input's batch is fixed at 1.</param>
+/// <param name="FixedBatch">The batch that the file fixes; 0 where it takes any.</param>
 /// <param name="Output">Name of the output tensor.</param>
 /// <param name="HalfOutput">Whether it is float16, else float32.</param>
 /// <param name="FixedOutput">Whether the output declares a batch of 1. The runtime then accepts no buffer for more, though it makes more itself.</param>
-internal sealed record ModelSignature(string Input, bool HalfInput, bool FixedBatch, string Output, bool HalfOutput, bool FixedOutput)
+internal sealed record ModelSignature(string Input, bool HalfInput, int FixedBatch, string Output, bool HalfOutput, bool FixedOutput)
 {
+    private const int LargestBatch = 1_024;
+
     /// <exception cref="ModelException">The graph does not fit the manifest.</exception>
     public static ModelSignature Find(InferenceSession session, ModelManifest manifest, string file)
     {
@@ -28,16 +30,16 @@ internal sealed record ModelSignature(string Input, bool HalfInput, bool FixedBa
         return new(input, halfInput, fixedBatch, output, halfOutput, outputType.Dimensions is [> 0, ..]);
     }
 
-    private static bool CheckInput(string file, string name, int[] shape, InputSpec spec)
+    private static int CheckInput(string file, string name, int[] shape, InputSpec spec)
     {
         // -1 is a size known only at run time.
         if (shape.Length != 4 || !Fits(shape[1], 3) || !Fits(shape[2], spec.Height) || !Fits(shape[3], spec.Width))
         {
             throw new ModelException(file, $"input {name} is {Show(shape)}, the manifest says [batch, 3, {spec.Height}, {spec.Width}]");
         }
-        return shape[0] is 1 or <= 0
-            ? shape[0] == 1
-            : throw new ModelException(file, $"input {name} is {Show(shape)}: a fixed batch of {shape[0]} is not supported, only 1 or any");
+        return shape[0] <= LargestBatch
+            ? Math.Max(shape[0], 0)
+            : throw new ModelException(file, $"input {name} is {Show(shape)}: a fixed batch of more than {LargestBatch} is not supported");
     }
 
     private static (string Name, NodeMetadata Type) FindOutput(InferenceSession session, ModelManifest manifest, string file)

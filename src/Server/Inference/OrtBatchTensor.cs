@@ -18,17 +18,24 @@ internal sealed class OrtBatchTensor : BatchTensor
     private readonly AlignedBuffer? _halfOutput;
     private readonly Dictionary<(int First, int Count), (OrtValue Input, OrtValue? Output)> _views = [];
     private readonly int _itemLength;
+    private readonly int _rows;
 
     public OrtBatchTensor(TensorLayout layout, int capacity)
     {
         _layout = layout;
         _itemLength = layout.Input.TensorLength;
         Capacity = capacity;
-        var (inputs, outputs) = ((nuint)capacity * (nuint)_itemLength, (nuint)capacity * (nuint)layout.Dimension);
+        // With a fixed batch, a run that begins at the last item still needs all its rows.
+        _rows = capacity + layout.RowsOf(1) - 1;
+        var (inputs, outputs) = ((nuint)_rows * (nuint)_itemLength, (nuint)_rows * (nuint)layout.Dimension);
         _input = new(inputs * sizeof(float));
         _output = new(outputs * sizeof(float));
         _halfInput = layout.HalfInput ? new(inputs * 2) : null;
         _halfOutput = layout.HalfOutput ? new(outputs * 2) : null;
+        for (var row = capacity; row < _rows; row++)
+        {
+            Slice<float>(_input, row, 1, _itemLength).Clear();
+        }
     }
 
     /// <inheritdoc/>
@@ -37,10 +44,10 @@ internal sealed class OrtBatchTensor : BatchTensor
     public TensorLayout Layout => _layout;
 
     /// <inheritdoc/>
-    public override Span<float> Item(int index) => Slice<float>(_input, index, 1, _itemLength);
+    public override Span<float> Item(int index) => Slice<float>(_input, Checked(index), 1, _itemLength);
 
     /// <inheritdoc/>
-    public override Span<float> Vector(int index) => Slice<float>(_output, index, 1, _layout.Dimension);
+    public override Span<float> Vector(int index) => Slice<float>(_output, Checked(index), 1, _layout.Dimension);
 
     /// <summary>
     /// Calls <paramref name="run"/> with the views of some items; the output's is null where the layout leaves it to the runtime. The memory stays
@@ -51,6 +58,7 @@ internal sealed class OrtBatchTensor : BatchTensor
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Capacity - first);
+        count = _layout.RowsOf(count);
         AlignedBuffer?[] held = [_input, _output, _halfInput, _halfOutput];
         var holds = 0;
         try
@@ -86,11 +94,11 @@ internal sealed class OrtBatchTensor : BatchTensor
         var vectors = Slice<float>(_output, first, count, _layout.Dimension);
         if (_layout.HalfOutput)
         {
-            HalfFloats.ToSingle(MemoryMarshal.Cast<Float16, Half>(made.GetTensorDataAsSpan<Float16>()), vectors);
+            HalfFloats.ToSingle(MemoryMarshal.Cast<Float16, Half>(made.GetTensorDataAsSpan<Float16>())[..vectors.Length], vectors);
         }
         else
         {
-            made.GetTensorDataAsSpan<float>().CopyTo(vectors);
+            made.GetTensorDataAsSpan<float>()[..vectors.Length].CopyTo(vectors);
         }
     }
 
@@ -124,7 +132,7 @@ internal sealed class OrtBatchTensor : BatchTensor
             }
             view = View(first, count);
             // Whole batches and single items come again and again; what lies between is rare, and there are too many of them to keep.
-            if (first == 0 || count == 1)
+            if (first == 0 || count == _layout.RowsOf(1))
             {
                 _views.Add((first, count), view);
                 run(state, view.Input, view.Output);
@@ -161,11 +169,18 @@ internal sealed class OrtBatchTensor : BatchTensor
         return OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, shape, buffer.Address + start, count * length * size);
     }
 
+    private int Checked(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Capacity);
+        return index;
+    }
+
     private Span<T> Slice<T>(AlignedBuffer buffer, int first, int count, int length)
         where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Capacity - first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _rows - first);
         return buffer.Slice<T>((nuint)first * (nuint)length, checked(count * length));
     }
 }

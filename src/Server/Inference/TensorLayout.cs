@@ -9,8 +9,13 @@ namespace Embeddings.Server.Inference;
 /// The output's sizes after the batch, as really seen in a run: [512], or [576, 1, 1]. Null where the output's first size is not the batch; then
 /// the runtime makes the output and it is copied.
 /// </param>
-internal sealed record TensorLayout(InputSpec Input, int Dimension, bool HalfInput, bool HalfOutput, IReadOnlyList<long>? OutputShape)
+/// <param name="FixedBatch">The batch that every run must have, in a file that fixes it above 1; else 0. Rows without an item are zeros or leftovers.</param>
+internal sealed record TensorLayout(
+    InputSpec Input, int Dimension, bool HalfInput, bool HalfOutput, IReadOnlyList<long>? OutputShape, int FixedBatch = 0)
 {
+    /// <summary>Rows of a run of some items.</summary>
+    public int RowsOf(int count) => Math.Max(count, FixedBatch);
+
     public long[] InputShapeOf(int count) => [count, 3, Input.Height, Input.Width];
 
     public long[] OutputShapeOf(int count) => [count, .. OutputShape!];

@@ -63,8 +63,44 @@ public sealed class ModelLoaderTests : IDisposable
     }
 
     [Fact]
-    public void A_fixed_batch_of_more_is_refused() =>
-        Assert.Contains("fixed batch of 4", Refused(_models.Save(TestModels.ChannelMeans(5, 7, batch: 4), TestModels.Manifest(7, 5, 3))));
+    public void A_fixed_batch_of_more_runs_with_empty_rows()
+    {
+        using var model = _models.Load(TestModels.ChannelMeans(4, 4, batch: 4), TestModels.Manifest(4, 4, 3));
+        Assert.Equal(4, model.MaxBatch);
+        Assert.Contains("fixed at 4", Assert.Single(model.Notices));
+        AssertMeans(model);
+        using var tensor = model.CreateTensor();
+        Assert.Throws<ArgumentOutOfRangeException>(() => tensor.Item(4).Length);
+        for (var i = 0; i < 4; i++)
+        {
+            tensor.Item(i).Fill(i + 1);
+            model.Run(0, tensor, i, 1);
+            Assert.Equal([i + 1, i + 1, i + 1], tensor.Vector(i).ToArray());
+        }
+    }
+
+    [Fact]
+    public void A_fixed_batch_whose_neighbours_change_a_vector_is_refused() =>
+        Assert.Contains("cannot be served", Refused(_models.Save(Turning(4), TestModels.Manifest(8, 8, 3))));
+
+    [Fact]
+    public void The_probe_fills_the_largest_batch()
+    {
+        // Neighbours beyond the 16th are what changes a vector.
+        var graph = new GraphBuilder("late");
+        var input = graph.Input("input", TestModels.Float, 0, 3, 8, 8);
+        var late = graph.Node("Slice", [input, graph.Longs([16], 1), graph.Longs([long.MaxValue], 1), graph.Longs([0], 1)]);
+        var offset = graph.Node("Mul", [graph.Node("ReduceSum", [late], Attributes.Int("keepdims", 0)), graph.Floats([1, 0, 0], 1, 3)]);
+        graph.Node("Add", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), offset], ["output"]);
+        graph.Output("output", TestModels.Float, 0, 3);
+        var path = _models.Save(graph.Build(), TestModels.Manifest(8, 8, 3) with { MaxBatch = 32 });
+        using (var model = ModelLoader.Load(path, new()))
+        {
+            Assert.Equal(1, model.MaxBatch);
+        }
+        using var hurried = ModelLoader.Load(path, new() { ProbeBatch = 8 });
+        Assert.Equal(32, hurried.MaxBatch);
+    }
 
     [Theory]
     [InlineData("input.1", "516")]
@@ -200,14 +236,14 @@ public sealed class ModelLoaderTests : IDisposable
         Assert.Equal([0, 7, 0], tensor.Vector(0).ToArray());
     }
 
-    private static ModelProto Turning()
+    private static ModelProto Turning(long batch = 0)
     {
         var graph = new GraphBuilder("turning");
-        var input = graph.Input("input", TestModels.Float, 0, 3, 8, 8);
+        var input = graph.Input("input", TestModels.Float, batch, 3, 8, 8);
         var largest = graph.Node("ReduceMax", [input], Attributes.Int("keepdims", 0));
         var offset = graph.Node("Mul", [largest, graph.Floats([1, 0, 0], 1, 3)]);
         graph.Node("Add", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), offset], ["output"]);
-        graph.Output("output", TestModels.Float, 0, 3);
+        graph.Output("output", TestModels.Float, batch, 3);
         return graph.Build();
     }
 
@@ -222,7 +258,7 @@ public sealed class ModelLoaderTests : IDisposable
             }
         }
         model.Run(0, tensor, 0, tensor.Capacity);
-        model.Run(0, tensor, 2, 3);
+        model.Run(0, tensor, tensor.Capacity - 2, 2);
         for (var i = 0; i < tensor.Capacity; i++)
         {
             Assert.Equal([i * 4, (i * 4) + 1, (i * 4) + 2], tensor.Vector(i).ToArray());
