@@ -42,10 +42,13 @@ internal sealed class AddOptions
     {
         Description = "Folder to put it into. The variable EMBEDDINGS_Models__Directories__0, which names it to the server, is the default.",
         HelpName = "DIR",
-        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("EMBEDDINGS_Models__Directories__0") is { Length: > 0 } folder ? folder : DefaultDirectory,
+        DefaultValueFactory = _ => Folder,
     };
 
     private readonly Option<bool> _replace = new("--replace") { Description = "Replace a model of that name." };
+
+    /// <summary>The folder of models where none is given.</summary>
+    public static string Folder => Environment.GetEnvironmentVariable("EMBEDDINGS_Models__Directories__0") is { Length: > 0 } folder ? folder : DefaultDirectory;
 
     public void AddTo(Command command)
     {
