@@ -66,6 +66,7 @@ internal static class EmbeddingsCommand
             ModelsCommand.Create(globals),
             StoreCommand.Create(globals),
             DoctorCommand.Create(globals),
+            BenchCommand.Create(globals),
             DemoCommand.Create(globals),
         };
 

@@ -26,12 +26,13 @@ internal sealed class GlobalOptions
     public Output Output(ParseResult parsed) =>
         new(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue(Json));
 
-    public EmbeddingsClient Client(ParseResult parsed)
+    public EmbeddingsClient Client(ParseResult parsed, Func<EmbeddingsClientOptions, EmbeddingsClientOptions>? configure = null)
     {
         var address = parsed.GetValue(Address)!;
         try
         {
-            return EmbeddingsClient.ForAddress(address);
+            var options = new EmbeddingsClientOptions { Addresses = [address] };
+            return new EmbeddingsClient(configure?.Invoke(options) ?? options);
         }
         catch (Exception e) when (e is ArgumentException or FormatException)
         {
