@@ -1,0 +1,23 @@
+using Embeddings.Benchmarks.Measuring;
+
+namespace Embeddings.Benchmarks.Comparisons;
+
+/// <summary>Something that is measured against its reference.</summary>
+/// <param name="Ids">The outcomes it gives, by their names in <c>summary.json</c>.</param>
+/// <param name="RunAsync">Measures.</param>
+internal sealed record Comparison(IReadOnlyList<string> Ids, Func<BenchSettings, Task<IReadOnlyList<Outcome>>> RunAsync)
+{
+    /// <summary>All there are, in the order of the table.</summary>
+    public static IReadOnlyList<Comparison> All { get; } =
+    [
+        new(["P1"], Served.FaceCropsAsync),
+        new(["P1b"], Served.JpegsAsync),
+        new(["P2", "CPU"], Served.FreeAsync),
+        new(["P3"], Idle.RunAsync),
+        new(["P4"], Layout.RunAsync),
+        new(["P5", "P5b"], Search.RunAsync),
+        new(["P6"], Upserts.RunAsync),
+        new(["P8"], MemoryUse.RunAsync),
+        new(["P9"], Startup.RunAsync),
+    ];
+}

@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using Embeddings.Benchmarks.Measuring;
+using Embeddings.Benchmarks.Models;
+using Embeddings.Benchmarks.References;
+using Embeddings.V1;
+
+namespace Embeddings.Benchmarks.Comparisons;
+
+/// <summary>Streams through the service: against ONNX Runtime alone (P1, P1b) and against gRPC alone (P2, CPU).</summary>
+internal static class Served
+{
+    private const int Streams = 4;
+
+    public static Task<IReadOnlyList<Outcome>> FaceCropsAsync(BenchSettings settings)
+    {
+        var model = BenchModel.MobileFaceNet(settings.Directory);
+        return AgainstBareAsync(
+            settings, model, Pictures.Crops(model), Streams, 8, 32, "P1", "StreamEmbed of raw 112x112 crops, MobileFaceNet-sized, over a bare loop", Goal.OrMore(0.95));
+    }
+
+    public static Task<IReadOnlyList<Outcome>> JpegsAsync(BenchSettings settings) => AgainstBareAsync(
+        settings,
+        BenchModel.ResNet18(settings.Directory),
+        Pictures.Jpegs(16),
+        2,
+        settings.Count(4, 2),
+        4,
+        "P1b",
+        "StreamEmbed of JPEG 640x480, ResNet-18-sized, over a bare loop fed with tensors",
+        Goal.OrMore(0.90));
+
+    public static async Task<IReadOnlyList<Outcome>> FreeAsync(BenchSettings settings)
+    {
+        var model = BenchModel.Free(settings.Directory);
+        var crops = Pictures.Crops(model);
+        using var served = await ServedModel.StartAsync(settings, model, crops, Streams, 256);
+        using var bare = new BareModel(model);
+        using var echo = await Processes.GrpcProcess.EchoAsync();
+        using var echoLoad = new EchoLoad(echo.Address, Streams);
+        var (ours, reference) = (new List<double>(), new List<double>());
+
+        async Task<double> Ours()
+        {
+            var before = OwnCpu() + served.Server.Cpu;
+            var result = await served.StreamAsync(settings.Turn);
+            var spent = (OwnCpu() + served.Server.Cpu - before).TotalMicroseconds / result.Embedded;
+            ours.Add(spent - InferenceCpu(bare, (int)Math.Round(result.MeanBatch)));
+            return result.Rate;
+        }
+
+        async Task<double> Echo()
+        {
+            var before = OwnCpu() + echo.Cpu;
+            var (items, seconds) = await echoLoad.RunAsync(crops, settings.Turn);
+            reference.Add((OwnCpu() + echo.Cpu - before).TotalMicroseconds / items);
+            return items / seconds;
+        }
+
+        // Both sides' code is compiled in tiers, the last of them some seconds after the start.
+        for (var i = 0; i < settings.Count(3, 4); i++)
+        {
+            await Ours();
+            await Echo();
+        }
+        var pairs = await Pairs.MeasureAsync(settings.Pairs, Ours, Echo);
+        var cpu = new Pairs([.. ours.TakeLast(pairs.Count)], [.. reference.TakeLast(pairs.Count)]);
+        return
+        [
+            Rates("P2", "StreamEmbed of raw 112x112 crops, a model that costs nothing, over a bare gRPC echo of the same bytes", Goal.OrMore(0.7), pairs),
+            new Outcome
+            {
+                Id = "CPU",
+                What = "processor time of client and server for a crop outside inference, over that of the echo",
+                Ours = $"{Spread.MedianOf(cpu.Ours):0.0} µs/item",
+                Reference = $"{Spread.MedianOf(cpu.Reference):0.0} µs/item",
+                Ratio = cpu.Ratio,
+                Goal = Goal.OrLess(1.4),
+                Pairs = cpu.Count,
+            },
+        ];
+    }
+
+    private static async Task<IReadOnlyList<Outcome>> AgainstBareAsync(
+        BenchSettings settings, BenchModel model, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight, int largestQuick, string id, string what, Goal goal)
+    {
+        using var served = await ServedModel.StartAsync(settings, model, requests, streams, inFlight);
+        using var bare = new BareModel(model);
+        bare.FindBest(settings.Turn / 5, settings.Count(3, 2), settings.Count(64, largestQuick));
+
+        // As many items on both sides, so that both meet as much of what else the machine does; and many times what is on its way at once, since a stream's
+        // beginning and its end run in small batches.
+        var items = Math.Max((int)(bare.Rate(settings.Turn) * settings.Turn.TotalSeconds), 3 * streams * inFlight);
+        await served.StreamAsync(settings.Turn * 2);
+        var pairs = await Pairs.MeasureAsync(
+            settings.Pairs,
+            async () => (await served.StreamAsync(items)).Rate,
+            () => Task.FromResult(bare.Rate(items)));
+        return [Rates(id, $"{what} at its best batch ({bare.BestBatch})", goal, pairs)];
+    }
+
+    private static Outcome Rates(string id, string what, Goal goal, Pairs pairs) => new()
+    {
+        Id = id,
+        What = what,
+        Ours = $"{Spread.MedianOf(pairs.Ours):N0} items/s",
+        Reference = $"{Spread.MedianOf(pairs.Reference):N0} items/s",
+        Ratio = pairs.Ratio,
+        Goal = goal,
+        Pairs = pairs.Count,
+    };
+
+    // Microseconds of processor time that one item takes in a bare run of such a batch.
+    private static double InferenceCpu(BareModel bare, int batch)
+    {
+        const int Runs = 20;
+        bare.Run(batch);
+        var before = OwnCpu();
+        for (var i = 0; i < Runs; i++)
+        {
+            bare.Run(batch);
+        }
+        return (OwnCpu() - before).TotalMicroseconds / (Runs * batch);
+    }
+
+    private static TimeSpan OwnCpu()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.TotalProcessorTime;
+    }
+}

@@ -1,0 +1,38 @@
+using Embeddings.Benchmarks.Measuring;
+using Embeddings.Benchmarks.Processes;
+
+namespace Embeddings.Benchmarks.Comparisons;
+
+/// <summary>From the start of the process until it serves, with the built-in models (P9); beside it the bare echo, which loads nothing.</summary>
+internal static class Startup
+{
+    public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
+    {
+        async Task<double> OursAsync()
+        {
+            using var server = await GrpcProcess.ServerAsync(settings.Scratch("startup"), []);
+            return server.Startup.TotalSeconds;
+        }
+
+        async Task<double> EchoAsync()
+        {
+            using var echo = await GrpcProcess.EchoAsync();
+            return echo.Startup.TotalSeconds;
+        }
+
+        var pairs = await Pairs.MeasureAsync(settings.Count(9, 3), OursAsync, EchoAsync);
+        return
+        [
+            new Outcome
+            {
+                Id = "P9",
+                What = "process start to SERVING with the built-in models, seconds; beside it the bare echo",
+                Ours = $"{Spread.MedianOf(pairs.Ours):0.00} s",
+                Reference = $"{Spread.MedianOf(pairs.Reference):0.00} s",
+                Ratio = Spread.Of(pairs.Ours),
+                Goal = Goal.OrLess(1, "s"),
+                Pairs = pairs.Count,
+            },
+        ];
+    }
+}

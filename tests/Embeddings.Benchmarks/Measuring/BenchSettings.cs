@@ -1,0 +1,32 @@
+namespace Embeddings.Benchmarks.Measuring;
+
+/// <summary>How much is measured.</summary>
+internal sealed record BenchSettings
+{
+    /// <summary>Whether counts are small: under 50 s in all.</summary>
+    public required bool Quick { get; init; }
+
+    /// <summary>Where models, stores and results go.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>How many pairs.</summary>
+    public int Pairs => Quick ? 7 : 15;
+
+    /// <summary>How long one turn of a pair takes, about.</summary>
+    public TimeSpan Turn => Quick ? TimeSpan.FromSeconds(0.25) : TimeSpan.FromSeconds(1.5);
+
+    /// <summary>One of two counts.</summary>
+    public int Count(int full, int quick) => Quick ? quick : full;
+
+    /// <summary>A folder of its own, empty; gone with the next run.</summary>
+    public string Scratch(string name)
+    {
+        var path = Path.Combine(Directory, "scratch", name);
+        if (System.IO.Directory.Exists(path))
+        {
+            System.IO.Directory.Delete(path, recursive: true);
+        }
+        System.IO.Directory.CreateDirectory(path);
+        return path;
+    }
+}

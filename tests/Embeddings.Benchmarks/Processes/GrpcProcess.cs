@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Embeddings.Benchmarks.Models;
+using Grpc.Core;
+using Grpc.Health.V1;
+using Grpc.Net.Client;
+
+namespace Embeddings.Benchmarks.Processes;
+
+/// <summary>A gRPC server of its own process that says it serves.</summary>
+internal sealed class GrpcProcess : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly ChildProcess _process;
+
+    private GrpcProcess(ChildProcess process, int port, TimeSpan startup)
+    {
+        _process = process;
+        Address = $"http://127.0.0.1:{port}";
+        Startup = startup;
+    }
+
+    public string Address { get; }
+
+    /// <summary>From the start of the process until it said that it serves.</summary>
+    public TimeSpan Startup { get; }
+
+    public TimeSpan Cpu => _process.Cpu;
+
+    public long Memory => _process.Memory;
+
+    /// <summary>This project's server with these models and an empty store of its own.</summary>
+    public static Task<GrpcProcess> ServerAsync(string store, IEnumerable<BenchModel> models, params IEnumerable<string> settings)
+    {
+        string[] folders = [.. models.Select(static model => model.Directory)];
+        return StartAsync("Embeddings.Server", port =>
+        [
+            $"--Server:GrpcPort={port}", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={store}", "--Logging:LogLevel:Default=Warning",
+            .. folders.Length > 0 ? ["--Models:BuiltIn=false"] : Array.Empty<string>(),
+            .. folders.Select(static (folder, i) => $"--Models:Directories:{i}={folder}"), .. settings,
+        ]);
+    }
+
+    /// <summary>The bare echo.</summary>
+    public static Task<GrpcProcess> EchoAsync() =>
+        StartAsync("Embeddings.Benchmarks", static port => ["serve-echo", "--port", port.ToString(CultureInfo.InvariantCulture)]);
+
+    /// <summary>Starts a program on a free port and waits until it serves.</summary>
+    public static async Task<GrpcProcess> StartAsync(string program, Func<int, IEnumerable<string>> arguments)
+    {
+        var port = FreePort();
+        var began = Stopwatch.GetTimestamp();
+        var process = ChildProcess.Start(program, arguments(port));
+        try
+        {
+            await WaitAsync(process, port, began);
+            return new(process, port, Stopwatch.GetElapsedTime(began));
+        }
+        catch
+        {
+            process.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _process.Dispose();
+
+    // Asked often: what is waited for is a figure of its own (P9). A connection is tried first, since a failed call costs more than a refused one.
+    private static async Task WaitAsync(ChildProcess process, int port, long began)
+    {
+        while (!await ListensAsync(port))
+        {
+            ThrowIfGone(process, began);
+            await Task.Delay(5);
+        }
+        using var channel = GrpcChannel.ForAddress($"http://127.0.0.1:{port}");
+        var health = new Health.HealthClient(channel);
+        while (!await ServesAsync(health))
+        {
+            ThrowIfGone(process, began);
+            await Task.Delay(5);
+        }
+    }
+
+    private static async Task<bool> ListensAsync(int port)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(IPAddress.Loopback, port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private static async Task<bool> ServesAsync(Health.HealthClient health)
+    {
+        try
+        {
+            return (await health.CheckAsync(new HealthCheckRequest())).Status == HealthCheckResponse.Types.ServingStatus.Serving;
+        }
+        catch (RpcException)
+        {
+            return false;
+        }
+    }
+
+    private static void ThrowIfGone(ChildProcess process, long began)
+    {
+        if (process.HasExited || Stopwatch.GetElapsedTime(began) > Patience)
+        {
+            throw new BenchException($"a server did not start; it said:\n{process.Output}");
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

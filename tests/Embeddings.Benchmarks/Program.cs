@@ -1,0 +1,3 @@
+using Embeddings.Benchmarks;
+
+return await BenchCommand.RunAsync(args);
