@@ -23,7 +23,8 @@ internal static class BenchRun
         OutcomeTable.Write(outcomes);
         SummaryFile.Write(Path.Combine(directory, "summary.json"), outcomes);
         await File.WriteAllTextAsync(Path.Combine(directory, "summary.svg"), OutcomeChart.Draw(outcomes));
-        Console.WriteLine($"written: {Path.Combine(directory, "summary.json")} and summary.svg");
+        await File.WriteAllTextAsync(Path.Combine(directory, "summary.md"), SummaryPage.Write(outcomes));
+        Console.WriteLine($"written: {Path.Combine(directory, "summary.json")}, summary.svg and summary.md");
         return 0;
     }
 

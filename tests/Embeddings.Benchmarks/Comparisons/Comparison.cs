@@ -17,6 +17,7 @@ internal sealed record Comparison(IReadOnlyList<string> Ids, Func<BenchSettings,
         new(["P4"], Layout.RunAsync),
         new(["P5", "P5b"], Search.RunAsync),
         new(["P6"], Upserts.RunAsync),
+        new(["P7"], QdrantUpserts.RunAsync),
         new(["P8"], MemoryUse.RunAsync),
         new(["P9"], Startup.RunAsync),
     ];

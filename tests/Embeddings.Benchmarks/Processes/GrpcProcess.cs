@@ -48,15 +48,19 @@ internal sealed class GrpcProcess : IDisposable
     public static Task<GrpcProcess> EchoAsync() =>
         StartAsync("Embeddings.Benchmarks", static port => ["serve-echo", "--port", port.ToString(CultureInfo.InvariantCulture)]);
 
+    /// <summary>The tests' double of a Qdrant server. It has no health service of gRPC's own, only Qdrant's.</summary>
+    public static Task<GrpcProcess> QdrantDoubleAsync() =>
+        StartAsync("Embeddings.QdrantDouble", static port => ["--port", port.ToString(CultureInfo.InvariantCulture)], hasHealth: false);
+
     /// <summary>Starts a program on a free port and waits until it serves.</summary>
-    public static async Task<GrpcProcess> StartAsync(string program, Func<int, IEnumerable<string>> arguments)
+    public static async Task<GrpcProcess> StartAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth = true)
     {
         var port = FreePort();
         var began = Stopwatch.GetTimestamp();
         var process = ChildProcess.Start(program, arguments(port));
         try
         {
-            await WaitAsync(process, port, began);
+            await WaitAsync(process, port, began, hasHealth);
             return new(process, port, Stopwatch.GetElapsedTime(began));
         }
         catch
@@ -69,7 +73,7 @@ internal sealed class GrpcProcess : IDisposable
     public void Dispose() => _process.Dispose();
 
     // Asked often: what is waited for is a figure of its own (P9). A connection is tried first, since a failed call costs more than a refused one.
-    private static async Task WaitAsync(ChildProcess process, int port, long began)
+    private static async Task WaitAsync(ChildProcess process, int port, long began, bool hasHealth)
     {
         while (!await ListensAsync(port))
         {
@@ -78,7 +82,7 @@ internal sealed class GrpcProcess : IDisposable
         }
         using var channel = GrpcChannel.ForAddress($"http://127.0.0.1:{port}");
         var health = new Health.HealthClient(channel);
-        while (!await ServesAsync(health))
+        while (hasHealth && !await ServesAsync(health))
         {
             ThrowIfGone(process, began);
             await Task.Delay(5);
