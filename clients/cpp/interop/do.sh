@@ -1,0 +1,17 @@
+#!/bin/sh
+# The interop run's verbs for C++: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+cd "$(dirname -- "$0")/.." || exit 1
+
+verb=$1
+shift
+case $verb in
+  have)
+    for tool in c++ cmake make pkg-config protoc grpc_cpp_plugin; do
+      command -v $tool >/dev/null || { echo "$tool is missing"; exit 1; }
+    done
+    pkg-config --exists grpc++ protobuf || { echo "gRPC's C++ library is missing"; exit 1; }
+    ;;
+  build) cmake -S . -B build && cmake --build build --target interop --target bulk_ingest ${EMBEDDINGS_JOBS:+-j "$EMBEDDINGS_JOBS"} ;;
+  test) build/bulk_ingest ../testdata "$1" ;;
+  run) build/interop "$@" ;;
+esac

@@ -1,0 +1,304 @@
+// The scenario of clients/README.md: interop HOST:PORT JPEG VECTORS.json
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iomanip>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <vector>
+
+#include "connection.hpp"
+#include "embeddings/v1/embedding_service.grpc.pb.h"
+#include "embeddings/v1/ingest_service.grpc.pb.h"
+#include "embeddings/v1/model_service.grpc.pb.h"
+#include "embeddings/v1/vector_store_service.grpc.pb.h"
+#include "exchange.hpp"
+#include "grpc/health/v1/health.grpc.pb.h"
+
+namespace v1 = embeddings::v1;
+
+namespace {
+
+using Vector = std::vector<float>;
+
+const std::string kCollection = "interop_cpp";
+const std::string kJob = "job-cpp";
+constexpr int kCrops = 2000;
+constexpr int kItems = 300;
+
+std::string crop(int number) {
+  std::string data;
+  data.reserve(112 * 112 * 3);
+  for (int y = 0; y < 112; ++y) {
+    for (int x = 0; x < 112; ++x) {
+      for (int c = 0; c < 3; ++c) {
+        data.push_back(static_cast<char>((7 * x + 13 * y + 31 * c + 17 * number) % 256));
+      }
+    }
+  }
+  return data;
+}
+
+void set_pixels(v1::Image* image, std::string data) {
+  auto* pixels = image->mutable_pixels();
+  pixels->set_width(112);
+  pixels->set_height(112);
+  pixels->set_format(v1::PIXEL_FORMAT_RGB8);
+  pixels->set_data(std::move(data));
+}
+
+void expect(bool holds, const std::string& otherwise) {
+  if (!holds) {
+    throw std::runtime_error(otherwise);
+  }
+}
+
+double norm(const Vector& vector) {
+  double sum = 0;
+  for (float value : vector) {
+    sum += static_cast<double>(value) * value;
+  }
+  return std::sqrt(sum);
+}
+
+double farthest(const Vector& a, const Vector& b) {
+  double most = 0;
+  for (std::size_t at = 0; at < a.size(); ++at) {
+    most = std::max(most, std::abs(static_cast<double>(a[at]) - b[at]));
+  }
+  return most;
+}
+
+class Scenario {
+ public:
+  Scenario(const std::string& address, std::string jpeg)
+      : channel_(embeddings::connect(address)),
+        embedding_(v1::EmbeddingService::NewStub(channel_)),
+        ingest_(v1::IngestService::NewStub(channel_)),
+        store_(v1::VectorStoreService::NewStub(channel_)),
+        jpeg_(std::move(jpeg)) {}
+
+  void health() {
+    grpc::health::v1::HealthCheckResponse answer;
+    embeddings::check(grpc::health::v1::Health::NewStub(channel_)->Check(embeddings::within().get(), {}, &answer));
+    expect(answer.status() == grpc::health::v1::HealthCheckResponse::SERVING, "not SERVING");
+  }
+
+  void models() {
+    v1::ListModelsResponse answer;
+    embeddings::check(v1::ModelService::NewStub(channel_)->ListModels(embeddings::within().get(), {}, &answer));
+    std::map<int, int> defaults;
+    for (const auto& model : answer.models()) {
+      if (model.default_for_kind()) {
+        defaults[model.kind()] = model.dimension();
+      }
+    }
+    expect(defaults == std::map<int, int>{{v1::MODEL_KIND_IMAGE, 512}, {v1::MODEL_KIND_FACE, 512}}, std::to_string(defaults.size()) + " defaults");
+  }
+
+  void embed() {
+    v1::EmbedImageRequest request;
+    request.mutable_image()->set_encoded(jpeg_);
+    v1::EmbedImageResponse answer;
+    embeddings::check(embedding_->EmbedImage(embeddings::within().get(), request, &answer));
+    Vector values(answer.embedding().values().begin(), answer.embedding().values().end());
+    expect(values.size() == 512 && std::isfinite(norm(values)), std::to_string(values.size()) + " values");
+    vectors_["jpeg"] = values;
+  }
+
+  void stream() {
+    std::vector<Vector> got;
+    int sent = 0;
+    auto next = [&]() -> std::optional<v1::StreamEmbedRequest> {
+      if (sent == kCrops) {
+        return std::nullopt;
+      }
+      v1::StreamEmbedRequest request;
+      request.set_item_id(std::to_string(sent));
+      set_pixels(request.mutable_face()->mutable_image(), crop(sent++));
+      return request;
+    };
+    auto handle = [&](const v1::StreamEmbedRequest&, const v1::StreamEmbedResponse& answer) {
+      const std::size_t at = got.size();
+      got.emplace_back(answer.embedding().values().begin(), answer.embedding().values().end());
+      expect(answer.item_id() == std::to_string(at) && got[at].size() == 512, "answer " + std::to_string(at) + " is " + answer.item_id());
+      expect(std::abs(norm(got[at]) - 1) < 1e-5, "norm of " + std::to_string(at));
+      expect(at < 256 || farthest(got[at], got[at - 256]) < 1e-6, "the same crop gives another vector: " + std::to_string(at));
+      expect(at < 1 || farthest(got[at], got[at - 1]) > 1e-6, "another crop gives the same vector: " + std::to_string(at));
+    };
+    auto open = [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) { return embedding_->PrepareAsyncStreamEmbed(context, queue); };
+    embeddings::Exchange<v1::StreamEmbedRequest, v1::StreamEmbedResponse>(open, next, handle).run();
+    expect(got.size() == kCrops, std::to_string(got.size()) + " answers");
+    query_ = vectors_["crop"] = got[100];
+  }
+
+  void ingest() {
+    int sent = 0, answered = 0, acks = 0;
+    std::vector<std::string> failed;
+    auto next = [&]() -> std::optional<v1::StreamIngestRequest> {
+      if (sent == kItems) {
+        return std::nullopt;
+      }
+      const int number = sent++;
+      v1::StreamIngestRequest request;
+      request.set_item_id(std::to_string(number));
+      request.set_collection(kCollection);
+      auto* face = request.mutable_face();
+      face->set_job_id(number == 150 ? "" : kJob);
+      face->set_media_store_id("media-" + std::to_string(number % 3));
+      face->set_face_index(number);
+      if (number == 250) {
+        face->mutable_face()->mutable_image()->set_encoded("no picture");
+      } else {
+        set_pixels(face->mutable_face()->mutable_image(), number == 50 ? crop(number).substr(1) : crop(number));
+      }
+      return request;
+    };
+    auto handle = [&](const v1::StreamIngestRequest&, const v1::StreamIngestResponse& answer) {
+      expect(answer.item_id() == std::to_string(answered++), "answer " + std::to_string(answered - 1) + " is " + answer.item_id());
+      if (answer.has_ack()) {
+        ++acks;
+      } else {
+        const auto error = embeddings::Error::from_item(answer.error());
+        failed.push_back(answer.item_id() + " " + std::to_string(error.code()) + " " + error.reason() + " " + error.field());
+      }
+    };
+    auto open = [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) { return ingest_->PrepareAsyncStreamIngest(context, queue); };
+    embeddings::Exchange<v1::StreamIngestRequest, v1::StreamIngestResponse>(open, next, handle).run();
+    expect(acks == kItems - 3, std::to_string(acks) + " acks");
+    const std::vector<std::string> wanted = {
+        "50 3 PIXEL_SIZE_MISMATCH face.face.image.pixels.data",
+        "150 3 FIELD_REQUIRED face.job_id",
+        "250 3 IMAGE_FORMAT_UNKNOWN face.face.image.encoded",
+    };
+    expect(failed == wanted, std::to_string(failed.size()) + " errors, the first " + (failed.empty() ? "" : failed[0]));
+
+    v1::IngestFaceRequest other;
+    other.set_collection(kCollection);
+    other.mutable_item()->set_job_id("other-cpp");
+    set_pixels(other.mutable_item()->mutable_face()->mutable_image(), crop(1));
+    v1::IngestFaceResponse answer;
+    embeddings::check(ingest_->IngestFace(embeddings::within().get(), other, &answer));
+    counts_.push_back(counted());
+  }
+
+  void search() {
+    v1::SearchVectorsRequest request;
+    request.set_collection(kCollection);
+    request.set_limit(5);
+    set_query(request.add_queries());
+    v1::SearchVectorsResponse answer;
+    embeddings::check(store_->SearchVectors(embeddings::within().get(), request, &answer));
+    const auto& points = answer.results(0).points();
+    expect(points.size() == 5, std::to_string(points.size()) + " found");
+    const auto& best = points[0];
+    expect(best.point().point_id() == kJob + "-100" && best.point().payload().face_index() == 100 && best.score() > 0.9999F, "found " + best.point().point_id());
+  }
+
+  void media() {
+    v1::SearchByMediaStoreIdRequest request;
+    request.set_collection(kCollection);
+    request.set_media_store_id("media-1");
+    set_query(request.mutable_query());
+    v1::SearchByMediaStoreIdResponse answer;
+    embeddings::check(store_->SearchByMediaStoreId(embeddings::within().get(), request, &answer));
+    const auto& points = answer.result().points();
+    expect(points.size() == 10 && points[0].point().point_id() == kJob + "-100", std::to_string(points.size()) + " found");
+    for (const auto& found : points) {
+      expect(found.point().payload().media_store_id() == "media-1", "found " + found.point().point_id());
+    }
+  }
+
+  void remove() { expect(forget(kJob) == kItems - 3, "not all deleted"); }
+
+  void count() {
+    counts_.push_back(counted());
+    expect(counts_ == std::vector<std::int64_t>{kItems - 2, 1}, "counts are " + std::to_string(counts_.front()) + " and " + std::to_string(counts_.back()));
+    expect(forget("other-cpp") == 1, "the other job is not there");
+  }
+
+  void errors() {
+    v1::EmbedImageRequest request;
+    request.mutable_image()->set_encoded("no picture");
+    v1::EmbedImageResponse answer;
+    try {
+      embeddings::check(embedding_->EmbedImage(embeddings::within().get(), request, &answer));
+    } catch (const embeddings::Error& error) {
+      const bool right = error.code() == grpc::StatusCode::INVALID_ARGUMENT && error.reason() == "IMAGE_FORMAT_UNKNOWN" && error.field() == "image.encoded";
+      expect(right, std::string("told ") + error.what());
+      return;
+    }
+    expect(false, "no error");
+  }
+
+  void write(const std::string& path) const {
+    std::ofstream output(path);
+    output << std::setprecision(9) << "{";
+    for (const auto& [name, vector] : vectors_) {
+      output << (name == vectors_.begin()->first ? "" : ", ") << '"' << name << "\": [";
+      for (std::size_t at = 0; at < vector.size(); ++at) {
+        output << (at == 0 ? "" : ", ") << vector[at];
+      }
+      output << "]";
+    }
+    output << "}\n";
+  }
+
+ private:
+  void set_query(v1::SearchQuery* query) const { query->mutable_vector()->mutable_values()->Add(query_.begin(), query_.end()); }
+
+  std::int64_t counted() {
+    v1::CountVectorsRequest request;
+    request.set_collection(kCollection);
+    v1::CountVectorsResponse answer;
+    embeddings::check(store_->CountVectors(embeddings::within().get(), request, &answer));
+    return answer.count();
+  }
+
+  std::int64_t forget(const std::string& job) {
+    v1::DeleteByJobIdRequest request;
+    request.set_job_id(job);
+    request.set_collection(kCollection);
+    v1::DeleteByJobIdResponse answer;
+    embeddings::check(store_->DeleteByJobId(embeddings::within().get(), request, &answer));
+    return answer.deleted_count();
+  }
+
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::EmbeddingService::Stub> embedding_;
+  std::unique_ptr<v1::IngestService::Stub> ingest_;
+  std::unique_ptr<v1::VectorStoreService::Stub> store_;
+  std::string jpeg_;
+  Vector query_;
+  std::map<std::string, Vector> vectors_;
+  std::vector<std::int64_t> counts_;
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count != 4) {
+    std::cerr << "usage: interop HOST:PORT JPEG VECTORS.json\n";
+    return 2;
+  }
+  std::ifstream input(arguments[2], std::ios::binary);
+  Scenario scenario(arguments[1], std::string(std::istreambuf_iterator<char>(input), {}));
+  const std::pair<const char*, void (Scenario::*)()> steps[] = {
+      {"health", &Scenario::health}, {"models", &Scenario::models}, {"embed", &Scenario::embed},   {"stream", &Scenario::stream}, {"ingest", &Scenario::ingest},
+      {"search", &Scenario::search}, {"media", &Scenario::media},   {"delete", &Scenario::remove}, {"count", &Scenario::count},   {"errors", &Scenario::errors},
+  };
+  int code = 0;
+  for (const auto& [name, step] : steps) {
+    try {
+      (scenario.*step)();
+      std::cout << "ok " << name << std::endl;
+    } catch (const std::exception& error) {
+      std::cout << "FAILED " << name << " " << error.what() << std::endl;
+      code = 1;
+    }
+  }
+  scenario.write(arguments[3]);
+  return code;
+}

@@ -1,0 +1,34 @@
+#!/bin/sh
+# The interop run's verbs for Java: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Builds with Debian's jars: no download. Elsewhere pom.xml does it (README.md).
+cd "$(dirname -- "$0")/.." || exit 1
+jars=/usr/share/java
+needed="grpc-api grpc-context grpc-core grpc-netty grpc-protobuf grpc-protobuf-lite grpc-stub protobuf guava perfmark-api geronimo-annotation-1.3-spec
+  netty-buffer netty-codec netty-codec-http netty-codec-http2 netty-common netty-handler netty-resolver netty-transport"
+path=build/classes
+for jar in $needed; do
+  path=$path:$jars/$jar.jar
+done
+
+verb=$1
+shift
+case $verb in
+  have)
+    for tool in java javac protoc grpc_java_plugin; do
+      command -v $tool >/dev/null || { echo "$tool is missing"; exit 1; }
+    done
+    for jar in $needed; do
+      [ -f "$jars/$jar.jar" ] || { echo "$jars/$jar.jar is missing"; exit 1; }
+    done
+    ;;
+  build)
+    rm -rf build && mkdir -p build/stubs build/classes || exit 1
+    plugin=--plugin=protoc-gen-grpc-java=$(command -v grpc_java_plugin)
+    protoc -I ../../protos --java_out=build/stubs "$plugin" --grpc-java_out=build/stubs ../../protos/embeddings/v1/*.proto || exit 1
+    protoc -I ../protos --java_out=build/stubs "$plugin" --grpc-java_out=build/stubs embeddings_status.proto grpc/health/v1/health.proto || exit 1
+    find build/stubs src/main/java -name '*.java' > build/sources
+    javac --release 11 -nowarn -encoding UTF-8 -cp "$path" -d build/classes @build/sources
+    ;;
+  test) java -cp "$path" io.embeddings.examples.BulkIngest ../testdata "$1" ;;
+  run) java -cp "$path" io.embeddings.interop.Interop "$@" ;;
+esac
