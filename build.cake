@@ -28,6 +28,7 @@ Task("lint")
     .IsDependentOn("__SetUp")
     .IsDependentOn("__LintContract")
     .IsDependentOn("__GuardContract")
+    .IsDependentOn("__CheckContractPage")
     .IsDependentOn("__LintCode");
 
 Task("pack")
@@ -39,6 +40,10 @@ Task("publish")
     .Description("Publishes the command, self-contained, for an image (deploy/Dockerfile).")
     .IsDependentOn("__SetUp")
     .IsDependentOn("__Publish");
+
+Task("docs")
+    .Description("Makes docs/contract.md from the contract's comments.")
+    .IsDependentOn("__WriteContractPage");
 
 Task("interop")
     .Description("Runs one scenario in every language against one server.")

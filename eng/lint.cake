@@ -10,6 +10,35 @@ Task("__LintContract").IsDependentOn("__FetchBuf").Does(() =>
     Say("protos/: linted");
 });
 
+// docs/contract.md is made from the comments in protos/.
+const string ContractPage = "docs/contract.md";
+
+Task("__WriteContractPage").IsDependentOn("__FetchBuf").Does(() =>
+{
+    System.IO.File.WriteAllText(ContractPage, MakeContractPage());
+    Say($"{ContractPage}: written");
+});
+
+Task("__CheckContractPage").IsDependentOn("__FetchBuf").Does(() =>
+{
+    if (System.IO.File.ReadAllText(ContractPage).ReplaceLineEndings("\n") != MakeContractPage())
+    {
+        Fail($"{ContractPage} is not what the comments in protos/ say; ./build.sh docs does it");
+    }
+    Say($"{ContractPage}: up to date");
+});
+
+string MakeContractPage()
+{
+    EnsureDirectoryExists("artifacts");
+    Buf("build -o ../artifacts/contract.json", "protos/ does not build");
+    if (Capture("node", $"{LintFolder}/contract.mjs artifacts/contract.json", out var lines) != 0)
+    {
+        Fail($"{ContractPage} could not be made: {lines.LastOrDefault()}");
+    }
+    return string.Join("\n", lines) + "\n";
+}
+
 // Nothing that a released contract promised may change.
 Task("__GuardContract").IsDependentOn("__FetchBuf").Does(() =>
 {

@@ -1,12 +1,10 @@
-// The scenario of clients/README.md: interop HOST:PORT JPEG VECTORS.json
-#include <cmath>
-#include <cstdlib>
+#pragma once
+
 #include <fstream>
-#include <functional>
 #include <iomanip>
-#include <iostream>
-#include <iterator>
 #include <map>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "connection.hpp"
@@ -16,61 +14,14 @@
 #include "embeddings/v1/vector_store_service.grpc.pb.h"
 #include "exchange.hpp"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "helpers.hpp"
 
-namespace v1 = embeddings::v1;
-
-namespace {
-
-using Vector = std::vector<float>;
-
-const std::string kCollection = "interop_cpp";
-const std::string kJob = "job-cpp";
+inline const std::string kCollection = "interop_cpp";
+inline const std::string kJob = "job-cpp";
 constexpr int kCrops = 2000;
 constexpr int kItems = 300;
 
-std::string crop(int number) {
-  std::string data;
-  data.reserve(112 * 112 * 3);
-  for (int y = 0; y < 112; ++y) {
-    for (int x = 0; x < 112; ++x) {
-      for (int c = 0; c < 3; ++c) {
-        data.push_back(static_cast<char>((7 * x + 13 * y + 31 * c + 17 * number) % 256));
-      }
-    }
-  }
-  return data;
-}
-
-void set_pixels(v1::Image* image, std::string data) {
-  auto* pixels = image->mutable_pixels();
-  pixels->set_width(112);
-  pixels->set_height(112);
-  pixels->set_format(v1::PIXEL_FORMAT_RGB8);
-  pixels->set_data(std::move(data));
-}
-
-void expect(bool holds, const std::string& otherwise) {
-  if (!holds) {
-    throw std::runtime_error(otherwise);
-  }
-}
-
-double norm(const Vector& vector) {
-  double sum = 0;
-  for (float value : vector) {
-    sum += static_cast<double>(value) * value;
-  }
-  return std::sqrt(sum);
-}
-
-double farthest(const Vector& a, const Vector& b) {
-  double most = 0;
-  for (std::size_t at = 0; at < a.size(); ++at) {
-    most = std::max(most, std::abs(static_cast<double>(a[at]) - b[at]));
-  }
-  return most;
-}
-
+/// The steps, in their order: each needs those before.
 class Scenario {
  public:
   Scenario(const std::string& address, std::string jpeg)
@@ -275,30 +226,3 @@ class Scenario {
   std::map<std::string, Vector> vectors_;
   std::vector<std::int64_t> counts_;
 };
-
-}  // namespace
-
-int main(int count, char** arguments) {
-  if (count != 4) {
-    std::cerr << "usage: interop HOST:PORT JPEG VECTORS.json\n";
-    return 2;
-  }
-  std::ifstream input(arguments[2], std::ios::binary);
-  Scenario scenario(arguments[1], std::string(std::istreambuf_iterator<char>(input), {}));
-  const std::pair<const char*, void (Scenario::*)()> steps[] = {
-      {"health", &Scenario::health}, {"models", &Scenario::models}, {"embed", &Scenario::embed},   {"stream", &Scenario::stream}, {"ingest", &Scenario::ingest},
-      {"search", &Scenario::search}, {"media", &Scenario::media},   {"delete", &Scenario::remove}, {"count", &Scenario::count},   {"errors", &Scenario::errors},
-  };
-  int code = 0;
-  for (const auto& [name, step] : steps) {
-    try {
-      (scenario.*step)();
-      std::cout << "ok " << name << std::endl;
-    } catch (const std::exception& error) {
-      std::cout << "FAILED " << name << " " << error.what() << std::endl;
-      code = 1;
-    }
-  }
-  scenario.write(arguments[3]);
-  return code;
-}
