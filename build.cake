@@ -46,9 +46,10 @@ Task("docs")
     .IsDependentOn("__WriteContractPage");
 
 Task("interop")
-    .Description("Runs one scenario in every language against one server.")
+    .Description("Runs one scenario in every language against one server, and the lines of docs/debugging.md.")
     .IsDependentOn("__SetUp")
     .IsDependentOn("__CompileCommand")
+    .IsDependentOn("__FetchBuf")
     .IsDependentOn("__RunInterop");
 
 // What a step said last stays last: Cake would add a table of durations. Steps that fail have ended the build already.

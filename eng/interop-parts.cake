@@ -161,7 +161,7 @@ sealed class LanguageRun(Language language)
 static class InteropTable
 {
     // Whether nothing failed and something passed. The counts are the last line.
-    public static bool Print(List<LanguageRun> runs, Action<string> say)
+    public static bool Print(List<LanguageRun> runs, List<string> page, bool pageExpected, Action<string> say)
     {
         say("");
         say($"{"",-8}" + string.Concat(LanguageRun.Steps.Select(step => $"{step,-9}")).TrimEnd());
@@ -179,10 +179,24 @@ static class InteropTable
         {
             say($"FAILED {name} {step}: {detail}");
         }
+        // The lines of docs/debugging.md: `ok`, `FAILED` or `skipped`, and the line.
+        results.AddRange(page.Select(line => ("docs/debugging.md", "line", Told(line), line)));
+        if (pageExpected && !page.Any(line => line.StartsWith("ok ")))
+        {
+            say("FAILED docs/debugging.md: none of its lines ran");
+            results.Add(("docs/debugging.md", "line", false, ""));
+        }
+        foreach (var line in page.Where(line => Told(line) == false))
+        {
+            say($"FAILED docs/debugging.md: {line}");
+        }
         int passed = results.Count(result => result.Passed == true), failed = results.Count(result => result.Passed == false), skipped = results.Count(result => result.Passed is null);
         say($"{passed} passed, {failed} failed{(skipped > 0 ? $", {skipped} skipped" : "")}");
         return failed == 0 && passed > 0;
     }
+
+    // What is no outcome is trouble.
+    private static bool? Told(string line) => line.StartsWith("ok ") ? true : line.StartsWith("skipped ") ? null : false;
 
     private static string Cell(LanguageRun run, string step) =>
         run.Result(step).Passed switch { true => "ok", false => "FAILED", null => "skipped" };

@@ -1,0 +1,24 @@
+// Runs the lines of docs/debugging.md against a server: debugging.mjs HOST:PORT. Each block says what its lines have to print.
+// Prints `ok`, `FAILED` or `skipped` for each line, and the line.
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = resolve(here, '../..');
+const env = { ...process.env, PATH: `${join(here, 'node_modules/.bin')}${delimiter}${process.env.PATH}` };
+const shell = (line) => spawnSync('sh', ['-c', line], { cwd: root, env, encoding: 'utf8', timeout: 60_000 });
+const grpcurl = shell('command -v grpcurl').status === 0;
+
+for (const [, expected, block] of readFileSync(join(root, 'docs/debugging.md'), 'utf8').matchAll(/```sh expect=(\S+)\n(.*?)```/gs)) {
+  for (const line of block.trim().split('\n')) {
+    if (line.includes('grpcurl') && !grpcurl) {
+      console.log(`skipped ${line}`);
+      continue;
+    }
+    const { stdout, stderr } = shell(line.replaceAll('127.0.0.1:50051', process.argv[2]));
+    const told = `${stdout}${stderr}`;
+    console.log(told.includes(expected) ? `ok ${line}` : `FAILED ${line}: '${expected}' is not in: ${told.trim().slice(-300).replaceAll('\n', ' ')}`);
+  }
+}
