@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,12 +185,18 @@ func TestASourceIsReadNoFasterThanTheServerTakes(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		return echo(stream)
 	})
-	read, atFirst := 0, -1
+	var asked atomic.Int64
+	read, atFirst := 0, int64(-1)
+	items := source(2000, 100_000, &read)
+	next := func(ctx context.Context) (*pb.StreamIngestRequest, error) {
+		asked.Add(1)
+		return items(ctx)
+	}
 	handle := func(*pb.StreamIngestRequest, *pb.StreamIngestResponse) error {
-		atFirst = read
+		atFirst = asked.Load()
 		return io.ErrShortBuffer
 	}
-	err := StreamIngest(context.Background(), connection, source(2000, 100_000, &read), handle, Options{MaxInFlight: 10_000})
+	err := StreamIngest(context.Background(), connection, next, handle, Options{MaxInFlight: 10_000})
 	// 200 MB would be read at once if nothing held the source.
 	if err != io.ErrShortBuffer || atFirst > 1000 {
 		t.Fatalf("%d were read, %v", atFirst, err)

@@ -11,7 +11,7 @@ case $verb in
     done
     pkg-config --exists grpc++ protobuf || { echo "gRPC's C++ library is missing"; exit 1; }
     ;;
-  build) cmake -S . -B build && cmake --build build --target interop --target bulk_ingest ${EMBEDDINGS_JOBS:+-j "$EMBEDDINGS_JOBS"} ;;
+  build) cmake -S . -B build && cmake --build build --target interop --target bulk_ingest -j "${EMBEDDINGS_JOBS:-2}" ;;
   test) build/bulk_ingest ../testdata "$1" ;;
   run) build/interop "$@" ;;
 esac
