@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Server.Storage.Qdrant;
@@ -6,10 +7,13 @@ namespace Embeddings.Server.Storage.Qdrant;
 /// <summary>Points as Qdrant takes them.</summary>
 internal static class PointWriter
 {
+    // Keys, tags, lengths, the id and what is of one size.
+    private const int Overhead = 256;
+
     public static PointStruct ToPoint(Guid id, StoredPoint point)
     {
         var vector = new DenseVector();
-        var norm = Fill(vector, point.Vector.Span);
+        var norm = Fill(vector, point.Vector);
         var result = new PointStruct { Id = new() { Uuid = id.ToString() }, Vectors = new() { Vector = new() { Dense = vector } } };
         var fields = result.Payload;
         var payload = point.Payload;
@@ -44,18 +48,33 @@ internal static class PointWriter
     }
 
     /// <summary>A query's vector at length 1.</summary>
-    public static DenseVector ToQuery(ReadOnlySpan<float> vector)
+    public static DenseVector ToQuery(ReadOnlyMemory<float> vector)
     {
         var result = new DenseVector();
         Fill(result, vector);
         return result;
     }
 
-    private static double? Fill(DenseVector target, ReadOnlySpan<float> vector)
+    /// <summary>Bytes that a point takes on the wire, roughly, and rather too many: enough to bound what is sent at once.</summary>
+    public static int SizeOf(StoredPoint point, PointStruct written)
     {
+        var payload = point.Payload;
+        var texts = point.Id.Length + payload.JobId.Length + payload.MediaStoreId.Length;
+        var attributes = payload.Attributes is null ? 0 : written.Payload[PayloadKeys.Attributes].CalculateSize();
+        return Overhead + (point.Vector.Length * sizeof(float)) + (texts * 3) + attributes + (payload.Bbox is null ? 0 : Overhead / 2) + (payload.Landmarks is null ? 0 : Overhead / 2);
+    }
+
+    private static double? Fill(DenseVector target, ReadOnlyMemory<float> vector)
+    {
+        var norm = StoredVectors.NormOf(vector.Span);
+        if (norm is null && MemoryMarshal.TryGetArray(vector, out var own))
+        {
+            // A segment is a collection, which the field copies as a block.
+            target.Data.AddRange(own);
+            return null;
+        }
         var unit = ArrayPool<float>.Shared.Rent(vector.Length);
-        var norm = StoredVectors.ToUnit(vector, unit);
-        // A segment is a collection, which the field copies as a block.
+        StoredVectors.ToUnit(vector.Span, norm ?? 1, unit);
         target.Data.AddRange(new ArraySegment<float>(unit, 0, vector.Length));
         ArrayPool<float>.Shared.Return(unit);
         return norm;

@@ -38,7 +38,7 @@ internal sealed class QdrantSearch(QdrantCalls calls, QdrantReads reads)
         var request = new QueryPoints
         {
             CollectionName = state.Info.Name,
-            Query = new() { Nearest = new() { Dense = PointWriter.ToQuery(query.Vector.Span) } },
+            Query = new() { Nearest = new() { Dense = PointWriter.ToQuery(query.Vector) } },
             Filter = QdrantFilters.ToFilter(spec.Filter, except),
             // What is found with quantized vectors is scored again with the originals; without quantization it changes nothing.
             Params = new() { Exact = spec.Exact, Quantization = new() { Rescore = true } },

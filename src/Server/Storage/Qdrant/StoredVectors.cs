@@ -12,26 +12,26 @@ internal static class StoredVectors
     // Half of what Qdrant takes for length 1 (of the squared length), so that it agrees with what is decided here.
     private const double Tolerance = 5e-7;
 
-    /// <summary>Writes the vector at length 1 to <paramref name="unit"/>, and says how long it was: null where it was 1 already, and is unchanged.</summary>
-    public static double? ToUnit(ReadOnlySpan<float> vector, Span<float> unit)
+    /// <summary>How long the vector is; null where it is 1, and needs no change.</summary>
+    public static double? NormOf(ReadOnlySpan<float> vector)
     {
         var norm = UnitLength.Norm(vector);
         if (Math.Abs((norm * norm) - 1) <= Tolerance)
         {
-            vector.CopyTo(unit);
             return null;
         }
         // Beyond these, squares in single precision have overflowed or lost their digits.
-        if (norm is not (> 1e-12 and < 1e17))
-        {
-            norm = ExactNorm(vector);
-        }
+        return norm is > 1e-12 and < 1e17 ? norm : ExactNorm(vector);
+    }
+
+    /// <summary>Writes the vector of that length at length 1 to <paramref name="unit"/>.</summary>
+    public static void ToUnit(ReadOnlySpan<float> vector, double norm, Span<float> unit)
+    {
         var scale = 1 / norm;
         for (var i = 0; i < vector.Length; i++)
         {
             unit[i] = (float)(vector[i] * scale);
         }
-        return norm;
     }
 
     /// <summary>The vector as it was.</summary>

@@ -43,7 +43,7 @@ internal sealed class UpsertLane : IAsyncDisposable
         {
             var id = PointIds.Of(points[i].Id);
             var point = PointWriter.ToPoint(id, points[i]);
-            pending[i] = new(id, point, point.CalculateSize(), job);
+            pending[i] = new(id, point, PointWriter.SizeOf(points[i], point), job);
         }
         lock (_lock)
         {

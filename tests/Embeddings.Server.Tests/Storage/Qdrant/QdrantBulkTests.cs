@@ -50,8 +50,9 @@ public sealed class QdrantBulkTests : QdrantTestBase
     [Fact]
     public async Task A_lone_point_goes_at_once()
     {
-        await using var store = await FilledStoreAsync(options => options with { MaxUpsertDelayMs = 10_000 });
-        await store.UpsertAsync(Name, [Point("p")], None).WaitAsync(TimeSpan.FromSeconds(8));
+        await using var store = await QdrantStores.StartAsync(Server.Address, time: new NoTimers());
+        await store.EnsureCollectionAsync(new(Name, 2, null), None);
+        await store.UpsertAsync(Name, [Point("p")], None).WaitAsync(Limit);
         Assert.Single(_upserts);
     }
 
@@ -113,5 +114,12 @@ public sealed class QdrantBulkTests : QdrantTestBase
             () => store.UpsertAsync(Name, [Point("p"), VectorStoreContract.Point("q", [1, 2, 3])], None));
         Assert.Equal(0, Troubles.Calls(Upsert));
         Assert.Equal(0, await store.CountAsync(Name, PointFilter.All, None));
+    }
+
+    /// <summary>A clock by which no waiting ever ends.</summary>
+    private sealed class NoTimers : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            System.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 }

@@ -11,10 +11,10 @@ internal static class QdrantStores
         StartAsync(server.Address, with);
 
     public static async Task<QdrantVectorStore> StartAsync(
-        Uri address, Func<QdrantStoreOptions, QdrantStoreOptions>? with = null, QdrantCollectionOptions? collections = null)
+        Uri address, Func<QdrantStoreOptions, QdrantStoreOptions>? with = null, QdrantCollectionOptions? collections = null, TimeProvider? time = null)
     {
         var options = new QdrantStoreOptions { Url = address.ToString(), ProbeSeconds = 0.2, RetryDelayMs = 5 };
-        var store = new QdrantVectorStore(with?.Invoke(options) ?? options, collections ?? new(), NullLogger<QdrantVectorStore>.Instance, TimeProvider.System);
+        var store = new QdrantVectorStore(with?.Invoke(options) ?? options, collections ?? new(), NullLogger<QdrantVectorStore>.Instance, time ?? TimeProvider.System);
         await store.StartAsync(CancellationToken.None);
         return store;
     }
