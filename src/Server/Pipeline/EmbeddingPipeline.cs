@@ -29,7 +29,8 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
         try
         {
             var host = models.Get(request.Model, request.Kind);
-            Validate(request, host.Model.Manifest.Input);
+            var spec = host.Model.Manifest.Input;
+            preprocessor.Validate(request.Image, spec);
 
             var cost = ModelHost.CostOf(request.Image.Data.Length);
             if (request.Wait)
@@ -41,14 +42,15 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
                 throw host.QueueFull();
             }
 
-            // What takes microseconds is done at once, on the thread that read the message; what takes milliseconds must not hold up the reading.
-            return preprocessor.IsImmediate(request.Image, host.Model.Manifest.Input)
-                ? RunAsync(host, request, cost, cancellationToken)
-                : Task.Run(() => RunAsync(host, request, cost, cancellationToken), CancellationToken.None);
+            // Raw crops of the model's size are laid out at once, by the thread that read the message: what waits is the tensor's place, not the message, which
+            // is garbage before the next one is read. What has to be decoded takes milliseconds and must not hold up the reading.
+            return preprocessor.IsImmediate(request.Image, spec)
+                ? await PlaceAsync(host, preprocessor.Prepare(request.Image, spec), TimeSpan.Zero, cost, cancellationToken)
+                : Task.Run(() => DecodeAsync(host, request, cost, cancellationToken), CancellationToken.None);
         }
         catch (Exception e) when (e is Fault or OperationCanceledException)
         {
-            return Task.FromException<EmbedResult>(e);
+            return Task.FromException<EmbedResult>(Named(e, request));
         }
     }
 
@@ -58,12 +60,44 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
 
     public void Dispose() => _decodes.Dispose();
 
-    private async Task<EmbedResult> RunAsync(ModelHost host, EmbedRequest request, long cost, CancellationToken cancellationToken)
+    private async Task<EmbedResult> DecodeAsync(ModelHost host, EmbedRequest request, long cost, CancellationToken cancellationToken)
     {
         try
         {
-            var spec = host.Model.Manifest.Input;
-            var (prepared, decoded) = await PrepareAsync(host, request.Image, cancellationToken);
+            PreparedImage prepared;
+            TimeSpan decoded;
+            try
+            {
+                await _decodes.WaitAsync(cancellationToken);
+                try
+                {
+                    var began = time.GetTimestamp();
+                    prepared = preprocessor.Prepare(request.Image, host.Model.Manifest.Input);
+                    decoded = time.GetElapsedTime(began);
+                }
+                finally
+                {
+                    _decodes.Release();
+                }
+            }
+            catch
+            {
+                host.Gate.Exit(cost);
+                throw;
+            }
+            return await await PlaceAsync(host, prepared, decoded, cost, cancellationToken);
+        }
+        catch (Fault fault)
+        {
+            throw Named(fault, request);
+        }
+    }
+
+    /// <summary>Reserves a place and lays the pixels out in it. From here on the gate is left when the item has run, or fails.</summary>
+    private async ValueTask<Task<EmbedResult>> PlaceAsync(ModelHost host, PreparedImage prepared, TimeSpan decoded, long cost, CancellationToken cancellationToken)
+    {
+        try
+        {
             using (prepared)
             {
                 var asked = time.GetTimestamp();
@@ -71,55 +105,31 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
                 var waited = time.GetElapsedTime(asked);
 
                 var began = time.GetTimestamp();
-                LayOut(prepared, item, spec);
-                var laidOut = time.GetElapsedTime(began);
-
-                var result = await item.Commit(cancellationToken);
-                host.Model.Finish(result.Vector);
-                host.Learn(result);
-                metrics.StageTook("preprocess", decoded + laidOut);
-                metrics.StageTook("queue", waited + result.Queued);
-                return new(host.Model, result.Vector, result.BatchSize, waited + result.Queued, decoded + laidOut, result.Ran);
+                LayOut(prepared, item, host.Model.Manifest.Input);
+                return FinishAsync(host, item.Commit(cancellationToken), waited, decoded + time.GetElapsedTime(began), cost);
             }
         }
-        catch (Fault fault) when (fault.Kind == FaultKind.InvalidArgument)
+        catch
         {
-            throw fault.Within(request.Path);
+            host.Gate.Exit(cost);
+            throw;
+        }
+    }
+
+    private async Task<EmbedResult> FinishAsync(ModelHost host, Task<BatchResult> running, TimeSpan waited, TimeSpan preprocessed, long cost)
+    {
+        try
+        {
+            var result = await running;
+            host.Model.Finish(result.Vector);
+            host.Learn(result);
+            metrics.StageTook("preprocess", preprocessed);
+            metrics.StageTook("queue", waited + result.Queued);
+            return new(host.Model, result.Vector, result.BatchSize, waited + result.Queued, preprocessed, result.Ran);
         }
         finally
         {
             host.Gate.Exit(cost);
-        }
-    }
-
-    private void Validate(in EmbedRequest request, InputSpec spec)
-    {
-        try
-        {
-            preprocessor.Validate(request.Image, spec);
-        }
-        catch (Fault fault)
-        {
-            throw fault.Within(request.Path);
-        }
-    }
-
-    private async ValueTask<(PreparedImage Image, TimeSpan Took)> PrepareAsync(ModelHost host, ImageInput image, CancellationToken cancellationToken)
-    {
-        var spec = host.Model.Manifest.Input;
-        if (preprocessor.IsImmediate(image, spec))
-        {
-            return (preprocessor.Prepare(image, spec), TimeSpan.Zero);
-        }
-        await _decodes.WaitAsync(cancellationToken);
-        try
-        {
-            var began = time.GetTimestamp();
-            return (preprocessor.Prepare(image, spec), time.GetElapsedTime(began));
-        }
-        finally
-        {
-            _decodes.Release();
         }
     }
 
@@ -135,4 +145,8 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
             throw;
         }
     }
+
+    /// <summary>The error, its field as the caller's message has it. The model's name stands in the message itself, not in the picture.</summary>
+    private static Exception Named(Exception error, in EmbedRequest request) =>
+        error is Fault { Kind: FaultKind.InvalidArgument, Field: not "model" } fault ? fault.Within(request.Path) : error;
 }

@@ -17,7 +17,7 @@ internal static class OrderedStream
     /// Starts the work on a request. The outer task ends when the next request may be read, the inner one with the answer; neither may fail.
     /// </param>
     /// <param name="maxPending">Requests that are read ahead of the answers written.</param>
-    /// <param name="stopping">Cancelled when the server shuts down: reading stops, what was read is answered, the stream ends with a cancellation.</param>
+    /// <param name="stopping">Cancelled when the server shuts down: what was read is answered, and the stream ends with a cancellation.</param>
     /// <param name="cancellationToken">Cancelled when the client has gone, or its deadline has passed.</param>
     public static async Task RunAsync<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requests,
@@ -27,14 +27,18 @@ internal static class OrderedStream
         CancellationToken stopping,
         CancellationToken cancellationToken)
     {
-        var pending = Channel.CreateBounded<Task<TResponse>>(new BoundedChannelOptions(maxPending) { SingleReader = true, SingleWriter = true });
+        var pending = Channel.CreateBounded<Task<TResponse>>(new BoundedChannelOptions(maxPending) { SingleReader = true });
         using var writerFailed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var noMore = CancellationTokenSource.CreateLinkedTokenSource(writerFailed.Token, stopping);
+        var unwanted = writerFailed.Token;
 
+        // A read that waits for the client is not cancelled: gRPC may answer that with INTERNAL, or not at all. It is left behind, and ends with the call.
+        using var stopped = stopping.UnsafeRegister(static state => ((ChannelWriter<Task<TResponse>>)state!).TryComplete(new OperationCanceledException()), pending.Writer);
+        using var gone = cancellationToken.UnsafeRegister(static state => ((ChannelWriter<Task<TResponse>>)state!).TryComplete(new OperationCanceledException()), pending.Writer);
         var reading = ReadAsync();
         try
         {
             await WriteAllAsync(pending.Reader, responses, cancellationToken);
+            await reading;
         }
         catch
         {
@@ -42,20 +46,16 @@ internal static class OrderedStream
             await writerFailed.CancelAsync();
             throw;
         }
-        finally
-        {
-            await reading;
-        }
 
         async Task ReadAsync()
         {
             Exception? end = null;
             try
             {
-                while (await MoveNextAsync(requests, noMore.Token))
+                while (!stopping.IsCancellationRequested && await requests.MoveNext(CancellationToken.None))
                 {
-                    var work = await start(requests.Current, writerFailed.Token);
-                    await pending.Writer.WriteAsync(work, writerFailed.Token);
+                    var work = await start(requests.Current, unwanted);
+                    await pending.Writer.WriteAsync(work, unwanted);
                 }
             }
             catch (Exception e)
@@ -63,28 +63,8 @@ internal static class OrderedStream
                 // The writer sees it after the answers to all that was read before.
                 end = e;
             }
-            pending.Writer.Complete(end);
+            pending.Writer.TryComplete(stopping.IsCancellationRequested ? new OperationCanceledException() : end);
         }
-    }
-
-    /// <summary>
-    /// Waits for the next request, but no longer than it is wanted. The read itself is not cancelled: gRPC may answer that with INTERNAL, or not at all. One that
-    /// is left behind ends with the call.
-    /// </summary>
-    private static Task<bool> MoveNextAsync<TRequest>(IAsyncStreamReader<TRequest> requests, CancellationToken cancellationToken)
-    {
-        if (cancellationToken.IsCancellationRequested)
-        {
-            return Task.FromCanceled<bool>(cancellationToken);
-        }
-        var moving = requests.MoveNext(CancellationToken.None);
-        if (moving.IsCompleted)
-        {
-            return moving;
-        }
-        // Its failure, once nobody waits any more, is nobody's.
-        moving.ContinueWith(static moved => _ = moved.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-        return moving.WaitAsync(cancellationToken);
     }
 
     private static async Task WriteAllAsync<TResponse>(ChannelReader<Task<TResponse>> pending, IServerStreamWriter<TResponse> responses, CancellationToken cancellationToken)

@@ -3,7 +3,7 @@ using Embeddings.Tests;
 using Xunit.Abstractions;
 using Files = Embeddings.Tests.Material;
 
-namespace Embeddings.EndToEnd.Tests.Material;
+namespace Embeddings.EndToEnd.Tests.RealModels;
 
 /// <summary>Real photographs through real models.</summary>
 public sealed class PictureTests(MaterialServer server, ITestOutputHelper output) : IClassFixture<MaterialServer>

@@ -2,7 +2,7 @@ using Embeddings.EndToEnd.Tests.Infrastructure;
 using Embeddings.Tests;
 using Embeddings.V1;
 
-namespace Embeddings.EndToEnd.Tests.Material;
+namespace Embeddings.EndToEnd.Tests.RealModels;
 
 /// <summary>Recorded tensors through the whole server, against recorded outputs of another version of the runtime.</summary>
 public sealed class GoldenTests(MaterialServer server) : IClassFixture<MaterialServer>

@@ -6,7 +6,7 @@ using Google.Protobuf;
 using Xunit.Abstractions;
 using Files = Embeddings.Tests.Material;
 
-namespace Embeddings.EndToEnd.Tests.Material;
+namespace Embeddings.EndToEnd.Tests.RealModels;
 
 /// <summary>Whole photographs with landmarks: what comes out must tell people apart.</summary>
 public sealed class FaceTests(MaterialServer server, ITestOutputHelper output) : IClassFixture<MaterialServer>

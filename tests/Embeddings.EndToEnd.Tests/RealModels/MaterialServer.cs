@@ -6,7 +6,7 @@ using Embeddings.V1;
 using Google.Protobuf;
 using Files = Embeddings.Tests.Material;
 
-namespace Embeddings.EndToEnd.Tests.Material;
+namespace Embeddings.EndToEnd.Tests.RealModels;
 
 /// <summary>A server of real models, each added as a person would; started once, and not at all where there are none.</summary>
 public sealed class MaterialServer : IAsyncLifetime
