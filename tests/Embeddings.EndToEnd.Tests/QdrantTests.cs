@@ -27,7 +27,9 @@ public sealed class QdrantTests(ITestOutputHelper output)
 
         var began = TimeProvider.System.GetTimestamp();
         var answered = 0;
-        var streams = Enumerable.Range(0, Streams).Select(stream => Task.Run(() => SendAsync(server.Api, stream, () => Interlocked.Increment(ref answered)))).ToList();
+        var streams = Enumerable.Range(0, Streams)
+            .Select(stream => Task.Run(() => SendAsync(server.Api, stream, () => Interlocked.Increment(ref answered))))
+            .ToList();
         foreach (var share in new[] { 3, 6 })
         {
             await Bounds.UntilAsync(() => Volatile.Read(ref answered) > Points * share / 10);
@@ -83,7 +85,8 @@ public sealed class QdrantTests(ITestOutputHelper output)
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, await StatusAsync("store"));
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, await StatusAsync("embeddings.v1.VectorStoreService"));
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, await StatusAsync("embeddings.v1.EmbeddingService"));
-        var image = new Image { Pixels = new() { Width = 8, Height = 8, Format = PixelFormat.Rgb8, Data = Google.Protobuf.ByteString.CopyFrom(new byte[192]) } };
+        var pixels = Google.Protobuf.ByteString.CopyFrom(new byte[8 * 8 * 3]);
+        var image = new Image { Pixels = new() { Width = 8, Height = 8, Format = PixelFormat.Rgb8, Data = pixels } };
         Assert.Equal(Items.Dimension, (await server.Api.Embedding.EmbedImageAsync(new() { Image = image }).Bound()).Embedding.Values.Count);
         await server.Api.Vectors.CountVectorsAsync(new() { Collection = Collection }).FailsAsync(StatusCode.Unavailable, "STORE_UNAVAILABLE");
 
@@ -96,7 +99,8 @@ public sealed class QdrantTests(ITestOutputHelper output)
         await server.Api.Ingest.IngestImageAsync(new() { Item = new() { JobId = "j", Image = image } }).Bound();
         Assert.Equal(1, (await server.Api.Vectors.CountVectorsAsync(new() { Collection = "image_embeddings" }).Bound()).Count);
 
-        async Task<HealthCheckResponse.Types.ServingStatus> StatusAsync(string service) => (await server.Api.Health.CheckAsync(new() { Service = service }).Bound()).Status;
+        async Task<HealthCheckResponse.Types.ServingStatus> StatusAsync(string service) =>
+            (await server.Api.Health.CheckAsync(new() { Service = service }).Bound()).Status;
     }
 
     private static Task<TestServer> StartAsync(QdrantServer qdrant, params string[] args) =>

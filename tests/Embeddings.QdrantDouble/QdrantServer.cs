@@ -13,7 +13,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Embeddings.QdrantDouble;
 
-/// <summary>A double of a Qdrant server on the loopback address. It can be stopped and started again on its port; with a file, it then has what it had.</summary>
+/// <summary>
+/// A double of a Qdrant server on the loopback address. It can be stopped and started again on its port; with a file, it then has what it had.
+/// </summary>
 public sealed class QdrantServer(DoubleOptions? options = null) : IAsyncDisposable
 {
     private const int MaxMessageBytes = 32 << 20;

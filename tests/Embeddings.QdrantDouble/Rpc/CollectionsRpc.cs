@@ -23,13 +23,11 @@ public abstract class CollectionsRpc
 
     public static void Bind(ServiceBinderBase binder, CollectionsRpc? service)
     {
-        ArgumentNullException.ThrowIfNull(binder);
-        // The binder takes the handlers from the service's type, by the methods' names; without a service it gets the names alone.
-        binder.AddMethod(RpcMethod.Unary<GetCollectionInfoRequest, GetCollectionInfoResponse>(Service, nameof(Get)), service is null ? null! : service.Get);
-        binder.AddMethod(RpcMethod.Unary<ListCollectionsRequest, ListCollectionsResponse>(Service, nameof(List)), service is null ? null! : service.List);
-        binder.AddMethod(RpcMethod.Unary<CreateCollection, CollectionOperationResponse>(Service, nameof(Create)), service is null ? null! : service.Create);
-        binder.AddMethod(RpcMethod.Unary<UpdateCollection, CollectionOperationResponse>(Service, nameof(Update)), service is null ? null! : service.Update);
-        binder.AddMethod(RpcMethod.Unary<DeleteCollection, CollectionOperationResponse>(Service, nameof(Delete)), service is null ? null! : service.Delete);
-        binder.AddMethod(RpcMethod.Unary<CollectionExistsRequest, CollectionExistsResponse>(Service, nameof(CollectionExists)), service is null ? null! : service.CollectionExists);
+        RpcMethod.Add<GetCollectionInfoRequest, GetCollectionInfoResponse>(binder, Service, nameof(Get));
+        RpcMethod.Add<ListCollectionsRequest, ListCollectionsResponse>(binder, Service, nameof(List));
+        RpcMethod.Add<CreateCollection, CollectionOperationResponse>(binder, Service, nameof(Create));
+        RpcMethod.Add<UpdateCollection, CollectionOperationResponse>(binder, Service, nameof(Update));
+        RpcMethod.Add<DeleteCollection, CollectionOperationResponse>(binder, Service, nameof(Delete));
+        RpcMethod.Add<CollectionExistsRequest, CollectionExistsResponse>(binder, Service, nameof(CollectionExists));
     }
 }

@@ -27,14 +27,13 @@ public abstract class PointsRpc
 
     public static void Bind(ServiceBinderBase binder, PointsRpc? service)
     {
-        ArgumentNullException.ThrowIfNull(binder);
-        binder.AddMethod(RpcMethod.Unary<UpsertPoints, PointsOperationResponse>(Service, nameof(Upsert)), service is null ? null! : service.Upsert);
-        binder.AddMethod(RpcMethod.Unary<DeletePoints, PointsOperationResponse>(Service, nameof(Delete)), service is null ? null! : service.Delete);
-        binder.AddMethod(RpcMethod.Unary<GetPoints, GetResponse>(Service, nameof(Get)), service is null ? null! : service.Get);
-        binder.AddMethod(RpcMethod.Unary<CreateFieldIndexCollection, PointsOperationResponse>(Service, nameof(CreateFieldIndex)), service is null ? null! : service.CreateFieldIndex);
-        binder.AddMethod(RpcMethod.Unary<ScrollPoints, ScrollResponse>(Service, nameof(Scroll)), service is null ? null! : service.Scroll);
-        binder.AddMethod(RpcMethod.Unary<CountPoints, CountResponse>(Service, nameof(Count)), service is null ? null! : service.Count);
-        binder.AddMethod(RpcMethod.Unary<QueryPoints, QueryResponse>(Service, nameof(Query)), service is null ? null! : service.Query);
-        binder.AddMethod(RpcMethod.Unary<QueryBatchPoints, QueryBatchResponse>(Service, nameof(QueryBatch)), service is null ? null! : service.QueryBatch);
+        RpcMethod.Add<UpsertPoints, PointsOperationResponse>(binder, Service, nameof(Upsert));
+        RpcMethod.Add<DeletePoints, PointsOperationResponse>(binder, Service, nameof(Delete));
+        RpcMethod.Add<GetPoints, GetResponse>(binder, Service, nameof(Get));
+        RpcMethod.Add<CreateFieldIndexCollection, PointsOperationResponse>(binder, Service, nameof(CreateFieldIndex));
+        RpcMethod.Add<ScrollPoints, ScrollResponse>(binder, Service, nameof(Scroll));
+        RpcMethod.Add<CountPoints, CountResponse>(binder, Service, nameof(Count));
+        RpcMethod.Add<QueryPoints, QueryResponse>(binder, Service, nameof(Query));
+        RpcMethod.Add<QueryBatchPoints, QueryBatchResponse>(binder, Service, nameof(QueryBatch));
     }
 }

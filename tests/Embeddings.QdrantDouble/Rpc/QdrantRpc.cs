@@ -13,7 +13,6 @@ public abstract class QdrantRpc
 
     public static void Bind(ServiceBinderBase binder, QdrantRpc? service)
     {
-        ArgumentNullException.ThrowIfNull(binder);
-        binder.AddMethod(RpcMethod.Unary<HealthCheckRequest, HealthCheckReply>(Service, nameof(HealthCheck)), service is null ? null! : service.HealthCheck);
+        RpcMethod.Add<HealthCheckRequest, HealthCheckReply>(binder, Service, nameof(HealthCheck));
     }
 }

@@ -8,10 +8,13 @@ namespace Embeddings.QdrantDouble.Rpc;
 /// </summary>
 internal static class RpcMethod
 {
-    public static Method<TRequest, TResponse> Unary<TRequest, TResponse>(string service, string name)
+    /// <summary>Adds a unary method. It has no handler here: the binder finds that in the service's type, by the method's name.</summary>
+    public static void Add<TRequest, TResponse>(ServiceBinderBase binder, string service, string name)
         where TRequest : class, IMessage<TRequest>, new()
         where TResponse : class, IMessage<TResponse>, new() =>
-        new(MethodType.Unary, service, name, Marshaller<TRequest>(), Marshaller<TResponse>());
+        binder.AddMethod(
+            new Method<TRequest, TResponse>(MethodType.Unary, service, name, Marshaller<TRequest>(), Marshaller<TResponse>()),
+            (UnaryServerMethod<TRequest, TResponse>)null!);
 
     private static Marshaller<T> Marshaller<T>()
         where T : class, IMessage<T>, new()

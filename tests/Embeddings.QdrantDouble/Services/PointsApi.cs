@@ -45,9 +45,8 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
     {
         var collection = database.Require(request.CollectionName);
         RequireNodes();
-        var matches = request.Points?.PointsSelectorOneOfCase == PointsSelector.PointsSelectorOneOfOneofCase.Filter ? FilterMatch.Compile(request.Points.Filter) : null;
-        PointKey[] keys = matches is not null
-            ? [.. collection.Sorted().Where(matches).Select(point => point.Key)]
+        PointKey[] keys = request.Points?.Filter is { } filter
+            ? [.. collection.Sorted().Where(FilterMatch.Compile(filter)).Select(point => point.Key)]
             : [.. (request.Points?.Points?.Ids ?? throw Errors.Invalid("PointSelector is missing")).Select(PointKey.Of)];
         database.Delete(request.CollectionName, keys);
         return Done(request.Wait);
@@ -63,8 +62,11 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
     public override Task<GetResponse> Get(GetPoints request, ServerCallContext context)
     {
         var collection = database.Require(request.CollectionName);
-        var found = request.Ids.Select(PointKey.Of).Distinct().Select(key => plan.IsLost(NodeOf(key)) ? throw Errors.LostShard(NodeOf(key)) : collection.Find(key));
-        return Task.FromResult(new GetResponse { Result = { found.OfType<Point>().Select(point => Replies.Retrieved(point, request.WithPayload, request.WithVectors, options)) } });
+        var found = request.Ids.Select(PointKey.Of).Distinct()
+            .Select(key => plan.IsLost(NodeOf(key)) ? throw Errors.LostShard(NodeOf(key)) : collection.Find(key))
+            .OfType<Point>()
+            .Select(point => Replies.Retrieved(point, request.WithPayload, request.WithVectors, options));
+        return Task.FromResult(new GetResponse { Result = { found } });
     }
 
     public override Task<ScrollResponse> Scroll(ScrollPoints request, ServerCallContext context)

@@ -77,7 +77,8 @@ internal sealed class Database : IDisposable
     public void Delete(string collection, IReadOnlyCollection<PointKey> keys)
     {
         Require(collection).Remove(keys);
-        _journal.Write(Deleted, new DeletePoints { CollectionName = collection, Points = new() { Points = new() { Ids = { keys.Select(key => key.ToId()) } } } });
+        var ids = new PointsIdsList { Ids = { keys.Select(key => key.ToId()) } };
+        _journal.Write(Deleted, new DeletePoints { CollectionName = collection, Points = new() { Points = ids } });
     }
 
     public static Point ToPoint(Collection collection, PointStruct point)

@@ -46,11 +46,13 @@ internal sealed class JsonPath
         {
             var (key, index) = (_keys[i], _indexes[i]);
             found = key is not null
-                ? found.Where(value => value.StructValue is not null && value.StructValue.Fields.ContainsKey(key)).Select(value => value.StructValue.Fields[key])
-                : found.Where(value => value.ListValue is not null).SelectMany(value => index < 0 ? value.ListValue.Values : value.ListValue.Values.Skip(index).Take(1));
+                ? found.Where(value => value.StructValue?.Fields.ContainsKey(key) is true).Select(value => value.StructValue.Fields[key])
+                : found.Where(value => value.ListValue is not null).SelectMany(value => Items(value.ListValue, index));
         }
         return found;
     }
+
+    private static IEnumerable<Value> Items(ListValue list, int index) => index < 0 ? list.Values : list.Values.Skip(index).Take(1);
 
     private void Key(string text, ref int at)
     {

@@ -38,7 +38,8 @@ internal sealed class CollectionAdmin(QdrantCalls calls, QdrantConnection connec
         // By whoever comes first, and again by the next where the first one died on the way; before any point, so that the graph is built for filters.
         foreach (var index in CollectionPlan.Indexes(spec.Name))
         {
-            await calls.RunAsync(QdrantCallKind.Manage, spec.Name, async (client, call) => await client.Points.CreateFieldIndexAsync(index, call), cancellationToken);
+            await calls.RunAsync(
+                QdrantCallKind.Manage, spec.Name, async (client, call) => await client.Points.CreateFieldIndexAsync(index, call), cancellationToken);
         }
     }
 

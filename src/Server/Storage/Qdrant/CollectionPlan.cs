@@ -33,7 +33,8 @@ internal static class CollectionPlan
         return [Index(PayloadKeys.JobId, FieldType.Keyword), Index(PayloadKeys.MediaStoreId, FieldType.Keyword),
             Index(PayloadKeys.FaceIndex, FieldType.Integer), Index(PayloadKeys.Confidence, FieldType.Float)];
 
-        CreateFieldIndexCollection Index(string field, FieldType type) => new() { CollectionName = collection, FieldName = field, FieldType = type, Wait = true };
+        CreateFieldIndexCollection Index(string field, FieldType type) =>
+            new() { CollectionName = collection, FieldName = field, FieldType = type, Wait = true };
     }
 
     /// <summary>Writes the layout's version, and the model where it is known.</summary>

@@ -17,7 +17,9 @@ internal static class PointReader
         fields.TryGetValue(PayloadKeys.PointId, out var name) && name.HasStringValue ? name.StringValue : id.HasUuid ? id.Uuid : $"{id.Num}";
 
     private static ReadOnlyMemory<float> Vector(IDictionary<string, Value> fields, VectorsOutput? vectors) =>
-        vectors?.Vector?.GetDenseVector() is { } dense ? StoredVectors.FromUnit(dense.Data, Number(fields, PayloadKeys.VectorNorm)) : default(ReadOnlyMemory<float>);
+        vectors?.Vector?.GetDenseVector() is { } dense
+            ? StoredVectors.FromUnit(dense.Data, Number(fields, PayloadKeys.VectorNorm))
+            : default(ReadOnlyMemory<float>);
 
     private static PointPayload Payload(IDictionary<string, Value> fields) => new()
     {

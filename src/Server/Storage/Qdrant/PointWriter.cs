@@ -61,7 +61,8 @@ internal static class PointWriter
         var payload = point.Payload;
         var texts = point.Id.Length + payload.JobId.Length + payload.MediaStoreId.Length;
         var attributes = payload.Attributes is null ? 0 : written.Payload[PayloadKeys.Attributes].CalculateSize();
-        return Overhead + (point.Vector.Length * sizeof(float)) + (texts * 3) + attributes + (payload.Bbox is null ? 0 : Overhead / 2) + (payload.Landmarks is null ? 0 : Overhead / 2);
+        var boxes = (payload.Bbox is null ? 0 : Overhead / 2) + (payload.Landmarks is null ? 0 : Overhead / 2);
+        return Overhead + (point.Vector.Length * sizeof(float)) + (texts * 3) + attributes + boxes;
     }
 
     private static double? Fill(DenseVector target, ReadOnlyMemory<float> vector)

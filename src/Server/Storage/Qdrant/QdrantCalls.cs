@@ -92,7 +92,9 @@ internal sealed class QdrantCalls
 
     private ValueTask<bool> ShouldRetry(RetryPredicateArguments<object> args)
     {
-        if (args.Outcome.Exception is not RpcException exception || !QdrantFaults.IsTransient(exception) || args.Context.CancellationToken.IsCancellationRequested)
+        if (args.Outcome.Exception is not RpcException exception
+            || !QdrantFaults.IsTransient(exception)
+            || args.Context.CancellationToken.IsCancellationRequested)
         {
             return ValueTask.FromResult(false);
         }

@@ -17,13 +17,15 @@ internal static class QdrantFaults
         // A limit that a pause does not help has no retry-after.
         StatusCode.ResourceExhausted => RetryAfter(exception) is not null,
         // Not Qdrant's word but the transport's: the connection broke in the middle of the answer.
-        StatusCode.Internal or StatusCode.Unknown or StatusCode.Cancelled => exception.Status.DebugException is HttpRequestException or IOException or SocketException,
+        StatusCode.Internal or StatusCode.Unknown or StatusCode.Cancelled =>
+            exception.Status.DebugException is HttpRequestException or IOException or SocketException,
         _ => false,
     };
 
     /// <summary>The pause Qdrant asks for, or null.</summary>
     public static TimeSpan? RetryAfter(RpcException exception) =>
-        double.TryParse(exception.Trailers.GetValue("retry-after"), NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 86_400
+        double.TryParse(exception.Trailers.GetValue("retry-after"), NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds)
+        && seconds is >= 0 and < 86_400
             ? TimeSpan.FromSeconds(seconds)
             : null;
 

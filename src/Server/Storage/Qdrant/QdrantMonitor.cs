@@ -2,7 +2,9 @@ using Grpc.Core;
 
 namespace Embeddings.Server.Storage.Qdrant;
 
-/// <summary>Looks in the background whether Qdrant is there and takes our key, so that health is answered at once and recovery is noticed without traffic.</summary>
+/// <summary>
+/// Looks in the background whether Qdrant is there and takes our key, so that health is answered at once and recovery is noticed without traffic.
+/// </summary>
 internal sealed class QdrantMonitor(QdrantConnection connection, QdrantStoreOptions options, TimeProvider time, ILogger log) : IAsyncDisposable
 {
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(2);
@@ -44,14 +46,19 @@ internal sealed class QdrantMonitor(QdrantConnection connection, QdrantStoreOpti
                 Volatile.Write(ref _doubt, new(TaskCreationOptions.RunContinuationsAsynchronously));
                 Set(await ProbeAsync());
                 _probed.TrySetResult();
-                var pause = TimeSpan.FromSeconds(options.ProbeSeconds);
                 await Task.Delay(ShortestPause, time, _stop.Token);
-                await Task.WhenAny(Task.Delay(Reason is not null && pause > LongestPauseWhileDown ? LongestPauseWhileDown : pause, time, _stop.Token), _doubt.Task);
+                await Task.WhenAny(Task.Delay(Pause(), time, _stop.Token), _doubt.Task);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
         }
+    }
+
+    private TimeSpan Pause()
+    {
+        var pause = TimeSpan.FromSeconds(options.ProbeSeconds);
+        return Reason is not null && pause > LongestPauseWhileDown ? LongestPauseWhileDown : pause;
     }
 
     private async Task<string?> ProbeAsync()

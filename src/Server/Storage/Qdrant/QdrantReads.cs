@@ -22,14 +22,16 @@ internal sealed class QdrantReads(QdrantCalls calls)
             WithPayload = withPayload ? true : PointReader.NameOnly,
             WithVectors = withVectors,
         };
-        return (await calls.RunAsync(QdrantCallKind.Read, collection, async (client, call) => await client.Points.GetAsync(get, call), cancellationToken)).Result;
+        var reply = await calls.RunAsync(QdrantCallKind.Read, collection, async (client, call) => await client.Points.GetAsync(get, call), cancellationToken);
+        return reply.Result;
     }
 
     public async Task<long> CountAsync(CollectionState state, PointFilter filter, CancellationToken cancellationToken)
     {
         var name = state.Info.Name;
         var count = new CountPoints { CollectionName = name, Filter = QdrantFilters.ToFilter(filter, state.NotUsers), Exact = true };
-        return (long)(await calls.RunAsync(QdrantCallKind.Read, name, async (client, call) => await client.Points.CountAsync(count, call), cancellationToken)).Result.Count;
+        var reply = await calls.RunAsync(QdrantCallKind.Read, name, async (client, call) => await client.Points.CountAsync(count, call), cancellationToken);
+        return (long)reply.Result.Count;
     }
 
     public async Task<PointPage> ListAsync(

@@ -20,7 +20,8 @@ internal sealed class QdrantSearch(QdrantCalls calls, QdrantReads reads)
         {
             batch.QueryPoints.Add(ToQuery(state, query, spec));
         }
-        var reply = await calls.RunAsync(QdrantCallKind.Read, name, async (client, call) => await client.Points.QueryBatchAsync(batch, call), cancellationToken);
+        var reply = await calls.RunAsync(
+            QdrantCallKind.Read, name, async (client, call) => await client.Points.QueryBatchAsync(batch, call), cancellationToken);
         var results = new IReadOnlyList<ScoredStoredPoint>[queries.Count];
         for (var i = 0; i < results.Length; i++)
         {
@@ -60,7 +61,8 @@ internal sealed class QdrantSearch(QdrantCalls calls, QdrantReads reads)
 
     private static bool IsTied(IReadOnlyList<ScoredPoint> hits, int limit) => hits.Count > limit && hits[limit].Score == hits[limit - 1].Score;
 
-    private async Task<IReadOnlyList<ScoredStoredPoint>> UntieAsync(string collection, QueryPoints query, float tied, SearchSpec spec, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<ScoredStoredPoint>> UntieAsync(
+        string collection, QueryPoints query, float tied, SearchSpec spec, CancellationToken cancellationToken)
     {
         // Names first: of many that are tied only a few are wanted whole.
         var again = query.Clone();
@@ -79,7 +81,9 @@ internal sealed class QdrantSearch(QdrantCalls calls, QdrantReads reads)
             return best;
         }
         var fetched = await reads.FetchAsync(collection, best.Select(hit => PointIds.Of(hit.Point.Id)), spec.WithPayload, spec.WithVectors, cancellationToken);
-        var whole = fetched.Select(point => PointReader.Read(point.Id, point.Payload, point.Vectors, spec.WithPayload)).ToDictionary(point => point.Id, StringComparer.Ordinal);
+        var whole = fetched
+            .Select(point => PointReader.Read(point.Id, point.Payload, point.Vectors, spec.WithPayload))
+            .ToDictionary(point => point.Id, StringComparer.Ordinal);
         // One that was deleted in between is not an answer any more.
         return [.. best.Where(hit => whole.ContainsKey(hit.Point.Id)).Select(hit => hit with { Point = whole[hit.Point.Id] })];
     }

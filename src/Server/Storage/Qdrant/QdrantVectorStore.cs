@@ -200,7 +200,9 @@ internal sealed class QdrantVectorStore : IVectorStore
         if (dimension != state.Info.Dimension)
         {
             throw Fault.Invalid(
-                Reasons.DimensionMismatch, "vector", $"the vector has {dimension} numbers, collection '{state.Info.Name}' holds {state.Info.Dimension}-dimensional ones");
+                Reasons.DimensionMismatch,
+                "vector",
+                $"the vector has {dimension} numbers, collection '{state.Info.Name}' holds {state.Info.Dimension}-dimensional ones");
         }
     }
 }

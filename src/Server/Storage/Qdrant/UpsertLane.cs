@@ -129,7 +129,8 @@ internal sealed class UpsertLane : IAsyncDisposable
             await _calls.RunAsync(
                 QdrantCallKind.Write,
                 _collection,
-                async (client, call) => UpdateResults.ThrowIfNotCompleted((await client.Points.UpsertAsync(request, call)).Result, _options.Ack == AckLevel.Accepted),
+                async (client, call) =>
+                    UpdateResults.ThrowIfNotCompleted((await client.Points.UpsertAsync(request, call)).Result, _options.Ack == AckLevel.Accepted),
                 _closing.Token,
                 () => group.All(point => point.Versions.All(version => version.Job.IsCancelled)));
             foreach (var version in group.SelectMany(point => point.Versions))

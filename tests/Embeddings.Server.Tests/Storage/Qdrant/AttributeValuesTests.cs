@@ -41,7 +41,8 @@ public sealed class AttributeValuesTests
     [Fact]
     public void Whole_numbers_are_integers_and_others_doubles()
     {
-        var fields = AttributeValues.ToValue(new JsonObject { ["a"] = 3.0, ["b"] = 3.5, ["c"] = -0.0, ["d"] = 1e20, ["e"] = 7L, ["f"] = 1.5f }).StructValue.Fields;
+        var attributes = new JsonObject { ["a"] = 3.0, ["b"] = 3.5, ["c"] = -0.0, ["d"] = 1e20, ["e"] = 7L, ["f"] = 1.5f };
+        var fields = AttributeValues.ToValue(attributes).StructValue.Fields;
         Assert.Equal(3, fields["a"].IntegerValue);
         Assert.Equal(3.5, fields["b"].DoubleValue);
         Assert.True(fields["c"].HasDoubleValue && double.IsNegative(fields["c"].DoubleValue));

@@ -22,12 +22,14 @@ internal sealed class PrefixedStore(IVectorStore store, string prefix, Func<Task
             .Select(info => info with { Name = info.Name[prefix.Length..] }),
     ];
 
-    public Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken) => store.DropCollectionAsync(prefix + collection, cancellationToken);
+    public Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken) =>
+        store.DropCollectionAsync(prefix + collection, cancellationToken);
 
     public Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
         store.UpsertAsync(prefix + collection, points, cancellationToken);
 
-    public Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken) => store.GetAsync(prefix + collection, id, cancellationToken);
+    public Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken) =>
+        store.GetAsync(prefix + collection, id, cancellationToken);
 
     public Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
         store.DeleteAsync(prefix + collection, ids, cancellationToken);

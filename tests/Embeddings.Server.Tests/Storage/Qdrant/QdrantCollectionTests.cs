@@ -29,7 +29,10 @@ public sealed class QdrantCollectionTests : QdrantTestBase
         Assert.Equal((32UL, 200UL), (info.Config.HnswConfig.M, info.Config.HnswConfig.EfConstruct));
         Assert.Equal((QuantizationType.Int8, true), (info.Config.QuantizationConfig.Scalar.Type, info.Config.QuantizationConfig.Scalar.AlwaysRam));
         Assert.Equal(
-            [("confidence", PayloadSchemaType.Float), ("face_index", PayloadSchemaType.Integer), ("job_id", PayloadSchemaType.Keyword), ("media_store_id", PayloadSchemaType.Keyword)],
+            [
+                ("confidence", PayloadSchemaType.Float), ("face_index", PayloadSchemaType.Integer),
+                ("job_id", PayloadSchemaType.Keyword), ("media_store_id", PayloadSchemaType.Keyword),
+            ],
             info.PayloadSchema.Select(field => (field.Key, field.Value.DataType)).Order());
     }
 
@@ -46,7 +49,9 @@ public sealed class QdrantCollectionTests : QdrantTestBase
         };
         await using var store = await FilledStoreAsync();
         await store.UpsertAsync(Name, [Point("p")], None);
-        Assert.Equal(["Create", "CreateFieldIndex", "CreateFieldIndex", "CreateFieldIndex", "CreateFieldIndex", "Upsert"], calls.Where(call => call is not ("List" or "Get")));
+        Assert.Equal(
+            ["Create", "CreateFieldIndex", "CreateFieldIndex", "CreateFieldIndex", "CreateFieldIndex", "Upsert"],
+            calls.Where(call => call is not ("List" or "Get")));
     }
 
     [Fact]
@@ -68,10 +73,12 @@ public sealed class QdrantCollectionTests : QdrantTestBase
         await using var first = await StoreAsync();
         await using var second = await StoreAsync();
         await first.EnsureCollectionAsync(new(Name, 512, One), None);
-        var fault = await FaultAsync(FaultKind.FailedPrecondition, Reasons.CollectionModelMismatch, () => second.EnsureCollectionAsync(new(Name, 512, Two), None).AsTask());
+        var fault = await FaultAsync(
+            FaultKind.FailedPrecondition, Reasons.CollectionModelMismatch, () => second.EnsureCollectionAsync(new(Name, 512, Two), None).AsTask());
         Assert.Contains("'one'", fault.Message, StringComparison.Ordinal);
         Assert.Contains("'two'", fault.Message, StringComparison.Ordinal);
-        fault = await FaultAsync(FaultKind.FailedPrecondition, Reasons.DimensionMismatch, () => second.EnsureCollectionAsync(new(Name, 128, null), None).AsTask());
+        fault = await FaultAsync(
+            FaultKind.FailedPrecondition, Reasons.DimensionMismatch, () => second.EnsureCollectionAsync(new(Name, 128, null), None).AsTask());
         Assert.Contains("512", fault.Message, StringComparison.Ordinal);
         Assert.Contains("128", fault.Message, StringComparison.Ordinal);
     }
@@ -85,7 +92,8 @@ public sealed class QdrantCollectionTests : QdrantTestBase
         await using var store = await StoreAsync();
         foreach (var (name, why) in new[] { ("dot", "Dot"), ("named", "named vectors") })
         {
-            var fault = await FaultAsync(FaultKind.FailedPrecondition, Reasons.CollectionModelMismatch, () => store.EnsureCollectionAsync(new(name, 2, null), None).AsTask());
+            var fault = await FaultAsync(
+                FaultKind.FailedPrecondition, Reasons.CollectionModelMismatch, () => store.EnsureCollectionAsync(new(name, 2, null), None).AsTask());
             Assert.Contains(why, fault.Message, StringComparison.Ordinal);
         }
         Assert.Empty(await store.ListCollectionsAsync(None));

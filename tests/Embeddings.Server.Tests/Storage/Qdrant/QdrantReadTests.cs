@@ -13,7 +13,8 @@ public sealed class QdrantReadTests : QdrantTestBase
         new Random(1).Shuffle(ids);
         await store.UpsertAsync(Name, [.. ids.Select(id => new StoredPoint(id, new float[] { 1, 1 }, new() { JobId = $"job of {id}" })), Point("best")], None);
 
-        var hits = (await store.SearchAsync(Name, [new(new float[] { 1, 0 }), new(new float[] { 0, -1 }, "best")], new() { Limit = 4, WithVectors = true }, None));
+        VectorQuery[] queries = [new(new float[] { 1, 0 }), new(new float[] { 0, -1 }, "best")];
+        var hits = await store.SearchAsync(Name, queries, new() { Limit = 4, WithVectors = true }, None);
 
         Assert.Equal(["best", "p0000", "p0001", "p0002"], hits[0].Select(hit => hit.Point.Id));
         Assert.Equal("job of p0002", hits[0][3].Point.Payload.JobId);
@@ -43,11 +44,12 @@ public sealed class QdrantReadTests : QdrantTestBase
         await using var store = await StoreAsync();
         await store.EnsureCollectionAsync(new("wide", Dimension, null), None);
         var random = new Random(5);
-        await store.UpsertAsync(
-            "wide", [.. Enumerable.Range(0, 1000).Select(i => VectorStoreContract.Point($"p{i}", [.. Enumerable.Range(0, Dimension).Select(_ => random.NextSingle())]))], None);
+        await store.UpsertAsync("wide", [.. Enumerable.Range(0, 1000).Select(i => VectorStoreContract.Point($"p{i}", Vector()))], None);
         var page = await store.ListAsync("wide", PointFilter.All, 1000, "", withVectors: true, None);
         Assert.Equal(1000, page.Points.Count);
         Assert.All(page.Points, point => Assert.Equal(Dimension, point.Vector.Length));
+
+        float[] Vector() => [.. Enumerable.Range(0, Dimension).Select(_ => random.NextSingle())];
     }
 
     [Fact]

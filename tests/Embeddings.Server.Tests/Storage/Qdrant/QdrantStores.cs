@@ -14,7 +14,8 @@ internal static class QdrantStores
         Uri address, Func<QdrantStoreOptions, QdrantStoreOptions>? with = null, QdrantCollectionOptions? collections = null, TimeProvider? time = null)
     {
         var options = new QdrantStoreOptions { Url = address.ToString(), ProbeSeconds = 0.2, RetryDelayMs = 5 };
-        var store = new QdrantVectorStore(with?.Invoke(options) ?? options, collections ?? new(), NullLogger<QdrantVectorStore>.Instance, time ?? TimeProvider.System);
+        var store = new QdrantVectorStore(
+            with?.Invoke(options) ?? options, collections ?? new(), NullLogger<QdrantVectorStore>.Instance, time ?? TimeProvider.System);
         await store.StartAsync(CancellationToken.None);
         return store;
     }

@@ -2,6 +2,8 @@ using Embeddings.QdrantDouble;
 using Embeddings.Server.Storage;
 using Embeddings.Server.Storage.Qdrant;
 using Qdrant.Client;
+using Qdrant.Client.Grpc;
+using CollectionInfo = Embeddings.Server.Storage.CollectionInfo;
 
 namespace Embeddings.Server.Tests.Storage.Qdrant;
 
@@ -50,7 +52,7 @@ public sealed class ReservedPointTests
         await using var server = await QdrantServer.StartNewAsync();
         await using var store = await QdrantStores.StartAsync(server);
         using var client = new QdrantClient(server.Address);
-        await client.CreateCollectionAsync("c", new global::Qdrant.Client.Grpc.VectorParams { Size = 2, Distance = global::Qdrant.Client.Grpc.Distance.Cosine });
+        await client.CreateCollectionAsync("c", new VectorParams { Size = 2, Distance = Distance.Cosine });
         await client.UpsertAsync("c", [new() { Id = 7, Vectors = new float[] { 3, 4 }, Payload = { ["job_id"] = "j" } }]);
 
         Assert.Equal(new CollectionInfo("c", 2, 1, null), await store.FindCollectionAsync("c", None));
