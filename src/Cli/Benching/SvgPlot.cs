@@ -63,9 +63,9 @@ internal sealed class SvgPlot
             Line(svg, Left, Y(value, max), Width - Right, Y(value, max), i == 0 ? "#333333" : "#dddddd");
             Text(svg, Left - 8, Y(value, max) + 4, Short(value), "end");
         }
-        // Where there are many, every so manieth is named.
+        // Where there are many, some are named.
         var xs = Xs;
-        var step = (xs.Length + 15) / 16;
+        var step = (xs.Length + 9) / 10;
         for (var i = 0; i < xs.Length; i += Math.Max(1, step))
         {
             Text(svg, X(xs[i], xs), Height - Bottom + 16, Short(xs[i]), "middle");
@@ -117,7 +117,7 @@ internal sealed class SvgPlot
 
     private static double Y(double value, double max) => Top + ((Height - Top - Bottom) * (1 - (value / max)));
 
-    // The next 1, 2, 2.5 or 5 times a power of ten, so that the ticks are round.
+    // Something round above it, so that the ticks are round too.
     private static double Nice(double value)
     {
         if (value <= 0 || !double.IsFinite(value))
@@ -125,13 +125,13 @@ internal sealed class SvgPlot
             return 1;
         }
         var power = Math.Pow(10, Math.Floor(Math.Log10(value)));
-        return new[] { 1, 2, 2.5, 5, 10 }.First(step => value <= step * power * (1 + 1e-9)) * power;
+        return new[] { 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10 }.First(step => value <= step * power * (1 + 1e-9)) * power;
     }
 
     private static string Short(double value) =>
         value >= 1e6 ? (value / 1e6).ToString("0.##M", CultureInfo.InvariantCulture)
         : value >= 1e4 ? (value / 1e3).ToString("0.##k", CultureInfo.InvariantCulture)
-        : value.ToString("0.##", CultureInfo.InvariantCulture);
+        : value.ToString(value >= 100 ? "0" : "0.##", CultureInfo.InvariantCulture);
 
     private static void Line(StringBuilder svg, double x1, double y1, double x2, double y2, string color) =>
         svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{x1:0.##}\" y1=\"{y1:0.##}\" x2=\"{x2:0.##}\" y2=\"{y2:0.##}\" stroke=\"{color}\"/>\n");

@@ -56,12 +56,9 @@ internal static class Served
             return items / seconds;
         }
 
-        // Both sides' code is compiled in tiers, the last of them some seconds after the start.
-        for (var i = 0; i < settings.Count(3, 4); i++)
-        {
-            await Ours();
-            await Echo();
-        }
+        // Both sides' code is compiled in tiers, the last of them only after thousands of items.
+        await served.StreamAsync(settings.Count(50_000, 6000));
+        await echoLoad.RunAsync(crops, settings.Count(50_000, 6000));
         var pairs = await Pairs.MeasureAsync(settings.Pairs, Ours, Echo);
         var cpu = new Pairs([.. ours.TakeLast(pairs.Count)], [.. reference.TakeLast(pairs.Count)]);
         return
