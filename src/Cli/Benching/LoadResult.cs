@@ -30,7 +30,8 @@ internal sealed class LoadResult
     public float[] Latencies { get; private set; } = [];
 
     /// <summary>Items in a run, on average over the runs; 0 where nothing ran.</summary>
-    public double MeanBatch => Embedded == 0 ? 0 : Embedded / _batches.Where(static batch => batch.Key > 0).Sum(static batch => batch.Value / (double)batch.Key);
+    public double MeanBatch =>
+        Embedded == 0 ? 0 : Embedded / _batches.Where(static batch => batch.Key > 0).Sum(static batch => batch.Value / (double)batch.Key);
 
     /// <summary>The latency below which this part of the answers came, milliseconds; 0 where none came.</summary>
     public double Latency(double part) => Latencies.Length == 0 ? 0 : Latencies[(int)Math.Min(part * Latencies.Length, Latencies.Length - 1)];

@@ -21,7 +21,8 @@ internal sealed class StreamLoad(EmbeddingsClient client, IReadOnlyList<StreamEm
     {
         var began = Stopwatch.GetTimestamp();
         var share = items == long.MaxValue ? items : (items + streams - 1) / streams;
-        var runs = Enumerable.Range(0, streams).Select(stream => Task.Run(() => StreamAsync(stream, began, about, share, cancellationToken), cancellationToken));
+        var runs = Enumerable.Range(0, streams)
+            .Select(stream => Task.Run(() => StreamAsync(stream, began, about, share, cancellationToken), cancellationToken));
         return LoadResult.Sum(await Task.WhenAll(runs), Stopwatch.GetElapsedTime(began));
     }
 

@@ -87,7 +87,8 @@ internal sealed class SvgPlot
         else
         {
             var points = series.Points.Select(point => string.Create(CultureInfo.InvariantCulture, $"{X(point.X, xs):0.##},{Y(point.Y, max):0.##}"));
-            svg.Append(CultureInfo.InvariantCulture, $"<polyline points=\"{string.Join(' ', points)}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>\n");
+            svg.Append(CultureInfo.InvariantCulture, $"<polyline points=\"{string.Join(' ', points)}\" ");
+            svg.Append(CultureInfo.InvariantCulture, $"fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>\n");
             foreach (var (x, y) in series.Points)
             {
                 svg.Append(CultureInfo.InvariantCulture, $"<circle cx=\"{X(x, xs):0.##}\" cy=\"{Y(y, max):0.##}\" r=\"3\" fill=\"{color}\"/>\n");

@@ -29,7 +29,8 @@ internal static class QdrantUpserts
         await UpsertLoad.RateAsync(client, requests, Streams);
         await bare.FindBestAsync(() => points);
         var pairs = await Pairs.MeasureAsync(settings.Pairs, () => UpsertLoad.RateAsync(client, requests, Streams), () => bare.RateAsync(points));
-        var what = $"StreamUpsertVectors into Qdrant (its double), {count:N0} points a turn, over bare upserts ({bare.Best.AtOnce} x {bare.Best.Size:N0} points)";
+        var way = $"{bare.Best.AtOnce} x {bare.Best.Size:N0} points";
+        var what = $"StreamUpsertVectors into Qdrant (its double), {count:N0} points a turn, over bare upserts ({way})";
         return [Upserts.Rates("P7", what, Goal.OrMore(0.9), pairs)];
     }
 }

@@ -15,7 +15,15 @@ internal static class Served
     {
         var model = BenchModel.MobileFaceNet(settings.Directory);
         return AgainstBareAsync(
-            settings, model, Pictures.Crops(model), Streams, 8, 32, "P1", "StreamEmbed of raw 112x112 crops, MobileFaceNet-sized, over a bare loop", Goal.OrMore(0.95));
+            settings,
+            model,
+            Pictures.Crops(model),
+            Streams,
+            8,
+            32,
+            "P1",
+            "StreamEmbed of raw 112x112 crops, MobileFaceNet-sized, over a bare loop",
+            Goal.OrMore(0.95));
     }
 
     public static Task<IReadOnlyList<Outcome>> JpegsAsync(BenchSettings settings) => AgainstBareAsync(
@@ -78,7 +86,15 @@ internal static class Served
     }
 
     private static async Task<IReadOnlyList<Outcome>> AgainstBareAsync(
-        BenchSettings settings, BenchModel model, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight, int largestQuick, string id, string what, Goal goal)
+        BenchSettings settings,
+        BenchModel model,
+        IReadOnlyList<StreamEmbedRequest> requests,
+        int streams,
+        int inFlight,
+        int largestQuick,
+        string id,
+        string what,
+        Goal goal)
     {
         using var served = await ServedModel.StartAsync(settings, model, requests, streams, inFlight);
         using var bare = new BareModel(model);
@@ -86,7 +102,7 @@ internal static class Served
 
         // As many items on both sides, so that both meet as much of what else the machine does; and many times what is on its way at once, since a stream's
         // beginning and its end run in small batches.
-        var items = Math.Max((int)(bare.Rate(settings.Turn) * settings.Turn.TotalSeconds), 3 * streams * inFlight);
+        var items = Math.Max((int)(bare.Rate(settings.Turn) * settings.Turn.TotalSeconds), settings.Count(4, 2) * streams * inFlight);
         await served.StreamAsync(settings.Turn * 2);
         var pairs = await Pairs.MeasureAsync(
             settings.Pairs,

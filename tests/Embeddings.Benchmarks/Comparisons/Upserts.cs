@@ -6,7 +6,9 @@ using Embeddings.Client;
 
 namespace Embeddings.Benchmarks.Comparisons;
 
-/// <summary>Durable points through the service, against SQLite alone with the same rows (P6); and through the store without a service, to tell them apart.</summary>
+/// <summary>
+/// Durable points through the service, against SQLite alone with the same rows (P6); and through the store without a service, to tell them apart.
+/// </summary>
 internal static class Upserts
 {
     private const int Streams = 4;
@@ -14,7 +16,7 @@ internal static class Upserts
 
     public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
     {
-        var count = settings.Count(20_000, 3000);
+        var count = settings.Count(20_000, 2000);
         using var server = await GrpcProcess.ServerAsync(settings.Scratch("upserts"), []);
         using var client = new EmbeddingsClient(new EmbeddingsClientOptions { Addresses = [server.Address], MaxInFlight = InFlight });
         await using var store = await Search.FilledAsync(settings.Scratch("upserts-store"), 0);

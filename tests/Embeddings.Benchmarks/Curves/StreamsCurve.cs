@@ -27,8 +27,8 @@ internal static class StreamsCurve
             bares.Add((streams, bare.Rate(settings.Turn)));
             p50.Add((streams, result.Latency(0.5)));
             p99.Add((streams, result.Latency(0.99)));
-            Console.WriteLine(FormattableString.Invariant(
-                $"{streams} streams: {result.Rate:N0} items/s, bare {bares[^1].Item2:N0}, p50 {p50[^1].Item2:0.0} ms, p99 {p99[^1].Item2:0.0} ms, batch {result.MeanBatch:0.0}"));
+            Console.WriteLine(FormattableString.Invariant($"{streams} streams: {result.Rate:N0} items/s, bare {bares[^1].Item2:N0}, ")
+                + FormattableString.Invariant($"p50 {result.Latency(0.5):0.0} ms, p99 {result.Latency(0.99):0.0} ms, batch {result.MeanBatch:0.0}"));
         }
         await CurvesRun.WriteAsync(settings, "streams-throughput.svg", new SvgPlot
         {

@@ -31,6 +31,7 @@ internal static class MicroRun
             .AddExporter(MarkdownExporter.GitHub)
             .WithArtifactsPath(Path.Combine(settings.Directory, "micro"));
         var summaries = BenchmarkRunner.Run(Benchmarks, config);
-        return Task.FromResult(summaries.All(static summary => !summary.HasCriticalValidationErrors && summary.Reports.All(static report => report.Success)) ? 0 : 1);
+        var succeeded = summaries.All(static summary => !summary.HasCriticalValidationErrors && summary.Reports.All(static report => report.Success));
+        return Task.FromResult(succeeded ? 0 : 1);
     }
 }

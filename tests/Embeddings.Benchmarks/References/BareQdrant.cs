@@ -29,7 +29,8 @@ internal sealed class BareQdrant : IDisposable
         return new(client);
     }
 
-    public static PointStruct[] Prepare(IEnumerable<StoredPoint> points) => [.. points.Select(static point => PointWriter.ToPoint(PointIds.Of(point.Id), point))];
+    public static PointStruct[] Prepare(IEnumerable<StoredPoint> points) =>
+        [.. points.Select(static point => PointWriter.ToPoint(PointIds.Of(point.Id), point))];
 
     /// <summary>Tries each way twice and keeps the faster.</summary>
     public async Task FindBestAsync(Func<PointStruct[]> next)
