@@ -20,6 +20,7 @@ internal static class BenchRun
             outcomes.AddRange(await comparison.RunAsync(settings));
             await Console.Error.WriteLineAsync($"{Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
         }
+        settings.Clear();
         OutcomeTable.Write(outcomes);
         SummaryFile.Write(Path.Combine(directory, "summary.json"), outcomes);
         await File.WriteAllTextAsync(Path.Combine(directory, "summary.svg"), OutcomeChart.Draw(outcomes));

@@ -11,6 +11,7 @@ internal static class CurvesRun
         Directory.CreateDirectory(settings.Directory);
         await StreamsCurve.RunAsync(settings);
         await CollectionCurve.RunAsync(settings);
+        settings.Clear();
         return 0;
     }
 

@@ -15,18 +15,29 @@ internal sealed record BenchSettings
     /// <summary>How long one turn of a pair takes, about.</summary>
     public TimeSpan Turn => Quick ? TimeSpan.FromSeconds(0.25) : TimeSpan.FromSeconds(1.5);
 
+    private string ScratchFolder => Path.Combine(Directory, "scratch");
+
     /// <summary>One of two counts.</summary>
     public int Count(int full, int quick) => Quick ? quick : full;
 
-    /// <summary>A folder of its own, empty; gone with the next run.</summary>
+    /// <summary>A folder of its own, empty.</summary>
     public string Scratch(string name)
     {
-        var path = Path.Combine(Directory, "scratch", name);
+        var path = Path.Combine(ScratchFolder, name);
         if (System.IO.Directory.Exists(path))
         {
             System.IO.Directory.Delete(path, recursive: true);
         }
         System.IO.Directory.CreateDirectory(path);
         return path;
+    }
+
+    /// <summary>Deletes all of them.</summary>
+    public void Clear()
+    {
+        if (System.IO.Directory.Exists(ScratchFolder))
+        {
+            System.IO.Directory.Delete(ScratchFolder, recursive: true);
+        }
     }
 }
