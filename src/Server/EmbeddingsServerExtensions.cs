@@ -76,7 +76,9 @@ internal static class EmbeddingsServerExtensions
         .AddSingleton<Preprocessor>()
         .AddSingleton<ModelCatalogLoader>()
         .AddSingleton(services => services.GetRequiredService<ModelCatalogLoader>().Load())
-        .AddSingleton<EmbeddingPipeline>();
+        .AddSingleton<EmbeddingPipeline>()
+        .AddSingleton<ModelUpkeep>()
+        .AddHostedService(services => services.GetRequiredService<ModelUpkeep>());
 
     private static IServiceCollection AddStore(this IServiceCollection services, IConfiguration configuration)
     {

@@ -6,8 +6,8 @@ internal sealed class Histogram
     public Histogram(IReadOnlyList<float> same, IReadOnlyList<float> different, int bins)
     {
         // A tenth at each end, so that a scale has round numbers.
-        Low = Math.Floor(Math.Max(-1, Math.Min(same.Min(), different.Min())) * 10) / 10;
-        High = Math.Max(Low + 0.1, Math.Ceiling(Math.Min(1, Math.Max(same.Max(), different.Max())) * 10) / 10);
+        High = Math.Ceiling(Math.Min(1, Math.Max(same.Max(), different.Max())) * 10) / 10;
+        Low = Math.Min(High - 0.1, Math.Floor(Math.Max(-1, Math.Min(same.Min(), different.Min())) * 10) / 10);
         Same = Count(same, bins);
         Different = Count(different, bins);
         Highest = Math.Max(Same.Max(), Different.Max());

@@ -11,6 +11,7 @@ internal static class ModelsCommand
         {
             ModelsListCommand.Create(globals),
             ModelsAddCommand.Create(globals),
+            ModelsPullCommand.Create(globals),
             ModelsCheckCommand.Create(globals),
             ModelsPresetsCommand.Create(globals),
         };

@@ -17,4 +17,13 @@ internal static partial class Log
 
     [LoggerMessage(5, LogLevel.Error, "{Method} failed: this is a bug")]
     public static partial void CallFailed(ILogger log, Exception exception, string method);
+
+    [LoggerMessage(6, LogLevel.Information, "Model '{Model}' has been idle for {Idle} and is unloaded")]
+    public static partial void ModelUnloaded(ILogger log, string model, TimeSpan idle);
+
+    [LoggerMessage(7, LogLevel.Information, "Model '{Model}' has changed on disk and is loaded anew; fingerprint {Fingerprint}")]
+    public static partial void ModelReloaded(ILogger log, string model, string fingerprint);
+
+    [LoggerMessage(8, LogLevel.Warning, "Model '{Model}' has changed on disk, but stays as it was: {Reason}")]
+    public static partial void ModelNotReloaded(ILogger log, string model, string reason);
 }

@@ -37,7 +37,7 @@ internal abstract class EmbeddingModel : IEmbeddingModel
     public int Sessions => _sessions.Count;
 
     /// <inheritdoc/>
-    public string ExecutionProvider => "cpu";
+    public string ExecutionProvider => _sessions.Provider;
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Notices { get; }

@@ -45,4 +45,32 @@ internal sealed record InferenceOptions
     /// </summary>
     /// <value>Default false.</value>
     public bool Spinning { get; init; }
+
+    /// <summary>What runs the operators: <c>cpu</c>, <c>cuda</c>, <c>tensorrt</c>, <c>dml</c>, <c>coreml</c> or <c>openvino</c>.</summary>
+    /// <value>Default cpu.</value>
+    [EnumDataType(typeof(ExecutionProvider))]
+    public ExecutionProvider Provider { get; init; } = ExecutionProvider.Cpu;
+
+    /// <summary>Which device of the provider, for machines with several, 0 to 64.</summary>
+    /// <value>Default 0.</value>
+    [Range(0, 64)]
+    public int Device { get; init; }
+
+    /// <summary>
+    /// Whether a model runs on the processor where the provider cannot be had; otherwise the start fails. The log and <c>GetModel</c> tell what really runs.
+    /// </summary>
+    /// <value>Default false.</value>
+    public bool AllowCpuFallback { get; init; }
+
+    /// <summary>Most memory of the device that a session's arena may take, bytes, with cuda and tensorrt; 0 for all there is.</summary>
+    /// <value>Default 0. From 0 to 1,099,511,627,776.</value>
+    [Range(0, 1L << 40)]
+    public long ArenaBytes { get; init; }
+
+    /// <summary>
+    /// Whether batches are filled up to 1, 2, 4, 8 and so on: a device keeps memory and plans for every size that it has seen. Not set: on all but the
+    /// processor.
+    /// </summary>
+    /// <value>Default not set.</value>
+    public bool? BatchBuckets { get; init; }
 }

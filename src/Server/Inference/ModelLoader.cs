@@ -12,7 +12,7 @@ internal static class ModelLoader
         var manifest = ManifestReader.Read(Path.ChangeExtension(path, ".json"));
         CheckContent(file, manifest);
 
-        var graph = Open(file, manifest, options);
+        var graph = OpenOrFallBack(file, manifest, options);
         try
         {
             return manifest.Kind switch
@@ -29,6 +29,19 @@ internal static class ModelLoader
         }
     }
 
+    private static LoadedGraph OpenOrFallBack(string file, ModelManifest manifest, InferenceOptions options)
+    {
+        try
+        {
+            return Open(file, manifest, options);
+        }
+        catch (ModelException e) when (options is { AllowCpuFallback: true, Provider: not ExecutionProvider.Cpu })
+        {
+            var graph = Open(file, manifest, options with { Provider = ExecutionProvider.Cpu });
+            return graph with { Notices = [.. graph.Notices, $"it runs on the processor instead of {ProviderSetup.Word(options.Provider)}: {e.Message}"] };
+        }
+    }
+
     private static LoadedGraph Open(string file, ModelManifest manifest, InferenceOptions options)
     {
         var plan = SessionPlan.For(options, manifest.MaxBatch == 1, Environment.ProcessorCount);
@@ -38,7 +51,7 @@ internal static class ModelLoader
         try
         {
             var signature = ModelSignature.Find(first.First, manifest, file);
-            var (layout, maxBatch, notices) = new ModelProbe(file, manifest, signature, first, options.ProbeBatch).Run();
+            var (layout, maxBatch, notices) = new ModelProbe(file, manifest, signature, first, options).Run();
             var wanted = SessionPlan.For(options, maxBatch == 1, Environment.ProcessorCount);
             if (wanted == plan && wanted.Sessions == 1)
             {

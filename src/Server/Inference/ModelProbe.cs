@@ -7,7 +7,7 @@ namespace Embeddings.Server.Inference;
 /// Runs a model before anyone depends on it. What a graph declares is not trusted: the output's shape, its numbers, and whether a batch may be larger
 /// than 1 come from runs.
 /// </summary>
-internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSignature signature, RuntimeSessions sessions, int probeBatch)
+internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSignature signature, RuntimeSessions sessions, InferenceOptions options)
 {
     private const float SameVector = 0.9999f;
 
@@ -17,8 +17,9 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
     {
         var fixedBatch = signature.FixedBatch;
         var guess = new TensorLayout(
-            manifest.Input, manifest.Dimension, signature.HalfInput, signature.HalfOutput, null, fixedBatch > 1 ? fixedBatch : 0);
-        var batch = fixedBatch > 0 ? fixedBatch : probeBatch > 0 ? Math.Min(manifest.MaxBatch, probeBatch) : manifest.MaxBatch;
+            manifest.Input, manifest.Dimension, signature.HalfInput, signature.HalfOutput, null, fixedBatch > 1 ? fixedBatch : 0,
+            fixedBatch == 0 && manifest.MaxBatch > 1 && (options.BatchBuckets ?? options.Provider != ExecutionProvider.Cpu));
+        var batch = fixedBatch > 0 ? fixedBatch : options.ProbeBatch > 0 ? Math.Min(manifest.MaxBatch, options.ProbeBatch) : manifest.MaxBatch;
         using var tensor = new OrtBatchTensor(guess, batch);
         if (fixedBatch > 1)
         {
@@ -57,7 +58,7 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
             var why = $"its vectors depend on their neighbours in a batch (cosine {similarity:F4} to the same item alone)";
             return (layout, 1, [$"{why}: it runs one item at a time"]);
         }
-        var batchFirst = !signature.FixedOutput && inner is not null && shape.SequenceEqual([batch, .. inner]);
+        var batchFirst = !signature.FixedOutput && inner is not null && shape.SequenceEqual([tensor.Layout.RowsOf(batch), .. inner]);
         return (batchFirst ? layout : guess, manifest.MaxBatch, []);
     }
 
@@ -119,9 +120,9 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
     private long[] RunOnce(OrtBatchTensor tensor, int count)
     {
         long[] shape = [];
-        sessions.Use(0, 0, (session, options, _) => tensor.Use(0, count, 0, (_, input, _) =>
+        sessions.Use(0, 0, (session, runOptions, _) => tensor.Use(0, count, 0, (_, input, _) =>
         {
-            using var made = session.Run(options, [signature.Input], [input], [signature.Output]);
+            using var made = session.Run(runOptions, [signature.Input], [input], [signature.Output]);
             shape = made[0].GetTensorTypeAndShape().Shape;
             if (Count(shape) == (long)tensor.Layout.RowsOf(count) * manifest.Dimension)
             {

@@ -26,13 +26,14 @@ internal sealed class OrtBatchTensor : BatchTensor
         _itemLength = layout.Input.TensorLength;
         Capacity = capacity;
         // With a fixed batch, a run that begins at the last item still needs all its rows.
-        _rows = capacity + layout.RowsOf(1) - 1;
+        var padded = layout.Buckets || layout.FixedBatch > 0;
+        _rows = padded ? capacity + layout.RowsOf(capacity) - 1 : capacity;
         var (inputs, outputs) = ((nuint)_rows * (nuint)_itemLength, (nuint)_rows * (nuint)layout.Dimension);
         _input = new(inputs * sizeof(float));
         _output = new(outputs * sizeof(float));
         _halfInput = layout.HalfInput ? new(inputs * 2) : null;
         _halfOutput = layout.HalfOutput ? new(outputs * 2) : null;
-        for (var row = capacity; row < _rows; row++)
+        for (var row = 0; padded && row < _rows; row++)
         {
             Slice<float>(_input, row, 1, _itemLength).Clear();
         }

@@ -18,23 +18,19 @@ internal sealed class RuntimeSessions : IDisposable
     /// <exception cref="ModelException">ONNX Runtime cannot load the file.</exception>
     public RuntimeSessions(string file, InferenceOptions options, SessionPlan plan)
     {
+        Provider = ProviderSetup.Word(options.Provider);
         _locks = [.. Enumerable.Range(0, plan.Sessions).Select(_ => new Lock())];
         _sessions = new InferenceSession[plan.Sessions];
         // What a run throws is reported to its caller; on stderr as well it would let anyone fill the log.
         _runOptions = new RunOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
         try
         {
-            using var sessionOptions = Configure(options, plan);
-            for (var i = 0; i < _sessions.Length; i++)
-            {
-                // By path, not by bytes: weights in a .onnx.data file beside it are found, and the file is mapped, not copied.
-                _sessions[i] = new InferenceSession(file, sessionOptions);
-            }
+            Open(file, options, plan);
         }
-        catch (OnnxRuntimeException e)
+        catch (Exception e) when (e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException or NotSupportedException)
         {
             Dispose();
-            throw new ModelException(file, $"ONNX Runtime cannot load it: {e.Message}", e);
+            throw new ModelException(file, $"ONNX Runtime cannot load it{(options.Provider == ExecutionProvider.Cpu ? "" : $" on {ProviderSetup.Word(options.Provider)}")}: {e.Message}", e);
         }
         catch
         {
@@ -42,6 +38,9 @@ internal sealed class RuntimeSessions : IDisposable
             throw;
         }
     }
+
+    /// <summary>What really runs it, for example <c>cpu</c>.</summary>
+    public string Provider { get; }
 
     public int Count => _sessions.Length;
 
@@ -71,6 +70,21 @@ internal sealed class RuntimeSessions : IDisposable
             }
         }
         _runOptions.Dispose();
+    }
+
+    private void Open(string file, InferenceOptions options, SessionPlan plan)
+    {
+        if (ProviderSetup.Missing(options.Provider) is { } why)
+        {
+            throw new NotSupportedException(why);
+        }
+        using var sessionOptions = Configure(options, plan);
+        ProviderSetup.Append(sessionOptions, options);
+        for (var i = 0; i < _sessions.Length; i++)
+        {
+            // By path, not by bytes: weights in a .onnx.data file beside it are found, and the file is mapped, not copied.
+            _sessions[i] = new InferenceSession(file, sessionOptions);
+        }
     }
 
     private static OrtSessionOptions Configure(InferenceOptions options, SessionPlan plan)

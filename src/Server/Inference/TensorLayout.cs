@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Embeddings.Server.Inference;
 
 /// <summary>The sizes and types of a model's tensors.</summary>
@@ -10,11 +12,12 @@ namespace Embeddings.Server.Inference;
 /// the runtime makes the output and it is copied.
 /// </param>
 /// <param name="FixedBatch">The batch that every run must have, in a file that fixes it above 1; else 0. Rows without an item are zeros or leftovers.</param>
+/// <param name="Buckets">Whether runs are filled up to 1, 2, 4, 8 rows and so on, in the same way.</param>
 internal sealed record TensorLayout(
-    InputSpec Input, int Dimension, bool HalfInput, bool HalfOutput, IReadOnlyList<long>? OutputShape, int FixedBatch = 0)
+    InputSpec Input, int Dimension, bool HalfInput, bool HalfOutput, IReadOnlyList<long>? OutputShape, int FixedBatch = 0, bool Buckets = false)
 {
     /// <summary>Rows of a run of some items.</summary>
-    public int RowsOf(int count) => Math.Max(count, FixedBatch);
+    public int RowsOf(int count) => Buckets ? (int)BitOperations.RoundUpToPowerOf2((uint)count) : Math.Max(count, FixedBatch);
 
     public long[] InputShapeOf(int count) => [count, 3, Input.Height, Input.Width];
 

@@ -28,25 +28,15 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
     {
         try
         {
-            var host = models.Get(request.Model, request.Kind);
-            var spec = host.Model.Manifest.Input;
-            preprocessor.Validate(request.Image, spec);
-
-            var cost = ModelHost.CostOf(request.Image.Data.Length);
-            if (request.Wait)
-            {
-                await host.Gate.EnterAsync(cost, cancellationToken);
-            }
-            else if (!host.Gate.TryEnter(cost))
-            {
-                throw host.QueueFull();
-            }
+            var slot = models.Get(request.Model, request.Kind);
+            preprocessor.Validate(request.Image, slot.Manifest.Input);
+            var admission = await AdmitAsync(slot, request, cancellationToken);
 
             // Raw crops of the model's size are laid out at once, by the thread that read the message: what waits is the tensor's place, not the message, which
             // is garbage before the next one is read. What has to be decoded takes milliseconds and must not hold up the reading.
-            return preprocessor.IsImmediate(request.Image, spec)
-                ? await PlaceAsync(host, preprocessor.Prepare(request.Image, spec), TimeSpan.Zero, cost, cancellationToken)
-                : Task.Run(() => DecodeAsync(host, request, cost, cancellationToken), CancellationToken.None);
+            return preprocessor.IsImmediate(request.Image, admission.Input)
+                ? await PlaceAsync(admission, Prepare(admission, request), TimeSpan.Zero, cancellationToken)
+                : Task.Run(() => DecodeAsync(admission, request, cancellationToken), CancellationToken.None);
         }
         catch (Exception e) when (e is Fault or OperationCanceledException)
         {
@@ -60,32 +50,54 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
 
     public void Dispose() => _decodes.Dispose();
 
-    private async Task<EmbedResult> DecodeAsync(ModelHost host, EmbedRequest request, long cost, CancellationToken cancellationToken)
+    private static async ValueTask<Admission> AdmitAsync(ModelSlot slot, EmbedRequest request, CancellationToken cancellationToken)
+    {
+        var cost = ModelSlot.CostOf(request.Image.Data.Length);
+        if (request.Wait)
+        {
+            await slot.Gate.EnterAsync(cost, cancellationToken);
+        }
+        else if (!slot.Gate.TryEnter(cost))
+        {
+            throw slot.QueueFull();
+        }
+        try
+        {
+            return new(slot, await slot.EnterAsync(cancellationToken), cost);
+        }
+        catch
+        {
+            slot.Gate.Exit(cost);
+            throw;
+        }
+    }
+
+    private async Task<EmbedResult> DecodeAsync(Admission admission, EmbedRequest request, CancellationToken cancellationToken)
     {
         try
         {
+            try
+            {
+                await _decodes.WaitAsync(cancellationToken);
+            }
+            catch
+            {
+                admission.Leave();
+                throw;
+            }
             PreparedImage prepared;
             TimeSpan decoded;
             try
             {
-                await _decodes.WaitAsync(cancellationToken);
-                try
-                {
-                    var began = time.GetTimestamp();
-                    prepared = preprocessor.Prepare(request.Image, host.Model.Manifest.Input);
-                    decoded = time.GetElapsedTime(began);
-                }
-                finally
-                {
-                    _decodes.Release();
-                }
+                var began = time.GetTimestamp();
+                prepared = Prepare(admission, request);
+                decoded = time.GetElapsedTime(began);
             }
-            catch
+            finally
             {
-                host.Gate.Exit(cost);
-                throw;
+                _decodes.Release();
             }
-            return await await PlaceAsync(host, prepared, decoded, cost, cancellationToken);
+            return await await PlaceAsync(admission, prepared, decoded, cancellationToken);
         }
         catch (Fault fault)
         {
@@ -93,43 +105,57 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
         }
     }
 
-    /// <summary>Reserves a place and lays the pixels out in it. From here on the gate is left when the item has run, or fails.</summary>
-    private async ValueTask<Task<EmbedResult>> PlaceAsync(ModelHost host, PreparedImage prepared, TimeSpan decoded, long cost, CancellationToken cancellationToken)
+    private PreparedImage Prepare(Admission admission, in EmbedRequest request)
+    {
+        try
+        {
+            return preprocessor.Prepare(request.Image, admission.Input);
+        }
+        catch
+        {
+            admission.Leave();
+            throw;
+        }
+    }
+
+    /// <summary>Reserves a place and lays the pixels out in it.</summary>
+    private async ValueTask<Task<EmbedResult>> PlaceAsync(Admission admission, PreparedImage prepared, TimeSpan decoded, CancellationToken cancellationToken)
     {
         try
         {
             using (prepared)
             {
                 var asked = time.GetTimestamp();
-                var item = await host.Queue.ReserveAsync(cancellationToken);
+                var item = await admission.Host.Queue.ReserveAsync(cancellationToken);
                 var waited = time.GetElapsedTime(asked);
 
                 var began = time.GetTimestamp();
-                LayOut(prepared, item, host.Model.Manifest.Input);
-                return FinishAsync(host, item.Commit(cancellationToken), waited, decoded + time.GetElapsedTime(began), cost);
+                LayOut(prepared, item, admission.Input);
+                return FinishAsync(admission, item.Commit(cancellationToken), waited, decoded + time.GetElapsedTime(began));
             }
         }
         catch
         {
-            host.Gate.Exit(cost);
+            admission.Leave();
             throw;
         }
     }
 
-    private async Task<EmbedResult> FinishAsync(ModelHost host, Task<BatchResult> running, TimeSpan waited, TimeSpan preprocessed, long cost)
+    private async Task<EmbedResult> FinishAsync(Admission admission, Task<BatchResult> running, TimeSpan waited, TimeSpan preprocessed)
     {
         try
         {
             var result = await running;
-            host.Model.Finish(result.Vector);
-            host.Learn(result);
+            var model = admission.Host.Model;
+            model.Finish(result.Vector);
+            admission.Slot.Learn(result);
             metrics.StageTook("preprocess", preprocessed);
             metrics.StageTook("queue", waited + result.Queued);
-            return new(host.Model, result.Vector, result.BatchSize, waited + result.Queued, preprocessed, result.Ran);
+            return new(model, result.Vector, result.BatchSize, waited + result.Queued, preprocessed, result.Ran);
         }
         finally
         {
-            host.Gate.Exit(cost);
+            admission.Leave();
         }
     }
 

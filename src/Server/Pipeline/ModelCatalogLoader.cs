@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Embeddings.Server.Batching;
 using Embeddings.Server.Diagnostics;
 using Embeddings.Server.Inference;
@@ -12,45 +13,62 @@ internal sealed class ModelCatalogLoader(
 
     public ModelCatalog Load()
     {
-        var files = models.Directories.SelectMany(Manifests).Concat(models.BuiltIn ? Manifests(BuiltIn) : []).ToList();
-        var loaded = files.AsParallel().AsOrdered().Select(file => (File: file, Model: ModelLoader.Load(file, inference))).ToList();
-
-        var hosts = new Dictionary<string, ModelHost>(StringComparer.Ordinal);
-        foreach (var (file, model) in loaded)
+        var files = models.Directories.SelectMany(Manifests).Concat(models.BuiltIn ? Manifests(BuiltIn) : []);
+        var budget = new ModelBudget(models.MaxLoadedBytes, inference);
+        // In this order: of several models, the first of a kind is its default, and the built-in ones come last.
+        var slots = new List<ModelSlot>();
+        foreach (var file in files)
         {
-            var manifest = model.Manifest;
-            if (hosts.ContainsKey(manifest.Name))
+            var slot = new ModelSlot(file, ManifestReader.Read(file), Load, budget, batching, time);
+            if (slots.Any(other => other.Name == slot.Name))
             {
-                throw new ModelException(file, $"is the second model called '{manifest.Name}'");
+                throw new ModelException(file, $"is the second model called '{slot.Name}'");
             }
-            hosts.Add(manifest.Name, new(model, batching, metrics, time, log));
-            Log.ModelLoaded(log, manifest.Name, manifest.Kind.ToString(), manifest.Dimension, model.ExecutionProvider, manifest.Description);
-            foreach (var notice in model.Notices)
-            {
-                Log.ModelNotice(log, manifest.Name, notice);
-            }
+            slots.Add(slot);
+            metrics.ObserveQueue(slot.Name, () => slot.Gate.Items);
         }
+        var defaults = new Dictionary<ModelKind, ModelSlot>();
+        Choose(defaults, slots, ModelKind.Image, models.DefaultImage);
+        Choose(defaults, slots, ModelKind.Face, models.DefaultFace);
+        LoadAtStart(slots.Where(slot => !models.Lazy || defaults.ContainsValue(slot)).ToList());
+        return new(slots.ToDictionary(slot => slot.Name, StringComparer.Ordinal), defaults);
+    }
 
-        var defaults = new Dictionary<ModelKind, ModelHost>();
-        Choose(ModelKind.Image, models.DefaultImage);
-        Choose(ModelKind.Face, models.DefaultFace);
-        return new(hosts, defaults);
-
-        void Choose(ModelKind kind, string name)
+    private ModelHost Load(string file)
+    {
+        var model = ModelLoader.Load(file, inference);
+        var manifest = model.Manifest;
+        Log.ModelLoaded(log, manifest.Name, manifest.Kind.ToString(), manifest.Dimension, model.ExecutionProvider, manifest.Description);
+        foreach (var notice in model.Notices)
         {
-            if (name.Length > 0)
-            {
-                defaults[kind] = hosts.TryGetValue(name, out var named) && named.Model.Manifest.Kind == kind
-                    ? named
-                    : throw new ModelException(name, $"is to be the default {kind.ToString().ToLowerInvariant()} model, but there is no such model of that kind");
-                return;
-            }
-            // In the order of loading: the built-in ones come last.
-            var first = loaded.FirstOrDefault(entry => entry.Model.Manifest.Kind == kind).Model;
-            if (first is not null)
-            {
-                defaults[kind] = hosts[first.Manifest.Name];
-            }
+            Log.ModelNotice(log, manifest.Name, notice);
+        }
+        return new(model, batching, metrics, time, log);
+    }
+
+    private static void LoadAtStart(List<ModelSlot> slots)
+    {
+        try
+        {
+            slots.AsParallel().ForAll(slot => slot.LoadNow());
+        }
+        catch (AggregateException e) when (e.Flatten().InnerExceptions.FirstOrDefault(inner => inner is ModelException or ManifestException or Fault) is { } first)
+        {
+            slots.ForEach(slot => slot.Dispose());
+            ExceptionDispatchInfo.Throw(first);
+        }
+    }
+
+    private static void Choose(Dictionary<ModelKind, ModelSlot> defaults, List<ModelSlot> slots, ModelKind kind, string name)
+    {
+        var chosen = slots.FirstOrDefault(slot => slot.Manifest.Kind == kind && (name.Length == 0 || slot.Name == name));
+        if (chosen is not null)
+        {
+            defaults[kind] = chosen;
+        }
+        else if (name.Length > 0)
+        {
+            throw new ModelException(name, $"is to be the default {kind.ToString().ToLowerInvariant()} model, but there is no such model of that kind");
         }
     }
 

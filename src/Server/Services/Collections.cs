@@ -1,4 +1,5 @@
 using Embeddings.Server.Inference;
+using Embeddings.Server.Pipeline;
 using Embeddings.Server.Storage;
 
 namespace Embeddings.Server.Services;
@@ -23,4 +24,8 @@ internal static class Collections
     /// <summary>What a collection must be for a model's vectors.</summary>
     public static CollectionSpec SpecFor(string collection, IEmbeddingModel model) =>
         new(collection, model.Manifest.Dimension, new(model.Manifest.Name, model.Fingerprint));
+
+    /// <summary>The same for a model that may not be in memory.</summary>
+    public static CollectionSpec SpecFor(string collection, ModelSlot model) =>
+        new(collection, model.Manifest.Dimension, new(model.Name, model.Fingerprint));
 }

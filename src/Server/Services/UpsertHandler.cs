@@ -70,7 +70,7 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
     {
         if (model.Length > 0)
         {
-            var named = models.Find(model).Model;
+            var named = models.Find(model);
             Check(dimension, named.Manifest.Dimension, $"vectors of model '{model}' have");
             await store.EnsureCollectionAsync(Collections.SpecFor(collection, named), cancellationToken);
             return;
@@ -81,7 +81,7 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
             Check(dimension, existing.Dimension, $"vectors in collection '{collection}' have");
             return;
         }
-        if (Collections.KindOf(collection) is { } kind && models.DefaultOf(kind)?.Model.Manifest is { } manifest)
+        if (Collections.KindOf(collection) is { } kind && models.DefaultOf(kind)?.Manifest is { } manifest)
         {
             Check(dimension, manifest.Dimension, $"vectors of model '{manifest.Name}', which '{collection}' is for, have");
         }

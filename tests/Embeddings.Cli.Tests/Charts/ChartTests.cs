@@ -5,8 +5,8 @@ namespace Embeddings.Cli.Tests.Charts;
 
 public sealed class ChartTests
 {
-    private static readonly float[] Same = [0.62f, 0.7f, 0.71f, 0.99f];
-    private static readonly float[] Different = [-0.18f, 0.0f, 0.05f, 0.05f, 0.3f];
+    private static readonly float[] Same = [0.62f, 0.72f, 0.73f, 0.99f];
+    private static readonly float[] Different = [-0.18f, 0.01f, 0.05f, 0.05f, 0.31f];
 
     [Fact]
     public void Shares_sum_to_one_within_round_ends()
@@ -15,7 +15,7 @@ public sealed class ChartTests
         Assert.Equal((-0.2, 1.0), (histogram.Low, histogram.High));
         Assert.Equal(1, histogram.Same.Sum(), 1e-9);
         Assert.Equal(1, histogram.Different.Sum(), 1e-9);
-        Assert.Equal(0.4, histogram.Different[2], 1e-9);
+        Assert.Equal(0.6, histogram.Different[2], 1e-9);
         Assert.Equal(0.5, histogram.At(0.4), 1e-9);
     }
 
@@ -33,7 +33,7 @@ public sealed class ChartTests
         var lines = TextChart.Lines(new Histogram(Same, Different, 12), 0.46).ToList();
         Assert.Equal(13, lines.Count);
         Assert.Equal(3, lines.Count(line => line.Contains('█', StringComparison.Ordinal)));
-        Assert.Equal(4, lines.Count(line => line.Contains('░', StringComparison.Ordinal)));
+        Assert.Equal(3, lines.Count(line => line.Contains('░', StringComparison.Ordinal)));
         Assert.Contains("threshold 0.460", Assert.Single(lines, line => line.Contains("<-", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 

@@ -21,5 +21,18 @@ internal sealed class ModelFolder : IDisposable
         return this;
     }
 
+    /// <summary>Gives one another mean, as an operator would who replaces the file.</summary>
+    public void Change(string name, double mean)
+    {
+        var manifest = JsonNode.Parse(File.ReadAllText(FileOf(name)))!.AsObject();
+        manifest["input"]!["mean"] = new JsonArray(mean, mean, mean);
+        File.WriteAllText(FileOf(name), manifest.ToJsonString());
+    }
+
+    /// <summary>Writes nonsense into the manifest of one.</summary>
+    public void Break(string name) => File.WriteAllText(FileOf(name), "nonsense");
+
     public void Dispose() => _folder.Dispose();
+
+    private string FileOf(string name) => Path.Combine(_folder.Path, $"{name}.json");
 }

@@ -1,13 +1,15 @@
-using Embeddings.Server.Inference;
+using Embeddings.Server.Pipeline;
 
 namespace Embeddings.Server.Services.Mapping;
 
 /// <summary>Models as the contract shows them.</summary>
 internal static class ModelMapping
 {
-    public static V1.Model ToContract(IEmbeddingModel model, bool isDefault)
+    public static V1.Model ToContract(ModelSlot slot, bool isDefault)
     {
-        var manifest = model.Manifest;
+        // Read once: it may be loaded or unloaded meanwhile.
+        var model = slot.Loaded;
+        var manifest = model?.Manifest ?? slot.Manifest;
         var result = new V1.Model
         {
             Name = manifest.Name,
@@ -18,18 +20,18 @@ internal static class ModelMapping
             ColorOrder = (V1.ColorOrder)manifest.Input.ColorOrder,
             ResizeMode = (V1.ResizeMode)manifest.Input.Resize,
             UnitLength = manifest.UnitLength,
-            MaxBatch = model.MaxBatch,
+            MaxBatch = model?.MaxBatch ?? manifest.MaxBatch,
             Licence = manifest.Licence,
             Sha256 = manifest.Sha256,
-            Fingerprint = model.Fingerprint,
+            Fingerprint = model?.Fingerprint ?? slot.Fingerprint,
             Description = manifest.Description,
             DefaultForKind = isDefault,
-            ExecutionProvider = model.ExecutionProvider,
-            Loaded = true,
+            ExecutionProvider = model?.ExecutionProvider ?? "",
+            Loaded = model is not null,
         };
         result.Mean.AddRange(manifest.Input.Mean);
         result.Std.AddRange(manifest.Input.Std);
-        result.Notices.AddRange(model.Notices);
+        result.Notices.AddRange(model?.Notices ?? []);
         if (manifest.SuggestedThreshold is { } threshold)
         {
             result.SuggestedThreshold = threshold;

@@ -1,0 +1,55 @@
+using Embeddings.Server.Diagnostics;
+using Embeddings.Server.Inference;
+
+namespace Embeddings.Server.Pipeline;
+
+/// <summary>Keeps the models in memory within a number of bytes: who has been idle longest goes first, who is in use stays.</summary>
+/// <param name="limit">Bytes of model files, once for each session; 0 for no limit.</param>
+/// <param name="inference">How many sessions a model gets.</param>
+internal sealed class ModelBudget(long limit, InferenceOptions inference)
+{
+    private readonly Lock _lock = new();
+    private readonly List<ModelSlot> _slots = [];
+
+    public void Add(ModelSlot slot)
+    {
+        lock (_lock)
+        {
+            _slots.Add(slot);
+        }
+    }
+
+    /// <summary>Unloads others until the model fits. UNAVAILABLE where those that could go are in use.</summary>
+    public void MakeRoom(ModelSlot wanted)
+    {
+        if (limit == 0)
+        {
+            return;
+        }
+        lock (_lock)
+        {
+            var bytes = Bytes(wanted);
+            if (bytes > limit)
+            {
+                throw new ModelException(wanted.File, $"takes about {bytes:N0} bytes, Models:MaxLoadedBytes is {limit:N0}");
+            }
+            while (_slots.Where(slot => slot != wanted && slot.Loaded is not null).Sum(Bytes) + bytes > limit)
+            {
+                if (!_slots.Where(slot => slot != wanted && slot.Loaded is not null).OrderByDescending(slot => slot.Idle).Any(slot => slot.TryUnload()))
+                {
+                    throw new Fault(
+                        FaultKind.Unavailable, Reasons.ModelUnavailable, $"there is no room for the model '{wanted.Name}' while others are in use; try again, or raise Models:MaxLoadedBytes",
+                        "model", TimeSpan.FromSeconds(1));
+                }
+            }
+        }
+    }
+
+    private long Bytes(ModelSlot slot)
+    {
+        var model = Path.ChangeExtension(slot.File, ".onnx");
+        var beside = ModelFile.DataFiles(model).Select(file => Path.Combine(Path.GetDirectoryName(model) ?? "", file));
+        var sessions = SessionPlan.For(inference, slot.Manifest.MaxBatch == 1, Environment.ProcessorCount).Sessions;
+        return sessions * beside.Append(model).Sum(file => new FileInfo(file) is { Exists: true } there ? there.Length : 0);
+    }
+}
