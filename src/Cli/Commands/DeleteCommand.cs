@@ -4,7 +4,7 @@ using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings delete ID...|--job-id JOB|--media-store-id ...</c>: removes points and says how many there were.</summary>
+/// <summary><c>embeddings delete ID...|--job-id JOB|...|--whole-collection</c>: removes points and says how many there were.</summary>
 internal static class DeleteCommand
 {
     // The contract's limit of ids in a call.
@@ -15,16 +15,21 @@ internal static class DeleteCommand
         var ids = new Argument<string[]>("ids") { Description = "Ids of points.", Arity = ArgumentArity.ZeroOrMore };
         var kind = CommonOptions.Kind();
         var collection = CommonOptions.Collection();
+        var whole = new Option<bool>("--whole-collection") { Description = "Remove the collection that --collection names, with all its points." };
         var filter = new FilterOptions();
         var command = new Command("delete",
             "Removes points by id or by condition. --job-id alone, without --kind and --collection, forgets the job in every collection.")
         {
-            ids, kind, collection,
+            ids, kind, collection, whole,
         };
         filter.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (points, which) = (parsed.GetValue(ids)!, filter.Read(parsed));
+            if (parsed.GetValue(whole))
+            {
+                return await DropAsync(globals, parsed, parsed.GetValue(collection), points.Length > 0 || which is not null, cancellationToken);
+            }
             if (points.Length == 0 == which is null)
             {
                 throw new CliException("give either ids or conditions (--job-id, --media-store-id, --face-index, --attribute) to delete by");
@@ -41,6 +46,25 @@ internal static class DeleteCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    private static async Task<int> DropAsync(GlobalOptions globals, ParseResult parsed, string? collection, bool hasMore, CancellationToken cancellationToken)
+    {
+        // Named by the person, never by a default: there is no way back.
+        if (collection is null || hasMore)
+        {
+            throw new CliException("--whole-collection needs --collection, and no ids or conditions");
+        }
+        var output = globals.Output(parsed);
+        using var client = globals.Client(parsed);
+        var deleted = (await client.DeleteCollectionAsync(new DeleteCollectionRequest { Collection = collection }, cancellationToken)).DeletedCount;
+        output.Object(json =>
+        {
+            json.WriteString("collection", collection);
+            json.WriteNumber("deleted", deleted);
+        });
+        output.Line($"{collection} is gone, with {deleted} points");
+        return ExitCode.Done;
     }
 
     private static bool IsJobAlone(Filter filter) => filter.HasJobId && filter.Equals(new Filter { JobId = filter.JobId });

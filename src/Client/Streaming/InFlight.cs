@@ -61,7 +61,10 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
         }
     }
 
-    /// <summary>Sends what an earlier connection left unanswered, then what the source gives, then half-closes.</summary>
+    /// <summary>
+    /// Sends what an earlier connection left unanswered, then what the source gives, then half-closes. The call itself has the token: giving it to each write
+    /// would cost a registration an item and change nothing.
+    /// </summary>
     public async Task SendAsync(IClientStreamWriter<T> stream, CancellationToken cancellationToken)
     {
         T[] again;
@@ -72,7 +75,7 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
 
         foreach (var item in again)
         {
-            await stream.WriteAsync(item, cancellationToken).ConfigureAwait(false);
+            await stream.WriteAsync(item).ConfigureAwait(false);
         }
 
         while (await _waiting.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
@@ -81,7 +84,7 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
             {
                 // One flush for all that is there: the last of them goes without the hint.
                 stream.WriteOptions = _waiting.Reader.TryPeek(out _) ? Buffered : null;
-                await stream.WriteAsync(item, cancellationToken).ConfigureAwait(false);
+                await stream.WriteAsync(item).ConfigureAwait(false);
             }
         }
 

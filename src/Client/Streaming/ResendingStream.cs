@@ -34,7 +34,7 @@ internal sealed class ResendingStream<TRequest, TResponse>(
                 var connection = new StreamConnection<TRequest, TResponse>(rpc, items, stop.Token);
                 await using (connection.ConfigureAwait(false))
                 {
-                    while (await connection.ReadAsync(cancellationToken).ConfigureAwait(false))
+                    while (await connection.ReadAsync().ConfigureAwait(false))
                     {
                         failures = 1;
                         Settle(items, connection.Current);

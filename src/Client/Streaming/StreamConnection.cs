@@ -42,12 +42,12 @@ internal sealed class StreamConnection<TRequest, TResponse> : IAsyncDisposable
     /// <summary>What the writer met, other than the end of the call.</summary>
     public Exception? WriteFailure { get; private set; }
 
-    /// <summary>The next answer, or false where the call has ended.</summary>
-    public async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
+    /// <summary>The next answer, or false where the call has ended. The call itself has the caller's token: one for each read would only cost.</summary>
+    public async ValueTask<bool> ReadAsync()
     {
         try
         {
-            return await _call.ResponseStream.MoveNext(cancellationToken).ConfigureAwait(false);
+            return await _call.ResponseStream.MoveNext(CancellationToken.None).ConfigureAwait(false);
         }
         catch (RpcException error)
         {

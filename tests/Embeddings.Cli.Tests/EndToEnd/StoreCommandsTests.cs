@@ -46,6 +46,9 @@ public sealed class StoreCommandsTests(RunningServer server) : IClassFixture<Run
         Assert.Equal("2 deleted", Assert.Single((await server.RunAsync("delete", "--job-id", "job-2")).Lines));
         Assert.Equal("0", Assert.Single((await server.RunAsync("count")).Lines));
 
+        Assert.Equal("face_embeddings is gone, with 0 points", Assert.Single((await server.RunAsync("delete", "--whole-collection", "-c", "face_embeddings")).Lines));
+        Assert.Contains("COLLECTION_NOT_FOUND", (await server.RunAsync("count", "--kind", "face")).Error, StringComparison.Ordinal);
+
         var gone = await server.RunAsync("get", "job-1");
         Assert.Equal((ExitCode.Failed, ""), (gone.ExitCode, gone.Output));
         Assert.Contains("POINT_NOT_FOUND", Assert.Single(gone.ErrorLines), StringComparison.Ordinal);

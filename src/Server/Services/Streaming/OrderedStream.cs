@@ -76,7 +76,8 @@ internal static class OrderedStream
                 var response = await work;
                 // More answers are ready: let them share a write to the connection.
                 responses.WriteOptions = pending.TryPeek(out var next) && next.IsCompleted ? Buffered : null;
-                await responses.WriteAsync(response, cancellationToken);
+                // Without the token: a call that is cancelled fails its writes by itself, and a registration for each answer would only cost.
+                await responses.WriteAsync(response);
             }
         }
     }
