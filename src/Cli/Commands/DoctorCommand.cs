@@ -13,7 +13,8 @@ internal static class DoctorCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var output = globals.Output(parsed);
-            using var client = globals.Client(parsed);
+            // Once each: what is wrong is to be told, not waited for.
+            using var client = globals.Client(parsed, options => options with { MaxRetries = 0, Deadline = TimeSpan.FromSeconds(15) });
             var report = new DoctorReport(output, TimeProvider.System);
             await new ModelChecks(client, report).RunAsync(cancellationToken);
             await new StoreChecks(client, report).RunAsync(cancellationToken);

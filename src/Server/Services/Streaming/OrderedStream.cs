@@ -9,6 +9,11 @@ namespace Embeddings.Server.Services.Streaming;
 /// </summary>
 internal static class OrderedStream
 {
+    // What the reader is at.
+    private const int Working = 0;
+    private const int Waiting = 1;
+    private const int Stopped = 2;
+
     private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
 
     /// <param name="requests">What the client sends.</param>
@@ -31,9 +36,18 @@ internal static class OrderedStream
         using var writerFailed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var unwanted = writerFailed.Token;
 
-        // A read that waits for the client is not cancelled: gRPC may answer that with INTERNAL, or not at all. It is left behind, and ends with the call.
-        using var stopped = stopping.UnsafeRegister(static state => ((ChannelWriter<Task<TResponse>>)state!).TryComplete(new OperationCanceledException()), pending.Writer);
-        using var gone = cancellationToken.UnsafeRegister(static state => ((ChannelWriter<Task<TResponse>>)state!).TryComplete(new OperationCanceledException()), pending.Writer);
+        // A read that waits for the client is not cancelled at shutdown: gRPC may answer that with INTERNAL, or not at all. It is left behind, and ends with
+        // the call. A request that has been read is answered.
+        var state = Working;
+        using var stopped = stopping.UnsafeRegister(
+            _ =>
+            {
+                if (Interlocked.Exchange(ref state, Stopped) == Waiting)
+                {
+                    pending.Writer.TryComplete(new OperationCanceledException());
+                }
+            },
+            null);
         var reading = ReadAsync();
         try
         {
@@ -52,18 +66,30 @@ internal static class OrderedStream
             Exception? end = null;
             try
             {
-                while (!stopping.IsCancellationRequested && await requests.MoveNext(CancellationToken.None))
+                while (Interlocked.CompareExchange(ref state, Waiting, Working) == Working)
                 {
+                    var more = await requests.MoveNext(CancellationToken.None);
+                    if (Interlocked.CompareExchange(ref state, Working, Waiting) != Waiting)
+                    {
+                        // Left behind.
+                        return;
+                    }
+                    if (!more)
+                    {
+                        pending.Writer.Complete();
+                        return;
+                    }
                     var work = await start(requests.Current, unwanted);
                     await pending.Writer.WriteAsync(work, unwanted);
                 }
+                end = new OperationCanceledException();
             }
             catch (Exception e)
             {
                 // The writer sees it after the answers to all that was read before.
                 end = e;
             }
-            pending.Writer.TryComplete(stopping.IsCancellationRequested ? new OperationCanceledException() : end);
+            pending.Writer.TryComplete(end);
         }
     }
 
