@@ -72,7 +72,7 @@ internal sealed class Batch(BatchTensor tensor)
         }
         if (item.Cancellation.IsCancellationRequested)
         {
-            item.TrySetCanceled(item.Cancellation);
+            ThreadPool.UnsafeQueueUserWorkItem(static item => item.TrySetCanceled(item.Cancellation), item, preferLocal: false);
             return false;
         }
         return true;

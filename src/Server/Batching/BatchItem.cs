@@ -8,9 +8,11 @@ internal sealed class BatchItem : TaskCompletionSource<BatchResult>
 {
     private readonly BatchQueue _queue;
 
-    // Continuations asynchronous: a caller's code must not run on, and so hold up, the inference thread.
+    /// <remarks>
+    /// A caller's code must not run on, and so hold up, the inference thread. Continuations run where the item is completed, and that is never there: the
+    /// runner hands the answers of a batch to the thread pool together, which costs one wake-up instead of one for each item.
+    /// </remarks>
     public BatchItem(BatchQueue queue, Batch batch, int index)
-        : base(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         _queue = queue;
         Batch = batch;

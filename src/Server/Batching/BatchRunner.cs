@@ -55,6 +55,14 @@ internal sealed class BatchRunner : IDisposable
         }
     }
 
+    private static void Answer((BatchItem Item, BatchResult Result)[] answers)
+    {
+        foreach (var (item, result) in answers)
+        {
+            item.TrySetResult(result);
+        }
+    }
+
     /// <summary>Runs items that lie in the tensor from <paramref name="first"/> on. False, with nobody answered, where several failed together.</summary>
     private bool TryRun(int session, Batch batch, ReadOnlySpan<BatchItem> items, int first)
     {
@@ -71,16 +79,19 @@ internal sealed class BatchRunner : IDisposable
         catch (Exception e)
         {
             Log.ItemFailed(_log, e, _model.Manifest.Name);
-            items[0].TrySetException(new Fault(FaultKind.Internal, Reasons.InferenceFailed, $"the model '{_model.Manifest.Name}' failed on this item"));
+            var fault = new Fault(FaultKind.Internal, Reasons.InferenceFailed, $"the model '{_model.Manifest.Name}' failed on this item");
+            ThreadPool.UnsafeQueueUserWorkItem(static failed => failed.Item.TrySetException(failed.Fault), (Item: items[0], Fault: fault), preferLocal: false);
             return true;
         }
         var ran = _queue.Time.GetElapsedTime(began);
         _metrics.BatchRan(_model.Manifest.Name, items.Length, ran);
+        var answers = new (BatchItem Item, BatchResult Result)[items.Length];
         for (var i = 0; i < items.Length; i++)
         {
             var queued = _queue.Time.GetElapsedTime(items[i].Committed, began);
-            items[i].TrySetResult(new(batch.Tensor.Vector(first + i).ToArray(), items.Length, queued, ran));
+            answers[i] = (items[i], new(batch.Tensor.Vector(first + i).ToArray(), items.Length, queued, ran));
         }
+        ThreadPool.UnsafeQueueUserWorkItem(Answer, answers, preferLocal: false);
         return true;
     }
 }

@@ -62,11 +62,14 @@ internal sealed class GroupWriter : IAsyncDisposable
             group.Clear();
             for (var points = 0; points < _maxGroupPoints && _queue.Reader.TryRead(out var request);)
             {
-                if (!request.DropIfCancelled())
+                if (request.DropIfCancelled())
                 {
-                    group.Add(request);
-                    points += request.Points;
+                    Answer([request], static request => request.Complete());
+                    continue;
                 }
+
+                group.Add(request);
+                points += request.Points;
             }
 
             if (group.Count > 0)
@@ -90,17 +93,28 @@ internal sealed class GroupWriter : IAsyncDisposable
             _logger.GroupFailed(group.Count, exception);
             var fault = SqliteFaults.ToFault(exception);
             _lastError = fault.Message;
-            foreach (var request in group)
-            {
-                request.Fail(fault);
-            }
-
+            Answer(group, request => request.Fail(fault));
             return;
         }
 
-        foreach (var request in group)
+        Answer(group, static request => request.Complete());
+    }
+
+    /// <summary>Tells callers on the thread pool, some at a time: one wake-up for each of them would cost more than their answers.</summary>
+    private static void Answer(List<WriteRequest> group, Action<WriteRequest> answer)
+    {
+        foreach (var some in group.Chunk(64))
         {
-            request.Complete();
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static state =>
+                {
+                    foreach (var request in state.Some)
+                    {
+                        state.Answer(request);
+                    }
+                },
+                (Some: some, Answer: answer),
+                preferLocal: false);
         }
     }
 }

@@ -3,8 +3,8 @@ namespace Embeddings.Server.Storage.Embedded;
 /// <summary>Something a caller wants written, and waits for.</summary>
 internal abstract class WriteRequest(int points, CancellationToken cancellationToken)
 {
-    // The writer's thread completes callers; what they do next must not run on it.
-    private readonly TaskCompletionSource<long> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // What callers do next runs where they are completed: on the thread pool, many of them together, and never on the writer's thread.
+    private readonly TaskCompletionSource<long> _completion = new();
     private long _result;
     private Exception? _error;
 
@@ -15,7 +15,16 @@ internal abstract class WriteRequest(int points, CancellationToken cancellationT
     public Task<long> Completion => _completion.Task;
 
     /// <summary>Drops the request where its caller has given up.</summary>
-    public bool DropIfCancelled() => cancellationToken.IsCancellationRequested && _completion.TrySetCanceled(cancellationToken);
+    public bool DropIfCancelled()
+    {
+        if (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+
+        _error = new OperationCanceledException(cancellationToken);
+        return true;
+    }
 
     /// <summary>Runs it within the transaction; may happen again after a rollback.</summary>
     public void Run(WriteContext context)
@@ -36,12 +45,22 @@ internal abstract class WriteRequest(int points, CancellationToken cancellationT
         }
         else
         {
-            _completion.TrySetException(_error);
+            Fail(_error);
         }
     }
 
     /// <summary>Tells the caller that the whole group failed.</summary>
-    public void Fail(Exception error) => _completion.TrySetException(error);
+    public void Fail(Exception error)
+    {
+        if (error is OperationCanceledException)
+        {
+            _completion.TrySetCanceled(cancellationToken);
+        }
+        else
+        {
+            _completion.TrySetException(error);
+        }
+    }
 
     protected abstract long Execute(WriteContext context);
 }
