@@ -16,9 +16,16 @@ internal sealed class ModelUpkeep(IServiceProvider services, ModelOptions option
             _stamps[slot] = (Stamp.Of(slot.File), Stamp.Of(slot.File));
         }
         using var timer = new PeriodicTimer(options.CheckEvery, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        try
         {
-            Look();
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                Look();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Expected: the server stops, or is disposed of without having been stopped.
         }
     }
 
