@@ -16,7 +16,14 @@ public sealed class QdrantCollectionTests : QdrantTestBase
     {
         var options = new QdrantCollectionOptions
         {
-            Shards = 6, Replicas = 3, WriteConsistency = 2, OnDiskVectors = true, OnDiskPayload = false, HnswM = 32, HnswEfConstruct = 200, QuantizeInt8 = true,
+            Shards = 6,
+            Replicas = 3,
+            WriteConsistency = 2,
+            OnDiskVectors = true,
+            OnDiskPayload = false,
+            HnswM = 32,
+            HnswEfConstruct = 200,
+            QuantizeInt8 = true,
         };
         await using var store = await QdrantStores.StartAsync(Server.Address, collections: options);
         await store.EnsureCollectionAsync(new(Name, 512, One), None);
