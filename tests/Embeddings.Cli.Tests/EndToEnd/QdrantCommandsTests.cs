@@ -28,7 +28,7 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
     [Fact]
     public async Task Copies_both_ways_and_every_answer_stays_the_same()
     {
-        // The figure is 100,000; EMBEDDINGS_TEST_COPY says another number than this.
+        // EMBEDDINGS_TEST_COPY=100000 is the full run; this many tell the same in a second.
         var points = int.TryParse(Environment.GetEnvironmentVariable("EMBEDDINGS_TEST_COPY"), out var number) ? number : 5_000;
         var random = new Random(7);
         var queries = Enumerable.Range(0, 8).Select(_ => new VectorQuery(Vector(random))).ToList();
