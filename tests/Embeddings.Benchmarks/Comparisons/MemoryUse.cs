@@ -11,7 +11,7 @@ internal static class MemoryUse
 
     public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
     {
-        var many = settings.Count(1_000_000, 30_000);
+        var many = settings.Count(1_000_000, 20_000);
         var model = BenchModel.Free(settings.Directory);
         using var served = await ServedModel.StartAsync(settings, model, Pictures.Crops(model), 4, 256);
         await served.StreamAsync(Few);

@@ -17,7 +17,7 @@ internal static class QdrantUpserts
 
     public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
     {
-        var count = settings.Count(20_000, 4000);
+        var count = settings.Count(20_000, 1500);
         using var qdrant = await GrpcProcess.QdrantDoubleAsync();
         using var server = await GrpcProcess.ServerAsync(settings.Scratch("qdrant"), [], "--Store:Kind=Qdrant", $"--Store:Qdrant:Url={qdrant.Address}");
         using var client = new EmbeddingsClient(new EmbeddingsClientOptions { Addresses = [server.Address], MaxInFlight = InFlight });

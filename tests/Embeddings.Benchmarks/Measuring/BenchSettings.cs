@@ -13,7 +13,7 @@ internal sealed record BenchSettings
     public int Pairs => Quick ? 7 : 15;
 
     /// <summary>How long one turn of a pair takes, about.</summary>
-    public TimeSpan Turn => Quick ? TimeSpan.FromSeconds(0.25) : TimeSpan.FromSeconds(1.5);
+    public TimeSpan Turn => Quick ? TimeSpan.FromSeconds(0.2) : TimeSpan.FromSeconds(1.5);
 
     private string ScratchFolder => Path.Combine(Directory, "scratch");
 
