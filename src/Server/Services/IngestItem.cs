@@ -1,4 +1,3 @@
-using Embeddings.Server.Diagnostics;
 using Embeddings.Server.Inference;
 using Embeddings.Server.Pipeline;
 using Embeddings.Server.Services.Mapping;
@@ -36,29 +35,19 @@ internal sealed record IngestItem(string ItemId, string Collection, string Point
     private static (IngestItem Item, EmbedRequest Embed) Image(
         V1.ImageItem? image, string path, string itemId, string model, string collection, bool returnEmbedding, bool wait)
     {
-        var payload = Within(path, () => PayloadMapping.ToStored(Require.Present(image, path)));
+        var present = Require.Present(image, path);
+        var payload = FieldPath.Within(path, () => PayloadMapping.ToStored(present));
         var item = new IngestItem(itemId, Require.Collection(collection, Collections.Of(ModelKind.Image)), payload.JobId, payload, returnEmbedding);
-        return (item, PictureMapping.ToRequest(image!.Image, model, wait, path));
+        return (item, PictureMapping.ToRequest(present.Image, model, wait, path));
     }
 
     private static (IngestItem Item, EmbedRequest Embed) Face(
         V1.FaceItem? face, string path, string itemId, string model, string collection, bool returnEmbedding, bool wait)
     {
-        var payload = Within(path, () => PayloadMapping.ToStored(Require.Present(face, path)));
+        var present = Require.Present(face, path);
+        var payload = FieldPath.Within(path, () => PayloadMapping.ToStored(present));
         var id = FormattableString.Invariant($"{payload.JobId}-{payload.FaceIndex}");
         var item = new IngestItem(itemId, Require.Collection(collection, Collections.Of(ModelKind.Face)), id, payload, returnEmbedding);
-        return (item, PictureMapping.ToRequest(face!.Face, model, wait, $"{path}.face"));
-    }
-
-    private static PointPayload Within(string path, Func<PointPayload> read)
-    {
-        try
-        {
-            return read();
-        }
-        catch (Fault fault) when (fault.Field != path)
-        {
-            throw fault.Within(path);
-        }
+        return (item, PictureMapping.ToRequest(present.Face, model, wait, $"{path}.face"));
     }
 }

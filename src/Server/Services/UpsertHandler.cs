@@ -24,7 +24,7 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
         var dimension = request.Points[0].Vector.Count;
         for (var i = 0; i < points.Length; i++)
         {
-            points[i] = Within($"points[{i}]", () => Check(VectorMapping.ToStored(request.Points[i]), dimension, "the other points have"));
+            points[i] = FieldPath.Within($"points[{i}]", () => Check(VectorMapping.ToStored(request.Points[i]), dimension, "the other points have"));
         }
         var began = time.GetTimestamp();
         await Within("points[0]", () => EnsureAsync(collection, dimension, request.Model, cancellationToken).AsTask());
@@ -46,7 +46,7 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
     {
         Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
         var collection = Require.Collection(request.Collection);
-        var point = request.Point is null ? throw Require.Missing("point") : Within("point", () => VectorMapping.ToStored(request.Point));
+        var point = request.Point is null ? throw Require.Missing("point") : FieldPath.Within("point", () => VectorMapping.ToStored(request.Point));
         await Within("point", () => EnsureAsync(collection, point.Vector.Length, request.Model, cancellationToken).AsTask());
         return store.UpsertAsync(collection, [point], cancellationToken);
     }
@@ -99,18 +99,6 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
         if (actual != expected)
         {
             throw Fault.Invalid(Reasons.DimensionMismatch, "vector", $"{whose} {expected} numbers, this one has {actual}");
-        }
-    }
-
-    private static T Within<T>(string path, Func<T> work)
-    {
-        try
-        {
-            return work();
-        }
-        catch (Fault fault)
-        {
-            throw fault.Within(path);
         }
     }
 

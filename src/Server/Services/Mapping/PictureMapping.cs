@@ -11,25 +11,13 @@ internal static class PictureMapping
 {
     /// <summary>A whole image to embed; its faults name fields from <paramref name="path"/> on.</summary>
     public static EmbedRequest ToRequest(V1.Image? image, string model, bool wait, string path) =>
-        new(ModelKind.Image, model, Within(path, () => ToInput(image)), wait, path);
+        new(ModelKind.Image, model, FieldPath.Within(path, () => ToInput(image)), wait, path);
 
     /// <summary>A face to embed; its faults name fields from <paramref name="path"/> on.</summary>
     public static EmbedRequest ToRequest(V1.FaceCrop? face, string model, bool wait, string path) =>
         face is null
             ? throw Require.Missing(path)
-            : new(ModelKind.Face, model, Within(path, () => ToInput(face.Image, ToLandmarks(face.Landmarks))), wait, path);
-
-    private static ImageInput Within(string path, Func<ImageInput> read)
-    {
-        try
-        {
-            return read();
-        }
-        catch (Fault fault)
-        {
-            throw fault.Within(path);
-        }
-    }
+            : new(ModelKind.Face, model, FieldPath.Within(path, () => ToInput(face.Image, ToLandmarks(face.Landmarks))), wait, path);
 
     private static ImageInput ToInput(V1.Image? image, Landmarks? landmarks = null)
     {

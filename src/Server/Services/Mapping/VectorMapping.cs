@@ -27,7 +27,7 @@ internal static class VectorMapping
     public static StoredPoint ToStored(V1.VectorPoint? point) => new(
         Require.Text(Require.Present(point, "point").PointId, "point_id", Require.MaxPointIdBytes),
         ToVector(point!.Vector, "vector"),
-        PayloadFaults(point));
+        FieldPath.Within("payload", () => PayloadMapping.ToStored(point.Payload)));
 
     public static V1.VectorPoint ToContract(StoredPoint point, bool withPayload = true)
     {
@@ -38,17 +38,5 @@ internal static class VectorMapping
             result.Payload = PayloadMapping.ToContract(point.Payload);
         }
         return result;
-    }
-
-    private static PointPayload PayloadFaults(V1.VectorPoint point)
-    {
-        try
-        {
-            return PayloadMapping.ToStored(point.Payload);
-        }
-        catch (Fault fault)
-        {
-            throw fault.Within("payload");
-        }
     }
 }
