@@ -13,7 +13,8 @@ public static class EmbeddingsServer
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">The configuration is wrong; the message says where.</exception>
     public static WebApplication Create(string[] args)
     {
-        var builder = WebApplication.CreateSlimBuilder(args);
+        // Options are read once, so files are not watched: the watcher sees the whole working folder, and with it every write of a store that lies there.
+        var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false", .. args]);
         builder.AddEmbeddings(args);
         var app = builder.Build();
         app.MapEmbeddings();

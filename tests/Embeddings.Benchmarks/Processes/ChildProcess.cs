@@ -64,6 +64,8 @@ internal sealed class ChildProcess : IDisposable
         {
             start.ArgumentList.Add(argument);
         }
+        // As the server has it: the servers it is held against must run on the same collector.
+        start.Environment["DOTNET_gcServer"] = "1";
         return new(Process.Start(start)!);
     }
 

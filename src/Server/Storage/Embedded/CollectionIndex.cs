@@ -72,7 +72,7 @@ internal sealed class CollectionIndex : IDisposable
     }
 
     /// <summary>Takes committed changes in, in order, as one step to every search.</summary>
-    public void Apply(IEnumerable<IndexChange> changes)
+    public void Apply(ReadOnlySpan<IndexChange> changes)
     {
         Gate.EnterWriteLock();
         try

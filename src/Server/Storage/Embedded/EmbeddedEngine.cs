@@ -8,6 +8,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
 {
     private readonly DirectoryLock _directory;
     private readonly SqliteSession _session;
+    private readonly Checkpointer _checkpointer;
     private readonly ILogger _logger;
 
     private EmbeddedEngine(DirectoryLock directory, SqliteSession session, Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
@@ -16,7 +17,8 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         _session = session;
         _logger = logger;
         Catalog = catalog;
-        Writer = new GroupWriter(new GroupTransaction(session, catalog, options.MaxPoints, logger), options, logger);
+        _checkpointer = new Checkpointer(() => SqliteSchema.Open(options.Directory, readOnly: false), logger);
+        Writer = new GroupWriter(new GroupTransaction(session, catalog, _checkpointer, options.MaxPoints, logger), options, logger);
         Readers = new SessionPool(
             () => SqliteSchema.Open(options.Directory, readOnly: true),
             options.MaxConcurrentReads > 0 ? options.MaxConcurrentReads : 2 * Environment.ProcessorCount);
@@ -40,6 +42,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         try
         {
             session = SqliteSchema.Open(options.Directory, readOnly: false);
+            SqliteSchema.Run(session.Connection, $"PRAGMA wal_autocheckpoint = {Checkpointer.WriterPages}; PRAGMA journal_size_limit = {128 << 20};");
             SqliteSchema.Prepare(session, options.Directory);
             IndexLoader.Load(session, catalog, logger, cancellationToken);
             return new EmbeddedEngine(directory, session, catalog, options, logger);
@@ -62,6 +65,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Writer.DisposeAsync();
+        await _checkpointer.DisposeAsync();
         await Readers.DisposeAsync();
         try
         {

@@ -21,7 +21,7 @@ internal static partial class EmbeddedStoreLog
     [LoggerMessage(4003, LogLevel.Warning, "A group of {Count} writes failed and is tried again request by request")]
     public static partial void GroupRetried(this ILogger logger, int count, Exception exception);
 
-    [LoggerMessage(4004, LogLevel.Warning, "The last checkpoint of the embedded store failed; the next start makes up for it")]
+    [LoggerMessage(4004, LogLevel.Warning, "A checkpoint of the embedded store failed; the next one, or the next start, makes up for it")]
     public static partial void CheckpointFailed(this ILogger logger, Exception exception);
 
     [LoggerMessage(4005, LogLevel.Error, "Written points could not be taken into memory; they are searchable again after a restart")]

@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 namespace Embeddings.Server.Storage.Embedded;
 
 /// <summary>Writes a group of requests in one transaction so that one that fails does not fail its neighbours.</summary>
-internal sealed class GroupTransaction(SqliteSession session, Catalog catalog, int maxPoints, ILogger logger)
+internal sealed class GroupTransaction(SqliteSession session, Catalog catalog, Checkpointer checkpointer, int maxPoints, ILogger logger)
 {
     /// <summary>Writes them and takes them into memory; requests that failed alone know it. Throws where all of them failed.</summary>
     public void Write(List<WriteRequest> group)
@@ -35,6 +35,7 @@ internal sealed class GroupTransaction(SqliteSession session, Catalog catalog, i
             }
         }
 
+        checkpointer.Committed(context.Bytes);
         try
         {
             context.Apply();

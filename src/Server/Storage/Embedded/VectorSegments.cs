@@ -12,6 +12,7 @@ internal sealed unsafe class VectorSegments : IDisposable
     private const int MinSegmentRows = 64;
 
     private readonly List<AlignedFloats> _segments = [];
+    private Task<AlignedFloats>? _next;
 
     public VectorSegments(int dimension)
     {
@@ -28,12 +29,19 @@ internal sealed unsafe class VectorSegments : IDisposable
     /// <summary>Rows in a segment.</summary>
     public int SegmentRows { get; }
 
-    /// <summary>Makes room for this many rows.</summary>
+    /// <summary>
+    /// Makes room for this many rows. Memory that nobody had before comes slowly, page by page, so one segment more is made ready meanwhile: the writer, who
+    /// keeps searches out while it is here, finds it when it needs it.
+    /// </summary>
     public void Reserve(int rows)
     {
         while ((long)_segments.Count * SegmentRows < rows)
         {
-            _segments.Add(new AlignedFloats(checked(SegmentRows * Stride)));
+            var ready = _next;
+            _next = null;
+            _segments.Add(ready is null ? NewSegment() : ready.GetAwaiter().GetResult());
+            // Not for the first one: most collections of a server that has thousands are small.
+            _next = _segments.Count > 1 ? Task.Run(NewSegment) : null;
         }
     }
 
@@ -60,5 +68,9 @@ internal sealed unsafe class VectorSegments : IDisposable
         }
 
         _segments.Clear();
+        _next?.ContinueWith(static made => made.Result.Dispose(), TaskContinuationOptions.OnlyOnRanToCompletion);
+        _next = null;
     }
+
+    private AlignedFloats NewSegment() => new(checked(SegmentRows * Stride));
 }

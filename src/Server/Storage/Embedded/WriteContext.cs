@@ -1,8 +1,13 @@
+using System.Runtime.InteropServices;
+
 namespace Embeddings.Server.Storage.Embedded;
 
 /// <summary>One transaction under way: where to write, and what memory has to learn once it is committed.</summary>
 internal sealed class WriteContext(SqliteSession session)
 {
+    // A row's payload, and its part of the pages of four indexes.
+    private const int OverheadBytes = 1024;
+
     private readonly List<Action> _afterCommit = [];
 
     public SqliteSession Session { get; } = session;
@@ -11,6 +16,9 @@ internal sealed class WriteContext(SqliteSession session)
 
     /// <summary>Points inserted less points deleted so far.</summary>
     public long NetPoints { get; private set; }
+
+    /// <summary>About how much it has written, bytes.</summary>
+    public long Bytes => Changes.Sum(static change => OverheadBytes + (long)(change.Point?.Vector.Length ?? 0));
 
     public void Inserted(CollectionIndex index, long row, PointRow point)
     {
@@ -47,9 +55,16 @@ internal sealed class WriteContext(SqliteSession session)
             action();
         }
 
-        foreach (var group in Changes.GroupBy(static change => change.Index))
+        // Runs of one collection: a group is seldom of more.
+        for (var (first, end) = (0, 0); first < Changes.Count; first = end)
         {
-            group.Key.Apply(group);
+            var index = Changes[first].Index;
+            while (end < Changes.Count && Changes[end].Index == index)
+            {
+                end++;
+            }
+
+            index.Apply(CollectionsMarshal.AsSpan(Changes)[first..end]);
         }
     }
 }

@@ -17,7 +17,7 @@ public sealed class GroupWriterTests : IDisposable
         using var session = SqliteSchema.Open(_directory.Path, readOnly: false);
         SqliteSchema.Prepare(session, _directory.Path);
         using var catalog = new Catalog();
-        var transaction = new GroupTransaction(session, catalog, 1000, NullLogger.Instance);
+        var transaction = new GroupTransaction(session, catalog, new Checkpointer(() => throw new InvalidOperationException("nothing to copy"), NullLogger.Instance), 1000, NullLogger.Instance);
         await using var writer = new GroupWriter(transaction, new EmbeddedStoreOptions(), NullLogger.Instance);
         await writer.WriteAsync(new EnsureCollectionRequest(catalog, new CollectionSpec("c", 4096, null), default), default);
         var index = catalog.Require("c");
