@@ -31,7 +31,7 @@ internal static class Served
         BenchModel.ResNet18(settings.Directory),
         Pictures.Jpegs(16),
         2,
-        settings.Count(4, 2),
+        settings.Count(24, 4),
         4,
         "P1b",
         "StreamEmbed of JPEG 640x480, ResNet-18-sized, over a bare loop fed with tensors",
@@ -42,7 +42,7 @@ internal static class Served
         var model = BenchModel.Free(settings.Directory);
         var crops = Pictures.Crops(model);
         using var served = await ServedModel.StartAsync(settings, model, crops, Streams, 256);
-        using var bare = new BareModel(model);
+        using var bare = new BareModel(model, crops);
         using var echo = await Processes.GrpcProcess.EchoAsync();
         using var echoLoad = new EchoLoad(echo.Address, Streams);
         var (ours, reference) = (new List<double>(), new List<double>());
@@ -97,7 +97,7 @@ internal static class Served
         Goal goal)
     {
         using var served = await ServedModel.StartAsync(settings, model, requests, streams, inFlight);
-        using var bare = new BareModel(model);
+        using var bare = new BareModel(model, requests);
         bare.FindBest(settings.Turn / 5, settings.Count(3, 2), settings.Count(64, largestQuick));
 
         // As many items on both sides, so that both meet as much of what else the machine does; and many times what is on its way at once, since a stream's
@@ -108,7 +108,7 @@ internal static class Served
             settings.Pairs,
             async () => (await served.StreamAsync(items)).Rate,
             () => Task.FromResult(bare.Rate(items)));
-        return [Rates(id, $"{what} at its best batch ({bare.BestBatch})", goal, pairs)];
+        return [Rates(id, $"{what} at its best ({bare.Best})", goal, pairs)];
     }
 
     private static Outcome Rates(string id, string what, Goal goal, Pairs pairs) => new()

@@ -14,7 +14,7 @@ internal static class StreamsCurve
     public static async Task RunAsync(BenchSettings settings)
     {
         var model = BenchModel.MobileFaceNet(settings.Directory);
-        using var bare = new BareModel(model);
+        using var bare = new BareModel(model, Pictures.Crops(model));
         bare.FindBest(settings.Turn / 5, 2, 64);
         using var server = await Processes.GrpcProcess.ServerAsync(settings.Scratch("streams"), [model]);
         var (rates, bares, p50, p99) = (new List<(double, double)>(), new List<(double, double)>(), new List<(double, double)>(), new List<(double, double)>());

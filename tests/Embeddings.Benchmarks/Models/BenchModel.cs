@@ -19,7 +19,7 @@ internal sealed record BenchModel
 
     public static BenchModel MobileFaceNet(string directory) => Write(directory, "bench-mobilefacenet", ModelKind.Face, 112, 8, Networks.MobileFaceNet);
 
-    public static BenchModel ResNet18(string directory) => Write(directory, "bench-resnet18", ModelKind.Image, 224, 4, Networks.ResNet18);
+    public static BenchModel ResNet18(string directory) => Write(directory, "bench-resnet18", ModelKind.Image, 224, 16, Networks.ResNet18);
 
     public static BenchModel Free(string directory) => Write(directory, "bench-free", ModelKind.Face, 112, 64, Networks.Free);
 
