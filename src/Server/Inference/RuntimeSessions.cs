@@ -99,8 +99,8 @@ internal sealed class RuntimeSessions : IDisposable
         };
         sessionOptions.AddSessionConfigEntry("session.intra_op.allow_spinning", options.Spinning ? "1" : "0");
         sessionOptions.AddSessionConfigEntry("session.inter_op.allow_spinning", options.Spinning ? "1" : "0");
-        // Awake between the operators of a run, never between runs: those who decode the next pictures want the processors then.
-        sessionOptions.AddSessionConfigEntry("session.force_spinning_stop", "1");
+        // Long enough for the next operator of a run to find them awake; at ONNX Runtime's own millisecond, requests would wait for the processors instead.
+        sessionOptions.AddSessionConfigEntry("session.intra_op.spin_duration_us", "50");
         // An operator's work is cut into smaller and smaller pieces, not one for each thread: a thread whose processor a request borrows holds up no other.
         sessionOptions.AddSessionConfigEntry("session.dynamic_block_base", "4");
         return sessionOptions;
