@@ -101,8 +101,8 @@ internal static class Served
         bare.FindBest(settings.Turn / 5, settings.Count(3, 2), settings.Count(64, largestQuick));
 
         // As many items on both sides, so that both meet as much of what else the machine does; and many times what is on its way at once, since a stream's
-        // beginning and its end run in small batches.
-        var items = Math.Max((int)(bare.Rate(settings.Turn) * settings.Turn.TotalSeconds), settings.Count(4, 2) * streams * inFlight);
+        // beginning and its end run in small batches, or not at all: of a stream without end that is nothing.
+        var items = Math.Max((int)(bare.Rate(settings.Turn) * settings.Turn.TotalSeconds * settings.Count(3, 1)), settings.Count(10, 2) * streams * inFlight);
         await served.StreamAsync(settings.Turn * 2);
         var pairs = await Pairs.MeasureAsync(
             settings.Pairs,
