@@ -2,7 +2,6 @@ using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Benchmarks.Processes;
 using Embeddings.Benchmarks.References;
-using Embeddings.Client;
 
 namespace Embeddings.Benchmarks.Comparisons;
 
@@ -12,23 +11,20 @@ namespace Embeddings.Benchmarks.Comparisons;
 /// </summary>
 internal static class QdrantUpserts
 {
-    private const int Streams = 4;
-    private const int InFlight = 1024;
-
     public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
     {
         var count = settings.Count(20_000, 1500);
         using var qdrant = await GrpcProcess.QdrantDoubleAsync();
         using var server = await GrpcProcess.ServerAsync(settings.Scratch("qdrant"), [], "--Store:Kind=Qdrant", $"--Store:Qdrant:Url={qdrant.Address}");
-        using var client = new EmbeddingsClient(new EmbeddingsClientOptions { Addresses = [server.Address], MaxInFlight = InFlight });
+        using var client = UpsertLoad.Connect(server.Address);
         using var bare = await BareQdrant.ConnectAsync(qdrant.Address);
 
         // The same ids each turn: the double would otherwise fill the memory.
         var requests = Points.Requests(Search.Collection, 0, count);
         var points = BareQdrant.Prepare(Points.Stored(0, count));
-        await UpsertLoad.RateAsync(client, requests, Streams);
+        await UpsertLoad.RateAsync(client, requests);
         await bare.FindBestAsync(() => points);
-        var pairs = await Pairs.MeasureAsync(settings.Pairs, () => UpsertLoad.RateAsync(client, requests, Streams), () => bare.RateAsync(points));
+        var pairs = await Pairs.MeasureAsync(settings.Pairs, () => UpsertLoad.RateAsync(client, requests), () => bare.RateAsync(points));
         var way = $"{bare.Best.AtOnce} x {bare.Best.Size:N0} points";
         var what = $"StreamUpsertVectors into Qdrant (its double), {count:N0} points a turn, over bare upserts ({way})";
         return [Upserts.Rates("P7", what, Goal.OrMore(0.9), pairs)];

@@ -7,10 +7,17 @@ namespace Embeddings.Benchmarks.Comparisons;
 /// <summary>Points through <c>StreamUpsertVectors</c>, over several streams; each must be acknowledged.</summary>
 internal static class UpsertLoad
 {
+    public const int Streams = 4;
+
+    /// <summary>Unanswered points of each stream at most.</summary>
+    public const int InFlight = 1024;
+
+    public static EmbeddingsClient Connect(string address) => new(new EmbeddingsClientOptions { Addresses = [address], MaxInFlight = InFlight });
+
     /// <summary>Points a second.</summary>
-    public static async Task<double> RateAsync(EmbeddingsClient client, StreamUpsertVectorsRequest[] requests, int streams)
+    public static async Task<double> RateAsync(EmbeddingsClient client, StreamUpsertVectorsRequest[] requests)
     {
-        var shares = requests.Chunk((requests.Length + streams - 1) / streams);
+        var shares = requests.Chunk((requests.Length + Streams - 1) / Streams);
         var seconds = await Clock.TimeAsync(() => Task.WhenAll(shares.Select(share => Task.Run(() => StreamAsync(client, share)))));
         return requests.Length / seconds;
     }

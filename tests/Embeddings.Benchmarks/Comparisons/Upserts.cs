@@ -2,7 +2,6 @@ using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Benchmarks.Processes;
 using Embeddings.Benchmarks.References;
-using Embeddings.Client;
 
 namespace Embeddings.Benchmarks.Comparisons;
 
@@ -11,14 +10,11 @@ namespace Embeddings.Benchmarks.Comparisons;
 /// </summary>
 internal static class Upserts
 {
-    private const int Streams = 4;
-    private const int InFlight = 1024;
-
     public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
     {
         var count = settings.Count(20_000, 2000);
         using var server = await GrpcProcess.ServerAsync(settings.Scratch("upserts"), []);
-        using var client = new EmbeddingsClient(new EmbeddingsClientOptions { Addresses = [server.Address], MaxInFlight = InFlight });
+        using var client = UpsertLoad.Connect(server.Address);
         await using var store = await Search.FilledAsync(settings.Scratch("upserts-store"), 0);
         using var bare = new BareSqlite(settings.Scratch("upserts-bare"));
 
@@ -28,7 +24,7 @@ internal static class Upserts
         {
             var requests = Points.Requests(Search.Collection, served, count);
             served += count;
-            return await UpsertLoad.RateAsync(client, requests, Streams);
+            return await UpsertLoad.RateAsync(client, requests);
         }
 
         async Task<double> StoreAsync()
@@ -37,7 +33,7 @@ internal static class Upserts
             alone += count;
             return count / await Clock.TimeAsync(async () =>
             {
-                foreach (var group in points.Chunk(Streams * InFlight))
+                foreach (var group in points.Chunk(UpsertLoad.Streams * UpsertLoad.InFlight))
                 {
                     await Task.WhenAll(group.Select(point => store.UpsertAsync(Search.Collection, [point], CancellationToken.None)));
                 }

@@ -33,7 +33,8 @@ internal sealed class BareModel : IDisposable
     public BareModel(BenchModel model, IReadOnlyList<StreamEmbedRequest> requests)
     {
         _input = model.Manifest.Input;
-        _pictures = [.. requests.Select(Prepare)];
+        var preprocessor = new Preprocessor(new ImagingOptions());
+        _pictures = [.. requests.Select(request => Prepare(preprocessor, request))];
         _sessions = [Open(model, spinning: false), Open(model, spinning: true)];
         _inputNames = [.. _sessions[0].InputMetadata.Keys];
         _outputNames = [.. _sessions[0].OutputMetadata.Keys];
@@ -122,10 +123,10 @@ internal sealed class BareModel : IDisposable
         return batch * Clock.Rate(about, () => Run(batch));
     }
 
-    private float[] Prepare(StreamEmbedRequest request)
+    private float[] Prepare(Preprocessor preprocessor, StreamEmbedRequest request)
     {
         var picture = request.Face is { } face ? PictureMapping.ToRequest(face, "", true, "face") : PictureMapping.ToRequest(request.Image, "", true, "image");
-        using var prepared = new Preprocessor(new ImagingOptions()).Prepare(picture.Image, _input);
+        using var prepared = preprocessor.Prepare(picture.Image, _input);
         var tensor = new float[_input.TensorLength];
         prepared.WriteTo(tensor, _input);
         return tensor;

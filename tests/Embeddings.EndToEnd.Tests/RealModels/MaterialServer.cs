@@ -51,10 +51,10 @@ public sealed class MaterialServer : IAsyncLifetime
     }
 
     internal static StreamEmbedRequest Image(string model, string path) =>
-        new() { ItemId = path, Model = model, Image = new() { Encoded = ByteString.CopyFrom(File.ReadAllBytes(path)) } };
+        Image(model, path, File.ReadAllBytes(path));
 
-    internal static StreamEmbedRequest Image(byte[] file, int index) =>
-        new() { ItemId = $"{index}", Model = Objects, Image = new() { Encoded = ByteString.CopyFrom(file) } };
+    internal static StreamEmbedRequest Image(string model, string id, byte[] file) =>
+        new() { ItemId = id, Model = model, Image = new() { Encoded = ByteString.CopyFrom(file) } };
 
     internal static double Cosine(float[] left, float[] right) =>
         left.Zip(right, (a, b) => (double)a * b).Sum() / Math.Sqrt(left.Sum(v => (double)v * v) * right.Sum(v => (double)v * v));

@@ -36,10 +36,10 @@ public sealed class PictureTests(MaterialServer server, ITestOutputHelper output
         var upright = File.ReadAllBytes(Files.Path("images", "exif-orientation", $"{name}_1.jpg"));
         var turnedAway = Enumerable.Range(1, 8).Select(tag => TurnedPicture.Untagged(upright, tag)).ToList();
         var pictures = turnedAway.Select((picture, i) => TurnedPicture.Tag(picture, i + 1));
-        var vectors = await server.StreamAsync(pictures.Select(MaterialServer.Image));
-        var lowest = vectors.SelectMany(left => vectors.Select(right => MaterialServer.Cosine(left, right))).Min();
+        var vectors = await server.StreamAsync(pictures.Select((picture, i) => MaterialServer.Image(MaterialServer.Objects, $"{i}", picture)));
+        var lowest = Lowest(vectors);
         // The same pixels with no tag: what a server that does not read it would see.
-        var unread = await server.StreamAsync(turnedAway.Select(MaterialServer.Image));
+        var unread = await server.StreamAsync(turnedAway.Select((picture, i) => MaterialServer.Image(MaterialServer.Objects, $"{i}", picture)));
         var turned = unread.Skip(1).Max(vector => MaterialServer.Cosine(vector, vectors[0]));
         output.WriteLine($"{vectors.Count} pictures, lowest cosine {lowest:F5}; without their tags {turned:F5} or less");
         Assert.True(lowest > 0.99, $"{lowest:F5}");
@@ -53,7 +53,7 @@ public sealed class PictureTests(MaterialServer server, ITestOutputHelper output
     {
         var files = Directory.GetFiles(Files.Path("images", "exif-orientation"), $"{name}_*.jpg").Order(StringComparer.Ordinal).ToList();
         var vectors = await server.StreamAsync(files.Select(file => MaterialServer.Image(MaterialServer.Objects, file)));
-        var lowest = vectors.SelectMany(left => vectors.Select(right => MaterialServer.Cosine(left, right))).Min();
+        var lowest = Lowest(vectors);
         output.WriteLine($"{files.Count} pictures, lowest cosine {lowest:F5}");
         // Each has its own number painted in, which alone is worth a few hundredths; a picture that lies on its side would be far below.
         Assert.True(files.Count >= 8 && lowest > 0.92, $"{files.Count} pictures, lowest cosine {lowest:F5}");
@@ -73,7 +73,7 @@ public sealed class PictureTests(MaterialServer server, ITestOutputHelper output
             from file in files
             select Items.EmbedFace($"{file} {corner}", Part(file, corner.X, corner.Y, Side), MaterialServer.Faces));
         var perCorner = vectors.Chunk(files.Count).ToList();
-        var lowest = perCorner.Min(same => same.SelectMany(left => same.Select(right => MaterialServer.Cosine(left, right))).Min());
+        var lowest = perCorner.Min(Lowest);
         var others = Enumerable.Range(0, files.Count).SelectMany(i =>
             from a in perCorner
             from b in perCorner
@@ -126,6 +126,9 @@ public sealed class PictureTests(MaterialServer server, ITestOutputHelper output
             },
         };
     }
+
+    private static double Lowest(IReadOnlyList<float[]> vectors) =>
+        vectors.SelectMany(left => vectors.Select(right => MaterialServer.Cosine(left, right))).Min();
 
     private static string Class(string file) => Path.GetFileName(Path.GetDirectoryName(file)!);
 }

@@ -7,7 +7,7 @@ namespace Embeddings.Server.Storage.Embedded;
 /// costs, while callers wait. The log begins anew only when nothing is left in it, which writes that never pause prevent: so the writer still does
 /// what remains, at a larger log (<see cref="WriterPages"/>).
 /// </summary>
-internal sealed class Checkpointer(Func<SqliteSession> open, ILogger logger) : IAsyncDisposable
+internal sealed class Checkpointer(Func<SqliteSession> open, ILogger logger)
 {
     /// <summary>Pages in the log at which the writer copies what is left, 128 MiB of them.</summary>
     public const int WriterPages = 16_000;
@@ -26,24 +26,24 @@ internal sealed class Checkpointer(Func<SqliteSession> open, ILogger logger) : I
         if (_written >= EveryBytes && _running.IsCompleted)
         {
             _written = 0;
-            _running = Task.Run(Run);
+            // Passive: neither waits for anyone nor keeps anyone waiting.
+            _running = Task.Run(() => Copy(() => _session ??= open(), "PASSIVE"));
         }
     }
 
-    /// <summary>Waits for what runs. After the writer's end.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Waits for what runs, and copies what is left, after the writer's end: the file alone is the store then.</summary>
+    public async Task FinishAsync(SqliteSession writer)
     {
         await _running;
         _session?.Dispose();
+        Copy(() => writer, "TRUNCATE");
     }
 
-    private void Run()
+    private void Copy(Func<SqliteSession> session, string mode)
     {
         try
         {
-            _session ??= open();
-            // Passive: neither waits for anyone nor keeps anyone waiting.
-            _session.Execute("PRAGMA wal_checkpoint(PASSIVE)");
+            session().Execute($"PRAGMA wal_checkpoint({mode})");
         }
         catch (SqliteException exception)
         {

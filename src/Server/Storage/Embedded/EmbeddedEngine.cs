@@ -9,13 +9,11 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     private readonly DirectoryLock _directory;
     private readonly SqliteSession _session;
     private readonly Checkpointer _checkpointer;
-    private readonly ILogger _logger;
 
     private EmbeddedEngine(DirectoryLock directory, SqliteSession session, Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
     {
         _directory = directory;
         _session = session;
-        _logger = logger;
         Catalog = catalog;
         _checkpointer = new Checkpointer(() => SqliteSchema.Open(options.Directory, readOnly: false), logger);
         Writer = new GroupWriter(new GroupTransaction(session, catalog, _checkpointer, options.MaxPoints, logger), options, logger);
@@ -65,17 +63,8 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Writer.DisposeAsync();
-        await _checkpointer.DisposeAsync();
         await Readers.DisposeAsync();
-        try
-        {
-            SqliteSchema.Run(_session.Connection, "PRAGMA wal_checkpoint(TRUNCATE)");
-        }
-        catch (SqliteException exception)
-        {
-            _logger.CheckpointFailed(exception);
-        }
-
+        await _checkpointer.FinishAsync(_session);
         _session.Dispose();
         Catalog.Dispose();
         _directory.Dispose();
