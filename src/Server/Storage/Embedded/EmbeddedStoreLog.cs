@@ -26,4 +26,7 @@ internal static partial class EmbeddedStoreLog
 
     [LoggerMessage(4005, LogLevel.Error, "Written points could not be taken into memory; they are searchable again after a restart")]
     public static partial void ApplyFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(4006, LogLevel.Critical, "The log of the embedded store could not be flushed to the disk; it takes no more writes until a restart")]
+    public static partial void FlushFailed(this ILogger logger, Exception exception);
 }

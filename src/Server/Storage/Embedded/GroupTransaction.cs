@@ -4,18 +4,25 @@ using Microsoft.Data.Sqlite;
 namespace Embeddings.Server.Storage.Embedded;
 
 /// <summary>Writes a group of requests in one transaction so that one that fails does not fail its neighbours.</summary>
-internal sealed class GroupTransaction(SqliteSession session, Catalog catalog, Checkpointer checkpointer, int maxPoints, ILogger logger)
+internal sealed class GroupTransaction(
+    SqliteSession session, Catalog catalog, GroupFlusher flusher, Checkpointer checkpointer, int maxPoints, ILogger logger)
 {
-    /// <summary>Writes them and takes them into memory; requests that failed alone know it. Throws where all of them failed.</summary>
-    public void Write(List<WriteRequest> group)
+    /// <summary>
+    /// Writes and commits them; requests that failed alone know it. Returns what memory has to learn once the log is flushed. Throws where all of them failed.
+    /// </summary>
+    public WriteContext Write(List<WriteRequest> group)
     {
         var context = new WriteContext(session);
-        var total = catalog.TotalPoints;
+
+        // In this order: points that come into memory in between are counted twice, not missed.
+        var total = flusher.PendingPoints + catalog.TotalPoints;
 
         // Savepoints cost, so they come only where they may be needed: close to the limit, or after a failure.
         if (total + group.Sum(static request => (long)request.Points) > maxPoints)
         {
-            Commit(group, context, total, eachAlone: true);
+            // Close to it every point counts, so that none must be on its way.
+            flusher.Drain();
+            Commit(group, context, catalog.TotalPoints, eachAlone: true);
         }
         else
         {
@@ -36,16 +43,7 @@ internal sealed class GroupTransaction(SqliteSession session, Catalog catalog, C
         }
 
         checkpointer.Committed(context.Bytes);
-        try
-        {
-            context.Apply();
-        }
-        catch (Exception exception)
-        {
-            // Out of memory: the points are durable, but an ack would promise that searches see them.
-            logger.ApplyFailed(exception);
-            throw new Fault(FaultKind.ResourceExhausted, Reasons.StoreFull, "the server has no memory for more vectors", inner: exception);
-        }
+        return context;
     }
 
     private void Commit(List<WriteRequest> group, WriteContext context, long total, bool eachAlone)

@@ -4,21 +4,22 @@ using Embeddings.Server.Diagnostics;
 namespace Embeddings.Server.Storage.Embedded;
 
 /// <summary>
-/// The one writer: takes all requests that wait, up to a limit, writes them in one transaction, takes them into memory and then completes their callers.
-/// While one group is flushed the next one gathers, so groups grow with the load and nobody waits for a timer.
+/// The one writer: takes all requests that wait, up to a limit, commits them in one transaction and leaves flushing and answering to the
+/// <see cref="GroupFlusher"/>. While one group is flushed the next one gathers and is written, so groups grow with the load and nobody waits for a timer.
 /// </summary>
 internal sealed class GroupWriter : IAsyncDisposable
 {
     private readonly Channel<WriteRequest> _queue;
     private readonly GroupTransaction _transaction;
+    private readonly GroupFlusher _flusher;
     private readonly ILogger _logger;
     private readonly int _maxGroupPoints;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile string? _lastError;
 
-    public GroupWriter(GroupTransaction transaction, EmbeddedStoreOptions options, ILogger logger)
+    public GroupWriter(GroupTransaction transaction, GroupFlusher flusher, EmbeddedStoreOptions options, ILogger logger)
     {
         _transaction = transaction;
+        _flusher = flusher;
         _logger = logger;
         _maxGroupPoints = options.MaxGroupPoints;
 
@@ -30,7 +31,7 @@ internal sealed class GroupWriter : IAsyncDisposable
     }
 
     /// <summary>Why the file could not be written at the last attempt; null where it could.</summary>
-    public string? LastError => _lastError;
+    public string? LastError => _flusher.LastError;
 
     /// <summary>Queues a request and waits until it is durable and searchable. Cancellation drops it as long as its group has not begun.</summary>
     public async Task<long> WriteAsync(WriteRequest request, CancellationToken cancellationToken)
@@ -47,24 +48,24 @@ internal sealed class GroupWriter : IAsyncDisposable
         return await request.Completion;
     }
 
-    /// <summary>Takes no more, and writes what waits.</summary>
+    /// <summary>Takes no more, and writes and flushes what waits.</summary>
     public async ValueTask DisposeAsync()
     {
         _queue.Writer.TryComplete();
         await _ended.Task;
+        _flusher.Dispose();
     }
 
     private void Loop()
     {
-        var group = new List<WriteRequest>();
         while (_queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
-            group.Clear();
+            var group = new List<WriteRequest>();
             for (var points = 0; points < _maxGroupPoints && _queue.Reader.TryRead(out var request);)
             {
                 if (request.DropIfCancelled())
                 {
-                    Answer([request], static request => request.Complete());
+                    GroupFlusher.Answer([request], static request => request.Complete());
                     continue;
                 }
 
@@ -74,47 +75,28 @@ internal sealed class GroupWriter : IAsyncDisposable
 
             if (group.Count > 0)
             {
-                Write(group);
+                _flusher.Add(Write(group));
             }
         }
 
         _ended.SetResult();
     }
 
-    private void Write(List<WriteRequest> group)
+    private WrittenGroup Write(List<WriteRequest> group)
     {
+        if (_flusher.Broken is { } broken)
+        {
+            return new(group, null, broken);
+        }
+
         try
         {
-            _transaction.Write(group);
-            _lastError = null;
+            return new(group, _transaction.Write(group), null);
         }
         catch (Exception exception)
         {
             _logger.GroupFailed(group.Count, exception);
-            var fault = SqliteFaults.ToFault(exception);
-            _lastError = fault.Message;
-            Answer(group, request => request.Fail(fault));
-            return;
-        }
-
-        Answer(group, static request => request.Complete());
-    }
-
-    /// <summary>Tells callers on the thread pool, some at a time: one wake-up for each of them would cost more than their answers.</summary>
-    private static void Answer(List<WriteRequest> group, Action<WriteRequest> answer)
-    {
-        foreach (var some in group.Chunk(64))
-        {
-            ThreadPool.UnsafeQueueUserWorkItem(
-                static state =>
-                {
-                    foreach (var request in state.Some)
-                    {
-                        state.Answer(request);
-                    }
-                },
-                (Some: some, Answer: answer),
-                preferLocal: false);
+            return new(group, null, SqliteFaults.ToFault(exception));
         }
     }
 }
