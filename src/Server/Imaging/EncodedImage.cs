@@ -91,12 +91,19 @@ internal sealed class EncodedImage : IDisposable
 
     private DecodedImage ToPixels(Image loaded)
     {
+        // No operation that changes nothing: each costs as much as thousands of pixels.
         var gray = loaded.Interpretation is Enums.Interpretation.Bw or Enums.Interpretation.Grey16 || loaded.Bands < 3;
-        using var standard = loaded.Colourspace(gray ? Enums.Interpretation.Bw : Enums.Interpretation.Srgb);
-        using var opaque = standard.HasAlpha() ? standard.Flatten() : standard.Copy();
-        using var colours = opaque.Bands == (gray ? 1 : 3) ? opaque.Copy() : opaque.ExtractBand(0, n: gray ? 1 : 3);
-        using var bytes = colours.Cast(Enums.BandFormat.Uchar);
-        using var upright = Orientation.IsUpright ? bytes.Copy() : bytes.Autorot();
-        return new DecodedImage(upright);
+        var (space, bands) = gray ? (Enums.Interpretation.Bw, 1) : (Enums.Interpretation.Srgb, 3);
+        var image = loaded;
+        using var standard = image.Interpretation == space && image.Format == Enums.BandFormat.Uchar ? null : image.Colourspace(space);
+        image = standard ?? image;
+        using var opaque = image.HasAlpha() ? image.Flatten() : null;
+        image = opaque ?? image;
+        using var colours = image.Bands == bands ? null : image.ExtractBand(0, n: bands);
+        image = colours ?? image;
+        using var bytes = image.Format == Enums.BandFormat.Uchar ? null : image.Cast(Enums.BandFormat.Uchar);
+        image = bytes ?? image;
+        using var upright = Orientation.IsUpright ? null : image.Autorot();
+        return new DecodedImage(upright ?? image);
     }
 }
