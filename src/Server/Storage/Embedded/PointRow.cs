@@ -7,7 +7,7 @@ internal sealed record PointRow
 {
     public required string Id { get; init; }
 
-    /// <summary>The id in UTF-8. Texts go to SQLite as bytes and are cast there: bound as strings, they would end at U+0000.</summary>
+    /// <summary>The id in UTF-8. Texts go to SQLite as bytes: bound as strings, they would end at U+0000.</summary>
     public required byte[] IdText { get; init; }
 
     public required byte[] JobId { get; init; }

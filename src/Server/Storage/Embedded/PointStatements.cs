@@ -1,13 +1,10 @@
-using Microsoft.Data.Sqlite;
-
 namespace Embeddings.Server.Storage.Embedded;
 
 /// <summary>The statements on one collection's table. Their texts are made once: sessions keep prepared commands by them.</summary>
 internal sealed class PointStatements
 {
     private const string Assign =
-        "job_id = CAST($2 AS TEXT), media_store_id = CAST($3 AS TEXT), face_index = $4, confidence = $5, bbox = $6, landmarks = $7, "
-        + "attributes = CAST($8 AS TEXT), vector = $9";
+        "job_id = ?2, media_store_id = ?3, face_index = ?4, confidence = ?5, bbox = ?6, landmarks = ?7, attributes = ?8, vector = ?9";
 
     private readonly string _insert;
     private readonly string _replace;
@@ -18,9 +15,9 @@ internal sealed class PointStatements
         Table = $"points_{collection}";
         _insert = $"""
             INSERT INTO {Table}(row, id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes, vector)
-            VALUES ($10, CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), $4, $5, $6, $7, CAST($8 AS TEXT), $9) ON CONFLICT(id) DO NOTHING
+            VALUES (?10, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(id) DO NOTHING
             """;
-        _replace = $"UPDATE {Table} SET {Assign} WHERE id = CAST($1 AS TEXT) RETURNING row";
+        _replace = $"UPDATE {Table} SET {Assign} WHERE id = ?1 RETURNING row";
         _delete = $"DELETE FROM {Table} WHERE id = CAST($1 AS TEXT) RETURNING row";
         ById = $"SELECT {PointCodec.Columns}, vector FROM {Table} WHERE id = CAST($1 AS TEXT)";
         DeleteRow = $"DELETE FROM {Table} WHERE row = $1";
@@ -35,34 +32,33 @@ internal sealed class PointStatements
     /// <summary>Inserts the point under this row number unless its id exists.</summary>
     public bool TryInsert(SqliteSession session, PointRow point, long row)
     {
-        var command = session.Prepare(_insert, 10);
-        Bind(command, point);
-        command.Parameters[9].Value = row;
-        return command.ExecuteNonQuery() == 1;
+        var statement = session.Statement(_insert);
+        Bind(statement, point);
+        statement.Bind(10, row);
+        return statement.Execute() == 1;
     }
 
     /// <summary>Overwrites the point of this id, which keeps its row number: listings that are under way neither miss nor repeat it.</summary>
     public long Replace(SqliteSession session, PointRow point)
     {
-        var command = session.Prepare(_replace, 9);
-        Bind(command, point);
-        return (long)command.ExecuteScalar()!;
+        var statement = session.Statement(_replace);
+        Bind(statement, point);
+        return (long)statement.Scalar()!;
     }
 
     /// <summary>Deletes by id and tells the row number; null where the id is not there.</summary>
     public long? Delete(SqliteSession session, byte[] id) => (long?)session.Scalar(_delete, id);
 
-    private static void Bind(SqliteCommand command, PointRow point)
+    private static void Bind(PreparedStatement statement, PointRow point)
     {
-        var parameters = command.Parameters;
-        parameters[0].Value = point.IdText;
-        parameters[1].Value = point.JobId;
-        parameters[2].Value = point.MediaStoreId;
-        parameters[3].Value = point.FaceIndex ?? (object)DBNull.Value;
-        parameters[4].Value = point.Confidence is { } confidence ? (double)confidence : DBNull.Value;
-        parameters[5].Value = point.Bbox ?? (object)DBNull.Value;
-        parameters[6].Value = point.Landmarks ?? (object)DBNull.Value;
-        parameters[7].Value = point.Attributes ?? (object)DBNull.Value;
-        parameters[8].Value = point.Vector;
+        statement.BindText(1, point.IdText);
+        statement.BindText(2, point.JobId);
+        statement.BindText(3, point.MediaStoreId);
+        statement.Bind(4, point.FaceIndex);
+        statement.Bind(5, point.Confidence);
+        statement.BindBlob(6, point.Bbox);
+        statement.BindBlob(7, point.Landmarks);
+        statement.BindText(8, point.Attributes);
+        statement.BindBlob(9, point.Vector);
     }
 }

@@ -12,6 +12,7 @@ internal sealed class SqliteSession : IDisposable
     private const int MaxPrepared = 512;
 
     private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PreparedStatement> _statements = new(StringComparer.Ordinal);
 
     public SqliteSession(SqliteConnection connection)
     {
@@ -32,11 +33,7 @@ internal sealed class SqliteSession : IDisposable
             return command;
         }
 
-        if (_prepared.Count >= MaxPrepared)
-        {
-            DropPrepared();
-        }
-
+        MakeRoom();
         command = Connection.CreateCommand();
         command.CommandText = sql;
         for (var i = 1; i <= parameters; i++)
@@ -47,6 +44,20 @@ internal sealed class SqliteSession : IDisposable
         command.Prepare();
         _prepared.Add(sql, command);
         return command;
+    }
+
+    /// <summary>The prepared statement of this text, its parameters to be bound.</summary>
+    public PreparedStatement Statement(string sql)
+    {
+        if (_statements.TryGetValue(sql, out var statement))
+        {
+            return statement;
+        }
+
+        MakeRoom();
+        statement = new PreparedStatement(Connection.Handle!, sql);
+        _statements.Add(sql, statement);
+        return statement;
     }
 
     public int Execute(string sql, params ReadOnlySpan<object> values) => With(sql, values).ExecuteNonQuery();
@@ -82,6 +93,14 @@ internal sealed class SqliteSession : IDisposable
         return command;
     }
 
+    private void MakeRoom()
+    {
+        if (_prepared.Count + _statements.Count >= MaxPrepared)
+        {
+            DropPrepared();
+        }
+    }
+
     private void DropPrepared()
     {
         foreach (var command in _prepared.Values)
@@ -89,6 +108,12 @@ internal sealed class SqliteSession : IDisposable
             command.Dispose();
         }
 
+        foreach (var statement in _statements.Values)
+        {
+            statement.Dispose();
+        }
+
         _prepared.Clear();
+        _statements.Clear();
     }
 }
