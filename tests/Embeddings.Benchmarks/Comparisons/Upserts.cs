@@ -47,6 +47,9 @@ internal static class Upserts
             return count / Clock.Time(() => bare.Insert(rows));
         }
 
+        // Code is compiled in tiers, the last of them only after thousands of points.
+        await ServedAsync();
+        await ServedAsync();
         var pairs = await Pairs.MeasureAsync(settings.Pairs, ServedAsync, () => Task.FromResult(Bare()));
         var storePairs = await Pairs.MeasureAsync(settings.Pairs, StoreAsync, () => Task.FromResult(Bare()));
         return

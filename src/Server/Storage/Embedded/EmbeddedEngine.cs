@@ -9,16 +9,18 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     private readonly DirectoryLock _directory;
     private readonly SqliteSession _session;
     private readonly Checkpointer _checkpointer;
-    private readonly WriteAheadLog _log;
+    private readonly DurableFile _file;
+    private readonly DurableFile _log;
 
-    private EmbeddedEngine(DirectoryLock directory, SqliteSession session, WriteAheadLog log, Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
+    private EmbeddedEngine(DirectoryLock directory, SqliteSession session, Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
     {
         _directory = directory;
         _session = session;
-        _log = log;
+        _file = new DurableFile(SqliteSchema.PathIn(options.Directory));
+        _log = new DurableFile(SqliteSchema.PathIn(options.Directory) + "-wal");
         Catalog = catalog;
-        _checkpointer = new Checkpointer(() => SqliteSchema.Open(options.Directory, readOnly: false), logger);
-        var flusher = new GroupFlusher(log.Flush, logger);
+        _checkpointer = new Checkpointer(() => SqliteSchema.Open(options.Directory, readOnly: false), _file.Flush, logger);
+        var flusher = new GroupFlusher(_log.Flush, logger);
         Writer = new GroupWriter(new GroupTransaction(session, catalog, flusher, _checkpointer, options.MaxPoints, logger), flusher, options, logger);
         Readers = new SessionPool(
             () => SqliteSchema.Open(options.Directory, readOnly: true),
@@ -48,7 +50,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
             SqliteSchema.Run(session.Connection, $"PRAGMA wal_autocheckpoint = {Checkpointer.WriterPages}; PRAGMA journal_size_limit = {128 << 20};");
             SqliteSchema.Prepare(session, options.Directory);
             IndexLoader.Load(session, catalog, logger, cancellationToken);
-            return new EmbeddedEngine(directory, session, new WriteAheadLog(options.Directory), catalog, options, logger);
+            return new EmbeddedEngine(directory, session, catalog, options, logger);
         }
         catch (Exception exception)
         {
@@ -70,8 +72,9 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         await Writer.DisposeAsync();
         await Readers.DisposeAsync();
         await _checkpointer.FinishAsync(_session);
-        _log.Dispose();
         _session.Dispose();
+        _log.Dispose();
+        _file.Dispose();
         Catalog.Dispose();
         _directory.Dispose();
     }

@@ -42,7 +42,7 @@ internal sealed class GroupTransaction(
             }
         }
 
-        checkpointer.Committed(context.Bytes);
+        checkpointer.Committed(session, context.Bytes);
         return context;
     }
 

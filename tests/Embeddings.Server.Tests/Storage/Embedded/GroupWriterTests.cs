@@ -138,7 +138,7 @@ public sealed class GroupWriterTests : IDisposable
     private GroupWriter Writer(Action flush)
     {
         var flusher = new GroupFlusher(flush, NullLogger.Instance);
-        var checkpointer = new Checkpointer(() => throw new InvalidOperationException("nothing to copy"), NullLogger.Instance);
+        var checkpointer = new Checkpointer(() => throw new InvalidOperationException("nothing to copy"), static () => { }, NullLogger.Instance);
         return new GroupWriter(new GroupTransaction(_session, _catalog, flusher, checkpointer, MaxPoints, NullLogger.Instance), flusher, new EmbeddedStoreOptions(), NullLogger.Instance);
     }
 }
