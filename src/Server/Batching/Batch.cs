@@ -32,13 +32,18 @@ internal sealed class Batch(BatchTensor tensor)
         return item;
     }
 
-    /// <summary>An item's input is complete, or never will be. True for the first that is.</summary>
+    /// <summary>Whether it is worth a run beside others.</summary>
+    public bool IsHalfFilled => Filled >= HalfFull;
+
+    private int HalfFull => (_items.Length + 1) / 2;
+
+    /// <summary>An item's input is complete, or never will be. True for the first that is, and for the one that makes the batch half full.</summary>
     public bool Fill(BatchItem item)
     {
         Filled++;
         if (item.Abandoned || FirstCommitted != 0)
         {
-            return false;
+            return Filled == HalfFull;
         }
         FirstCommitted = item.Committed;
         return true;
