@@ -32,18 +32,13 @@ internal sealed class Batch(BatchTensor tensor)
         return item;
     }
 
-    /// <summary>Whether it is worth a run beside others.</summary>
-    public bool IsHalfFilled => Filled >= HalfFull;
-
-    private int HalfFull => (_items.Length + 1) / 2;
-
-    /// <summary>An item's input is complete, or never will be. True for the first that is, and for the one that makes the batch half full.</summary>
+    /// <summary>An item's input is complete, or never will be. True for the first that is.</summary>
     public bool Fill(BatchItem item)
     {
         Filled++;
         if (item.Abandoned || FirstCommitted != 0)
         {
-            return Filled == HalfFull;
+            return false;
         }
         FirstCommitted = item.Committed;
         return true;

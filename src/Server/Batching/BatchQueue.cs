@@ -13,11 +13,11 @@ namespace Embeddings.Server.Batching;
 /// </list>
 /// There is no timer (unless <see cref="BatchingOptions.MaxBatchDelay"/> says so): a batch forms while the one before it runs.
 /// Where the model has narrow runs, as many full batches as those go on at once, one thread each: every processor has work and none is shared. Fewer go
-/// one after the other with all threads, so that each is over as soon as can be; but what is half full joins narrow runs that leave processors idle.
+/// one after the other with all threads, so that each is over as soon as can be.
 /// </summary>
 internal sealed class BatchQueue : IDisposable
 {
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private readonly IEmbeddingModel _model;
     private readonly TimeSpan _delay;
     private readonly Stack<Batch> _free = new();
@@ -25,16 +25,13 @@ internal sealed class BatchQueue : IDisposable
     private readonly LinkedList<TaskCompletionSource<BatchItem>> _waiters = new();
     private Batch? _open;
     private int _tensorsLeft;
-    // Threads with nothing to do. The last to come is woken first: its caches are warm still.
-    private readonly List<SemaphoreSlim> _sleepers = [];
-    private readonly RunRule _runs;
+    private int _running;
     private bool _stopping;
 
     public BatchQueue(IEmbeddingModel model, BatchingOptions options, TimeProvider time)
     {
         _model = model;
         _delay = options.MaxBatchDelay;
-        _runs = new RunRule(model.NarrowRuns);
         Time = time;
         // One in each run, one waiting to be next, one open: enough that no run waits for callers, and no more.
         _tensorsLeft = Math.Max(model.Sessions, model.NarrowRuns) + 2;
@@ -42,13 +39,26 @@ internal sealed class BatchQueue : IDisposable
 
     public TimeProvider Time { get; }
 
-    /// <summary>Whether a batch stands open with someone in it; may have changed by the time it is told.</summary>
-    public bool IsOpen => Volatile.Read(ref _open) is { Reserved: > 0 };
+    /// <summary>Whether a batch stands open with someone in it.</summary>
+    public bool IsOpen
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _open is { Reserved: > 0 };
+            }
+        }
+    }
+
+    private bool MayRunWide => _model.NarrowRuns == 0 || _running == 0;
+
+    private bool MayRunNarrow => _model.NarrowRuns > 0 && _running + _closed.Count >= _model.NarrowRuns;
 
     // Whether there is something to do in Take: a batch to return, or an open one to close or to wait for company with.
     private bool CanTake => _closed.TryPeek(out var oldest)
-        ? !oldest.IsFilling && (_runs.MayBeWide || _runs.MayBeNarrow(_closed.Count))
-        : _open is { FirstCommitted: not 0 } open && (_runs.MayBeWide || (_runs.MayJoin && open.IsHalfFilled));
+        ? !oldest.IsFilling && (MayRunWide || MayRunNarrow)
+        : MayRunWide && _open is { FirstCommitted: not 0 };
 
     /// <summary>A place in a batch, at once or when a tensor comes back.</summary>
     public async ValueTask<BatchItem> ReserveAsync(CancellationToken cancellationToken)
@@ -56,10 +66,7 @@ internal sealed class BatchQueue : IDisposable
         LinkedListNode<TaskCompletionSource<BatchItem>> waiter;
         lock (_lock)
         {
-            if (_stopping)
-            {
-                throw Stopping();
-            }
+            ThrowIfStopping();
             if (_waiters.Count == 0 && TryReserve() is { } item)
             {
                 return item;
@@ -77,7 +84,7 @@ internal sealed class BatchQueue : IDisposable
     {
         lock (_lock)
         {
-            // Only the first of an open batch, the one that makes it half full and the last of a closed one change what Take finds.
+            // Only the first of an open batch and the last of a closed one change what Take finds.
             if (item.Batch.Fill(item) || (item.Batch != _open && !item.Batch.IsFilling))
             {
                 Wake();
@@ -88,27 +95,37 @@ internal sealed class BatchQueue : IDisposable
     /// <summary>Blocks until there is a batch to run, all its inputs complete. Null once the queue stops.</summary>
     public Batch? Take()
     {
-        // Not disposed: whoever wakes it may be at it still. Without a wait handle it holds nothing but memory.
-        var sleeper = new SemaphoreSlim(0);
-        while (true)
+        lock (_lock)
         {
-            TimeSpan rest;
-            lock (_lock)
+            while (!_stopping)
             {
-                _sleepers.Remove(sleeper);
-                if (_stopping)
+                if (!CanTake)
                 {
-                    return null;
+                    Monitor.Wait(_lock);
                 }
-                if (TryTake(out rest) is { } batch)
+                else if (_closed.TryPeek(out var batch))
                 {
-                    _runs.Begin(batch);
+                    batch.IsNarrow = MayRunNarrow;
+                    _closed.Dequeue();
+                    _running++;
                     Wake();
                     return batch;
                 }
-                _sleepers.Add(sleeper);
+                else
+                {
+                    var open = _open!;
+                    var rest = _delay == TimeSpan.Zero ? TimeSpan.Zero : _delay - Time.GetElapsedTime(open.FirstCommitted);
+                    if (rest > TimeSpan.Zero)
+                    {
+                        Monitor.Wait(_lock, rest);
+                        continue;
+                    }
+                    // Closed to newcomers; those inside are only laying out pixels, which takes microseconds.
+                    _open = null;
+                    _closed.Enqueue(open);
+                }
             }
-            sleeper.Wait(rest);
+            return null;
         }
     }
 
@@ -117,7 +134,7 @@ internal sealed class BatchQueue : IDisposable
     {
         lock (_lock)
         {
-            _runs.End(batch);
+            _running--;
             batch.Reset();
             _free.Push(batch);
             while (_waiters.First is { } waiter && TryReserve() is { } item)
@@ -135,14 +152,22 @@ internal sealed class BatchQueue : IDisposable
         List<Batch> left;
         lock (_lock)
         {
+            if (_stopping)
+            {
+                return;
+            }
             _stopping = true;
-            left = _open is null ? [.. _closed] : [.. _closed, _open];
+            left = [.. _closed];
+            if (_open is not null)
+            {
+                left.Add(_open);
+            }
             foreach (var waiter in _waiters)
             {
                 waiter.SetException(Stopping());
             }
             _waiters.Clear();
-            _sleepers.ForEach(static sleeper => sleeper.Release());
+            Monitor.PulseAll(_lock);
         }
         foreach (var batch in left)
         {
@@ -171,34 +196,12 @@ internal sealed class BatchQueue : IDisposable
 
     private static Fault Stopping() => new(FaultKind.Unavailable, Reasons.ShuttingDown, "the model is being unloaded; try again", retryAfter: TimeSpan.FromSeconds(1));
 
-    // Null where there is none to run yet; then look again after that time at the latest, or when woken.
-    private Batch? TryTake(out TimeSpan rest)
+    private void ThrowIfStopping()
     {
-        rest = Timeout.InfiniteTimeSpan;
-        if (!CanTake)
+        if (_stopping)
         {
-            return null;
+            throw Stopping();
         }
-        var isNarrow = _runs.MayBeNarrow(_closed.Count);
-        if (_open is not null && _closed.Count == 0)
-        {
-            rest = _delay == TimeSpan.Zero ? TimeSpan.Zero : _delay - Time.GetElapsedTime(_open.FirstCommitted);
-            if (rest > TimeSpan.Zero)
-            {
-                return null;
-            }
-            rest = Timeout.InfiniteTimeSpan;
-            // Closed to newcomers; those inside are only laying out pixels, which takes microseconds.
-            _closed.Enqueue(_open);
-            _open = null;
-            if (_closed.Peek().IsFilling)
-            {
-                return null;
-            }
-        }
-        var batch = _closed.Dequeue();
-        batch.IsNarrow = isNarrow;
-        return batch;
     }
 
     private BatchItem? TryReserve()
@@ -226,10 +229,9 @@ internal sealed class BatchQueue : IDisposable
     // Called wherever what Take finds may have changed. One thread is enough: it looks at everything, and wakes the next where it leaves something to do.
     private void Wake()
     {
-        if (CanTake && _sleepers.Count > 0)
+        if (CanTake)
         {
-            _sleepers[^1].Release();
-            _sleepers.RemoveAt(_sleepers.Count - 1);
+            Monitor.Pulse(_lock);
         }
     }
 
