@@ -12,8 +12,6 @@ namespace Embeddings.Server.Batching;
 /// <item>after the run the tensor comes back, and callers that wait are served in their order.</item>
 /// </list>
 /// There is no timer (unless <see cref="BatchingOptions.MaxBatchDelay"/> says so): a batch forms while the one before it runs.
-/// Where the model has narrow runs, as many full batches as those go on at once, one thread each: every processor has work and none is shared. Fewer go
-/// one after the other with all threads, so that each is over as soon as can be.
 /// </summary>
 internal sealed class BatchQueue : IDisposable
 {
@@ -25,7 +23,6 @@ internal sealed class BatchQueue : IDisposable
     private readonly LinkedList<TaskCompletionSource<BatchItem>> _waiters = new();
     private Batch? _open;
     private int _tensorsLeft;
-    private int _running;
     private bool _stopping;
 
     public BatchQueue(IEmbeddingModel model, BatchingOptions options, TimeProvider time)
@@ -33,8 +30,8 @@ internal sealed class BatchQueue : IDisposable
         _model = model;
         _delay = options.MaxBatchDelay;
         Time = time;
-        // One in each run, one waiting to be next, one open: enough that no run waits for callers, and no more.
-        _tensorsLeft = Math.Max(model.Sessions, model.NarrowRuns) + 2;
+        // One in each session, one waiting to be next, one open: enough that no session waits for callers, and no more.
+        _tensorsLeft = model.Sessions + 2;
     }
 
     public TimeProvider Time { get; }
@@ -50,15 +47,6 @@ internal sealed class BatchQueue : IDisposable
             }
         }
     }
-
-    private bool MayRunWide => _model.NarrowRuns == 0 || _running == 0;
-
-    private bool MayRunNarrow => _model.NarrowRuns > 0 && _running + _closed.Count >= _model.NarrowRuns;
-
-    // Whether there is something to do in Take: a batch to return, or an open one to close or to wait for company with.
-    private bool CanTake => _closed.TryPeek(out var oldest)
-        ? !oldest.IsFilling && (MayRunWide || MayRunNarrow)
-        : MayRunWide && _open is { FirstCommitted: not 0 };
 
     /// <summary>A place in a batch, at once or when a tensor comes back.</summary>
     public async ValueTask<BatchItem> ReserveAsync(CancellationToken cancellationToken)
@@ -84,11 +72,12 @@ internal sealed class BatchQueue : IDisposable
     {
         lock (_lock)
         {
-            // Only the first of an open batch and the last of a closed one change what Take finds.
-            if (item.Batch.Fill(item) || (item.Batch != _open && !item.Batch.IsFilling))
+            item.Batch.Filled++;
+            if (!item.Abandoned && item.Batch.FirstCommitted == 0)
             {
-                Wake();
+                item.Batch.FirstCommitted = item.Committed;
             }
+            Monitor.PulseAll(_lock);
         }
     }
 
@@ -99,21 +88,16 @@ internal sealed class BatchQueue : IDisposable
         {
             while (!_stopping)
             {
-                if (!CanTake)
+                if (_closed.TryPeek(out var full))
                 {
+                    if (!full.IsFilling)
+                    {
+                        return _closed.Dequeue();
+                    }
                     Monitor.Wait(_lock);
                 }
-                else if (_closed.TryPeek(out var batch))
+                else if (_open is { FirstCommitted: not 0 } open)
                 {
-                    batch.IsNarrow = MayRunNarrow;
-                    _closed.Dequeue();
-                    _running++;
-                    Wake();
-                    return batch;
-                }
-                else
-                {
-                    var open = _open!;
                     var rest = _delay == TimeSpan.Zero ? TimeSpan.Zero : _delay - Time.GetElapsedTime(open.FirstCommitted);
                     if (rest > TimeSpan.Zero)
                     {
@@ -123,6 +107,10 @@ internal sealed class BatchQueue : IDisposable
                     // Closed to newcomers; those inside are only laying out pixels, which takes microseconds.
                     _open = null;
                     _closed.Enqueue(open);
+                }
+                else
+                {
+                    Monitor.Wait(_lock);
                 }
             }
             return null;
@@ -134,7 +122,6 @@ internal sealed class BatchQueue : IDisposable
     {
         lock (_lock)
         {
-            _running--;
             batch.Reset();
             _free.Push(batch);
             while (_waiters.First is { } waiter && TryReserve() is { } item)
@@ -142,7 +129,7 @@ internal sealed class BatchQueue : IDisposable
                 _waiters.RemoveFirst();
                 waiter.Value.SetResult(item);
             }
-            Wake();
+            Monitor.PulseAll(_lock);
         }
     }
 
@@ -220,19 +207,8 @@ internal sealed class BatchQueue : IDisposable
         {
             _closed.Enqueue(_open);
             _open = null;
-            // It may be the one that the narrow runs were waiting for, though another is the next of them.
-            Wake();
         }
         return item;
-    }
-
-    // Called wherever what Take finds may have changed. One thread is enough: it looks at everything, and wakes the next where it leaves something to do.
-    private void Wake()
-    {
-        if (CanTake)
-        {
-            Monitor.Pulse(_lock);
-        }
     }
 
     private void GiveUp(LinkedListNode<TaskCompletionSource<BatchItem>> waiter, CancellationToken cancellationToken)

@@ -1,38 +1,16 @@
-using System.Diagnostics.Metrics;
 using Embeddings.Server.Diagnostics;
 using Embeddings.Server.Inference;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.Server.Tests.Batching;
 
 /// <summary>A model whose vector is its input's first two numbers, and which tests can hold up or make fail.</summary>
-internal sealed class FakeModel(int maxBatch = 4, int sessions = 1, int narrowRuns = 0) : IEmbeddingModel
+internal sealed class FakeModel(int maxBatch = 4, int sessions = 1) : IEmbeddingModel
 {
     public const float Poison = -13;
 
     private readonly ManualResetEventSlim _open = new(true);
 
-    private readonly List<int> _running = [];
-
     public List<float[]> Runs { get; } = [];
-
-    /// <summary>The slot of each of <see cref="Runs"/>.</summary>
-    public List<int> Slots { get; } = [];
-
-    /// <summary>Milliseconds that a run takes.</summary>
-    public int Takes { get; init; }
-
-    /// <summary>Slots of the runs that are going on, in ascending order.</summary>
-    public int[] Running
-    {
-        get
-        {
-            lock (Runs)
-            {
-                return [.. _running.Order()];
-            }
-        }
-    }
 
     public int TensorsMade { get; private set; }
 
@@ -52,13 +30,9 @@ internal sealed class FakeModel(int maxBatch = 4, int sessions = 1, int narrowRu
 
     public int Sessions => sessions;
 
-    public int NarrowRuns => narrowRuns;
-
     public string ExecutionProvider => "fake";
 
     public IReadOnlyList<string> Notices => [];
-
-    public static EmbeddingMetrics Metrics() => new(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>());
 
     /// <summary>Holds all runs up until <see cref="Resume"/>.</summary>
     public void Pause() => _open.Reset();
@@ -71,21 +45,21 @@ internal sealed class FakeModel(int maxBatch = 4, int sessions = 1, int narrowRu
         return new Tensor(maxBatch);
     }
 
-    public void Run(int slot, BatchTensor tensor, int first, int count)
+    public void Run(int session, BatchTensor tensor, int first, int count)
     {
-        Begin(slot);
-        try
+        _open.Wait();
+        var inputs = Enumerable.Range(first, count).Select(i => tensor.Item(i)[0]).ToArray();
+        lock (Runs)
         {
-            _open.Wait();
-            Thread.Sleep(Takes);
-            Run(slot, tensor, Enumerable.Range(first, count));
+            Runs.Add(inputs);
         }
-        finally
+        if (inputs.Contains(Poison))
         {
-            lock (Runs)
-            {
-                _running.Remove(slot);
-            }
+            throw new InvalidOperationException("poisoned");
+        }
+        for (var i = first; i < first + count; i++)
+        {
+            tensor.Item(i)[..2].CopyTo(tensor.Vector(i));
         }
     }
 
@@ -99,34 +73,6 @@ internal sealed class FakeModel(int maxBatch = 4, int sessions = 1, int narrowRu
 
     public void Dispose()
     {
-    }
-
-    private void Begin(int slot)
-    {
-        lock (Runs)
-        {
-            Assert.InRange(slot, 0, sessions + narrowRuns - 1);
-            Assert.DoesNotContain(slot, _running);
-            _running.Add(slot);
-        }
-    }
-
-    private void Run(int slot, BatchTensor tensor, IEnumerable<int> places)
-    {
-        var inputs = places.Select(i => tensor.Item(i)[0]).ToArray();
-        lock (Runs)
-        {
-            Runs.Add(inputs);
-            Slots.Add(slot);
-        }
-        if (inputs.Contains(Poison))
-        {
-            throw new InvalidOperationException("poisoned");
-        }
-        foreach (var i in places)
-        {
-            tensor.Item(i)[..2].CopyTo(tensor.Vector(i));
-        }
     }
 
     private sealed class Tensor(int capacity) : BatchTensor
