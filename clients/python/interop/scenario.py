@@ -47,6 +47,8 @@ class Scenario:
         inference = FaceEmbeddingInference(connection=self.connection)
         outcomes = list(inference.infer_stream((str(number), crop(number)) for number in range(CROPS)))
         expect([label for label, _ in outcomes] == [str(number) for number in range(CROPS)], "answers are not in order")
+        failed = [str(outcome) for _, outcome in outcomes if not isinstance(outcome, np.ndarray)]
+        expect(not failed, f"{len(failed)} items failed, the first with {failed[:1]}")
         vectors = np.stack([vector for _, vector in outcomes])
         expect(vectors.shape == (CROPS, 512), f"shape {vectors.shape}")
         expect(bool(np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-5), "norms are not 1")
