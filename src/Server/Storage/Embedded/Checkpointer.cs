@@ -34,7 +34,7 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
         if (_isLittleLeft)
         {
             _isLittleLeft = false;
-            TryCopy(writer, "PASSIVE");
+            TryCopy(() => writer, "PASSIVE");
         }
         else if (written - _begun >= EveryBytes && _running.IsCompleted)
         {
@@ -48,7 +48,7 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
     {
         await _running;
         _session?.Dispose();
-        TryCopy(writer, "TRUNCATE");
+        TryCopy(() => writer, "TRUNCATE");
     }
 
     private void CopyBeside()
@@ -57,7 +57,7 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
         {
             var written = Interlocked.Read(ref _written);
             // Passive: neither waits for anyone nor keeps anyone waiting.
-            if (!TryCopy(_session ??= open(), "PASSIVE", flush))
+            if (!TryCopy(() => _session ??= open(), "PASSIVE", flush))
             {
                 return;
             }
@@ -70,11 +70,11 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
         }
     }
 
-    private bool TryCopy(SqliteSession session, string mode, Action? andThen = null)
+    private bool TryCopy(Func<SqliteSession> session, string mode, Action? andThen = null)
     {
         try
         {
-            session.Execute($"PRAGMA wal_checkpoint({mode})");
+            session().Execute($"PRAGMA wal_checkpoint({mode})");
             andThen?.Invoke();
             return true;
         }

@@ -1,5 +1,7 @@
 using Embeddings.Server.Storage.Embedded;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
+using static SQLitePCL.raw;
 
 namespace Embeddings.Server.Tests.Storage.Embedded;
 
@@ -35,12 +37,16 @@ public sealed class CheckpointerTests : IDisposable
         Assert.Equal(0, new FileInfo(SqliteSchema.PathIn(_directory.Path) + "-wal").Length);
     }
 
-    [Fact]
-    public async Task A_disk_that_fails_leaves_the_copying_to_the_next_time()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_disk_that_fails_leaves_the_copying_to_the_next_time(bool opens)
     {
         using var writer = Writer();
         var checkpointer = new Checkpointer(
-            () => SqliteSchema.Open(_directory.Path, readOnly: false), static () => throw new IOException("no such device"), NullLogger.Instance);
+            () => opens ? SqliteSchema.Open(_directory.Path, readOnly: false) : throw new SqliteException("cannot be opened", SQLITE_CANTOPEN),
+            static () => throw new IOException("no such device"),
+            NullLogger.Instance);
         for (var i = 0; i < 70; i++)
         {
             writer.Execute("INSERT INTO t VALUES (zeroblob($1))", RowBytes);
