@@ -10,6 +10,7 @@ using Embeddings.Server.Services.Streaming;
 using Embeddings.Server.Storage;
 using Embeddings.Server.Storage.Embedded;
 using Embeddings.Server.Storage.Qdrant;
+using Microsoft.AspNetCore.Connections;
 
 namespace Embeddings.Server;
 
@@ -25,6 +26,7 @@ internal static class EmbeddingsServerExtensions
         // A line for every request would cost more than many a request; configuration can still ask for it.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning).AddConfiguration(builder.Configuration.GetSection("Logging"));
         var options = builder.Configuration.Read<ServerOptions>("Server");
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, TransportBuffers>();
         builder.WebHost.ConfigureKestrel(kestrel => KestrelSetup.Configure(kestrel, options));
 
         // The host logs a start that failed with its stack before it throws; whoever started it says it in one line.
