@@ -71,9 +71,10 @@ public sealed class ModelLifeTests
     {
         using var folder = new ModelFolder().Add("builtin-face", "one", 1).Add("builtin-face", "two", 2).Add("builtin-face", "zero", 0);
         var bytes = new FileInfo(Path.Combine(AppContext.BaseDirectory, "models", "builtin-face.onnx")).Length;
-        var sessions = Math.Max(1, (Environment.ProcessorCount + 7) / 8);
+        // One for each session, and one for the narrow runs of a machine with few processors.
+        var copies = Environment.ProcessorCount is > 1 and <= 8 ? 2 : (Environment.ProcessorCount + 7) / 8;
         await using var server = await TestServer.StartAsync(
-            folder.Argument, "--Models:Lazy=true", "--Models:BuiltIn=false", $"--Models:MaxLoadedBytes={(2 * bytes * sessions) + 10}");
+            folder.Argument, "--Models:Lazy=true", "--Models:BuiltIn=false", $"--Models:MaxLoadedBytes={(2 * bytes * copies) + 10}");
         async Task<string> LoadedAsync() => string.Join(' ', (await server.Api.Models.ListModelsAsync(new()).Bound()).Models.Where(model => model.Loaded).Select(model => model.Name));
         Assert.Equal("one", await LoadedAsync());
         foreach (var (model, loaded) in new[] { ("two", "one two"), ("zero", "two zero"), ("one", "one zero") })

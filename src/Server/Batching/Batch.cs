@@ -13,10 +13,13 @@ internal sealed class Batch(BatchTensor tensor)
     public int Reserved { get; private set; }
 
     /// <summary>Places given away whose input is complete, or never will be.</summary>
-    public int Filled { get; set; }
+    public int Filled { get; private set; }
 
     /// <summary>When the first input was complete, in the clock's ticks; 0 before.</summary>
-    public long FirstCommitted { get; set; }
+    public long FirstCommitted { get; private set; }
+
+    /// <summary>Whether it was taken to run with one thread beside others, not with all threads.</summary>
+    public bool IsNarrow { get; set; }
 
     public bool IsFull => Reserved == _items.Length;
 
@@ -27,6 +30,23 @@ internal sealed class Batch(BatchTensor tensor)
         var item = new BatchItem(queue, this, Reserved);
         _items[Reserved++] = item;
         return item;
+    }
+
+    /// <summary>Whether it is worth a run beside others.</summary>
+    public bool IsHalfFilled => Filled >= HalfFull;
+
+    private int HalfFull => (_items.Length + 1) / 2;
+
+    /// <summary>An item's input is complete, or never will be. True for the first that is, and for the one that makes the batch half full.</summary>
+    public bool Fill(BatchItem item)
+    {
+        Filled++;
+        if (item.Abandoned || FirstCommitted != 0)
+        {
+            return Filled == HalfFull;
+        }
+        FirstCommitted = item.Committed;
+        return true;
     }
 
     /// <summary>
@@ -62,6 +82,7 @@ internal sealed class Batch(BatchTensor tensor)
         Reserved = 0;
         Filled = 0;
         FirstCommitted = 0;
+        IsNarrow = false;
     }
 
     private static bool IsLive(BatchItem item)

@@ -12,10 +12,12 @@ namespace Embeddings.Server.Batching;
 /// <item>after the run the tensor comes back, and callers that wait are served in their order.</item>
 /// </list>
 /// There is no timer (unless <see cref="BatchingOptions.MaxBatchDelay"/> says so): a batch forms while the one before it runs.
+/// Where the model has narrow runs, as many full batches as those go on at once, one thread each: every processor has work and none is shared. Fewer go
+/// one after the other with all threads, so that each is over as soon as can be; but what is half full joins narrow runs that leave processors idle.
 /// </summary>
 internal sealed class BatchQueue : IDisposable
 {
-    private readonly object _lock = new();
+    private readonly Lock _lock = new();
     private readonly IEmbeddingModel _model;
     private readonly TimeSpan _delay;
     private readonly Stack<Batch> _free = new();
@@ -23,30 +25,30 @@ internal sealed class BatchQueue : IDisposable
     private readonly LinkedList<TaskCompletionSource<BatchItem>> _waiters = new();
     private Batch? _open;
     private int _tensorsLeft;
+    // Threads with nothing to do. The last to come is woken first: its caches are warm still.
+    private readonly List<SemaphoreSlim> _sleepers = [];
+    private readonly RunRule _runs;
     private bool _stopping;
 
     public BatchQueue(IEmbeddingModel model, BatchingOptions options, TimeProvider time)
     {
         _model = model;
         _delay = options.MaxBatchDelay;
+        _runs = new RunRule(model.NarrowRuns);
         Time = time;
-        // One in each session, one waiting to be next, one open: enough that no session waits for callers, and no more.
-        _tensorsLeft = model.Sessions + 2;
+        // One in each run, one waiting to be next, one open: enough that no run waits for callers, and no more. Of narrow runs one is always about to end.
+        _tensorsLeft = Math.Max(model.Sessions + 2, model.NarrowRuns + 1);
     }
 
     public TimeProvider Time { get; }
 
-    /// <summary>Whether a batch stands open with someone in it.</summary>
-    public bool IsOpen
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _open is { Reserved: > 0 };
-            }
-        }
-    }
+    /// <summary>Whether a batch stands open with someone in it; may have changed by the time it is told.</summary>
+    public bool IsOpen => Volatile.Read(ref _open) is { Reserved: > 0 };
+
+    // Whether there is something to do in Take: a batch to return, or an open one to close or to wait for company with.
+    private bool CanTake => _closed.TryPeek(out var oldest)
+        ? !oldest.IsFilling && (_runs.MayBeWide || _runs.MayBeNarrow(_closed.Count))
+        : _open is { FirstCommitted: not 0 } open && (_runs.MayBeWide || (_runs.MayJoin && open.IsHalfFilled));
 
     /// <summary>A place in a batch, at once or when a tensor comes back.</summary>
     public async ValueTask<BatchItem> ReserveAsync(CancellationToken cancellationToken)
@@ -54,7 +56,10 @@ internal sealed class BatchQueue : IDisposable
         LinkedListNode<TaskCompletionSource<BatchItem>> waiter;
         lock (_lock)
         {
-            ThrowIfStopping();
+            if (_stopping)
+            {
+                throw Stopping();
+            }
             if (_waiters.Count == 0 && TryReserve() is { } item)
             {
                 return item;
@@ -72,48 +77,38 @@ internal sealed class BatchQueue : IDisposable
     {
         lock (_lock)
         {
-            item.Batch.Filled++;
-            if (!item.Abandoned && item.Batch.FirstCommitted == 0)
+            // Only the first of an open batch, the one that makes it half full and the last of a closed one change what Take finds.
+            if (item.Batch.Fill(item) || (item.Batch != _open && !item.Batch.IsFilling))
             {
-                item.Batch.FirstCommitted = item.Committed;
+                Wake();
             }
-            Monitor.PulseAll(_lock);
         }
     }
 
     /// <summary>Blocks until there is a batch to run, all its inputs complete. Null once the queue stops.</summary>
     public Batch? Take()
     {
-        lock (_lock)
+        // Not disposed: whoever wakes it may be at it still. Without a wait handle it holds nothing but memory.
+        var sleeper = new SemaphoreSlim(0);
+        while (true)
         {
-            while (!_stopping)
+            TimeSpan rest;
+            lock (_lock)
             {
-                if (_closed.TryPeek(out var full))
+                _sleepers.Remove(sleeper);
+                if (_stopping)
                 {
-                    if (!full.IsFilling)
-                    {
-                        return _closed.Dequeue();
-                    }
-                    Monitor.Wait(_lock);
+                    return null;
                 }
-                else if (_open is { FirstCommitted: not 0 } open)
+                if (TryTake(out rest) is { } batch)
                 {
-                    var rest = _delay == TimeSpan.Zero ? TimeSpan.Zero : _delay - Time.GetElapsedTime(open.FirstCommitted);
-                    if (rest > TimeSpan.Zero)
-                    {
-                        Monitor.Wait(_lock, rest);
-                        continue;
-                    }
-                    // Closed to newcomers; those inside are only laying out pixels, which takes microseconds.
-                    _open = null;
-                    _closed.Enqueue(open);
+                    _runs.Begin(batch);
+                    Wake();
+                    return batch;
                 }
-                else
-                {
-                    Monitor.Wait(_lock);
-                }
+                _sleepers.Add(sleeper);
             }
-            return null;
+            sleeper.Wait(rest);
         }
     }
 
@@ -122,6 +117,7 @@ internal sealed class BatchQueue : IDisposable
     {
         lock (_lock)
         {
+            _runs.End(batch);
             batch.Reset();
             _free.Push(batch);
             while (_waiters.First is { } waiter && TryReserve() is { } item)
@@ -129,7 +125,7 @@ internal sealed class BatchQueue : IDisposable
                 _waiters.RemoveFirst();
                 waiter.Value.SetResult(item);
             }
-            Monitor.PulseAll(_lock);
+            Wake();
         }
     }
 
@@ -139,22 +135,14 @@ internal sealed class BatchQueue : IDisposable
         List<Batch> left;
         lock (_lock)
         {
-            if (_stopping)
-            {
-                return;
-            }
             _stopping = true;
-            left = [.. _closed];
-            if (_open is not null)
-            {
-                left.Add(_open);
-            }
+            left = _open is null ? [.. _closed] : [.. _closed, _open];
             foreach (var waiter in _waiters)
             {
                 waiter.SetException(Stopping());
             }
             _waiters.Clear();
-            Monitor.PulseAll(_lock);
+            _sleepers.ForEach(static sleeper => sleeper.Release());
         }
         foreach (var batch in left)
         {
@@ -183,12 +171,34 @@ internal sealed class BatchQueue : IDisposable
 
     private static Fault Stopping() => new(FaultKind.Unavailable, Reasons.ShuttingDown, "the model is being unloaded; try again", retryAfter: TimeSpan.FromSeconds(1));
 
-    private void ThrowIfStopping()
+    // Null where there is none to run yet; then look again after that time at the latest, or when woken.
+    private Batch? TryTake(out TimeSpan rest)
     {
-        if (_stopping)
+        rest = Timeout.InfiniteTimeSpan;
+        if (!CanTake)
         {
-            throw Stopping();
+            return null;
         }
+        var isNarrow = _runs.MayBeNarrow(_closed.Count);
+        if (_open is not null && _closed.Count == 0)
+        {
+            rest = _delay == TimeSpan.Zero ? TimeSpan.Zero : _delay - Time.GetElapsedTime(_open.FirstCommitted);
+            if (rest > TimeSpan.Zero)
+            {
+                return null;
+            }
+            rest = Timeout.InfiniteTimeSpan;
+            // Closed to newcomers; those inside are only laying out pixels, which takes microseconds.
+            _closed.Enqueue(_open);
+            _open = null;
+            if (_closed.Peek().IsFilling)
+            {
+                return null;
+            }
+        }
+        var batch = _closed.Dequeue();
+        batch.IsNarrow = isNarrow;
+        return batch;
     }
 
     private BatchItem? TryReserve()
@@ -207,8 +217,20 @@ internal sealed class BatchQueue : IDisposable
         {
             _closed.Enqueue(_open);
             _open = null;
+            // It may be the one that the narrow runs were waiting for, though another is the next of them.
+            Wake();
         }
         return item;
+    }
+
+    // Called wherever what Take finds may have changed. One thread is enough: it looks at everything, and wakes the next where it leaves something to do.
+    private void Wake()
+    {
+        if (CanTake && _sleepers.Count > 0)
+        {
+            _sleepers[^1].Release();
+            _sleepers.RemoveAt(_sleepers.Count - 1);
+        }
     }
 
     private void GiveUp(LinkedListNode<TaskCompletionSource<BatchItem>> waiter, CancellationToken cancellationToken)

@@ -3,7 +3,7 @@ using Embeddings.Server.Inference;
 
 namespace Embeddings.Server.Batching;
 
-/// <summary>Takes batches from a queue and runs them, one thread for each of the model's sessions.</summary>
+/// <summary>Takes batches from a queue and runs them, one thread for each run that may go on at once.</summary>
 internal sealed class BatchRunner : IDisposable
 {
     private readonly IEmbeddingModel _model;
@@ -19,12 +19,12 @@ internal sealed class BatchRunner : IDisposable
         _metrics = metrics;
         _log = log;
         // Threads of their own: a run blocks for milliseconds, and the pool's threads are for requests.
-        _threads = new Thread[model.Sessions];
-        for (var session = 0; session < _threads.Length; session++)
+        _threads = new Thread[Math.Max(model.Sessions, model.NarrowRuns)];
+        for (var i = 0; i < _threads.Length; i++)
         {
-            var number = session;
-            _threads[session] = new Thread(() => RunAll(number)) { IsBackground = true, Name = $"{model.Manifest.Name}#{session}" };
-            _threads[session].Start();
+            var number = i;
+            _threads[i] = new Thread(() => RunAll(number)) { IsBackground = true, Name = $"{model.Manifest.Name}#{i}" };
+            _threads[i].Start();
         }
     }
 
@@ -38,17 +38,21 @@ internal sealed class BatchRunner : IDisposable
         }
     }
 
-    private void RunAll(int session)
+    private void RunAll(int number)
     {
+        // Beside narrow runs there is one wide session, and the queue gives it to one thread at a time.
+        var wide = _model.NarrowRuns > 0 ? 0 : number;
+        var narrow = _model.Sessions + number;
         while (_queue.Take() is { } batch)
         {
             var items = batch.Compact();
-            if (items.Length > 0 && !TryRun(session, batch, items, 0))
+            var slot = batch.IsNarrow ? narrow : wide;
+            if (items.Length > 0 && !TryRun(slot, batch, items, 0))
             {
                 // One poisoned item must not fail its neighbours: each gets a run of its own.
                 for (var i = 0; i < items.Length; i++)
                 {
-                    TryRun(session, batch, items.Slice(i, 1), i);
+                    TryRun(slot, batch, items.Slice(i, 1), i);
                 }
             }
             _queue.Return(batch);
@@ -64,12 +68,12 @@ internal sealed class BatchRunner : IDisposable
     }
 
     /// <summary>Runs items that lie in the tensor from <paramref name="first"/> on. False, with nobody answered, where several failed together.</summary>
-    private bool TryRun(int session, Batch batch, ReadOnlySpan<BatchItem> items, int first)
+    private bool TryRun(int slot, Batch batch, ReadOnlySpan<BatchItem> items, int first)
     {
         var began = _queue.Time.GetTimestamp();
         try
         {
-            _model.Run(session, batch.Tensor, first, items.Length);
+            _model.Run(slot, batch.Tensor, first, items.Length);
         }
         catch (Exception e) when (items.Length > 1)
         {

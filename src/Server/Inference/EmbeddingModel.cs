@@ -34,7 +34,10 @@ internal abstract class EmbeddingModel : IEmbeddingModel
     public int MaxBatch { get; }
 
     /// <inheritdoc/>
-    public int Sessions => _sessions.Count;
+    public int Sessions => _sessions.Plan.Sessions;
+
+    /// <inheritdoc/>
+    public int NarrowRuns => _sessions.Plan.NarrowRuns;
 
     /// <inheritdoc/>
     public string ExecutionProvider => _sessions.Provider;
@@ -46,14 +49,14 @@ internal abstract class EmbeddingModel : IEmbeddingModel
     public BatchTensor CreateTensor() => new OrtBatchTensor(_layout, MaxBatch);
 
     /// <inheritdoc/>
-    public void Run(int session, BatchTensor tensor, int first, int count)
+    public void Run(int slot, BatchTensor tensor, int first, int count)
     {
         if (tensor is not OrtBatchTensor batch || !ReferenceEquals(batch.Layout, _layout))
         {
             throw new ArgumentException("the tensor is another model's", nameof(tensor));
         }
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, MaxBatch);
-        _sessions.Use(session, (Model: this, batch, first, count), static (session, options, at) =>
+        _sessions.Use(slot, (Model: this, batch, first, count), static (session, options, at) =>
             at.batch.Use(at.first, at.count, (at, session, options), static (call, input, output) =>
                 call.at.Model.Run(call.session, call.options, call.at.batch, call.at.first, call.at.count, input, output)));
     }

@@ -1,6 +1,6 @@
 namespace Embeddings.Server.Inference;
 
-/// <summary>A model that turns tensors into vectors. Thread-safe but for <see cref="Run"/>, which takes a session of the caller's own.</summary>
+/// <summary>A model that turns tensors into vectors. Thread-safe but for <see cref="Run"/>, which takes a slot of the caller's own.</summary>
 internal interface IEmbeddingModel : IDisposable
 {
     /// <summary>What its manifest tells.</summary>
@@ -12,8 +12,14 @@ internal interface IEmbeddingModel : IDisposable
     /// <summary>The largest batch that can be trusted, 1 to the manifest's: 1 where a batch's neighbours change an item's vector.</summary>
     int MaxBatch { get; }
 
-    /// <summary>How many runs may go on at once, at least 1.</summary>
+    /// <summary>How many wide runs, those with all threads of a session, may go on at once; at least 1.</summary>
     int Sessions { get; }
+
+    /// <summary>
+    /// How many narrow runs, those of one thread, may go on at once; 0 for none. More than 0 only where <see cref="Sessions"/> is 1. Together they do more
+    /// in a second than one wide run after another; one of them alone takes longer.
+    /// </summary>
+    int NarrowRuns { get; }
 
     /// <summary>Where it runs, for example <c>cpu</c>.</summary>
     string ExecutionProvider { get; }
@@ -25,10 +31,11 @@ internal interface IEmbeddingModel : IDisposable
     BatchTensor CreateTensor();
 
     /// <summary>
-    /// Runs the first <paramref name="count"/> items of the tensor through session <paramref name="session"/> (0 to <see cref="Sessions"/> - 1; one
-    /// caller at a time each) and leaves their raw vectors in <see cref="BatchTensor.Vector"/>. Throws what the runtime throws.
+    /// Runs <paramref name="count"/> items of the tensor, from <paramref name="first"/> on, in slot <paramref name="slot"/> and leaves their raw vectors in
+    /// <see cref="BatchTensor.Vector"/>. Slots 0 to <see cref="Sessions"/> - 1 are wide, the <see cref="NarrowRuns"/> after them are narrow; one caller at a
+    /// time each. Throws what the runtime throws.
     /// </summary>
-    void Run(int session, BatchTensor tensor, int first, int count);
+    void Run(int slot, BatchTensor tensor, int first, int count);
 
     /// <summary>
     /// Brings one raw vector to what callers get. A <see cref="Diagnostics.Fault"/> where it is not finite or has no length.

@@ -4,7 +4,8 @@ namespace Embeddings.Server.Inference;
 
 /// <summary>
 /// How models run (section <c>Inference</c>). A session is one run at a time with its own threads and its own copy of the weights; sessions times
-/// threads should be about the number of processors, since more only take turns.
+/// threads should be about the number of processors, since more only take turns. The exception is the second session that a model gets on 2 to 8
+/// processors where all is automatic: it has as many runs at once as there are processors, of one thread each, for when that many batches are full.
 /// </summary>
 internal sealed record InferenceOptions
 {
@@ -12,14 +13,19 @@ internal sealed record InferenceOptions
     public const string Section = "Inference";
 
     /// <summary>
-    /// Runs that go on at once for each model, 1 to 64; 0 for automatic: one for every 8 processors, or, for a model that runs one item at a time only,
-    /// one for each processor up to 8.
+    /// Runs that go on at once for each model, 1 to 64; 0 for automatic: with 2 to 8 processors one with all their threads, and under load one on each
+    /// processor, at the price of a second copy of the weights (not with <see cref="IntraOpThreads"/> or <see cref="InterOpThreads"/> set, on other
+    /// providers than cpu, or for weights above 256 MiB); else one for every 8 processors, or, for a model that runs one item at a time only, one for each
+    /// processor up to 8.
     /// </summary>
     /// <value>Default 0.</value>
     [Range(0, 64)]
     public int Sessions { get; init; }
 
-    /// <summary>Threads that share one operator of a run, 1 to 256; 0 for automatic: the processors divided by the sessions, at least 1.</summary>
+    /// <summary>
+    /// Threads that share one operator of a run, 1 to 256; 0 for automatic: the processors divided by the sessions, at least 1, and 1 in the runs that
+    /// <see cref="Sessions"/> has for load.
+    /// </summary>
     /// <value>Default 0.</value>
     [Range(0, 256)]
     public int IntraOpThreads { get; init; }

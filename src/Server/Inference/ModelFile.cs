@@ -39,6 +39,13 @@ internal static class ModelFile
     public static string DataSha256(string path, IReadOnlyList<string> files) =>
         files.Count == 0 ? "" : Read(path, files.Select(file => Path.Combine(Path.GetDirectoryName(path) ?? "", file)));
 
+    /// <summary>Bytes of the model file and of those beside it together; what is not there counts nothing.</summary>
+    /// <exception cref="ModelException">It is no model, or names a file outside its folder.</exception>
+    public static long Bytes(string path) => DataFiles(path)
+        .Select(file => Path.Combine(Path.GetDirectoryName(path) ?? "", file))
+        .Append(path)
+        .Sum(static file => new FileInfo(file) is { Exists: true } there ? there.Length : 0);
+
     private static string Read(string path, IEnumerable<string> files)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

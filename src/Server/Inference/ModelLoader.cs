@@ -44,15 +44,16 @@ internal static class ModelLoader
 
     private static LoadedGraph Open(string file, ModelManifest manifest, InferenceOptions options)
     {
-        var plan = SessionPlan.For(options, manifest.MaxBatch == 1, Environment.ProcessorCount);
-        // The first session is enough to ask; only then is it known how many there should be.
+        var bytes = ModelFile.Bytes(file);
+        var plan = SessionPlan.For(options, manifest.MaxBatch == 1, Environment.ProcessorCount, bytes);
+        // The first session is enough to ask; only then is it known how many there should be. Narrow runs do not depend on the answer: they come with it.
         var first = new RuntimeSessions(file, options, plan with { Sessions = 1 });
         RuntimeSessions? all = null;
         try
         {
             var signature = ModelSignature.Find(first.First, manifest, file);
             var (layout, maxBatch, notices) = new ModelProbe(file, manifest, signature, first, options).Run();
-            var wanted = SessionPlan.For(options, maxBatch == 1, Environment.ProcessorCount);
+            var wanted = SessionPlan.For(options, maxBatch == 1, Environment.ProcessorCount, bytes);
             if (wanted == plan && wanted.Sessions == 1)
             {
                 all = first;

@@ -4,7 +4,7 @@ using Embeddings.Server.Inference;
 namespace Embeddings.Server.Pipeline;
 
 /// <summary>Keeps the models in memory within a number of bytes: who has been idle longest goes first, who is in use stays.</summary>
-/// <param name="limit">Bytes of model files, once for each session; 0 for no limit.</param>
+/// <param name="limit">Bytes of model files, once for each copy of the weights; 0 for no limit.</param>
 /// <param name="inference">How many sessions a model gets.</param>
 internal sealed class ModelBudget(long limit, InferenceOptions inference)
 {
@@ -48,8 +48,9 @@ internal sealed class ModelBudget(long limit, InferenceOptions inference)
     private long Bytes(ModelSlot slot)
     {
         var model = Path.ChangeExtension(slot.File, ".onnx");
-        var beside = ModelFile.DataFiles(model).Select(file => Path.Combine(Path.GetDirectoryName(model) ?? "", file));
-        var sessions = SessionPlan.For(inference, slot.Manifest.MaxBatch == 1, Environment.ProcessorCount).Sessions;
-        return sessions * beside.Append(model).Sum(file => new FileInfo(file) is { Exists: true } there ? there.Length : 0);
+        var bytes = ModelFile.Bytes(model);
+        // Where the processor may stand in for a device, models are counted as it runs them: only their load finds out.
+        var options = inference.AllowCpuFallback ? inference with { Provider = ExecutionProvider.Cpu } : inference;
+        return bytes * SessionPlan.For(options, slot.Manifest.MaxBatch == 1, Environment.ProcessorCount, bytes).Copies;
     }
 }

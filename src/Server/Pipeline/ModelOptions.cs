@@ -34,8 +34,8 @@ internal sealed record ModelOptions
     public TimeSpan IdleUnload { get; init; } = TimeSpan.Zero;
 
     /// <summary>
-    /// Bytes that the files of all models in memory may have together, each counted once for every session it has. The one that has been idle longest makes
-    /// room; where all are in use, requests for another are UNAVAILABLE. 0 for no limit.
+    /// Bytes that the files of all models in memory may have together, each counted once for every copy of the weights it has. The one that has been idle
+    /// longest makes room; where all are in use, requests for another are UNAVAILABLE. 0 for no limit.
     /// </summary>
     /// <value>Default: 0. From 0 to 1,099,511,627,776.</value>
     [Range(0, 1L << 40)]

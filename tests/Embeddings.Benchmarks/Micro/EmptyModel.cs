@@ -24,6 +24,8 @@ internal sealed class EmptyModel : IEmbeddingModel
 
     public int Sessions => 1;
 
+    public int NarrowRuns => 0;
+
     public string ExecutionProvider => "none";
 
     public IReadOnlyList<string> Notices => [];
@@ -32,7 +34,7 @@ internal sealed class EmptyModel : IEmbeddingModel
 
     public BatchTensor CreateTensor() => new EmptyTensor(Manifest.MaxBatch, Manifest.Input.TensorLength, Manifest.Dimension);
 
-    public void Run(int session, BatchTensor tensor, int first, int count)
+    public void Run(int slot, BatchTensor tensor, int first, int count)
     {
     }
 

@@ -111,7 +111,7 @@ internal sealed class BareModel : IDisposable
     private static InferenceSession Open(BenchModel model, bool spinning)
     {
         var options = new InferenceOptions();
-        var plan = SessionPlan.For(options, oneAtATime: false, Environment.ProcessorCount);
+        var plan = SessionPlan.For(options, oneAtATime: false, Environment.ProcessorCount, new FileInfo(model.File).Length);
         using var sessionOptions = new OrtSessionOptions
         {
             // One session with the threads of all of the server's.

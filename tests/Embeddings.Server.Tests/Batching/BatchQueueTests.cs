@@ -1,7 +1,5 @@
-using System.Diagnostics.Metrics;
 using Embeddings.Server.Batching;
 using Embeddings.Server.Diagnostics;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Server.Tests.Batching;
@@ -17,7 +15,7 @@ public sealed class BatchQueueTests : IDisposable
     public BatchQueueTests()
     {
         _queue = new(_model, new(), TimeProvider.System);
-        _runner = new(_model, _queue, Metrics(), NullLogger.Instance);
+        _runner = new(_model, _queue, FakeModel.Metrics(), NullLogger.Instance);
     }
 
     public void Dispose()
@@ -160,7 +158,7 @@ public sealed class BatchQueueTests : IDisposable
     {
         using var model = new FakeModel(maxBatch: 2);
         using var queue = new BatchQueue(model, new() { MaxBatchDelay = TimeSpan.FromSeconds(1) }, TimeProvider.System);
-        using var runner = new BatchRunner(model, queue, Metrics(), NullLogger.Instance);
+        using var runner = new BatchRunner(model, queue, FakeModel.Metrics(), NullLogger.Instance);
         var first = Embed(queue, 1, default);
         var second = Embed(queue, 2, default);
         Assert.Equal(2, (await first.WaitAsync(Soon)).BatchSize);
@@ -169,10 +167,7 @@ public sealed class BatchQueueTests : IDisposable
         Assert.Equal(1, (await Embed(queue, 3, default).WaitAsync(Soon)).BatchSize);
     }
 
-    private static EmbeddingMetrics Metrics() =>
-        new(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>());
-
-    private static async Task<BatchResult> Embed(BatchQueue queue, float value, CancellationToken cancellationToken)
+    internal static async Task<BatchResult> Embed(BatchQueue queue, float value, CancellationToken cancellationToken)
     {
         var item = await queue.ReserveAsync(CancellationToken.None);
         item.Tensor[0] = value;

@@ -1,16 +1,38 @@
+using System.Diagnostics.Metrics;
 using Embeddings.Server.Diagnostics;
 using Embeddings.Server.Inference;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.Server.Tests.Batching;
 
 /// <summary>A model whose vector is its input's first two numbers, and which tests can hold up or make fail.</summary>
-internal sealed class FakeModel(int maxBatch = 4, int sessions = 1) : IEmbeddingModel
+internal sealed class FakeModel(int maxBatch = 4, int sessions = 1, int narrowRuns = 0) : IEmbeddingModel
 {
     public const float Poison = -13;
 
     private readonly ManualResetEventSlim _open = new(true);
 
+    private readonly List<int> _running = [];
+
     public List<float[]> Runs { get; } = [];
+
+    /// <summary>The slot of each of <see cref="Runs"/>.</summary>
+    public List<int> Slots { get; } = [];
+
+    /// <summary>Milliseconds that a run takes.</summary>
+    public int Takes { get; init; }
+
+    /// <summary>Slots of the runs that are going on, in ascending order.</summary>
+    public int[] Running
+    {
+        get
+        {
+            lock (Runs)
+            {
+                return [.. _running.Order()];
+            }
+        }
+    }
 
     public int TensorsMade { get; private set; }
 
@@ -30,9 +52,13 @@ internal sealed class FakeModel(int maxBatch = 4, int sessions = 1) : IEmbedding
 
     public int Sessions => sessions;
 
+    public int NarrowRuns => narrowRuns;
+
     public string ExecutionProvider => "fake";
 
     public IReadOnlyList<string> Notices => [];
+
+    public static EmbeddingMetrics Metrics() => new(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>());
 
     /// <summary>Holds all runs up until <see cref="Resume"/>.</summary>
     public void Pause() => _open.Reset();
@@ -45,21 +71,21 @@ internal sealed class FakeModel(int maxBatch = 4, int sessions = 1) : IEmbedding
         return new Tensor(maxBatch);
     }
 
-    public void Run(int session, BatchTensor tensor, int first, int count)
+    public void Run(int slot, BatchTensor tensor, int first, int count)
     {
-        _open.Wait();
-        var inputs = Enumerable.Range(first, count).Select(i => tensor.Item(i)[0]).ToArray();
-        lock (Runs)
+        Begin(slot);
+        try
         {
-            Runs.Add(inputs);
+            _open.Wait();
+            Thread.Sleep(Takes);
+            Run(slot, tensor, Enumerable.Range(first, count));
         }
-        if (inputs.Contains(Poison))
+        finally
         {
-            throw new InvalidOperationException("poisoned");
-        }
-        for (var i = first; i < first + count; i++)
-        {
-            tensor.Item(i)[..2].CopyTo(tensor.Vector(i));
+            lock (Runs)
+            {
+                _running.Remove(slot);
+            }
         }
     }
 
@@ -73,6 +99,34 @@ internal sealed class FakeModel(int maxBatch = 4, int sessions = 1) : IEmbedding
 
     public void Dispose()
     {
+    }
+
+    private void Begin(int slot)
+    {
+        lock (Runs)
+        {
+            Assert.InRange(slot, 0, sessions + narrowRuns - 1);
+            Assert.DoesNotContain(slot, _running);
+            _running.Add(slot);
+        }
+    }
+
+    private void Run(int slot, BatchTensor tensor, IEnumerable<int> places)
+    {
+        var inputs = places.Select(i => tensor.Item(i)[0]).ToArray();
+        lock (Runs)
+        {
+            Runs.Add(inputs);
+            Slots.Add(slot);
+        }
+        if (inputs.Contains(Poison))
+        {
+            throw new InvalidOperationException("poisoned");
+        }
+        foreach (var i in places)
+        {
+            tensor.Item(i)[..2].CopyTo(tensor.Vector(i));
+        }
     }
 
     private sealed class Tensor(int capacity) : BatchTensor

@@ -53,12 +53,12 @@ public sealed class ModelLoaderTests : IDisposable
     {
         using var model = _models.Load(TestModels.ChannelMeans(5, 7, batch: 1), TestModels.Manifest(7, 5, 3));
         Assert.Equal(1, model.MaxBatch);
-        Assert.Equal(Math.Min(8, Environment.ProcessorCount), model.Sessions);
+        Assert.Equal(Math.Min(8, Environment.ProcessorCount), Math.Max(model.Sessions, model.NarrowRuns));
         Assert.Contains("fixed", Assert.Single(model.Notices));
         using var tensor = model.CreateTensor();
         Assert.Equal(1, tensor.Capacity);
         tensor.Item(0).Fill(4);
-        model.Run(model.Sessions - 1, tensor, 0, 1);
+        model.Run(model.Sessions + model.NarrowRuns - 1, tensor, 0, 1);
         Assert.Equal(4, tensor.Vector(0)[1], 1e-5f);
     }
 

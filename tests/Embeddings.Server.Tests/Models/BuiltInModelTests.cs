@@ -58,6 +58,40 @@ public sealed class BuiltInModelTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public void A_vector_is_the_same_in_wide_and_narrow_runs(string name)
+    {
+        var manifest = ManifestReader.Read(Path.ChangeExtension(PathOf(name), ".json"));
+        var options = new InferenceOptions();
+        var sessions = new RuntimeSessions(PathOf(name), options, new(1, 2, NarrowRuns: 3));
+        var signature = ModelSignature.Find(sessions.First, manifest, PathOf(name));
+        var (layout, batch, notices) = new ModelProbe(PathOf(name), manifest, signature, sessions, options).Run();
+        using var model = new ImageEmbeddingModel(new(manifest, signature, layout, batch, notices, sessions));
+        Assert.Equal((1, 3), (model.Sessions, model.NarrowRuns));
+        var vectors = new float[4][][];
+        Parallel.For(0, 4, slot =>
+        {
+            using var tensor = model.CreateTensor();
+            for (var i = 0; i < 8; i++)
+            {
+                ProbePicture.Draw(tensor.Item(i), manifest.Input, i);
+            }
+            model.Run(slot, tensor, 0, 8);
+            vectors[slot] = [.. Enumerable.Range(0, 8).Select(i => tensor.Vector(i).ToArray())];
+        });
+        foreach (var narrow in vectors[1..])
+        {
+            for (var i = 0; i < 8; i++)
+            {
+                for (var d = 0; d < 512; d++)
+                {
+                    Assert.Equal(vectors[0][i][d], narrow[i][d], 1e-5f);
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void Even_a_picture_of_one_colour_has_a_vector(string name)
     {
         using var model = Load(name);

@@ -1,0 +1,253 @@
+using Embeddings.Server.Batching;
+using Embeddings.Server.Diagnostics;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Embeddings.Server.Tests.Batching;
+
+/// <summary>The queue of a model with narrow runs: slot 0 is the wide one, those after it are narrow.</summary>
+public sealed class NarrowRunsTests
+{
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
+
+    [Fact]
+    public async Task A_batch_alone_runs_wide()
+    {
+        using var host = new Host(new(narrowRuns: 2));
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Equal(i, (await host.Embed(i).WaitAsync(Soon)).Vector[0]);
+        }
+        // Full ones too.
+        await host.EmbedBatches(1).WaitAsync(Soon);
+        Assert.Equal([0, 0, 0, 0, 0, 0], host.Model.Slots);
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(8)]
+    public async Task As_many_full_batches_as_narrow_runs_go_on_at_once(int narrowRuns)
+    {
+        using var host = new Host(new(narrowRuns: narrowRuns));
+        host.Model.Pause();
+        var results = host.EmbedBatches(narrowRuns);
+        await host.UntilRunning([.. Enumerable.Range(1, narrowRuns)]);
+        host.Model.Resume();
+        Assert.All(await results.WaitAsync(Soon), result => Assert.Equal(4, result.BatchSize));
+
+        // The load is over: all threads for one again.
+        await host.Embed(1).WaitAsync(Soon);
+        Assert.Equal(0, host.Model.Slots[^1]);
+        Assert.DoesNotContain(0, host.Model.Slots[..^1]);
+    }
+
+    [Fact]
+    public async Task Fewer_full_batches_than_narrow_runs_go_one_after_the_other_and_wide()
+    {
+        using var host = new Host(new(narrowRuns: 3));
+        host.Model.Pause();
+        var held = host.Embed(100);
+        await host.UntilRunning([0]);
+        var results = host.EmbedBatches(1);
+        await Task.Delay(50);
+        Assert.Equal([0], host.Model.Running);
+        host.Model.Resume();
+        await held.WaitAsync(Soon);
+        await results.WaitAsync(Soon);
+        Assert.Equal([0, 0], host.Model.Slots);
+    }
+
+    [Fact]
+    public async Task A_batch_that_becomes_full_last_lets_the_one_before_it_run()
+    {
+        using var host = new Host(new(narrowRuns: 3));
+        host.Model.Pause();
+        var held = host.Embed(100);
+        await host.UntilRunning([0]);
+        var results = host.EmbedBatches(1);
+        // All places of the second are taken, but nothing is in them yet: the count is there, and the first can run.
+        var places = await host.Reserve(4);
+        await host.UntilOneRunsNarrow();
+        var rest = host.Commit(places);
+        await host.UntilRunning(3);
+        host.Model.Resume();
+        await Task.WhenAll(held, results, rest).WaitAsync(Soon);
+    }
+
+    [Fact]
+    public async Task Tensors_are_one_more_than_narrow_runs()
+    {
+        using var host = new Host(new(narrowRuns: 2));
+        host.Model.Pause();
+        var items = Enumerable.Range(0, 100).Select(i => host.Embed(i)).ToList();
+        await host.UntilRunning(2);
+        host.Model.Resume();
+        var results = await Task.WhenAll(items).WaitAsync(Soon);
+        Assert.Equal(Enumerable.Range(0, 100).Select(i => (float)i), results.Select(result => result.Vector[0]));
+        Assert.Equal(3, host.Model.TensorsMade);
+    }
+
+    [Fact]
+    public async Task A_poisoned_items_neighbours_run_again_in_the_same_slot()
+    {
+        using var host = new Host(new(narrowRuns: 2));
+        host.Model.Pause();
+        var places = await host.Reserve(8);
+        var items = places.Select((place, i) => host.Commit(place, i == 5 ? FakeModel.Poison : i)).ToList();
+        await host.UntilRunning([1, 2]);
+        host.Model.Resume();
+        await Assert.ThrowsAsync<Fault>(() => items[5].WaitAsync(Soon));
+        await Task.WhenAll(items.Where((_, i) => i != 5)).WaitAsync(Soon);
+        var slots = host.Model.Runs.Zip(host.Model.Slots).Where(run => run.First.Any(value => value is FakeModel.Poison or >= 4)).Select(run => run.Second).ToList();
+        Assert.Equal(5, slots.Count);
+        Assert.InRange(Assert.Single(slots.Distinct()), 1, 2);
+    }
+
+    [Fact]
+    public async Task With_a_delay_a_batch_waits_for_company_but_not_when_full()
+    {
+        using var host = new Host(new(maxBatch: 2, narrowRuns: 2), TimeSpan.FromSeconds(1));
+        for (var round = 0; round < 3; round++)
+        {
+            var first = host.Embed(1);
+            // Whoever waits with the first does not keep the second from being seen.
+            await Task.Delay(20);
+            var second = host.Embed(2);
+            Assert.Equal(2, (await first.WaitAsync(Soon)).BatchSize);
+            Assert.Equal(2, (await second.WaitAsync(Soon)).BatchSize);
+        }
+        // Alone, it runs all the same once the delay is over.
+        Assert.Equal(1, (await host.Embed(3).WaitAsync(Soon)).BatchSize);
+        Assert.All(host.Model.Slots, slot => Assert.Equal(0, slot));
+    }
+
+    [Fact]
+    public async Task Stopping_waits_for_all_runs_and_fails_what_waits()
+    {
+        using var host = new Host(new(narrowRuns: 2));
+        host.Model.Pause();
+        var held = host.EmbedBatches(2);
+        await host.UntilRunning([1, 2]);
+        var waiting = host.Embed(1);
+        var stopping = Task.Run(host.Stop);
+        Assert.Equal(FaultKind.Unavailable, (await Assert.ThrowsAsync<Fault>(() => waiting.WaitAsync(Soon))).Kind);
+        await Assert.ThrowsAsync<Fault>(() => host.Embed(2).WaitAsync(Soon));
+        Assert.False(stopping.IsCompleted);
+        host.Model.Resume();
+        Assert.Equal(8, (await held.WaitAsync(Soon)).Length);
+        await stopping.WaitAsync(Soon);
+    }
+
+    [Theory]
+    [InlineData(0, 2, 0)]
+    [InlineData(0, 2, 1)]
+    [InlineData(2, 1, 0)]
+    [InlineData(2, 1, 1)]
+    [InlineData(4, 1, 0)]
+    public async Task Every_item_of_many_callers_is_answered_once(int narrowRuns, int sessions, int delay)
+    {
+        const int Callers = 64;
+        const int Each = 40;
+        using var host = new Host(new(sessions: sessions, narrowRuns: narrowRuns) { Takes = 1 }, TimeSpan.FromMilliseconds(delay));
+        var answers = await Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(async () =>
+        {
+            var random = new Random(caller);
+            var answered = new List<float>();
+            for (var i = 0; i < Each; i++)
+            {
+                if (random.Next(8) == 0)
+                {
+                    (await host.Reserve(1))[0].Abandon();
+                }
+                var value = (float)((caller * Each) + i);
+                using var cancellation = new CancellationTokenSource();
+                var call = host.Embed(value, cancellation.Token);
+                if (random.Next(4) == 0)
+                {
+                    await Task.Yield();
+                    await cancellation.CancelAsync();
+                }
+                try
+                {
+                    Assert.Equal([value, value + 1], (await call.WaitAsync(Soon)).Vector);
+                    answered.Add(value);
+                }
+                catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+                {
+                }
+            }
+            return answered;
+        })));
+
+        var ran = host.Model.Runs.SelectMany(run => run).ToList();
+        Assert.Equal(ran.Count, ran.Distinct().Count());
+        // What is cancelled may have run all the same, but nothing else is missing.
+        Assert.Empty(answers.SelectMany(values => values).Except(ran));
+        Assert.InRange(answers.Sum(values => values.Count), Callers * Each / 2, Callers * Each);
+        Assert.Equal(narrowRuns > 0, host.Model.Slots.Exists(slot => slot >= sessions));
+    }
+
+    private sealed class Host : IDisposable
+    {
+        private readonly BatchQueue _queue;
+        private readonly BatchRunner _runner;
+
+        public Host(FakeModel model, TimeSpan delay = default)
+        {
+            Model = model;
+            _queue = new(model, new() { MaxBatchDelay = delay }, TimeProvider.System);
+            _runner = new(model, _queue, FakeModel.Metrics(), NullLogger.Instance);
+        }
+
+        public FakeModel Model { get; }
+
+        public Task<BatchResult> Embed(float value, CancellationToken cancellationToken = default) => BatchQueueTests.Embed(_queue, value, cancellationToken);
+
+        /// <summary>So many places, nothing in them yet: no batch of theirs can run.</summary>
+        public async Task<List<BatchItem>> Reserve(int count)
+        {
+            var places = new List<BatchItem>();
+            for (var i = 0; i < count; i++)
+            {
+                places.Add(await _queue.ReserveAsync(default).AsTask().WaitAsync(Soon));
+            }
+            return places;
+        }
+
+        public Task<BatchResult> Commit(BatchItem place, float value)
+        {
+            place.Tensor[0] = value;
+            return place.Commit(default);
+        }
+
+        public Task<BatchResult[]> Commit(List<BatchItem> places) => Task.WhenAll(places.Select((place, i) => Commit(place, i)));
+
+        /// <summary>Full batches of four that are all there before the first of them can run.</summary>
+        public async Task<BatchResult[]> EmbedBatches(int count) => await Commit(await Reserve(4 * count));
+
+        public Task UntilRunning(int[] slots) => Until(running => running.SequenceEqual(slots));
+
+        public Task UntilRunning(int count) => Until(running => running.Length == count);
+
+        public Task UntilOneRunsNarrow() => Until(running => running.Any(slot => slot > 0));
+
+        public void Stop() => _runner.Dispose();
+
+        public void Dispose()
+        {
+            Model.Resume();
+            _runner.Dispose();
+            _queue.Dispose();
+            Model.Dispose();
+        }
+
+        private async Task Until(Func<int[], bool> reached)
+        {
+            using var limit = new CancellationTokenSource(Soon);
+            while (!reached(Model.Running))
+            {
+                await Task.Delay(1, limit.Token);
+            }
+        }
+    }
+}
