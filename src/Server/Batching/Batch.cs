@@ -18,8 +18,8 @@ internal sealed class Batch(BatchTensor tensor)
     /// <summary>When the first input was complete, in the clock's ticks; 0 before.</summary>
     public long FirstCommitted { get; private set; }
 
-    /// <summary>Whether it was taken to run with one thread beside others, not with all threads.</summary>
-    public bool IsNarrow { get; set; }
+    /// <summary>The model's slot that it runs in, once it is taken.</summary>
+    public int Slot { get; set; }
 
     public bool IsFull => Reserved == _items.Length;
 
@@ -82,7 +82,6 @@ internal sealed class Batch(BatchTensor tensor)
         Reserved = 0;
         Filled = 0;
         FirstCommitted = 0;
-        IsNarrow = false;
     }
 
     private static bool IsLive(BatchItem item)

@@ -37,10 +37,16 @@ internal sealed class BatchItem : TaskCompletionSource<BatchResult>
     /// <summary>The input is complete. The task ends with the item's run; cancelled items are dropped before it.</summary>
     public Task<BatchResult> Commit(CancellationToken cancellationToken)
     {
-        Cancellation = cancellationToken;
-        Committed = _queue.Time.GetTimestamp();
+        Complete(cancellationToken);
         _queue.Filled(this);
         return Task;
+    }
+
+    /// <summary><see cref="Commit"/> by a caller that can run a batch itself. The batch to run, which has this item alone; null where somebody else will.</summary>
+    public Batch? CommitAndTake(CancellationToken cancellationToken)
+    {
+        Complete(cancellationToken);
+        return _queue.FilledAndTake(this);
     }
 
     /// <summary>There will be no input; the item does not run.</summary>
@@ -48,5 +54,11 @@ internal sealed class BatchItem : TaskCompletionSource<BatchResult>
     {
         Abandoned = true;
         _queue.Filled(this);
+    }
+
+    private void Complete(CancellationToken cancellationToken)
+    {
+        Cancellation = cancellationToken;
+        Committed = _queue.Time.GetTimestamp();
     }
 }

@@ -34,7 +34,7 @@ internal sealed class BatchQueue : IDisposable
     {
         _model = model;
         _delay = options.MaxBatchDelay;
-        _runs = new RunRule(model.NarrowRuns);
+        _runs = new RunRule(model.Sessions, model.NarrowRuns);
         Time = time;
         // One in each run, one waiting to be next, one open: enough that no run waits for callers, and no more. Of narrow runs one is always about to end.
         _tensorsLeft = Math.Max(model.Sessions + 2, model.NarrowRuns + 1);
@@ -77,11 +77,28 @@ internal sealed class BatchQueue : IDisposable
     {
         lock (_lock)
         {
-            // Only the first of an open batch, the one that makes it half full and the last of a closed one change what Take finds.
-            if (item.Batch.Fill(item) || (item.Batch != _open && !item.Batch.IsFilling))
+            Fill(item);
+        }
+    }
+
+    /// <summary>
+    /// A reserved place's input is complete, and its caller can run a batch itself. The batch, taken, where the item is alone in it and nothing else goes on or
+    /// waits; null where somebody else will run it.
+    /// </summary>
+    public Batch? FilledAndTake(BatchItem item)
+    {
+        lock (_lock)
+        {
+            var isAlone = item.Batch == _open && _open.Reserved == 1 && _closed.Count == 0 && _runs.IsIdle;
+            if (!isAlone || _delay > TimeSpan.Zero || _stopping)
             {
-                Wake();
+                Fill(item);
+                return null;
             }
+            item.Batch.Fill(item);
+            _open = null;
+            item.Batch.Slot = _runs.Begin(narrow: false);
+            return item.Batch;
         }
     }
 
@@ -102,7 +119,6 @@ internal sealed class BatchQueue : IDisposable
                 }
                 if (TryTake(out rest) is { } batch)
                 {
-                    _runs.Begin(batch);
                     Wake();
                     return batch;
                 }
@@ -117,7 +133,7 @@ internal sealed class BatchQueue : IDisposable
     {
         lock (_lock)
         {
-            _runs.End(batch);
+            _runs.End(batch.Slot);
             batch.Reset();
             _free.Push(batch);
             while (_waiters.First is { } waiter && TryReserve() is { } item)
@@ -171,6 +187,15 @@ internal sealed class BatchQueue : IDisposable
 
     private static Fault Stopping() => new(FaultKind.Unavailable, Reasons.ShuttingDown, "the model is being unloaded; try again", retryAfter: TimeSpan.FromSeconds(1));
 
+    private void Fill(BatchItem item)
+    {
+        // Only the first of an open batch, the one that makes it half full and the last of a closed one change what Take finds.
+        if (item.Batch.Fill(item) || (item.Batch != _open && !item.Batch.IsFilling))
+        {
+            Wake();
+        }
+    }
+
     // Null where there is none to run yet; then look again after that time at the latest, or when woken.
     private Batch? TryTake(out TimeSpan rest)
     {
@@ -197,7 +222,7 @@ internal sealed class BatchQueue : IDisposable
             }
         }
         var batch = _closed.Dequeue();
-        batch.IsNarrow = isNarrow;
+        batch.Slot = _runs.Begin(isNarrow);
         return batch;
     }
 

@@ -11,6 +11,8 @@ internal sealed class BatchRunner : IDisposable
     private readonly EmbeddingMetrics _metrics;
     private readonly ILogger _log;
     private readonly Thread[] _threads;
+    // Held by the caller that runs its item itself.
+    private readonly Lock _here = new();
 
     public BatchRunner(IEmbeddingModel model, BatchQueue queue, EmbeddingMetrics metrics, ILogger log)
     {
@@ -22,10 +24,33 @@ internal sealed class BatchRunner : IDisposable
         _threads = new Thread[Math.Max(model.Sessions, model.NarrowRuns)];
         for (var i = 0; i < _threads.Length; i++)
         {
-            var number = i;
-            _threads[i] = new Thread(() => RunAll(number)) { IsBackground = true, Name = $"{model.Manifest.Name}#{i}" };
+            _threads[i] = new Thread(RunAll) { IsBackground = true, Name = $"{model.Manifest.Name}#{i}" };
             _threads[i].Start();
         }
+    }
+
+    /// <summary>
+    /// Commits an item and, where nothing else goes on or waits, runs it on the caller's thread, which is awake already: on an idle machine waking another, and
+    /// then the session's, takes longer than the rest of the call. Elsewhere it is as <see cref="BatchItem.Commit"/>.
+    /// </summary>
+    public Task<BatchResult> Commit(BatchItem item, CancellationToken cancellationToken)
+    {
+        if (!_here.TryEnter())
+        {
+            return item.Commit(cancellationToken);
+        }
+        try
+        {
+            if (item.CommitAndTake(cancellationToken) is { } batch)
+            {
+                Run(batch, isHere: true);
+            }
+        }
+        finally
+        {
+            _here.Exit();
+        }
+        return item.Task;
     }
 
     /// <summary>Stops the queue and waits for the runs that are going on.</summary>
@@ -36,26 +61,17 @@ internal sealed class BatchRunner : IDisposable
         {
             thread.Join();
         }
+        lock (_here)
+        {
+            // Whoever runs an item here has ended; the queue gives no other.
+        }
     }
 
-    private void RunAll(int number)
+    private void RunAll()
     {
-        // Beside narrow runs there is one wide session, and the queue gives it to one thread at a time.
-        var wide = _model.NarrowRuns > 0 ? 0 : number;
-        var narrow = _model.Sessions + number;
         while (_queue.Take() is { } batch)
         {
-            var items = batch.Compact();
-            var slot = batch.IsNarrow ? narrow : wide;
-            if (items.Length > 0 && !TryRun(slot, batch, items, 0))
-            {
-                // One poisoned item must not fail its neighbours: each gets a run of its own.
-                for (var i = 0; i < items.Length; i++)
-                {
-                    TryRun(slot, batch, items.Slice(i, 1), i);
-                }
-            }
-            _queue.Return(batch);
+            Run(batch, isHere: false);
         }
     }
 
@@ -67,13 +83,27 @@ internal sealed class BatchRunner : IDisposable
         }
     }
 
+    private void Run(Batch batch, bool isHere)
+    {
+        var items = batch.Compact();
+        if (items.Length > 0 && !TryRun(batch, items, 0, isHere))
+        {
+            // One poisoned item must not fail its neighbours: each gets a run of its own.
+            for (var i = 0; i < items.Length; i++)
+            {
+                TryRun(batch, items.Slice(i, 1), i, isHere);
+            }
+        }
+        _queue.Return(batch);
+    }
+
     /// <summary>Runs items that lie in the tensor from <paramref name="first"/> on. False, with nobody answered, where several failed together.</summary>
-    private bool TryRun(int slot, Batch batch, ReadOnlySpan<BatchItem> items, int first)
+    private bool TryRun(Batch batch, ReadOnlySpan<BatchItem> items, int first, bool isHere)
     {
         var began = _queue.Time.GetTimestamp();
         try
         {
-            _model.Run(slot, batch.Tensor, first, items.Length);
+            _model.Run(batch.Slot, batch.Tensor, first, items.Length);
         }
         catch (Exception e) when (items.Length > 1)
         {
@@ -95,7 +125,15 @@ internal sealed class BatchRunner : IDisposable
             var queued = _queue.Time.GetElapsedTime(items[i].Committed, began);
             answers[i] = (items[i], new(batch.Tensor.Vector(first + i).ToArray(), items.Length, queued, ran));
         }
-        ThreadPool.UnsafeQueueUserWorkItem(Answer, answers, preferLocal: false);
+        if (isHere)
+        {
+            // Nobody awaits it yet: its caller is what runs it.
+            Answer(answers);
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(Answer, answers, preferLocal: false);
+        }
         return true;
     }
 }

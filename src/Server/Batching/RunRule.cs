@@ -1,34 +1,37 @@
 namespace Embeddings.Server.Batching;
 
 /// <summary>
-/// Who may run beside whom. A run is wide (all threads of its session) or narrow (one thread); without narrow runs each session is wide and by itself. Belongs
-/// to its queue, which alone changes it, under its lock.
+/// Who may run beside whom, and in which of the model's slots. A run is wide (all threads of its session) or narrow (one thread); without narrow runs each
+/// session is wide and by itself. Belongs to its queue, which alone changes it, under its lock.
 /// </summary>
-/// <param name="narrowRuns">Narrow runs that may go on at once, about one for each processor; 0 for none.</param>
-internal sealed class RunRule(int narrowRuns)
+/// <param name="wideRuns">Wide runs that may go on at once: slots 0 and up. At least 1; 1 where there are narrow runs.</param>
+/// <param name="narrowRuns">Narrow runs that may go on at once, about one for each processor: the slots after the wide ones. 0 for none.</param>
+internal sealed class RunRule(int wideRuns, int narrowRuns)
 {
-    private int _running;
-    private int _narrow;
+    // The last to be left is taken first: its caches are warm still.
+    private readonly Stack<int> _wide = new(Enumerable.Range(0, wideRuns).Reverse());
+    private readonly Stack<int> _narrow = new(Enumerable.Range(wideRuns, narrowRuns).Reverse());
+
+    /// <summary>Nothing runs.</summary>
+    public bool IsIdle => Running == 0;
 
     /// <summary>Alone it has all processors, and is over soonest.</summary>
-    public bool MayBeWide => narrowRuns == 0 || _running == 0;
+    public bool MayBeWide => _wide.Count > 0 && (narrowRuns == 0 || IsIdle);
 
     /// <summary>Most processors have a narrow run and nothing else goes on: one that has none need not wait for their end.</summary>
-    public bool MayJoin => _running > 0 && _running == _narrow && 2 * _running >= narrowRuns;
+    public bool MayJoin => !IsIdle && Running == RunningNarrow && Running < narrowRuns && 2 * Running >= narrowRuns;
+
+    private int RunningNarrow => narrowRuns - _narrow.Count;
+
+    private int Running => wideRuns - _wide.Count + RunningNarrow;
 
     /// <summary>As many batches as processors: every one has work and none is shared.</summary>
     /// <param name="waiting">Batches that wait to run.</param>
-    public bool MayBeNarrow(int waiting) => narrowRuns > 0 && (MayJoin || _running + waiting >= narrowRuns);
+    public bool MayBeNarrow(int waiting) => Running < narrowRuns && (MayJoin || Running + waiting >= narrowRuns);
 
-    public void Begin(Batch batch)
-    {
-        _running++;
-        _narrow += batch.IsNarrow ? 1 : 0;
-    }
+    /// <summary>A run begins: its slot, narrow where it may be.</summary>
+    public int Begin(bool narrow) => (narrow ? _narrow : _wide).Pop();
 
-    public void End(Batch batch)
-    {
-        _running--;
-        _narrow -= batch.IsNarrow ? 1 : 0;
-    }
+    /// <summary>The slot's run is over.</summary>
+    public void End(int slot) => (slot < wideRuns ? _wide : _narrow).Push(slot);
 }

@@ -35,7 +35,7 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
             // Raw crops of the model's size are laid out at once, by the thread that read the message: what waits is the tensor's place, not the message, which
             // is garbage before the next one is read. What has to be decoded takes milliseconds and must not hold up the reading.
             return preprocessor.IsImmediate(request.Image, admission.Input)
-                ? await PlaceAsync(admission, Prepare(admission, request), TimeSpan.Zero, cancellationToken)
+                ? await PlaceAsync(admission, Prepare(admission, request), TimeSpan.Zero, request.Wait, cancellationToken)
                 : Task.Run(() => DecodeAsync(admission, request, cancellationToken), CancellationToken.None);
         }
         catch (Exception e) when (e is Fault or OperationCanceledException)
@@ -97,7 +97,7 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
             {
                 _decodes.Release();
             }
-            return await await PlaceAsync(admission, prepared, decoded, cancellationToken);
+            return await await PlaceAsync(admission, prepared, decoded, request.Wait, cancellationToken);
         }
         catch (Fault fault)
         {
@@ -119,7 +119,7 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
     }
 
     /// <summary>Reserves a place and lays the pixels out in it.</summary>
-    private async ValueTask<Task<EmbedResult>> PlaceAsync(Admission admission, PreparedImage prepared, TimeSpan decoded, CancellationToken cancellationToken)
+    private async ValueTask<Task<EmbedResult>> PlaceAsync(Admission admission, PreparedImage prepared, TimeSpan decoded, bool isStream, CancellationToken cancellationToken)
     {
         try
         {
@@ -131,7 +131,12 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
 
                 var began = time.GetTimestamp();
                 LayOut(prepared, item, admission.Input);
-                return FinishAsync(admission, item.Commit(cancellationToken), waited, decoded + time.GetElapsedTime(began));
+                var preprocessed = decoded + time.GetElapsedTime(began);
+
+                // A unary call may run its item itself: it has nothing else to do. A stream has more items to read meanwhile, and a slow model would keep
+                // a thread of the pool from other calls.
+                var running = isStream || !admission.Slot.IsQuick ? item.Commit(cancellationToken) : admission.Host.CommitHere(item, cancellationToken);
+                return FinishAsync(admission, running, waited, preprocessed);
             }
         }
         catch

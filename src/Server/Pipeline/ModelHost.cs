@@ -20,6 +20,11 @@ internal sealed class ModelHost : IDisposable
 
     public BatchQueue Queue { get; }
 
+    /// <summary>
+    /// Commits an item, and runs it on the caller's thread where it is alone, see <see cref="BatchRunner.Commit"/>.
+    /// </summary>
+    public Task<BatchResult> CommitHere(BatchItem item, CancellationToken cancellationToken) => _runner.Commit(item, cancellationToken);
+
     /// <summary>Callers in it; only <see cref="ModelSlot"/> counts them, under its lock.</summary>
     public int Users { get; set; }
 

@@ -13,6 +13,9 @@ internal sealed class ModelSlot : IDisposable
     // What an item's picture costs besides its own bytes: messages, tasks, the vector.
     private const int Overhead = 4096;
 
+    // A run this short delays what else the caller's thread would do no more than the run itself delays it by taking the processors.
+    private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(20);
+
     private readonly Lock _lock = new();
     private readonly Func<string, ModelHost> _load;
     private readonly ModelBudget _budget;
@@ -54,6 +57,9 @@ internal sealed class ModelSlot : IDisposable
 
     /// <summary>Since when nobody has been in it.</summary>
     public TimeSpan Idle => Gate.Items > 0 ? TimeSpan.Zero : _time.GetElapsedTime(Interlocked.Read(ref _lastUsed));
+
+    /// <summary>Whether a run of one item is over so soon that its caller may as well wait for it in place.</summary>
+    public bool IsQuick => Interlocked.Read(ref _nanosecondsPerItem) < Quick.TotalNanoseconds;
 
     /// <summary>What an item counts for at the gate.</summary>
     public static long CostOf(int bytes) => bytes + Overhead;

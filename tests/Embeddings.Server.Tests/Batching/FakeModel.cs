@@ -19,6 +19,9 @@ internal sealed class FakeModel(int maxBatch = 4, int sessions = 1, int narrowRu
     /// <summary>The slot of each of <see cref="Runs"/>.</summary>
     public List<int> Slots { get; } = [];
 
+    /// <summary>The thread of each of <see cref="Runs"/>.</summary>
+    public List<int> Threads { get; } = [];
+
     /// <summary>Milliseconds that a run takes.</summary>
     public int Takes { get; init; }
 
@@ -118,6 +121,7 @@ internal sealed class FakeModel(int maxBatch = 4, int sessions = 1, int narrowRu
         {
             Runs.Add(inputs);
             Slots.Add(slot);
+            Threads.Add(Environment.CurrentManagedThreadId);
         }
         if (inputs.Contains(Poison))
         {

@@ -10,11 +10,18 @@ public sealed class RunRuleTests
     [Fact]
     public void Without_narrow_runs_each_session_is_by_itself()
     {
-        var rule = new RunRule(0);
-        Begin(rule, 3, isNarrow: false);
+        var rule = new RunRule(3, 0);
+        Assert.Equal([0, 1], Begin(rule, 2, isNarrow: false));
         Assert.True(rule.MayBeWide);
         Assert.False(rule.MayBeNarrow(10));
         Assert.False(rule.MayJoin);
+
+        // All are taken; the one that is left is the next.
+        Assert.Equal([2], Begin(rule, 1, isNarrow: false));
+        Assert.False(rule.MayBeWide);
+        rule.End(1);
+        Assert.True(rule.MayBeWide);
+        Assert.Equal([1], Begin(rule, 1, isNarrow: false));
     }
 
     [Theory]
@@ -28,8 +35,8 @@ public sealed class RunRuleTests
     [InlineData(8, 4, 0, true)]
     public void Narrow_runs_begin_where_all_processors_get_one_and_go_on_where_half_have_one(int narrowRuns, int running, int waiting, bool mayBeNarrow)
     {
-        var rule = new RunRule(narrowRuns);
-        Begin(rule, running, isNarrow: true);
+        var rule = new RunRule(1, narrowRuns);
+        Assert.Equal(Enumerable.Range(1, running), Begin(rule, running, isNarrow: true));
         Assert.Equal(mayBeNarrow, rule.MayBeNarrow(waiting));
         Assert.Equal(running == 0, rule.MayBeWide);
     }
@@ -37,14 +44,59 @@ public sealed class RunRuleTests
     [Fact]
     public void Beside_a_wide_run_only_full_batches_count()
     {
-        var rule = new RunRule(4);
-        Begin(rule, 3, isNarrow: true);
-        Begin(rule, 1, isNarrow: false);
+        var rule = new RunRule(1, 4);
+        Assert.Equal([0], Begin(rule, 1, isNarrow: false));
+        Begin(rule, 2, isNarrow: true);
         Assert.False(rule.MayJoin);
-        Assert.True(rule.MayBeNarrow(0));
-        rule.End(Batch(isNarrow: true));
         Assert.False(rule.MayBeNarrow(0));
         Assert.True(rule.MayBeNarrow(1));
+
+        // Never more runs than processors, though there is a slot.
+        Begin(rule, 1, isNarrow: true);
+        Assert.False(rule.MayBeNarrow(10));
+        rule.End(0);
+        Assert.True(rule.MayJoin);
+    }
+
+    [Fact]
+    public async Task Who_is_alone_takes_its_own_batch_and_nobody_else_does()
+    {
+        using var queue = new BatchQueue(new FakeModel(narrowRuns: 2), new(), TimeProvider.System);
+        var item = await queue.ReserveAsync(default);
+        var own = item.CommitAndTake(default)!;
+        Assert.Same(item.Batch, own);
+        Assert.Equal(0, own.Slot);
+
+        // Something runs: the next one is left to the queue's threads, and waits for the end.
+        var next = await queue.ReserveAsync(default);
+        Assert.NotSame(own, next.Batch);
+        Assert.Null(next.CommitAndTake(default));
+        var taking = Task.Run(queue.Take);
+        Assert.NotSame(taking, await Task.WhenAny(taking, Task.Delay(50)));
+        queue.Return(own);
+        Assert.Same(next.Batch, await taking.WaitAsync(Soon));
+        queue.Return(next.Batch);
+
+        // Nothing runs, but there is company.
+        var (first, second) = (await queue.ReserveAsync(default), await queue.ReserveAsync(default));
+        Assert.Null(first.CommitAndTake(default));
+        Assert.Null(second.CommitAndTake(default));
+        var both = queue.Take()!;
+        Assert.Equal(2, both.Reserved);
+        queue.Return(both);
+
+        var late = await queue.ReserveAsync(default);
+        queue.Stop();
+        Assert.Null(late.CommitAndTake(default));
+    }
+
+    [Fact]
+    public async Task Who_is_alone_waits_for_company_where_there_is_a_delay()
+    {
+        using var queue = new BatchQueue(new FakeModel(), new() { MaxBatchDelay = TimeSpan.FromMilliseconds(20) }, TimeProvider.System);
+        Assert.Null((await queue.ReserveAsync(default)).CommitAndTake(default));
+        Assert.Equal(1, queue.Take()!.Reserved);
+        queue.Stop();
     }
 
     [Fact]
@@ -53,7 +105,7 @@ public sealed class RunRuleTests
         using var queue = new BatchQueue(new FakeModel(narrowRuns: 2), new(), TimeProvider.System);
         await Commit(queue, 8);
         var (first, second) = (queue.Take()!, queue.Take()!);
-        Assert.True(first.IsNarrow && second.IsNarrow);
+        Assert.Equal((1, 2), (first.Slot, second.Slot));
         queue.Return(first);
 
         await Commit(queue, 1);
@@ -61,13 +113,13 @@ public sealed class RunRuleTests
         Assert.NotSame(taking, await Task.WhenAny(taking, Task.Delay(50)));
         await Commit(queue, 1);
         var third = (await taking.WaitAsync(Soon))!;
-        Assert.Equal((true, 2), (third.IsNarrow, third.Reserved));
+        Assert.Equal((1, 2), (third.Slot, third.Reserved));
 
         // With nothing else going on the next one, however small, has all threads.
         queue.Return(second);
         queue.Return(third);
         await Commit(queue, 1);
-        Assert.False(queue.Take()!.IsNarrow);
+        Assert.Equal(0, queue.Take()!.Slot);
         queue.Stop();
     }
 
@@ -81,13 +133,5 @@ public sealed class RunRuleTests
         items.ForEach(static item => _ = item.Commit(default));
     }
 
-    private static void Begin(RunRule rule, int count, bool isNarrow)
-    {
-        for (var i = 0; i < count; i++)
-        {
-            rule.Begin(Batch(isNarrow));
-        }
-    }
-
-    private static Batch Batch(bool isNarrow) => new(new FakeModel().CreateTensor()) { IsNarrow = isNarrow };
+    private static IEnumerable<int> Begin(RunRule rule, int count, bool isNarrow) => [.. Enumerable.Range(0, count).Select(_ => rule.Begin(isNarrow))];
 }
