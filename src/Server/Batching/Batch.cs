@@ -21,7 +21,16 @@ internal sealed class Batch(BatchTensor tensor)
     /// <summary>The model's slot that it runs in, once it is taken.</summary>
     public int Slot { get; set; }
 
-    public bool IsFull => Reserved == _items.Length;
+    /// <summary>At how many items it is full, 1 to what the tensor has room for.</summary>
+    public int Size { get; set; } = tensor.Capacity;
+
+    /// <summary>Items that ran together; 0 where none did.</summary>
+    public int Ran { get; private set; }
+
+    /// <summary>How long that run took.</summary>
+    public TimeSpan Took { get; private set; }
+
+    public bool IsFull => Reserved == Size;
 
     public bool IsFilling => Filled < Reserved;
 
@@ -35,7 +44,7 @@ internal sealed class Batch(BatchTensor tensor)
     /// <summary>Whether it is worth a run beside others.</summary>
     public bool IsHalfFilled => Filled >= HalfFull;
 
-    private int HalfFull => (_items.Length + 1) / 2;
+    private int HalfFull => (Size + 1) / 2;
 
     /// <summary>An item's input is complete, or never will be. True for the first that is, and for the one that makes the batch half full.</summary>
     public bool Fill(BatchItem item)
@@ -75,6 +84,9 @@ internal sealed class Batch(BatchTensor tensor)
         return _items.AsSpan(0, live)!;
     }
 
+    /// <summary>So many items have run together.</summary>
+    public void HasRun(int items, TimeSpan took) => (Ran, Took) = (items, took);
+
     /// <summary>Empties it for its next use.</summary>
     public void Reset()
     {
@@ -82,6 +94,7 @@ internal sealed class Batch(BatchTensor tensor)
         Reserved = 0;
         Filled = 0;
         FirstCommitted = 0;
+        Ran = 0;
     }
 
     private static bool IsLive(BatchItem item)

@@ -46,7 +46,7 @@ internal sealed class BatchItem : TaskCompletionSource<BatchResult>
     public Batch? CommitAndTake(CancellationToken cancellationToken)
     {
         Complete(cancellationToken);
-        return _queue.FilledAndTake(this);
+        return _queue.Filled(this, take: true);
     }
 
     /// <summary>There will be no input; the item does not run.</summary>

@@ -11,20 +11,19 @@ namespace Embeddings.Server.Batching;
 /// <item>a session that is free takes the oldest closed batch, else closes the open one as it is;</item>
 /// <item>after the run the tensor comes back, and callers that wait are served in their order.</item>
 /// </list>
-/// There is no timer (unless <see cref="BatchingOptions.MaxBatchDelay"/> says so): a batch forms while the one before it runs.
+/// There is no timer (unless <see cref="BatchingOptions.MaxBatchDelay"/> says so): a batch forms while the one before it runs. <see cref="BatchSizer"/> says at
+/// how many items it is full.
 /// Where the model has narrow runs, as many full batches as those go on at once, one thread each: every processor has work and none is shared. Fewer go
 /// one after the other with all threads, so that each is over as soon as can be; but what is half full joins narrow runs that leave processors idle.
 /// </summary>
 internal sealed class BatchQueue : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly IEmbeddingModel _model;
     private readonly TimeSpan _delay;
-    private readonly Stack<Batch> _free = new();
+    private readonly BatchPool _batches;
     private readonly Queue<Batch> _closed = new();
     private readonly LinkedList<TaskCompletionSource<BatchItem>> _waiters = new();
     private Batch? _open;
-    private int _tensorsLeft;
     // Threads with nothing to do. The last to come is woken first: its caches are warm still.
     private readonly List<SemaphoreSlim> _sleepers = [];
     private readonly RunRule _runs;
@@ -32,12 +31,11 @@ internal sealed class BatchQueue : IDisposable
 
     public BatchQueue(IEmbeddingModel model, BatchingOptions options, TimeProvider time)
     {
-        _model = model;
         _delay = options.MaxBatchDelay;
         _runs = new RunRule(model.Sessions, model.NarrowRuns);
         Time = time;
         // One in each run, one waiting to be next, one open: enough that no run waits for callers, and no more. Of narrow runs one is always about to end.
-        _tensorsLeft = Math.Max(model.Sessions + 2, model.NarrowRuns + 1);
+        _batches = new BatchPool(model, Math.Max(model.Sessions + 2, model.NarrowRuns + 1));
     }
 
     public TimeProvider Time { get; }
@@ -72,33 +70,27 @@ internal sealed class BatchQueue : IDisposable
         }
     }
 
-    /// <summary>A reserved place's input is complete, or never will be.</summary>
-    public void Filled(BatchItem item)
-    {
-        lock (_lock)
-        {
-            Fill(item);
-        }
-    }
-
     /// <summary>
-    /// A reserved place's input is complete, and its caller can run a batch itself. The batch, taken, where the item is alone in it and nothing else goes on or
-    /// waits; null where somebody else will run it.
+    /// A reserved place's input is complete, or never will be. Where its caller can run a batch itself, <paramref name="take"/>, and the item is alone while
+    /// nothing else goes on or waits: the batch, taken; else null.
     /// </summary>
-    public Batch? FilledAndTake(BatchItem item)
+    public Batch? Filled(BatchItem item, bool take = false)
     {
         lock (_lock)
         {
-            var isAlone = item.Batch == _open && _open.Reserved == 1 && _closed.Count == 0 && _runs.IsIdle;
-            if (!isAlone || _delay > TimeSpan.Zero || _stopping)
+            // Only the first of an open batch, the one that makes it half full and the last of a closed one change what Take finds.
+            var mayWake = item.Batch.Fill(item) || (item.Batch != _open && !item.Batch.IsFilling);
+            if (take && !_stopping && _delay == TimeSpan.Zero && item.Batch == _open && _open.Reserved == 1 && _closed.Count == 0 && _runs.IsIdle)
             {
-                Fill(item);
-                return null;
+                _open = null;
+                item.Batch.Slot = _runs.Begin(narrow: false);
+                return item.Batch;
             }
-            item.Batch.Fill(item);
-            _open = null;
-            item.Batch.Slot = _runs.Begin(narrow: false);
-            return item.Batch;
+            if (mayWake)
+            {
+                Wake();
+            }
+            return null;
         }
     }
 
@@ -134,8 +126,7 @@ internal sealed class BatchQueue : IDisposable
         lock (_lock)
         {
             _runs.End(batch.Slot);
-            batch.Reset();
-            _free.Push(batch);
+            _batches.Return(batch, _runs.IsForLoad(batch.Slot));
             while (_waiters.First is { } waiter && TryReserve() is { } item)
             {
                 _waiters.RemoveFirst();
@@ -175,26 +166,17 @@ internal sealed class BatchQueue : IDisposable
         lock (_lock)
         {
             _open?.Tensor.Dispose();
-            foreach (var batch in _free.Concat(_closed))
+            foreach (var batch in _closed)
             {
                 batch.Tensor.Dispose();
             }
+            _batches.Dispose();
             _open = null;
-            _free.Clear();
             _closed.Clear();
         }
     }
 
     private static Fault Stopping() => new(FaultKind.Unavailable, Reasons.ShuttingDown, "the model is being unloaded; try again", retryAfter: TimeSpan.FromSeconds(1));
-
-    private void Fill(BatchItem item)
-    {
-        // Only the first of an open batch, the one that makes it half full and the last of a closed one change what Take finds.
-        if (item.Batch.Fill(item) || (item.Batch != _open && !item.Batch.IsFilling))
-        {
-            Wake();
-        }
-    }
 
     // Null where there is none to run yet; then look again after that time at the latest, or when woken.
     private Batch? TryTake(out TimeSpan rest)
@@ -228,14 +210,10 @@ internal sealed class BatchQueue : IDisposable
 
     private BatchItem? TryReserve()
     {
-        if (_open is null && !_free.TryPop(out _open))
+        _open ??= _batches.TryOpen();
+        if (_open is null)
         {
-            if (_tensorsLeft == 0)
-            {
-                return null;
-            }
-            _tensorsLeft--;
-            _open = new Batch(_model.CreateTensor());
+            return null;
         }
         var item = _open.Reserve(this);
         if (_open.IsFull)

@@ -118,6 +118,7 @@ internal sealed class BatchRunner : IDisposable
             return true;
         }
         var ran = _queue.Time.GetElapsedTime(began);
+        batch.HasRun(items.Length, ran);
         _metrics.BatchRan(_model.Manifest.Name, items.Length, ran);
         var answers = new (BatchItem Item, BatchResult Result)[items.Length];
         for (var i = 0; i < items.Length; i++)

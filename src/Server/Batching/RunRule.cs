@@ -12,6 +12,9 @@ internal sealed class RunRule(int wideRuns, int narrowRuns)
     private readonly Stack<int> _wide = new(Enumerable.Range(0, wideRuns).Reverse());
     private readonly Stack<int> _narrow = new(Enumerable.Range(wideRuns, narrowRuns).Reverse());
 
+    /// <summary>Whether the slot is for the runs that go on under load.</summary>
+    public bool IsForLoad(int slot) => narrowRuns == 0 || slot >= wideRuns;
+
     /// <summary>Nothing runs.</summary>
     public bool IsIdle => Running == 0;
 

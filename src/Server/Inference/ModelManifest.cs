@@ -18,7 +18,7 @@ internal sealed record ModelManifest
     /// <summary>Whether its vectors are brought to L2 norm 1. Always true for faces. Default: false.</summary>
     public bool UnitLength { get; init; }
 
-    /// <summary>The largest batch it runs, 1 to 1,024. Default: 32.</summary>
+    /// <summary>The largest batch it runs, 1 to 1,024; which size up to it is the fastest, the queue finds out. Default: 32.</summary>
     public int MaxBatch { get; init; } = 32;
 
     /// <summary>Name of the output tensor; empty for the graph's only one. Default: empty.</summary>

@@ -121,6 +121,17 @@ public sealed class NarrowRunsTests
         Assert.All(host.Model.Slots, slot => Assert.Equal(0, slot));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public async Task Under_load_batches_get_the_size_that_is_fastest_for_an_item(int narrowRuns)
+    {
+        using var host = new Host(new(maxBatch: 16, narrowRuns: narrowRuns) { TakesFor = static count => count * count / 4 });
+        await Task.WhenAll(Enumerable.Range(0, 800).Select(i => host.Embed(i))).WaitAsync(Soon);
+        Assert.Equal(8, host.Model.Runs.Max(run => run.Length));
+        Assert.InRange(host.Model.Runs[^10..^2].Max(run => run.Length), 1, 4);
+    }
+
     [Fact]
     public async Task Stopping_waits_for_all_runs_and_fails_what_waits()
     {
