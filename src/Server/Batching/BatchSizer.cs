@@ -14,6 +14,9 @@ internal sealed class BatchSizer
     // Runs of each size in a trial: where single runs scatter by a tenth, the median of so few is good for about four parts in a hundred.
     private const int Runs = 11;
 
+    // A trial of more runs than this has a size that the load does not fill.
+    private const int MostRuns = 10 * Runs;
+
     // A size must be better by more than what chance does.
     private const double Better = 0.95;
 
@@ -68,6 +71,10 @@ internal sealed class BatchSizer
         if (_own.Count >= Runs && _others.Count >= Runs)
         {
             Decide();
+        }
+        else if (_own.Count + _others.Count >= MostRuns)
+        {
+            TurnRound();
         }
     }
 

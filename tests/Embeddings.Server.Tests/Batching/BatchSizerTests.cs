@@ -78,6 +78,23 @@ public sealed class BatchSizerTests
         Assert.Equal(8, sizer.Size);
     }
 
+    [Fact]
+    public void A_size_that_the_load_does_not_fill_is_given_up()
+    {
+        // The best would be 32, but there are never more than 10 at once. What is said of the others is right.
+        var sizer = new BatchSizer(32);
+        var tries = 0;
+        for (var i = 0; i < 10_000; i++)
+        {
+            var size = sizer.Next();
+            tries += size > 10 ? 1 : 0;
+            var items = Math.Min(size, 10);
+            sizer.Ran(items, TimeSpan.FromMicroseconds(items * Cost(items, best: 32)));
+        }
+        Assert.Equal(8, sizer.Size);
+        Assert.InRange(tries, 1, 1000);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
