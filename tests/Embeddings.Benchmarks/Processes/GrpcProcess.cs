@@ -12,6 +12,8 @@ namespace Embeddings.Benchmarks.Processes;
 /// <summary>A gRPC server of its own process that says it serves.</summary>
 internal sealed class GrpcProcess : IDisposable
 {
+    private const int Tries = 3;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly ChildProcess _process;
@@ -55,6 +57,23 @@ internal sealed class GrpcProcess : IDisposable
     /// <summary>Starts a program on a free port and waits until it serves.</summary>
     public static async Task<GrpcProcess> StartAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth = true)
     {
+        for (var left = Tries - 1; ; left--)
+        {
+            try
+            {
+                return await StartOnceAsync(program, arguments, hasHealth);
+            }
+            catch (BenchException) when (left > 0)
+            {
+                // Somebody else may have taken the port between its choice and the program's start.
+            }
+        }
+    }
+
+    public void Dispose() => _process.Dispose();
+
+    private static async Task<GrpcProcess> StartOnceAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth)
+    {
         var port = FreePort();
         var began = Stopwatch.GetTimestamp();
         var process = ChildProcess.Start(program, arguments(port));
@@ -69,8 +88,6 @@ internal sealed class GrpcProcess : IDisposable
             throw;
         }
     }
-
-    public void Dispose() => _process.Dispose();
 
     // Asked often: what is waited for is a figure of its own (P9). A connection is tried first, since a failed call costs more than a refused one.
     private static async Task WaitAsync(ChildProcess process, int port, long began, bool hasHealth)
