@@ -1,6 +1,5 @@
 using Embeddings.Server.Batching;
 using Embeddings.Server.Diagnostics;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Server.Tests.Batching;
 
@@ -8,22 +7,13 @@ public sealed class BatchQueueTests : IDisposable
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
 
-    private readonly FakeModel _model = new();
+    private readonly QueueHost _host = new(new());
+    private readonly FakeModel _model;
     private readonly BatchQueue _queue;
-    private readonly BatchRunner _runner;
 
-    public BatchQueueTests()
-    {
-        _queue = new(_model, new(), TimeProvider.System);
-        _runner = new(_model, _queue, FakeModel.Metrics(), NullLogger.Instance);
-    }
+    public BatchQueueTests() => (_model, _queue) = (_host.Model, _host.Queue);
 
-    public void Dispose()
-    {
-        _model.Resume();
-        _runner.Dispose();
-        _queue.Dispose();
-    }
+    public void Dispose() => _host.Dispose();
 
     [Fact]
     public async Task An_item_alone_runs_at_once_in_a_batch_of_one()
@@ -144,7 +134,7 @@ public sealed class BatchQueueTests : IDisposable
     {
         var held = await Hold();
         var waiting = Embed(1);
-        var stopping = Task.Run(_runner.Dispose);
+        var stopping = Task.Run(_host.Stop);
         var fault = await Assert.ThrowsAsync<Fault>(() => waiting.WaitAsync(Soon));
         Assert.Equal(FaultKind.Unavailable, fault.Kind);
         await Assert.ThrowsAsync<Fault>(() => Embed(2).WaitAsync(Soon));
@@ -156,26 +146,16 @@ public sealed class BatchQueueTests : IDisposable
     [Fact]
     public async Task With_a_delay_a_batch_waits_for_company_but_not_when_full()
     {
-        using var model = new FakeModel(maxBatch: 2);
-        using var queue = new BatchQueue(model, new() { MaxBatchDelay = TimeSpan.FromSeconds(1) }, TimeProvider.System);
-        using var runner = new BatchRunner(model, queue, FakeModel.Metrics(), NullLogger.Instance);
-        var first = Embed(queue, 1, default);
-        var second = Embed(queue, 2, default);
+        using var host = new QueueHost(new(maxBatch: 2), TimeSpan.FromSeconds(1));
+        var first = host.Embed(1);
+        var second = host.Embed(2);
         Assert.Equal(2, (await first.WaitAsync(Soon)).BatchSize);
         Assert.Equal(2, (await second.WaitAsync(Soon)).BatchSize);
         // Alone, it runs all the same once the delay is over.
-        Assert.Equal(1, (await Embed(queue, 3, default).WaitAsync(Soon)).BatchSize);
+        Assert.Equal(1, (await host.Embed(3).WaitAsync(Soon)).BatchSize);
     }
 
-    internal static async Task<BatchResult> Embed(BatchQueue queue, float value, CancellationToken cancellationToken)
-    {
-        var item = await queue.ReserveAsync(CancellationToken.None);
-        item.Tensor[0] = value;
-        item.Tensor[1] = value + 1;
-        return await item.Commit(cancellationToken);
-    }
-
-    private Task<BatchResult> Embed(float value, CancellationToken cancellationToken = default) => Embed(_queue, value, cancellationToken);
+    private Task<BatchResult> Embed(float value, CancellationToken cancellationToken = default) => _host.Embed(value, cancellationToken);
 
     /// <summary>An item that the model is held up with.</summary>
     private async Task<Task<BatchResult>> Hold()

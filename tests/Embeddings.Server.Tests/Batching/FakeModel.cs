@@ -22,11 +22,8 @@ internal sealed class FakeModel(int maxBatch = 4, int sessions = 1, int narrowRu
     /// <summary>The thread of each of <see cref="Runs"/>.</summary>
     public List<int> Threads { get; } = [];
 
-    /// <summary>Milliseconds that a run takes.</summary>
-    public int Takes { get; init; }
-
-    /// <summary>Milliseconds more that a run of so many items takes.</summary>
-    public Func<int, int> TakesFor { get; init; } = static _ => 0;
+    /// <summary>Milliseconds that a run of so many items takes.</summary>
+    public Func<int, int> Takes { get; init; } = static _ => 0;
 
     /// <summary>Slots of the runs that are going on, in ascending order.</summary>
     public int[] Running
@@ -83,7 +80,7 @@ internal sealed class FakeModel(int maxBatch = 4, int sessions = 1, int narrowRu
         try
         {
             _open.Wait();
-            Thread.Sleep(Takes + TakesFor(count));
+            Thread.Sleep(Takes(count));
             Run(slot, tensor, Enumerable.Range(first, count));
         }
         finally

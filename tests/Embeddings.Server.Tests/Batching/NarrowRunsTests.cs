@@ -1,6 +1,5 @@
 using Embeddings.Server.Batching;
 using Embeddings.Server.Diagnostics;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Server.Tests.Batching;
 
@@ -12,7 +11,7 @@ public sealed class NarrowRunsTests
     [Fact]
     public async Task A_batch_alone_runs_wide()
     {
-        using var host = new Host(new(narrowRuns: 2));
+        using var host = new QueueHost(new(narrowRuns: 2));
         for (var i = 0; i < 5; i++)
         {
             Assert.Equal(i, (await host.Embed(i).WaitAsync(Soon)).Vector[0]);
@@ -28,7 +27,7 @@ public sealed class NarrowRunsTests
     [InlineData(8)]
     public async Task As_many_full_batches_as_narrow_runs_go_on_at_once(int narrowRuns)
     {
-        using var host = new Host(new(narrowRuns: narrowRuns));
+        using var host = new QueueHost(new(narrowRuns: narrowRuns));
         host.Model.Pause();
         var results = host.EmbedBatches(narrowRuns);
         await host.UntilRunning([.. Enumerable.Range(1, narrowRuns)]);
@@ -44,7 +43,7 @@ public sealed class NarrowRunsTests
     [Fact]
     public async Task Fewer_full_batches_than_narrow_runs_go_one_after_the_other_and_wide()
     {
-        using var host = new Host(new(narrowRuns: 3));
+        using var host = new QueueHost(new(narrowRuns: 3));
         host.Model.Pause();
         var held = host.Embed(100);
         await host.UntilRunning([0]);
@@ -60,13 +59,13 @@ public sealed class NarrowRunsTests
     [Fact]
     public async Task A_batch_that_becomes_full_last_lets_the_one_before_it_run()
     {
-        using var host = new Host(new(narrowRuns: 3));
+        using var host = new QueueHost(new(narrowRuns: 3));
         host.Model.Pause();
         var held = host.Embed(100);
         await host.UntilRunning([0]);
         var results = host.EmbedBatches(1);
         // All places of the second are taken, but nothing is in them yet: the count is there, and the first can run.
-        var places = await host.Reserve(4);
+        var places = await host.Places(4);
         await host.UntilOneRunsNarrow();
         var rest = host.Commit(places);
         await host.UntilRunning(3);
@@ -77,7 +76,7 @@ public sealed class NarrowRunsTests
     [Fact]
     public async Task Tensors_are_one_more_than_narrow_runs()
     {
-        using var host = new Host(new(narrowRuns: 2));
+        using var host = new QueueHost(new(narrowRuns: 2));
         host.Model.Pause();
         var items = Enumerable.Range(0, 100).Select(i => host.Embed(i)).ToList();
         await host.UntilRunning(2);
@@ -90,9 +89,9 @@ public sealed class NarrowRunsTests
     [Fact]
     public async Task A_poisoned_items_neighbours_run_again_in_the_same_slot()
     {
-        using var host = new Host(new(narrowRuns: 2));
+        using var host = new QueueHost(new(narrowRuns: 2));
         host.Model.Pause();
-        var places = await host.Reserve(8);
+        var places = await host.Places(8);
         var items = places.Select((place, i) => host.Commit(place, i == 5 ? FakeModel.Poison : i)).ToList();
         await host.UntilRunning([1, 2]);
         host.Model.Resume();
@@ -106,7 +105,7 @@ public sealed class NarrowRunsTests
     [Fact]
     public async Task With_a_delay_a_batch_waits_for_company_but_not_when_full()
     {
-        using var host = new Host(new(maxBatch: 2, narrowRuns: 2), TimeSpan.FromSeconds(1));
+        using var host = new QueueHost(new(maxBatch: 2, narrowRuns: 2), TimeSpan.FromSeconds(1));
         for (var round = 0; round < 3; round++)
         {
             var first = host.Embed(1);
@@ -126,7 +125,7 @@ public sealed class NarrowRunsTests
     [InlineData(2)]
     public async Task Under_load_batches_get_the_size_that_is_fastest_for_an_item(int narrowRuns)
     {
-        using var host = new Host(new(maxBatch: 16, narrowRuns: narrowRuns) { TakesFor = static count => count * count / 4 });
+        using var host = new QueueHost(new(maxBatch: 16, narrowRuns: narrowRuns) { Takes = static count => count * count / 4 });
         await Task.WhenAll(Enumerable.Range(0, 800).Select(i => host.Embed(i))).WaitAsync(Soon);
         Assert.Equal(8, host.Model.Runs.Max(run => run.Length));
         Assert.InRange(host.Model.Runs[^10..^2].Max(run => run.Length), 1, 4);
@@ -135,7 +134,7 @@ public sealed class NarrowRunsTests
     [Fact]
     public async Task Stopping_waits_for_all_runs_and_fails_what_waits()
     {
-        using var host = new Host(new(narrowRuns: 2));
+        using var host = new QueueHost(new(narrowRuns: 2));
         host.Model.Pause();
         var held = host.EmbedBatches(2);
         await host.UntilRunning([1, 2]);
@@ -159,7 +158,7 @@ public sealed class NarrowRunsTests
     {
         const int Callers = 64;
         const int Each = 40;
-        using var host = new Host(new(sessions: sessions, narrowRuns: narrowRuns) { Takes = 1 }, TimeSpan.FromMilliseconds(delay));
+        using var host = new QueueHost(new(sessions: sessions, narrowRuns: narrowRuns) { Takes = static _ => 1 }, TimeSpan.FromMilliseconds(delay));
         var answers = await Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(async () =>
         {
             var random = new Random(caller);
@@ -168,7 +167,7 @@ public sealed class NarrowRunsTests
             {
                 if (random.Next(8) == 0)
                 {
-                    (await host.Reserve(1))[0].Abandon();
+                    (await host.Places(1))[0].Abandon();
                 }
                 var value = (float)((caller * Each) + i);
                 using var cancellation = new CancellationTokenSource();
@@ -196,69 +195,5 @@ public sealed class NarrowRunsTests
         Assert.Empty(answers.SelectMany(values => values).Except(ran));
         Assert.InRange(answers.Sum(values => values.Count), Callers * Each / 2, Callers * Each);
         Assert.Equal(narrowRuns > 0, host.Model.Slots.Exists(slot => slot >= sessions));
-    }
-
-    private sealed class Host : IDisposable
-    {
-        private readonly BatchQueue _queue;
-        private readonly BatchRunner _runner;
-
-        public Host(FakeModel model, TimeSpan delay = default)
-        {
-            Model = model;
-            _queue = new(model, new() { MaxBatchDelay = delay }, TimeProvider.System);
-            _runner = new(model, _queue, FakeModel.Metrics(), NullLogger.Instance);
-        }
-
-        public FakeModel Model { get; }
-
-        public Task<BatchResult> Embed(float value, CancellationToken cancellationToken = default) => BatchQueueTests.Embed(_queue, value, cancellationToken);
-
-        /// <summary>So many places, nothing in them yet: no batch of theirs can run.</summary>
-        public async Task<List<BatchItem>> Reserve(int count)
-        {
-            var places = new List<BatchItem>();
-            for (var i = 0; i < count; i++)
-            {
-                places.Add(await _queue.ReserveAsync(default).AsTask().WaitAsync(Soon));
-            }
-            return places;
-        }
-
-        public Task<BatchResult> Commit(BatchItem place, float value)
-        {
-            place.Tensor[0] = value;
-            return place.Commit(default);
-        }
-
-        public Task<BatchResult[]> Commit(List<BatchItem> places) => Task.WhenAll(places.Select((place, i) => Commit(place, i)));
-
-        /// <summary>Full batches of four that are all there before the first of them can run.</summary>
-        public async Task<BatchResult[]> EmbedBatches(int count) => await Commit(await Reserve(4 * count));
-
-        public Task UntilRunning(int[] slots) => Until(running => running.SequenceEqual(slots));
-
-        public Task UntilRunning(int count) => Until(running => running.Length == count);
-
-        public Task UntilOneRunsNarrow() => Until(running => running.Any(slot => slot > 0));
-
-        public void Stop() => _runner.Dispose();
-
-        public void Dispose()
-        {
-            Model.Resume();
-            _runner.Dispose();
-            _queue.Dispose();
-            Model.Dispose();
-        }
-
-        private async Task Until(Func<int[], bool> reached)
-        {
-            using var limit = new CancellationTokenSource(Soon);
-            while (!reached(Model.Running))
-            {
-                await Task.Delay(1, limit.Token);
-            }
-        }
     }
 }

@@ -1,6 +1,5 @@
 using Embeddings.Server.Batching;
 using Embeddings.Server.Diagnostics;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Server.Tests.Batching;
 
@@ -9,27 +8,18 @@ public sealed class RunHereTests : IDisposable
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
 
-    private readonly FakeModel _model = new(sessions: 2);
-    private readonly BatchQueue _queue;
+    private readonly QueueHost _host = new(new(sessions: 2));
+    private readonly FakeModel _model;
     private readonly BatchRunner _runner;
 
-    public RunHereTests()
-    {
-        _queue = new(_model, new(), TimeProvider.System);
-        _runner = new(_model, _queue, FakeModel.Metrics(), NullLogger.Instance);
-    }
+    public RunHereTests() => (_model, _runner) = (_host.Model, _host.Runner);
 
-    public void Dispose()
-    {
-        _model.Resume();
-        _runner.Dispose();
-        _queue.Dispose();
-    }
+    public void Dispose() => _host.Dispose();
 
     [Fact]
     public async Task An_item_alone_runs_on_its_callers_thread_and_is_done_on_return()
     {
-        var item = await Reserve(7);
+        var item = await _host.Reserve(7);
         var thread = Environment.CurrentManagedThreadId;
         var task = _runner.Commit(item, default);
         Assert.True(task.IsCompletedSuccessfully);
@@ -41,18 +31,18 @@ public sealed class RunHereTests : IDisposable
     public async Task What_comes_meanwhile_is_the_runners()
     {
         _model.Pause();
-        var first = await Reserve(1);
+        var first = await _host.Reserve(1);
         var thread = 0;
         var here = Task.Run(() =>
         {
             thread = Environment.CurrentManagedThreadId;
             return _runner.Commit(first, default);
         });
-        await UntilRunning([0]);
+        await _host.UntilRunning([0]);
 
         // Its callers are not held up.
-        var (second, third) = (_runner.Commit(await Reserve(2), default), _runner.Commit(await Reserve(3), default));
-        await UntilRunning([0, 1]);
+        var (second, third) = (_runner.Commit(await _host.Reserve(2), default), _runner.Commit(await _host.Reserve(3), default));
+        await _host.UntilRunning([0, 1]);
         _model.Resume();
         await Task.WhenAll(here, second, third).WaitAsync(Soon);
         Assert.Contains(thread, _model.Threads);
@@ -63,9 +53,9 @@ public sealed class RunHereTests : IDisposable
     [Fact]
     public async Task A_poisoned_item_fails_and_the_next_one_runs()
     {
-        var fault = await Assert.ThrowsAsync<Fault>(async () => await _runner.Commit(await Reserve(FakeModel.Poison), default).WaitAsync(Soon));
+        var fault = await Assert.ThrowsAsync<Fault>(async () => await _runner.Commit(await _host.Reserve(FakeModel.Poison), default).WaitAsync(Soon));
         Assert.Equal(Reasons.InferenceFailed, fault.Reason);
-        Assert.Equal(5, (await _runner.Commit(await Reserve(5), default).WaitAsync(Soon)).Vector[0]);
+        Assert.Equal(5, (await _runner.Commit(await _host.Reserve(5), default).WaitAsync(Soon)).Vector[0]);
     }
 
     [Fact]
@@ -73,7 +63,7 @@ public sealed class RunHereTests : IDisposable
     {
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
-        var item = await Reserve(1);
+        var item = await _host.Reserve(1);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _runner.Commit(item, cancelled.Token).WaitAsync(Soon));
         Assert.Empty(_model.Runs);
     }
@@ -82,10 +72,10 @@ public sealed class RunHereTests : IDisposable
     public async Task Stopping_waits_for_a_run_on_a_callers_thread()
     {
         _model.Pause();
-        var item = await Reserve(1);
+        var item = await _host.Reserve(1);
         var here = Task.Run(() => _runner.Commit(item, default));
-        await UntilRunning([0]);
-        var late = await Reserve(2);
+        await _host.UntilRunning([0]);
+        var late = await _host.Reserve(2);
         var stopping = Task.Run(_runner.Dispose);
         Assert.NotSame(stopping, await Task.WhenAny(stopping, Task.Delay(50)));
         _model.Resume();
@@ -106,7 +96,7 @@ public sealed class RunHereTests : IDisposable
             var answered = new List<float>();
             for (var i = 0; i < Each; i++)
             {
-                var item = await Reserve((caller * Each) + i);
+                var item = await _host.Reserve((caller * Each) + i);
                 var task = random.Next(3) == 0 ? item.Commit(default) : _runner.Commit(item, default);
                 answered.Add((await task.WaitAsync(Soon)).Vector[0]);
                 if (random.Next(4) == 0)
@@ -118,22 +108,5 @@ public sealed class RunHereTests : IDisposable
         })));
         Assert.Equal(Enumerable.Range(0, callers * Each).Select(i => (float)i), answers.SelectMany(values => values));
         Assert.Equal(callers * Each, _model.Runs.Sum(run => run.Length));
-    }
-
-    private async Task<BatchItem> Reserve(float value)
-    {
-        var item = await _queue.ReserveAsync(default).AsTask().WaitAsync(Soon);
-        item.Tensor[0] = value;
-        item.Tensor[1] = value + 1;
-        return item;
-    }
-
-    private async Task UntilRunning(int[] slots)
-    {
-        using var limit = new CancellationTokenSource(Soon);
-        while (!_model.Running.SequenceEqual(slots))
-        {
-            await Task.Delay(1, limit.Token);
-        }
     }
 }
