@@ -189,12 +189,12 @@ internal sealed class BatchQueue : IDisposable
         var isNarrow = _runs.MayBeNarrow(_closed.Count);
         if (_open is not null && _closed.Count == 0)
         {
-            rest = _delay == TimeSpan.Zero ? TimeSpan.Zero : _delay - Time.GetElapsedTime(_open.FirstCommitted);
-            if (rest > TimeSpan.Zero)
+            var left = _delay == TimeSpan.Zero ? TimeSpan.Zero : _delay - Time.GetElapsedTime(_open.FirstCommitted);
+            if (left > TimeSpan.Zero)
             {
+                rest = left;
                 return null;
             }
-            rest = Timeout.InfiniteTimeSpan;
             // Closed to newcomers; those inside are only laying out pixels, which takes microseconds.
             _closed.Enqueue(_open);
             _open = null;

@@ -67,7 +67,7 @@ internal sealed class BatchSizer
             return;
         }
         var times = items == Size ? _own : items == _other ? _others : null;
-        times?.Add((took + Overhead) / items / TimeSpan.FromMicroseconds(1));
+        times?.Add((took + Overhead).TotalMicroseconds / items);
         if (_own.Count >= Runs && _others.Count >= Runs)
         {
             Decide();
