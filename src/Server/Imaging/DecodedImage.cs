@@ -1,25 +1,44 @@
+using System.Runtime.InteropServices;
 using NetVips;
 
 namespace Embeddings.Server.Imaging;
 
-/// <summary>A decoded picture, upright, RGB or gray, in memory that libvips allocated and this gives back.</summary>
-internal sealed class DecodedImage : IDisposable
+/// <summary>A decoded picture, upright, RGB or gray, in memory that this gives back.</summary>
+internal sealed unsafe class DecodedImage : IDisposable
 {
-    private nint _pixels;
+    // Arrays from 85,000 bytes on are costly ones for the collector.
+    private const int StripBytes = 64 * 1024;
+
     private readonly int _length;
+    private void* _pixels;
 
     /// <summary>Computes the pixels of <paramref name="image"/>: unsigned bytes of one or three bands.</summary>
+    /// <remarks>
+    /// On this thread, in strips. libvips' way to write all of a picture to memory has a thread of its own for it, which tells this one of every strip: a
+    /// third of the time that a JPEG of 640x480 takes.
+    /// </remarks>
     public DecodedImage(Image image)
     {
         Width = image.Width;
         Height = image.Height;
         Channels = image.Bands;
-        _length = checked(Width * Height * Channels);
-        _pixels = image.WriteToMemory(out var size);
-        if (size != (ulong)_length)
+        var stride = Width * Channels;
+        _length = checked(stride * Height);
+        _pixels = NativeMemory.Alloc((nuint)_length);
+        try
+        {
+            using var region = Region.New(image);
+            var rows = Math.Max(StripBytes / stride, 1);
+            for (var top = 0; top < Height; top += rows)
+            {
+                var strip = region.Fetch(0, top, Width, Math.Min(rows, Height - top));
+                strip.CopyTo(new Span<byte>(_pixels, _length)[(top * stride)..]);
+            }
+        }
+        catch
         {
             Dispose();
-            throw new InvalidOperationException($"libvips made {size} bytes of {Width}x{Height}x{Channels} pixels");
+            throw;
         }
     }
 
@@ -30,13 +49,11 @@ internal sealed class DecodedImage : IDisposable
     public int Channels { get; }
 
     /// <summary>Valid until this is disposed.</summary>
-    public unsafe PixelView View => new(new ReadOnlySpan<byte>((void*)_pixels, _length), Width, Height, Channels);
+    public PixelView View => new(new ReadOnlySpan<byte>(_pixels, _length), Width, Height, Channels);
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _pixels, 0) is not 0 and var pixels)
-        {
-            NetVips.NetVips.Free(pixels);
-        }
+        NativeMemory.Free(_pixels);
+        _pixels = null;
     }
 }
