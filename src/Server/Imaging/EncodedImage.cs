@@ -64,19 +64,19 @@ internal sealed class EncodedImage : IDisposable
     }
 
     /// <summary>
-    /// Decodes, lays over black and turns upright; <paramref name="shrink"/> is 1, 2, 4 or 8. A damaged file is a fault, not half a picture.
+    /// Decodes, lays over black and turns upright, row by row as they are read; <paramref name="shrink"/> is 1, 2, 4 or 8. The rows outlive this.
     /// </summary>
-    public DecodedImage Decode(int shrink)
+    public DecodedRows Decode(int shrink)
     {
         try
         {
             // A picture that is to be turned is not wanted from top to bottom, as a sequential one has to be.
             if (shrink == 1 && Orientation.IsUpright)
             {
-                return ToPixels(_header);
+                return ToRows(_header);
             }
             using var image = Load(_data, shrink, Orientation.IsUpright ? Enums.Access.Sequential : Enums.Access.Random);
-            return ToPixels(image);
+            return ToRows(image);
         }
         catch (VipsException e)
         {
@@ -89,7 +89,7 @@ internal sealed class EncodedImage : IDisposable
     private static Image Load(ReadOnlyMemory<byte> data, int shrink, Enums.Access access) =>
         Image.NewFromBuffer(data.Span, shrink == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"[shrink={shrink}]"), access, Enums.FailOn.Error);
 
-    private DecodedImage ToPixels(Image loaded)
+    private DecodedRows ToRows(Image loaded)
     {
         // No operation that changes nothing: each costs as much as thousands of pixels.
         var gray = loaded.Interpretation is Enums.Interpretation.Bw or Enums.Interpretation.Grey16 || loaded.Bands < 3;
@@ -104,6 +104,6 @@ internal sealed class EncodedImage : IDisposable
         using var bytes = image.Format == Enums.BandFormat.Uchar ? null : image.Cast(Enums.BandFormat.Uchar);
         image = bytes ?? image;
         using var upright = Orientation.IsUpright ? null : image.Autorot();
-        return new DecodedImage(upright ?? image);
+        return new DecodedRows(upright ?? image, _format);
     }
 }

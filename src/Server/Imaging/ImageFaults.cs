@@ -13,8 +13,8 @@ internal static class ImageFaults
     public const string Format = "image.pixels.format";
     public const string Landmarks = "landmarks";
 
-    // What one span of RGB bytes can hold.
-    private const long MostPixels = int.MaxValue / 3;
+    // What one array of RGB bytes can hold.
+    private static readonly long MostPixels = Array.MaxLength / 3;
 
     public static Fault UnknownFormat() =>
         Fault.Invalid(Reasons.ImageFormatUnknown, Encoded, "The bytes are none of JPEG, PNG, WebP, GIF, TIFF and AVIF.");

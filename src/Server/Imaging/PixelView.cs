@@ -1,13 +1,13 @@
 namespace Embeddings.Server.Imaging;
 
-/// <summary>Eight-bit pixels row by row without gaps, wherever they lie.</summary>
+/// <summary>All of a picture: eight-bit pixels row by row without gaps, wherever they lie.</summary>
 /// <param name="pixels">width x height x channels bytes.</param>
 /// <param name="width">Pixels.</param>
 /// <param name="height">Pixels.</param>
 /// <param name="channels">1 or 3.</param>
-internal readonly ref struct PixelView(ReadOnlySpan<byte> pixels, int width, int height, int channels)
+internal readonly ref struct PixelView(ReadOnlySpan<byte> pixels, int width, int height, int channels) : IPixelRows
 {
-    public ReadOnlySpan<byte> Pixels { get; } = pixels[..(width * height * channels)];
+    private readonly ReadOnlySpan<byte> _pixels = pixels[..(width * height * channels)];
 
     public int Width { get; } = width;
 
@@ -15,5 +15,5 @@ internal readonly ref struct PixelView(ReadOnlySpan<byte> pixels, int width, int
 
     public int Channels { get; } = channels;
 
-    public int Stride => Width * Channels;
+    public ReadOnlySpan<byte> Rows(int first, int count) => _pixels.Slice(first * Width * Channels, count * Width * Channels);
 }

@@ -43,7 +43,7 @@ internal sealed class Preprocessor
         }
         var channels = image.Format == PixelFormat.Gray8 ? 1 : 3;
         var view = new PixelView(image.Data.Span, image.Width, image.Height, channels);
-        return Fit(view, SourceBox.Whole(view), Placement.Of(image.Width, image.Height, spec), image.Landmarks, image.Format, spec);
+        return Fit(view, SourceBox.Whole(image.Width, image.Height), Placement.Of(image.Width, image.Height, spec), image.Landmarks, image.Format, spec);
     }
 
     private PreparedImage PrepareFile(in ImageInput image, InputSpec spec)
@@ -55,25 +55,35 @@ internal sealed class Preprocessor
         }
         var placement = Placement.Of(file.Width, file.Height, spec);
         var shrink = image.Landmarks is null && file.CanShrink ? ShrinkOnLoad.Factor(file.Width, file.Height, placement) : 1;
-        using var decoded = file.Decode(shrink);
-        var view = decoded.View;
-        var box = SourceBox.Of(view, file.Width, file.Height, shrink, file.Orientation);
-        return Fit(view, box, placement, image.Landmarks, view.Channels == 1 ? PixelFormat.Gray8 : PixelFormat.Rgb8, spec);
+        using var rows = file.Decode(shrink);
+        var box = SourceBox.Of(rows, file.Width, file.Height, shrink, file.Orientation);
+        var fitted = Fit(rows, box, placement, image.Landmarks, rows.Channels == 1 ? PixelFormat.Gray8 : PixelFormat.Rgb8, spec);
+        try
+        {
+            rows.ReadToEnd();
+            return fitted;
+        }
+        catch
+        {
+            fitted.Dispose();
+            throw;
+        }
     }
 
-    private static PreparedImage Fit(PixelView view, SourceBox box, Placement placement, Landmarks? landmarks, PixelFormat format, InputSpec spec)
+    private static PreparedImage Fit<TRows>(TRows source, SourceBox box, Placement placement, Landmarks? landmarks, PixelFormat format, InputSpec spec)
+        where TRows : IPixelRows, allows ref struct
     {
-        var length = spec.Width * spec.Height * view.Channels;
+        var length = spec.Width * spec.Height * source.Channels;
         var pooled = ArrayPool<byte>.Shared.Rent(length);
         try
         {
             if (landmarks is not null)
             {
-                FaceAligner.Align(view, landmarks, pooled.AsSpan(0, length), spec.Width, spec.Height);
+                FaceAligner.Align(source, landmarks, pooled.AsSpan(0, length), spec.Width, spec.Height);
             }
             else
             {
-                Resampler.Draw(view, box, placement, spec.Interpolation, pooled.AsSpan(0, length), spec.Width, spec.Height);
+                Resampler.Draw(source, box, placement, spec.Interpolation, pooled.AsSpan(0, length), spec.Width, spec.Height);
             }
             return PreparedImage.Pooled(pooled, length, format);
         }

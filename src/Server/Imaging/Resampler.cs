@@ -8,14 +8,15 @@ namespace Embeddings.Server.Imaging;
 
 /// <summary>
 /// Resizes as Pillow's <c>Image.resize</c> with antialias does, within rounding. One output row at a time: the source rows below it are summed into a row of
-/// floats, since neighbouring bytes need no sorting that way, and that row is then summed across. Nothing of the source's size is allocated but that row.
+/// floats, since neighbouring bytes need no sorting that way, and that row is then summed across. Of the source it wants but those rows at a time.
 /// </summary>
 internal static class Resampler
 {
     /// <summary>
     /// Draws <paramref name="source"/> on a canvas of <paramref name="canvasWidth"/> x <paramref name="canvasHeight"/> pixels; what it leaves is black.
     /// </summary>
-    public static void Draw(PixelView source, SourceBox box, Placement at, Interpolation kind, Span<byte> canvas, int canvasWidth, int canvasHeight)
+    public static void Draw<TRows>(TRows source, SourceBox box, Placement at, Interpolation kind, Span<byte> canvas, int canvasWidth, int canvasHeight)
+        where TRows : IPixelRows, allows ref struct
     {
         var (left, top) = (Math.Max(at.Left, 0), Math.Max(at.Top, 0));
         var width = Math.Min(at.Left + at.Width, canvasWidth) - left;
@@ -37,8 +38,8 @@ internal static class Resampler
             sums.AsSpan(columns).Clear();
             for (var y = 0; y < height; y++)
             {
-                var rows = source.Pixels[(down.Start(y) * source.Stride + across.First * channels)..];
-                RowSum.Add(rows, source.Stride, down.Weights(y)[..down.Count(y)], sums.AsSpan(0, columns));
+                var rows = source.Rows(down.Start(y), down.Count(y))[(across.First * channels)..];
+                RowSum.Add(rows, source.Width * channels, down.Weights(y)[..down.Count(y)], sums.AsSpan(0, columns));
                 if (channels == 3)
                 {
                     AcrossColors(sums, across, row);

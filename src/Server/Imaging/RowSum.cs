@@ -17,6 +17,22 @@ internal static class RowSum
         ref var from = ref MemoryMarshal.GetReference(rows);
         ref var to = ref MemoryMarshal.GetReference(sums);
         var j = 0;
+        if (Avx512F.IsSupported)
+        {
+            for (; j <= sums.Length - 32; j += 32)
+            {
+                var (low, high) = (Vector512<float>.Zero, Vector512<float>.Zero);
+                for (var k = 0; k < weights.Length; k++)
+                {
+                    var at = (nuint)(k * stride + j);
+                    var weight = Vector512.Create(weights[k]);
+                    low += Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref from, at))) * weight;
+                    high += Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref from, at + 16))) * weight;
+                }
+                low.StoreUnsafe(ref to, (nuint)j);
+                high.StoreUnsafe(ref to, (nuint)j + 16);
+            }
+        }
         if (Avx2.IsSupported)
         {
             for (; j <= sums.Length - 16; j += 16)

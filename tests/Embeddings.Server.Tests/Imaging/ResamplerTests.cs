@@ -60,7 +60,7 @@ public sealed class ResamplerTests
         var whole = Resize(pixels, 90, 70, 3, 60, 50, Interpolation.Bicubic);
         var crop = new byte[20 * 30 * 3];
         var view = new PixelView(pixels, 90, 70, 3);
-        Resampler.Draw(view, SourceBox.Whole(view), new Placement(60, 50, -25, -11), Interpolation.Bicubic, crop, 20, 30);
+        Resampler.Draw(view, SourceBox.Whole(90, 70), new Placement(60, 50, -25, -11), Interpolation.Bicubic, crop, 20, 30);
         for (var y = 0; y < 30; y++)
         {
             Assert.Equal(whole.AsSpan(((y + 11) * 60 + 25) * 3, 60).ToArray(), crop.AsSpan(y * 60, 60).ToArray());
@@ -75,7 +75,7 @@ public sealed class ResamplerTests
         var white = new byte[5 * 5 * 3];
         Array.Fill(white, (byte)255);
         var view = new PixelView(white, 5, 5, 3);
-        Resampler.Draw(view, SourceBox.Whole(view), new Placement(6, 4, 3, 2), Interpolation.Bicubic, canvas, 12, 10);
+        Resampler.Draw(view, SourceBox.Whole(5, 5), new Placement(6, 4, 3, 2), Interpolation.Bicubic, canvas, 12, 10);
         for (var i = 0; i < canvas.Length; i++)
         {
             var (x, y) = (i / 3 % 12, i / 36);
@@ -87,7 +87,7 @@ public sealed class ResamplerTests
     {
         var result = new byte[toWidth * toHeight * channels];
         var view = new PixelView(pixels, width, height, channels);
-        Resampler.Draw(view, SourceBox.Whole(view), new Placement(toWidth, toHeight, 0, 0), kind, result, toWidth, toHeight);
+        Resampler.Draw(view, SourceBox.Whole(width, height), new Placement(toWidth, toHeight, 0, 0), kind, result, toWidth, toHeight);
         return result;
     }
 }
