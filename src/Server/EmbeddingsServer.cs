@@ -1,3 +1,4 @@
+using Embeddings.Server.Services.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -25,6 +26,7 @@ public static class EmbeddingsServer
     /// <returns>The process's exit code: 0 after a stop, 1 after a start that failed.</returns>
     public static async Task<int> RunAsync(string[] args, TextWriter error)
     {
+        NativeHeap.Limit();
         try
         {
             await using var app = Create(args);

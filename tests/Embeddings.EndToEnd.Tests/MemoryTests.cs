@@ -1,4 +1,5 @@
 using Embeddings.EndToEnd.Tests.Infrastructure;
+using Embeddings.EndToEnd.Tests.RealModels;
 using Grpc.Core;
 using Xunit.Abstractions;
 
@@ -38,6 +39,32 @@ public sealed class MemoryTests(ITestOutputHelper output)
             Assert.False(process.HasExited);
         }
     }
+
+    [Fact]
+    public async Task The_memory_of_large_pictures_is_given_back()
+    {
+        using var folder = new TempFolder();
+        var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Logging:LogLevel:Microsoft.AspNetCore=Warning");
+        using (process)
+        using (api)
+        {
+            await EmbedAsync(api, Pictures.Jpeg(1), 64);
+            var before = process.ResidentBytes;
+
+            // Lying on their sides, so that they are in memory as a whole: 13 MB each.
+            await EmbedAsync(api, TurnedPicture.Tag(Pictures.Jpeg(2, 2400, 1800), 6), 64);
+            var after = process.ResidentBytes;
+            output.WriteLine($"{before >> 20} MiB before, {after >> 20} MiB after");
+            Assert.InRange(after - before, long.MinValue, 4 * Slack);
+        }
+    }
+
+    private static Task EmbedAsync(Api api, byte[] file, int count) => Task.WhenAll(Enumerable.Range(0, StreamCount).Select(stream => Task.Run(async () =>
+    {
+        var answers = await api.Embedding.StreamEmbed().ExchangeAsync(
+            Enumerable.Range(0, count / StreamCount).Select(i => Items.EmbedImage($"{stream}-{i}", Pictures.Encoded(file))));
+        Assert.All(answers, answer => Assert.NotNull(answer.Embedding));
+    })));
 
     private static async Task LoadAsync(Api api, int count)
     {
