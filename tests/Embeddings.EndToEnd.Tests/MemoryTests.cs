@@ -12,6 +12,7 @@ namespace Embeddings.EndToEnd.Tests;
 public sealed class MemoryTests(ITestOutputHelper output)
 {
     private const int StreamCount = 8;
+    private const string Model = "face-small-batches";
 
     // What the allocator and the collector may keep beyond what is in use, however long the load.
     private const long Slack = 32 << 20;
@@ -22,7 +23,10 @@ public sealed class MemoryTests(ITestOutputHelper output)
     public async Task Eight_streams_of_raw_crops_are_acked_in_order_and_memory_stays_flat()
     {
         using var folder = new TempFolder();
-        var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Logging:LogLevel:Microsoft.AspNetCore=Warning");
+
+        // Batches of a size that trials have done with soon: each doubling takes its memory once, at whatever time, and is none of the load's length.
+        using var models = new ModelFolder().Add("builtin-face", Model, 100, maxBatch: 8);
+        var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Logging:LogLevel:Microsoft.AspNetCore=Warning", models.Argument);
         using (process)
         using (api)
         {
@@ -79,7 +83,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
                 for (var i = 0; i < share; i++)
                 {
                     var request = Items.IngestFace("memory", $"{stream}-{i % 250}", 0, crops[i % crops.Length]);
-                    request.ItemId = $"{i}";
+                    (request.ItemId, request.Model) = ($"{i}", Model);
                     await call.RequestStream.WriteAsync(request).Bound();
                 }
                 await call.RequestStream.CompleteAsync().Bound();

@@ -9,14 +9,15 @@ internal sealed class ModelFolder : IDisposable
 
     public string Argument => $"--Models:Directories:0={_folder.Path}";
 
-    /// <summary>Adds one that subtracts another mean.</summary>
-    public ModelFolder Add(string builtIn, string name, double mean)
+    /// <summary>Adds one that subtracts another mean, or has smaller batches.</summary>
+    public ModelFolder Add(string builtIn, string name, double mean, int? maxBatch = null)
     {
         var source = Path.Combine(AppContext.BaseDirectory, "models", builtIn);
         File.Copy($"{source}.onnx", Path.Combine(_folder.Path, $"{name}.onnx"));
         var manifest = JsonNode.Parse(File.ReadAllText($"{source}.json"))!.AsObject();
         manifest["name"] = name;
         manifest["input"]!["mean"] = new JsonArray(mean, mean, mean);
+        manifest["max_batch"] = maxBatch ?? (int)manifest["max_batch"]!;
         File.WriteAllText(Path.Combine(_folder.Path, $"{name}.json"), manifest.ToJsonString());
         return this;
     }
