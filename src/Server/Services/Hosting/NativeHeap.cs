@@ -12,7 +12,7 @@ internal static partial class NativeHeap
     /// <summary>
     /// Has the C library give large blocks back to the system when they are freed: those of four megabytes or more at once, smaller ones when eight megabytes of
     /// them lie unused. glibc, left alone, raises both limits with the blocks it sees, to 32 and 64 MB for each of its heaps, of which it makes eight for a
-    /// processor: a server of two processors took 675 MB under a load of photographs, and takes 450 MB so, at the same rate.
+    /// processor: a server of two processors took 675 MB after a minute of photographs, and takes 450 MB so (530 MB after five), at the same rate.
     /// <c>MALLOC_MMAP_THRESHOLD_</c> and <c>MALLOC_TRIM_THRESHOLD_</c> in the environment go before it.
     /// </summary>
     /// <returns>Whether there was something to set: other C libraries than glibc have no such limits.</returns>
