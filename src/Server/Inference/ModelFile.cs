@@ -37,14 +37,16 @@ internal static class ModelFile
     /// <summary>SHA-256 over the contents of those files, one after another; empty where there are none.</summary>
     /// <exception cref="ModelException">One cannot be read.</exception>
     public static string DataSha256(string path, IReadOnlyList<string> files) =>
-        files.Count == 0 ? "" : Read(path, files.Select(file => Path.Combine(Path.GetDirectoryName(path) ?? "", file)));
+        files.Count == 0 ? "" : Read(path, Beside(path, files));
 
     /// <summary>Bytes of the model file and of those beside it together; what is not there counts nothing.</summary>
     /// <exception cref="ModelException">It is no model, or names a file outside its folder.</exception>
-    public static long Bytes(string path) => DataFiles(path)
-        .Select(file => Path.Combine(Path.GetDirectoryName(path) ?? "", file))
+    public static long Bytes(string path) => Beside(path, DataFiles(path))
         .Append(path)
         .Sum(static file => new FileInfo(file) is { Exists: true } there ? there.Length : 0);
+
+    private static IEnumerable<string> Beside(string path, IEnumerable<string> files) =>
+        files.Select(file => Path.Combine(Path.GetDirectoryName(path) ?? "", file));
 
     private static string Read(string path, IEnumerable<string> files)
     {
