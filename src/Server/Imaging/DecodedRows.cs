@@ -21,7 +21,7 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
     private readonly int _stride;
     private readonly int _stripRows;
 
-    // The rows from _first to before _end.
+    // The rows from _first to before _end; empty at first, as what the pool gives for no length.
     private byte[] _window = [];
     private int _first;
     private int _end;
@@ -59,16 +59,8 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
     public void Dispose()
     {
         _region.Dispose();
-        Return(_window);
+        ArrayPool<byte>.Shared.Return(_window);
         _window = [];
-    }
-
-    private static void Return(byte[] window)
-    {
-        if (window.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(window);
-        }
     }
 
     // Drops the rows above `first` and reads on until `count` from there are in the window.
@@ -84,7 +76,7 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
         old.AsSpan((_end - kept - _first) * _stride, kept * _stride).CopyTo(_window);
         if (old != _window)
         {
-            Return(old);
+            ArrayPool<byte>.Shared.Return(old);
         }
         _end = Math.Max(_end, first);
         _first = first;
