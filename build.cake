@@ -1,6 +1,5 @@
 // The build: ./build.sh VERB (Windows: build VERB). Public targets are here; the steps they are made of are in eng/*.cake.
 #load "eng/common.cake"
-#load "eng/setup.cake"
 #load "eng/compile.cake"
 #load "eng/test.cake"
 #load "eng/lint.cake"
@@ -9,23 +8,23 @@
 
 Task("build")
     .Description("Builds everything.")
-    .IsDependentOn("__SetUp")
+    .IsDependentOn("__Restore")
     .IsDependentOn("__Compile");
 
 Task("test")
     .Description("Builds and runs all tests.")
-    .IsDependentOn("__SetUp")
+    .IsDependentOn("__Restore")
     .IsDependentOn("__CompileForTests")
     .IsDependentOn("__RunTests");
 
 Task("bench")
     .Description("Builds and runs the benchmarks.")
-    .IsDependentOn("__SetUp")
+    .IsDependentOn("__Restore")
     .IsDependentOn("__RunBenchmarks");
 
 Task("lint")
     .Description("Checks the contract and the code's format.")
-    .IsDependentOn("__SetUp")
+    .IsDependentOn("__Restore")
     .IsDependentOn("__LintContract")
     .IsDependentOn("__GuardContract")
     .IsDependentOn("__CheckContractPage")
@@ -33,12 +32,12 @@ Task("lint")
 
 Task("pack")
     .Description("Makes the NuGet packages.")
-    .IsDependentOn("__SetUp")
+    .IsDependentOn("__Restore")
     .IsDependentOn("__Pack");
 
 Task("publish")
     .Description("Publishes the command, self-contained, for an image (deploy/Dockerfile).")
-    .IsDependentOn("__SetUp")
+    .IsDependentOn("__Restore")
     .IsDependentOn("__Publish");
 
 Task("docs")
@@ -47,7 +46,7 @@ Task("docs")
 
 Task("interop")
     .Description("Runs one scenario in every language against one server, and the lines of docs/debugging.md.")
-    .IsDependentOn("__SetUp")
+    .IsDependentOn("__Restore")
     .IsDependentOn("__CompileCommand")
     .IsDependentOn("__FetchBuf")
     .IsDependentOn("__RunInterop");

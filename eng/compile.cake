@@ -1,3 +1,7 @@
+// Restoring in locked mode: a package that differs from packages.lock.json fails the build (NU1004). After a change of versions:
+// dotnet restore Embeddings.sln --force-evaluate
+Task("__Restore").Does(() => ExecuteOrFail("dotnet", $"restore {Solution} --locked-mode -v quiet", "the packages could not be restored"));
+
 // Compiling. Everything is built in one configuration, so that no verb builds again what another has built.
 Task("__Compile").Does(() => Compile(extraArguments));
 
@@ -5,7 +9,7 @@ Task("__Compile").Does(() => Compile(extraArguments));
 Task("__CompileForTests").Does(() => Compile(""));
 
 void Compile(string arguments) =>
-    ExecuteOrFail("dotnet", $"build {Solution} -c {Configuration} --nologo -v minimal {arguments}", "the build failed");
+    ExecuteOrFail("dotnet", $"build {Solution} -c {Configuration} --no-restore --nologo -v minimal {arguments}", "the build failed");
 
 Task("__RunBenchmarks").Does(() =>
 {
@@ -14,5 +18,5 @@ Task("__RunBenchmarks").Does(() =>
     {
         Fail($"there are no benchmarks yet ({Benchmarks})");
     }
-    ExecuteOrFail("dotnet", $"run --project {Benchmarks} -c {Configuration} -- {extraArguments}", "the benchmarks failed");
+    ExecuteOrFail("dotnet", $"run --no-restore --project {Benchmarks} -c {Configuration} -- {extraArguments}", "the benchmarks failed");
 });

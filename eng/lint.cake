@@ -61,7 +61,7 @@ Task("__LintCode").Does(() =>
 {
     ExecuteOrFail(
         "dotnet",
-        $"format {Solution} --verify-no-changes --exclude {StandinsFolder} {extraArguments}",
+        $"format {Solution} --verify-no-changes {extraArguments}",
         "the code is not formatted; dotnet format does it");
     Say("code: formatted");
 });

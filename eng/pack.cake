@@ -20,10 +20,6 @@ Task("__Pack").Does(() =>
     {
         Say($"{Packages}/{package.GetFilename()}");
     }
-    if (FileExists(StandinsSwitch))
-    {
-        Say("These were built against stand-ins: try them, but publish only what a full feed built.");
-    }
 });
 
 // One folder that runs on a machine without .NET. Only what stands after --rid is taken from the arguments.

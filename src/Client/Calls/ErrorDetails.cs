@@ -1,6 +1,5 @@
 using System.Text;
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
@@ -10,15 +9,10 @@ namespace Embeddings.Client.Calls;
 /// <summary>Reads google.rpc.Status out of a failed call's trailers (BadRequest, ErrorInfo, RetryInfo).</summary>
 internal static class ErrorDetails
 {
-    private const string Trailer = "grpc-status-details-bin";
-
-    // By number: older versions of Google.Api.CommonProtos call the field `type`, newer ones `reason`.
-    private static readonly FieldDescriptor Reason = ErrorInfo.Descriptor.FindFieldByNumber(1);
-
     public static EmbeddingsException ToException(RpcException error)
     {
-        var details = Read(error.Trailers);
-        var reason = Find<ErrorInfo>(details) is { } info ? (string)Reason.Accessor.GetValue(info) : "";
+        var details = error.Trailers.GetRpcStatus(ignoreParseError: true);
+        var reason = Find<ErrorInfo>(details)?.Reason ?? "";
         var field = Find<BadRequest>(details)?.FieldViolations.FirstOrDefault()?.Field ?? "";
         return new EmbeddingsException(error.StatusCode, reason, Message(error), field, RetryAfter(details), error);
     }
@@ -32,7 +26,7 @@ internal static class ErrorDetails
     }
 
     /// <summary>When the server asks to come back; null where it does not.</summary>
-    public static TimeSpan? RetryAfter(RpcException error) => RetryAfter(Read(error.Trailers));
+    public static TimeSpan? RetryAfter(RpcException error) => RetryAfter(error.Trailers.GetRpcStatus(ignoreParseError: true));
 
     /// <summary>A status code as the gRPC specification writes it: <c>InvalidArgument</c> is <c>INVALID_ARGUMENT</c>.</summary>
     public static string Word(StatusCode status)
@@ -61,26 +55,13 @@ internal static class ErrorDetails
             : null;
     }
 
-    private static Google.Rpc.Status? Read(Metadata trailers)
-    {
-        var bytes = trailers.FirstOrDefault(entry => entry.Key == Trailer && entry.IsBinary)?.ValueBytes;
-        return bytes is null ? null : Parse(Google.Rpc.Status.Parser, ByteString.CopyFrom(bytes));
-    }
-
+    // Broken details never hide the error they come with.
     private static T? Find<T>(Google.Rpc.Status? details)
         where T : class, IMessage<T>, new()
     {
-        var detail = details?.Details.FirstOrDefault(any => any.Is(new T().Descriptor));
-        return detail is null ? null : Parse(new MessageParser<T>(() => new T()), detail.Value);
-    }
-
-    // Broken details never hide the error they come with.
-    private static T? Parse<T>(MessageParser<T> parser, ByteString bytes)
-        where T : class, IMessage<T>
-    {
         try
         {
-            return parser.ParseFrom(bytes);
+            return details?.GetDetail<T>();
         }
         catch (InvalidProtocolBufferException)
         {

@@ -26,7 +26,7 @@ internal sealed record ServerOptions
     public int MaxMessageBytes { get; init; } = 20 << 20;
 
     /// <summary>
-    /// Answers that one stream may have outstanding. A client that does not read its answers is read no further than this.
+    /// Answers that one stream may have pending. A client that does not read its answers is read no further than this.
     /// </summary>
     /// <value>Default: 512. From 1 to 100,000.</value>
     [Range(1, 100_000)]

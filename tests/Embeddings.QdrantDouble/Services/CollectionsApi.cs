@@ -60,7 +60,7 @@ internal sealed class CollectionsApi(Database database) : CollectionsRpc
                     ShardNumber = Math.Max(1, config.ShardNumber),
                     ReplicationFactor = config.ReplicationFactor,
                     WriteConsistencyFactor = config.WriteConsistencyFactor,
-                    OnDiskPayload = config.OnDiskPayload,
+                    Payload = config.Payload,
                     VectorsConfig = config.VectorsConfig,
                 },
                 HnswConfig = config.HnswConfig,

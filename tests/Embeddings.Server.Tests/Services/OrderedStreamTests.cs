@@ -27,7 +27,7 @@ public sealed class OrderedStreamTests
     }
 
     [Fact]
-    public async Task Reading_stops_while_answers_are_outstanding()
+    public async Task Reading_stops_while_answers_are_pending()
     {
         var started = 0;
         var release = new TaskCompletionSource();

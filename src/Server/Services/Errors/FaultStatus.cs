@@ -1,6 +1,5 @@
 using Embeddings.Server.Diagnostics;
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
@@ -15,17 +14,10 @@ internal static class FaultStatus
     /// <summary>The domain of every ErrorInfo.</summary>
     public const string Domain = "embeddings";
 
-    // By number: early releases of the package call this field Type.
-    private static readonly FieldDescriptor Reason = ErrorInfo.Descriptor.FindFieldByNumber(1);
-
-    private const string DetailsTrailer = "grpc-status-details-bin";
-
     public static RpcException ToException(Fault fault)
     {
         var status = new Google.Rpc.Status { Code = (int)fault.Kind, Message = fault.Message };
-        var info = new ErrorInfo { Domain = Domain };
-        Reason.Accessor.SetValue(info, fault.Reason);
-        status.Details.Add(Any.Pack(info));
+        status.Details.Add(Any.Pack(new ErrorInfo { Domain = Domain, Reason = fault.Reason }));
         if (fault.Kind == FaultKind.InvalidArgument)
         {
             var violation = new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Message };
@@ -35,7 +27,7 @@ internal static class FaultStatus
         {
             status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(after) }));
         }
-        return new(new Grpc.Core.Status((StatusCode)fault.Kind, fault.Message), new Metadata { { DetailsTrailer, status.ToByteArray() } });
+        return status.ToRpcException();
     }
 
     public static V1.ItemError ToItemError(Fault fault) => new()

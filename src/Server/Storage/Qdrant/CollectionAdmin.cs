@@ -34,12 +34,23 @@ internal sealed class CollectionAdmin(QdrantCalls calls, QdrantConnection connec
         if (made)
         {
             log.CollectionMade(spec.Name, spec.Dimension, options.Shards, options.Replicas);
+            await CheckPlacementAsync(spec.Name, cancellationToken);
         }
         // By whoever comes first, and again by the next where the first one died on the way; before any point, so that the graph is built for filters.
         foreach (var index in CollectionPlan.Indexes(spec.Name))
         {
             await calls.RunAsync(
                 QdrantCallKind.Manage, spec.Name, async (client, call) => await client.Points.CreateFieldIndexAsync(index, call), cancellationToken);
+        }
+    }
+
+    // Qdrant before 1.19 skips the field without an error, so the option would have no effect and no one would notice.
+    private async Task CheckPlacementAsync(string name, CancellationToken cancellationToken)
+    {
+        var asked = options.OnDiskVectors || !options.OnDiskPayload || options.QuantizeInt8;
+        if (asked && await GetAsync(name, cancellationToken) is { } info && CollectionPlan.IgnoresPlacement(info.Config.Params))
+        {
+            log.PlacementIgnored(connection.Address.Authority, name);
         }
     }
 

@@ -12,20 +12,28 @@ internal static class CollectionPlan
         var create = new CreateCollection
         {
             CollectionName = spec.Name,
-            VectorsConfig = new() { Params = new() { Size = (ulong)spec.Dimension, Distance = Distance.Cosine, OnDisk = options.OnDiskVectors } },
+            VectorsConfig = new()
+            {
+                Params = new() { Size = (ulong)spec.Dimension, Distance = Distance.Cosine, Memory = Placement(options.OnDiskVectors) },
+            },
             ShardNumber = (uint)options.Shards,
             ReplicationFactor = (uint)options.Replicas,
             WriteConsistencyFactor = (uint)Math.Min(options.WriteConsistency, options.Replicas),
-            OnDiskPayload = options.OnDiskPayload,
+            Payload = new() { Memory = Placement(options.OnDiskPayload) },
             HnswConfig = new() { M = (ulong)options.HnswM, EfConstruct = (ulong)options.HnswEfConstruct },
         };
         if (options.QuantizeInt8)
         {
-            create.QuantizationConfig = new() { Scalar = new() { Type = QuantizationType.Int8, AlwaysRam = true } };
+            create.QuantizationConfig = new() { Scalar = new() { Type = QuantizationType.Int8, Memory = Memory.Pinned } };
         }
         Mark(create.Metadata, spec.Model);
         return create;
     }
+
+    /// <summary>Returns true if the server ignored the memory placement that it was given: Qdrant before 1.19 does not know the field.</summary>
+    public static bool IgnoresPlacement(CollectionParams made) => made.VectorsConfig?.Params is { HasMemory: false };
+
+    private static Memory Placement(bool onDisk) => onDisk ? Memory.Cold : Memory.Cached;
 
     /// <summary>Indexes on what filters ask for.</summary>
     public static IEnumerable<CreateFieldIndexCollection> Indexes(string collection)

@@ -23,4 +23,11 @@ internal static partial class QdrantStoreLog
 
     [LoggerMessage(4106, LogLevel.Information, "Qdrant at {Address} keeps no metadata of collections: the model of '{Collection}' is kept in a reserved point")]
     public static partial void NoMetadata(this ILogger logger, string address, string collection);
+
+    [LoggerMessage(
+        4107,
+        LogLevel.Warning,
+        "Qdrant at {Address} is older than 1.19 and ignores memory placement: OnDiskVectors, OnDiskPayload and the placement of QuantizeInt8 have no "
+            + "effect on collection '{Collection}'")]
+    public static partial void PlacementIgnored(this ILogger logger, string address, string collection);
 }

@@ -31,10 +31,10 @@ public sealed class QdrantCollectionTests : QdrantTestBase
         using var client = new QdrantClient(Server.Address);
         var info = await client.GetCollectionInfoAsync(Name);
         var made = info.Config.Params;
-        Assert.Equal((512UL, Distance.Cosine, true), (made.VectorsConfig.Params.Size, made.VectorsConfig.Params.Distance, made.VectorsConfig.Params.OnDisk));
-        Assert.Equal((6U, 3U, 2U, false), (made.ShardNumber, made.ReplicationFactor, made.WriteConsistencyFactor, made.OnDiskPayload));
+        Assert.Equal((512UL, Distance.Cosine, Memory.Cold), (made.VectorsConfig.Params.Size, made.VectorsConfig.Params.Distance, made.VectorsConfig.Params.Memory));
+        Assert.Equal((6U, 3U, 2U, Memory.Cached), (made.ShardNumber, made.ReplicationFactor, made.WriteConsistencyFactor, made.Payload.Memory));
         Assert.Equal((32UL, 200UL), (info.Config.HnswConfig.M, info.Config.HnswConfig.EfConstruct));
-        Assert.Equal((QuantizationType.Int8, true), (info.Config.QuantizationConfig.Scalar.Type, info.Config.QuantizationConfig.Scalar.AlwaysRam));
+        Assert.Equal((QuantizationType.Int8, Memory.Pinned), (info.Config.QuantizationConfig.Scalar.Type, info.Config.QuantizationConfig.Scalar.Memory));
         Assert.Equal(
             [
                 ("confidence", PayloadSchemaType.Float), ("face_index", PayloadSchemaType.Integer),
