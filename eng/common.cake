@@ -1,5 +1,5 @@
 // What all steps use: running programs and giving up in one line.
-const string Solution = "Embeddings.sln";
+const string Solution = "Embeddings.slnx";
 const string Configuration = "Release";
 
 // What stood after the verb, as one quoted line.

@@ -1,5 +1,5 @@
 // Restoring in locked mode: a package that differs from packages.lock.json fails the build (NU1004). After a change of versions:
-// dotnet restore Embeddings.sln --force-evaluate
+// dotnet restore Embeddings.slnx --force-evaluate
 Task("__Restore").Does(() => ExecuteOrFail("dotnet", $"restore {Solution} --locked-mode -v quiet", "the packages could not be restored"));
 
 // Compiling. Everything is built in one configuration, so that no verb builds again what another has built.

@@ -1,5 +1,6 @@
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Onnx;
 using System.Security.Cryptography;
-using Embeddings.Onnx;
 
 namespace Embeddings.Models.Maker;
 

@@ -1,5 +1,6 @@
-using Embeddings.Onnx;
-using static Embeddings.Onnx.Attributes;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Onnx;
+using static Embeddings.Tooling.Onnx.Attributes;
 
 namespace Embeddings.Models.Maker;
 

@@ -1,4 +1,4 @@
-using Embeddings.Server.Services.Hosting;
+using Embeddings.Server.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 

@@ -1,5 +1,6 @@
+using Embeddings.Core.Imaging;
+using Embeddings.Tooling.Imaging;
 using System.Globalization;
-using Embeddings.Server.Imaging;
 
 namespace Embeddings.Cli.Charts;
 

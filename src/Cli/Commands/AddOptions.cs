@@ -1,8 +1,9 @@
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Models.Adding;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using Embeddings.Server.Inference;
-using Embeddings.Server.Inference.Adding;
 
 namespace Embeddings.Cli.Commands;
 

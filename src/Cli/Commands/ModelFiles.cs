@@ -1,4 +1,5 @@
-using Embeddings.Server.Inference;
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
 
 namespace Embeddings.Cli.Commands;
 

@@ -1,9 +1,11 @@
+using Embeddings.Core.Imaging;
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Imaging;
+using Embeddings.Tooling.Models.Checking;
 using System.CommandLine;
 using Embeddings.Cli.Charts;
 using Embeddings.Cli.Printing;
-using Embeddings.Server.Imaging;
-using Embeddings.Server.Inference;
-using Embeddings.Server.Pipeline.Checking;
 
 namespace Embeddings.Cli.Commands;
 

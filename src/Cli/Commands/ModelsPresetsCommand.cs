@@ -1,7 +1,8 @@
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Models.Presets;
 using System.CommandLine;
 using Embeddings.Cli.Printing;
-using Embeddings.Server.Inference;
-using Embeddings.Server.Inference.Presets;
 
 namespace Embeddings.Cli.Commands;
 

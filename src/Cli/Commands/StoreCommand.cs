@@ -1,7 +1,9 @@
+using Embeddings.Server.Hosting;
+using Embeddings.Storage;
+using Embeddings.Tooling.Stores;
 using System.CommandLine;
 using Embeddings.Cli.Copying;
 using Embeddings.Cli.Printing;
-using Embeddings.Server.Storage;
 
 namespace Embeddings.Cli.Commands;
 

@@ -1,5 +1,7 @@
+using Embeddings.Server.Hosting;
+using Embeddings.Storage;
+using Embeddings.Tooling.Stores;
 using Embeddings.Server;
-using Embeddings.Server.Storage;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.Cli.Copying;

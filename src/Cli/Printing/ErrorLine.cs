@@ -1,6 +1,9 @@
+using Embeddings.Core;
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Primitives;
+using Embeddings.Server.Hosting;
 using Embeddings.Client;
-using Embeddings.Server.Diagnostics;
-using Embeddings.Server.Inference;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 

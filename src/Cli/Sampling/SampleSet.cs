@@ -1,5 +1,6 @@
+using Embeddings.Core.Imaging;
+using Embeddings.Tooling.Imaging;
 using System.Numerics;
-using Embeddings.Server.Imaging;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Sampling;

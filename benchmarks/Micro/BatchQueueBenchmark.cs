@@ -1,0 +1,50 @@
+using Embeddings.Core;
+using Embeddings.Core.Batching;
+using Embeddings.Primitives;
+using Embeddings.Server.Hosting;
+using BenchmarkDotNet.Attributes;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Embeddings.Benchmarks.Micro;
+
+/// <summary>What the batch queue costs an item, with a model that does nothing: reserve, commit, run, answer.</summary>
+public class BatchQueueBenchmark
+{
+    private const int Items = 1024;
+
+    private EmptyModel? _model;
+    private BatchQueue? _queue;
+    private BatchRunner? _runner;
+
+    /// <summary>Callers at once, each with one item after the other.</summary>
+    [Params(1, 16, 256)]
+    public int Callers { get; set; }
+
+    [GlobalSetup]
+    public void SetUp()
+    {
+        _model = new EmptyModel();
+        _queue = new BatchQueue(_model, new BatchingOptions(), TimeProvider.System);
+        _runner = new BatchRunner(_model, _queue, EmptyModel.Metrics(), NullLogger.Instance);
+    }
+
+    [Benchmark(OperationsPerInvoke = Items)]
+    public Task Run() => Task.WhenAll(Enumerable.Range(0, Callers).Select(_ => Task.Run(CallAsync)));
+
+    [GlobalCleanup]
+    public void CleanUp()
+    {
+        _runner?.Dispose();
+        _queue?.Dispose();
+        _model?.Dispose();
+    }
+
+    private async Task CallAsync()
+    {
+        for (var i = 0; i < Items / Callers; i++)
+        {
+            var item = await _queue!.ReserveAsync(CancellationToken.None);
+            await item.Commit(CancellationToken.None);
+        }
+    }
+}

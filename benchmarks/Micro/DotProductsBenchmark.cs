@@ -1,0 +1,43 @@
+using Embeddings.Primitives.Numerics;
+using BenchmarkDotNet.Attributes;
+
+namespace Embeddings.Benchmarks.Micro;
+
+/// <summary>A block of 64 rows of 512 floats with some queries, all in the cache: the arithmetic alone.</summary>
+public unsafe class DotProductsBenchmark
+{
+    private const int Rows = 64;
+    private const int Stride = 512;
+
+    private readonly nint[] _addresses = new nint[Rows];
+    private AlignedFloats? _rows;
+    private AlignedFloats? _queries;
+    private float[] _scores = [];
+
+    [Params(1, 4, 64)]
+    public int Queries { get; set; }
+
+    [GlobalSetup]
+    public void SetUp()
+    {
+        _rows = new AlignedFloats(Rows * Stride);
+        _rows.Span.Fill(0.5f);
+        _queries = new AlignedFloats(Queries * Stride);
+        _queries.Span.Fill(0.25f);
+        _scores = new float[Rows * Queries];
+        for (var i = 0; i < Rows; i++)
+        {
+            _addresses[i] = (nint)(_rows.Pointer + (i * Stride));
+        }
+    }
+
+    [Benchmark(OperationsPerInvoke = Rows)]
+    public void Compute() => DotProducts.Compute(_addresses, _queries!.Pointer, Queries, Stride, _scores);
+
+    [GlobalCleanup]
+    public void CleanUp()
+    {
+        _rows?.Dispose();
+        _queries?.Dispose();
+    }
+}

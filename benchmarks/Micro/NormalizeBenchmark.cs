@@ -1,0 +1,27 @@
+using Embeddings.Primitives.Numerics;
+using BenchmarkDotNet.Attributes;
+
+namespace Embeddings.Benchmarks.Micro;
+
+/// <summary>A vector to unit length, as the pipeline does it and as the embedded store does.</summary>
+public class NormalizeBenchmark
+{
+    private float[] _vector = [];
+    private float[] _unit = [];
+
+    [Params(128, 512, 2048)]
+    public int Dimension { get; set; }
+
+    [GlobalSetup]
+    public void SetUp()
+    {
+        _vector = [.. Enumerable.Range(0, Dimension).Select(static i => MathF.Sin(i))];
+        _unit = new float[Dimension];
+    }
+
+    [Benchmark]
+    public bool InPlace() => UnitLength.TryNormalize(_vector);
+
+    [Benchmark]
+    public bool ToRow() => RowNormalizer.TryNormalize(_vector, _unit);
+}

@@ -1,0 +1,53 @@
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Onnx;
+using System.Security.Cryptography;
+
+namespace Embeddings.Benchmarks.Models;
+
+/// <summary>A benchmark model on disk, in a folder of its own so that a server loads no other.</summary>
+internal sealed record BenchModel
+{
+    public required ModelManifest Manifest { get; init; }
+
+    /// <summary>The folder that holds its two files.</summary>
+    public required string Directory { get; init; }
+
+    public string File => Path.Combine(Directory, Manifest.Name + ".onnx");
+
+    /// <summary>Bytes of a raw picture of its size.</summary>
+    public int PixelBytes => Manifest.Input.TensorLength;
+
+    public static BenchModel MobileFaceNet(string directory) => Write(directory, "bench-mobilefacenet", ModelKind.Face, 112, 8, Networks.MobileFaceNet);
+
+    public static BenchModel ResNet18(string directory) => Write(directory, "bench-resnet18", ModelKind.Image, 224, 16, Networks.ResNet18);
+
+    public static BenchModel Free(string directory) => Write(directory, "bench-free", ModelKind.Face, 112, 64, Networks.Free);
+
+    private static BenchModel Write(string directory, string name, ModelKind kind, int size, int maxBatch, Func<Network> build)
+    {
+        var folder = Path.Combine(directory, "models", name);
+        System.IO.Directory.CreateDirectory(folder);
+        var network = build();
+        var bytes = OnnxFile.ToBytes(network.Build());
+        var model = new BenchModel
+        {
+            Directory = folder,
+            Manifest = new ModelManifest
+            {
+                Name = name,
+                Kind = kind,
+                Input = new InputSpec { Width = size, Height = size, Mean = [127.5f, 127.5f, 127.5f], Std = [127.5f, 127.5f, 127.5f] },
+                Dimension = Networks.Dimension,
+                UnitLength = kind == ModelKind.Face,
+                MaxBatch = maxBatch,
+                Licence = "Apache-2.0",
+                Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)),
+                Description = $"Random weights: {network.Parameters:N0} parameters, {network.Multiplications:N0} multiplications. For benchmarks alone.",
+            },
+        };
+        System.IO.File.WriteAllBytes(model.File, bytes);
+        System.IO.File.WriteAllBytes(Path.ChangeExtension(model.File, ".json"), ManifestWriter.Write(model.Manifest));
+        return model;
+    }
+}

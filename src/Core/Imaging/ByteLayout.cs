@@ -1,0 +1,93 @@
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Embeddings.Core.Imaging;
+
+/// <summary>Eight-bit pixels to a tensor: each byte is read once, each float written once.</summary>
+internal static class ByteLayout
+{
+    private const int Step = 16;
+
+    /// <summary>
+    /// Interleaved pixels to three planes of (x - mean) / std. With <paramref name="swap"/> the first channel goes to the last plane.
+    /// </summary>
+    public static void Colors(ReadOnlySpan<byte> pixels, Span<float> tensor, InputSpec spec, bool swap)
+    {
+        var count = tensor.Length / 3;
+        var (first, third) = swap ? (2, 0) : (0, 2);
+        var (a, b, c) = (ChannelScale.Of(spec, first), ChannelScale.Of(spec, 1), ChannelScale.Of(spec, third));
+        var planeA = tensor.Slice(first * count, count);
+        var planeB = tensor.Slice(count, count);
+        var planeC = tensor.Slice(third * count, count);
+        var i = 0;
+        if (Vector128.IsHardwareAccelerated && count >= Step)
+        {
+            ref var from = ref MemoryMarshal.GetReference(pixels[..(count * 3)]);
+            ref var toA = ref MemoryMarshal.GetReference(planeA);
+            ref var toB = ref MemoryMarshal.GetReference(planeB);
+            ref var toC = ref MemoryMarshal.GetReference(planeC);
+            for (; ; i = Math.Min(i + Step, count - Step))
+            {
+                var x = Vector128.LoadUnsafe(ref from, (nuint)(i * 3));
+                var y = Vector128.LoadUnsafe(ref from, (nuint)(i * 3 + 16));
+                var z = Vector128.LoadUnsafe(ref from, (nuint)(i * 3 + 32));
+                a.Store(First(x, y, z), ref Unsafe.Add(ref toA, i));
+                b.Store(Second(x, y, z), ref Unsafe.Add(ref toB, i));
+                c.Store(Third(x, y, z), ref Unsafe.Add(ref toC, i));
+                if (i == count - Step)
+                {
+                    return;
+                }
+            }
+        }
+        for (; i < count; i++)
+        {
+            (planeA[i], planeB[i], planeC[i]) = (a.Apply(pixels[i * 3]), b.Apply(pixels[i * 3 + 1]), c.Apply(pixels[i * 3 + 2]));
+        }
+    }
+
+    /// <summary>Gray pixels to three planes, each with its own mean and std.</summary>
+    public static void Gray(ReadOnlySpan<byte> pixels, Span<float> tensor, InputSpec spec)
+    {
+        var count = tensor.Length / 3;
+        for (var channel = 0; channel < 3; channel++)
+        {
+            var scale = ChannelScale.Of(spec, channel);
+            var plane = tensor.Slice(channel * count, count);
+            var i = 0;
+            if (Vector128.IsHardwareAccelerated)
+            {
+                for (; i <= count - Step; i += Step)
+                {
+                    scale.Store(Vector128.Create(pixels.Slice(i, Step)), ref plane[i]);
+                }
+            }
+            for (; i < count; i++)
+            {
+                plane[i] = scale.Apply(pixels[i]);
+            }
+        }
+    }
+
+    // Sixteen pixels lie in three vectors; an index past the end of a shuffle gives zero, so that the parts can be or-ed together.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<byte> First(Vector128<byte> x, Vector128<byte> y, Vector128<byte> z) =>
+        Vector128.Shuffle(x, Vector128.Create((byte)0, 3, 6, 9, 12, 15, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255))
+        | Vector128.Shuffle(y, Vector128.Create((byte)255, 255, 255, 255, 255, 255, 2, 5, 8, 11, 14, 255, 255, 255, 255, 255))
+        | Vector128.Shuffle(z, Vector128.Create((byte)255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 4, 7, 10, 13));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<byte> Second(Vector128<byte> x, Vector128<byte> y, Vector128<byte> z) =>
+        Vector128.Shuffle(x, Vector128.Create((byte)1, 4, 7, 10, 13, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255))
+        | Vector128.Shuffle(y, Vector128.Create((byte)255, 255, 255, 255, 255, 0, 3, 6, 9, 12, 15, 255, 255, 255, 255, 255))
+        | Vector128.Shuffle(z, Vector128.Create((byte)255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2, 5, 8, 11, 14));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<byte> Third(Vector128<byte> x, Vector128<byte> y, Vector128<byte> z) =>
+        Vector128.Shuffle(x, Vector128.Create((byte)2, 5, 8, 11, 14, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255))
+        | Vector128.Shuffle(y, Vector128.Create((byte)255, 255, 255, 255, 255, 1, 4, 7, 10, 13, 255, 255, 255, 255, 255, 255))
+        | Vector128.Shuffle(z, Vector128.Create((byte)255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 3, 6, 9, 12, 15));
+}

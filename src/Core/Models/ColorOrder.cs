@@ -1,0 +1,9 @@
+using Embeddings.Core.Inference;
+namespace Embeddings.Core.Models;
+
+/// <summary>The order of a model's input channels.</summary>
+internal enum ColorOrder
+{
+    Rgb = 1,
+    Bgr = 2,
+}

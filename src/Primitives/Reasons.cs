@@ -1,0 +1,42 @@
+namespace Embeddings.Primitives;
+
+/// <summary>Every reason an error of this server can carry (docs/errors.md). Part of the contract: never renamed.</summary>
+internal static class Reasons
+{
+    // Input
+    public const string FieldRequired = "FIELD_REQUIRED";
+    public const string FieldInvalid = "FIELD_INVALID";
+    public const string FieldTooLong = "FIELD_TOO_LONG";
+    public const string PageTokenInvalid = "PAGE_TOKEN_INVALID";
+    public const string ImageEmpty = "IMAGE_EMPTY";
+    public const string ImageFormatUnknown = "IMAGE_FORMAT_UNKNOWN";
+    public const string ImageMalformed = "IMAGE_MALFORMED";
+    public const string ImageTooLarge = "IMAGE_TOO_LARGE";
+    public const string PixelFormatInvalid = "PIXEL_FORMAT_INVALID";
+    public const string PixelSizeMismatch = "PIXEL_SIZE_MISMATCH";
+    public const string PixelsNotFinite = "PIXELS_NOT_FINITE";
+    public const string LandmarksInvalid = "LANDMARKS_INVALID";
+    public const string VectorNotFinite = "VECTOR_NOT_FINITE";
+    public const string VectorZero = "VECTOR_ZERO";
+    public const string DimensionMismatch = "DIMENSION_MISMATCH";
+    public const string MessageTooLarge = "MESSAGE_TOO_LARGE";
+    public const string MessageMalformed = "MESSAGE_MALFORMED";
+
+    // What is not there, or not as asked
+    public const string ModelNotFound = "MODEL_NOT_FOUND";
+    public const string ModelKindMismatch = "MODEL_KIND_MISMATCH";
+    public const string ModelUnavailable = "MODEL_UNAVAILABLE";
+    public const string PointNotFound = "POINT_NOT_FOUND";
+    public const string CollectionNotFound = "COLLECTION_NOT_FOUND";
+    public const string CollectionModelMismatch = "COLLECTION_MODEL_MISMATCH";
+
+    // The server's state
+    public const string QueueFull = "QUEUE_FULL";
+    public const string StoreFull = "STORE_FULL";
+    public const string StoreUnavailable = "STORE_UNAVAILABLE";
+    public const string ShuttingDown = "SHUTTING_DOWN";
+    public const string DeadlineExceeded = "DEADLINE_EXCEEDED";
+    public const string Cancelled = "CANCELLED";
+    public const string InferenceFailed = "INFERENCE_FAILED";
+    public const string Internal = "INTERNAL";
+}

@@ -1,0 +1,56 @@
+using Embeddings.Core;
+using Embeddings.Core.Models;
+using Embeddings.Server.Grpc.Mapping;
+using Embeddings.Server.Grpc.Streaming;
+using Embeddings.Server.Hosting;
+using Grpc.Core;
+
+namespace Embeddings.Server.Grpc;
+
+/// <summary>Pictures in, vectors out; nothing is stored.</summary>
+internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamContext streams) : V1.EmbeddingService.EmbeddingServiceBase
+{
+    public override async Task<V1.EmbedImageResponse> EmbedImage(V1.EmbedImageRequest request, ServerCallContext context)
+    {
+        var embed = PictureMapping.ToRequest(request.Image, request.Model, wait: false, path: "");
+        var result = await pipeline.EmbedAsync(embed, context.CancellationToken);
+        return new() { Embedding = TimingsMapping.ToEmbedding(result), Timings = TimingsMapping.ToTimings(result) };
+    }
+
+    public override async Task<V1.EmbedFaceResponse> EmbedFace(V1.EmbedFaceRequest request, ServerCallContext context)
+    {
+        var embed = PictureMapping.ToRequest(request.Face, request.Model, wait: false, path: "face");
+        var result = await pipeline.EmbedAsync(embed, context.CancellationToken);
+        return new() { Embedding = TimingsMapping.ToEmbedding(result), Timings = TimingsMapping.ToTimings(result) };
+    }
+
+    public override Task StreamEmbed(
+        IAsyncStreamReader<V1.StreamEmbedRequest> requestStream, IServerStreamWriter<V1.StreamEmbedResponse> responseStream, ServerCallContext context) =>
+        streams.RunAsync(requestStream, responseStream, context, async (request, cancellationToken) =>
+        {
+            var running = await streams.StartAsync(request, request => pipeline.StartAsync(ToRequest(request), cancellationToken));
+            // The name alone goes on from here, not the request: pixels must not outlive their turn in the queue.
+            return AnswerAsync(request.ItemId, running, context);
+        });
+
+    private static EmbedRequest ToRequest(V1.StreamEmbedRequest request)
+    {
+        Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
+        return request.ItemCase switch
+        {
+            V1.StreamEmbedRequest.ItemOneofCase.Image => PictureMapping.ToRequest(request.Image, request.Model, wait: true, path: ""),
+            V1.StreamEmbedRequest.ItemOneofCase.Face => PictureMapping.ToRequest(request.Face, request.Model, wait: true, path: "face"),
+            _ => throw Require.Missing("item"),
+        };
+    }
+
+    private Task<V1.StreamEmbedResponse> AnswerAsync(string itemId, Task<EmbedResult> running, ServerCallContext context) =>
+        streams.AnswerAsync(
+            context,
+            async () =>
+            {
+                var result = await running;
+                return new V1.StreamEmbedResponse { ItemId = itemId, Embedding = TimingsMapping.ToEmbedding(result), Timings = TimingsMapping.ToTimings(result) };
+            },
+            error => new() { ItemId = itemId, Error = error });
+}

@@ -1,0 +1,98 @@
+using Embeddings.Core;
+using Embeddings.Primitives;
+using Embeddings.Server.Hosting;
+using Embeddings.Storage;
+
+namespace Embeddings.Server.Grpc.Mapping;
+
+/// <summary>Payloads, between the contract and the store.</summary>
+internal static class PayloadMapping
+{
+    public static PointPayload ToStored(V1.ImageItem item) => new()
+    {
+        JobId = Require.Text(item.JobId, "job_id", Require.MaxIdBytes),
+        MediaStoreId = Require.Bounded(item.MediaStoreId, "media_store_id", Require.MaxIdBytes),
+        Attributes = StructMapping.ToJson(item.Attributes),
+    };
+
+    public static PointPayload ToStored(V1.FaceItem item) => new()
+    {
+        JobId = Require.Text(item.JobId, "job_id", Require.MaxIdBytes),
+        MediaStoreId = Require.Bounded(item.MediaStoreId, "media_store_id", Require.MaxIdBytes),
+        FaceIndex = FaceIndex(item.FaceIndex),
+        Bbox = ToStored(item.Bbox),
+        Confidence = item.HasConfidence ? Confidence(item.Confidence) : null,
+        Landmarks = ToStored(item.Face?.Landmarks, "face.landmarks"),
+        Attributes = StructMapping.ToJson(item.Attributes),
+    };
+
+    public static PointPayload ToStored(V1.Payload? payload) => payload is null ? PointPayload.Empty : new()
+    {
+        JobId = Require.Bounded(payload.JobId, "job_id", Require.MaxIdBytes),
+        MediaStoreId = Require.Bounded(payload.MediaStoreId, "media_store_id", Require.MaxIdBytes),
+        FaceIndex = payload.HasFaceIndex ? FaceIndex(payload.FaceIndex) : null,
+        Bbox = ToStored(payload.Bbox),
+        Confidence = payload.HasConfidence ? Confidence(payload.Confidence) : null,
+        Landmarks = ToStored(payload.Landmarks, "landmarks"),
+        Attributes = StructMapping.ToJson(payload.Attributes),
+    };
+
+    public static V1.Payload ToContract(PointPayload payload)
+    {
+        var result = new V1.Payload { JobId = payload.JobId, MediaStoreId = payload.MediaStoreId, Attributes = StructMapping.ToStruct(payload.Attributes) };
+        if (payload.FaceIndex is { } index)
+        {
+            result.FaceIndex = index;
+        }
+        if (payload.Confidence is { } confidence)
+        {
+            result.Confidence = confidence;
+        }
+        if (payload.Bbox is { } box)
+        {
+            result.Bbox = new() { X = box.X, Y = box.Y, Width = box.Width, Height = box.Height };
+        }
+        if (payload.Landmarks is { Length: 10 } points)
+        {
+            result.Landmarks = new()
+            {
+                LeftEye = new() { X = points[0], Y = points[1] },
+                RightEye = new() { X = points[2], Y = points[3] },
+                Nose = new() { X = points[4], Y = points[5] },
+                LeftMouthCorner = new() { X = points[6], Y = points[7] },
+                RightMouthCorner = new() { X = points[8], Y = points[9] },
+            };
+        }
+        return result;
+    }
+
+    private static int FaceIndex(int index) =>
+        index >= 0 ? index : throw Fault.Invalid(Reasons.FieldInvalid, "face_index", $"face_index must be 0 or more; it is {index}");
+
+    private static float Confidence(float confidence) =>
+        confidence is >= 0 and <= 1 ? confidence : throw Fault.Invalid(Reasons.FieldInvalid, "confidence", $"confidence must be 0 to 1; it is {confidence}");
+
+    private static BoundingBox? ToStored(V1.BoundingBox? box)
+    {
+        if (box is null)
+        {
+            return null;
+        }
+        var finite = float.IsFinite(box.X) && float.IsFinite(box.Y) && float.IsFinite(box.Width) && float.IsFinite(box.Height);
+        return finite && box.Width >= 0 && box.Height >= 0
+            ? new(box.X, box.Y, box.Width, box.Height)
+            : throw Fault.Invalid(Reasons.FieldInvalid, "bbox", "bbox must be finite, its width and height not negative");
+    }
+
+    private static float[]? ToStored(V1.FaceLandmarks? landmarks, string field)
+    {
+        if (landmarks is null)
+        {
+            return null;
+        }
+        V1.Point?[] points = [landmarks.LeftEye, landmarks.RightEye, landmarks.Nose, landmarks.LeftMouthCorner, landmarks.RightMouthCorner];
+        return points.All(point => point is not null && float.IsFinite(point.X) && float.IsFinite(point.Y))
+            ? [.. points.SelectMany(point => (float[])[point!.X, point.Y])]
+            : throw Fault.Invalid(Reasons.LandmarksInvalid, field, $"{field} must have all five points, each finite");
+    }
+}

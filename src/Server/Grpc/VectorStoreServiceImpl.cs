@@ -1,0 +1,115 @@
+using Embeddings.Core;
+using Embeddings.Primitives;
+using Embeddings.Server.Grpc.Mapping;
+using Embeddings.Server.Hosting;
+using Embeddings.Storage;
+using Grpc.Core;
+
+namespace Embeddings.Server.Grpc;
+
+/// <summary>Keeps vectors and finds them again.</summary>
+internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler upserts, SearchHandler searches) : V1.VectorStoreService.VectorStoreServiceBase
+{
+    private const int MaxPageSize = 1000;
+    private const int DefaultPageSize = 100;
+    private const int MaxDeletes = 10_000;
+
+    public override Task<V1.UpsertVectorsResponse> UpsertVectors(V1.UpsertVectorsRequest request, ServerCallContext context) =>
+        upserts.UpsertAsync(request, context.CancellationToken);
+
+    public override Task StreamUpsertVectors(
+        IAsyncStreamReader<V1.StreamUpsertVectorsRequest> requestStream,
+        IServerStreamWriter<V1.StreamUpsertVectorsResponse> responseStream,
+        ServerCallContext context) =>
+        upserts.StreamAsync(requestStream, responseStream, context);
+
+    public override Task<V1.SearchVectorsResponse> SearchVectors(V1.SearchVectorsRequest request, ServerCallContext context) =>
+        searches.SearchAsync(request, context.CancellationToken);
+
+    public override Task<V1.SearchByMediaStoreIdResponse> SearchByMediaStoreId(V1.SearchByMediaStoreIdRequest request, ServerCallContext context) =>
+        searches.SearchAsync(request, context.CancellationToken);
+
+    public override async Task<V1.GetVectorResponse> GetVector(V1.GetVectorRequest request, ServerCallContext context)
+    {
+        var collection = Require.Collection(request.Collection);
+        var id = Require.Text(request.PointId, "point_id", Require.MaxPointIdBytes);
+        var point = await store.GetAsync(collection, id, context.CancellationToken) ?? throw CollectionFaults.PointNotFound(collection, id);
+        return new() { Point = VectorMapping.ToContract(point) };
+    }
+
+    public override async Task<V1.DeleteVectorsResponse> DeleteVectors(V1.DeleteVectorsRequest request, ServerCallContext context)
+    {
+        var collection = Require.Collection(request.Collection);
+        var filter = FilterMapping.ToStored(request.Filter);
+        if (request.PointIds.Count > 0 == (request.Filter is not null))
+        {
+            throw Fault.Invalid(Reasons.FieldRequired, "point_ids", "exactly one of point_ids and filter is required");
+        }
+        if (request.Filter is not null)
+        {
+            // An empty filter matches everything; a whole collection is not deleted by an oversight.
+            return filter.IsEmpty
+                ? throw Fault.Invalid(Reasons.FieldRequired, "filter", "filter needs a condition")
+                : new() { DeletedCount = await store.DeleteAsync(collection, filter, context.CancellationToken) };
+        }
+        if (request.PointIds.Count > MaxDeletes)
+        {
+            throw Fault.Invalid(Reasons.FieldTooLong, "point_ids", $"point_ids may have {MaxDeletes} ids; it has {request.PointIds.Count}");
+        }
+        var ids = request.PointIds.Select((id, i) => Require.Text(id, $"point_ids[{i}]", Require.MaxPointIdBytes)).ToList();
+        return new() { DeletedCount = await store.DeleteAsync(collection, ids, context.CancellationToken) };
+    }
+
+    public override async Task<V1.DeleteByJobIdResponse> DeleteByJobId(V1.DeleteByJobIdRequest request, ServerCallContext context)
+    {
+        var filter = new PointFilter { JobId = Require.Text(request.JobId, "job_id", Require.MaxIdBytes) };
+        if (request.Collection.Length > 0)
+        {
+            return new() { DeletedCount = await store.DeleteAsync(Require.Collection(request.Collection), filter, context.CancellationToken) };
+        }
+        var deleted = 0L;
+        foreach (var collection in await store.ListCollectionsAsync(context.CancellationToken))
+        {
+            deleted += await store.DeleteAsync(collection.Name, filter, context.CancellationToken);
+        }
+        return new() { DeletedCount = deleted };
+    }
+
+    public override async Task<V1.CountVectorsResponse> CountVectors(V1.CountVectorsRequest request, ServerCallContext context) => new()
+    {
+        Count = await store.CountAsync(Require.Collection(request.Collection), FilterMapping.ToStored(request.Filter), context.CancellationToken),
+    };
+
+    public override async Task<V1.ListVectorsResponse> ListVectors(V1.ListVectorsRequest request, ServerCallContext context)
+    {
+        var page = await store.ListAsync(
+            Require.Collection(request.Collection),
+            FilterMapping.ToStored(request.Filter),
+            Require.Count(request.PageSize, "page_size", DefaultPageSize, MaxPageSize),
+            request.PageToken,
+            request.WithVectors,
+            context.CancellationToken);
+        return new() { Points = { page.Points.Select(point => VectorMapping.ToContract(point)) }, NextPageToken = page.NextPageToken };
+    }
+
+    public override async Task<V1.ListCollectionsResponse> ListCollections(V1.ListCollectionsRequest request, ServerCallContext context)
+    {
+        var size = Require.Count(request.PageSize, "page_size", DefaultPageSize, MaxPageSize);
+        var (page, next) = NamePages.Take(await store.ListCollectionsAsync(context.CancellationToken), collection => collection.Name, size, request.PageToken);
+        return new() { Collections = { page.Select(ToContract) }, NextPageToken = next };
+    }
+
+    public override async Task<V1.DeleteCollectionResponse> DeleteCollection(V1.DeleteCollectionRequest request, ServerCallContext context) => new()
+    {
+        DeletedCount = await store.DropCollectionAsync(Require.Collection(request.Collection), context.CancellationToken),
+    };
+
+    private static V1.Collection ToContract(CollectionInfo collection) => new()
+    {
+        Name = collection.Name,
+        Dimension = collection.Dimension,
+        PointCount = collection.Count,
+        Model = collection.Model?.Name ?? "",
+        ModelFingerprint = collection.Model?.Fingerprint ?? "",
+    };
+}

@@ -1,0 +1,19 @@
+using Embeddings.Core;
+using Embeddings.Core.Models;
+using Embeddings.Server.Grpc;
+using Embeddings.Storage;
+
+namespace Embeddings.Server.Hosting;
+
+/// <summary>Loads the models and opens the store before the first port opens: a server that can be reached can serve.</summary>
+internal sealed class StartUp(IServiceProvider services, IVectorStore store) : IHostedService
+{
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var models = Task.Run(services.GetRequiredService<ModelCatalog>, cancellationToken);
+        await store.StartAsync(cancellationToken);
+        await models;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

@@ -1,0 +1,118 @@
+using Embeddings.Primitives;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Qdrant.Client.Grpc;
+
+namespace Embeddings.Storage.Qdrant;
+
+/// <summary>The user's own fields, JSON to Qdrant's values and back. Whole numbers become integers, the rest doubles; filters compare them alike.</summary>
+internal static class AttributeValues
+{
+    // Protocol Buffers readers stop at 100 nested messages; a JSON level takes up to three. What is deeper is kept as text.
+    private const int MaxDepth = 16;
+    private const string TextKey = "$json";
+    private const double LargestExact = 1L << 53;
+
+    private static readonly JsonSerializerOptions Deep = new() { MaxDepth = 1000 };
+    private static readonly JsonDocumentOptions DeepDocument = new() { MaxDepth = 1000 };
+
+    public static Value ToValue(JsonObject attributes)
+    {
+        var fields = new Struct();
+        foreach (var (name, node) in attributes)
+        {
+            fields.Fields.Add(AttributeKeys.Encode(name), IsPlain(node, MaxDepth) ? ToValue(node) : AsText(node!));
+        }
+        return new() { StructValue = fields };
+    }
+
+    public static JsonObject ToJson(Struct fields)
+    {
+        var json = new JsonObject();
+        foreach (var (key, value) in fields.Fields)
+        {
+            json[AttributeKeys.Decode(key)] = ToJson(value);
+        }
+        return json;
+    }
+
+    private static Value ToValue(JsonNode? node)
+    {
+        switch (node)
+        {
+            case null:
+                return new() { NullValue = NullValue.NullValue };
+            case JsonArray items:
+                var list = new ListValue();
+                list.Values.AddRange(items.Select(ToValue));
+                return new() { ListValue = list };
+            case JsonObject fields:
+                var nested = new Struct();
+                foreach (var (name, field) in fields)
+                {
+                    nested.Fields.Add(AttributeKeys.Encode(name), ToValue(field));
+                }
+                return new() { StructValue = nested };
+            default:
+                return ToValue(node.AsValue());
+        }
+    }
+
+    private static Value ToValue(JsonValue value)
+    {
+        if (value.TryGetValue<string>(out var text))
+        {
+            return new() { StringValue = text };
+        }
+        if (value.TryGetValue<bool>(out var flag))
+        {
+            return new() { BoolValue = flag };
+        }
+        if (value.TryGetValue<long>(out var whole))
+        {
+            return new() { IntegerValue = whole };
+        }
+        if (value.TryGetValue<int>(out var small))
+        {
+            return new() { IntegerValue = small };
+        }
+        if (!value.TryGetValue<double>(out var number))
+        {
+            number = value.Deserialize<double>();
+        }
+        if (!double.IsFinite(number))
+        {
+            throw Fault.Invalid(Reasons.FieldInvalid, "payload.attributes", "attributes cannot be JSON: a number is not finite");
+        }
+        // Minus zero is no integer.
+        return double.IsInteger(number) && Math.Abs(number) <= LargestExact && !(number == 0 && double.IsNegative(number))
+            ? new() { IntegerValue = (long)number }
+            : new() { DoubleValue = number };
+    }
+
+    private static JsonNode? ToJson(Value value) => value.KindCase switch
+    {
+        Value.KindOneofCase.StringValue => JsonValue.Create(value.StringValue),
+        Value.KindOneofCase.BoolValue => JsonValue.Create(value.BoolValue),
+        Value.KindOneofCase.IntegerValue => Number(value.IntegerValue),
+        Value.KindOneofCase.DoubleValue => Number(value.DoubleValue),
+        Value.KindOneofCase.ListValue => new JsonArray([.. value.ListValue.Values.Select(ToJson)]),
+        Value.KindOneofCase.StructValue => value.StructValue.Fields is { Count: 1 } fields && fields.TryGetValue(TextKey, out var text)
+            ? JsonNode.Parse(text.StringValue, documentOptions: DeepDocument)
+            : ToJson(value.StructValue),
+        _ => null,
+    };
+
+    // As if it had been parsed: such a number can be read as any type that holds it.
+    private static JsonNode? Number<T>(T number) => JsonValue.Create(JsonSerializer.SerializeToElement(number));
+
+    private static Value AsText(JsonNode node) => new() { StructValue = new() { Fields = { [TextKey] = node.ToJsonString(Deep) } } };
+
+    // An object that looks like one kept as text is kept as text itself, so that reading is never in doubt.
+    private static bool IsPlain(JsonNode? node, int depth) => node switch
+    {
+        JsonObject fields => depth > 0 && !fields.ContainsKey(TextKey) && fields.All(field => IsPlain(field.Value, depth - 1)),
+        JsonArray items => depth > 0 && items.All(item => IsPlain(item, depth - 1)),
+        _ => true,
+    };
+}

@@ -1,0 +1,84 @@
+using Qdrant.Client.Grpc;
+
+namespace Embeddings.Storage.Qdrant;
+
+/// <summary>How a collection is made and marked.</summary>
+internal static class CollectionPlan
+{
+    private const long LayoutVersion = 1;
+
+    public static CreateCollection Create(CollectionSpec spec, QdrantCollectionOptions options)
+    {
+        var create = new CreateCollection
+        {
+            CollectionName = spec.Name,
+            VectorsConfig = new()
+            {
+                Params = new() { Size = (ulong)spec.Dimension, Distance = Distance.Cosine, Memory = Placement(options.OnDiskVectors) },
+            },
+            ShardNumber = (uint)options.Shards,
+            ReplicationFactor = (uint)options.Replicas,
+            WriteConsistencyFactor = (uint)Math.Min(options.WriteConsistency, options.Replicas),
+            Payload = new() { Memory = Placement(options.OnDiskPayload) },
+            HnswConfig = new() { M = (ulong)options.HnswM, EfConstruct = (ulong)options.HnswEfConstruct },
+        };
+        if (options.QuantizeInt8)
+        {
+            create.QuantizationConfig = new() { Scalar = new() { Type = QuantizationType.Int8, Memory = Memory.Pinned } };
+        }
+        Mark(create.Metadata, spec.Model);
+        return create;
+    }
+
+    /// <summary>Returns true if the server ignored the memory placement that it was given: Qdrant before 1.19 does not know the field.</summary>
+    public static bool IgnoresPlacement(CollectionParams made) => made.VectorsConfig?.Params is { HasMemory: false };
+
+    private static Memory Placement(bool onDisk) => onDisk ? Memory.Cold : Memory.Cached;
+
+    /// <summary>Indexes on what filters ask for.</summary>
+    public static IEnumerable<CreateFieldIndexCollection> Indexes(string collection)
+    {
+        return [Index(PayloadKeys.JobId, FieldType.Keyword), Index(PayloadKeys.MediaStoreId, FieldType.Keyword),
+            Index(PayloadKeys.FaceIndex, FieldType.Integer), Index(PayloadKeys.Confidence, FieldType.Float)];
+
+        CreateFieldIndexCollection Index(string field, FieldType type) =>
+            new() { CollectionName = collection, FieldName = field, FieldType = type, Wait = true };
+    }
+
+    /// <summary>Writes the layout's version, and the model where it is known.</summary>
+    public static void Mark(IDictionary<string, Value> metadata, ModelStamp? model)
+    {
+        metadata[PayloadKeys.Layout] = LayoutVersion;
+        if (model is not null)
+        {
+            metadata[PayloadKeys.Model] = model.Name;
+            metadata[PayloadKeys.ModelFingerprint] = model.Fingerprint;
+        }
+    }
+
+    public static ModelStamp? Stamp(IDictionary<string, Value> metadata) =>
+        metadata.TryGetValue(PayloadKeys.ModelFingerprint, out var fingerprint) && fingerprint.StringValue.Length > 0
+            ? new(metadata.TryGetValue(PayloadKeys.Model, out var name) ? name.StringValue : "", fingerprint.StringValue)
+            : null;
+
+    /// <summary>A point that carries the model. It has a vector because Qdrant wants one.</summary>
+    public static PointStruct ReservedPoint(int dimension, ModelStamp model)
+    {
+        var vector = new DenseVector();
+        vector.Data.Add(1);
+        vector.Data.AddRange(Enumerable.Repeat(0f, dimension - 1));
+        var point = new PointStruct { Id = PointIds.Reserved, Vectors = new() { Vector = new() { Dense = vector } } };
+        Mark(point.Payload, model);
+        return point;
+    }
+
+    /// <summary>Why a collection made by somebody else cannot be used; null where it can.</summary>
+    public static string? WhyUnusable(CollectionParams? parameters) => parameters?.VectorsConfig?.Params switch
+    {
+        null => "it has named vectors or none, not one for each point",
+        { Distance: not Distance.Cosine } vectors => $"its distance is {vectors.Distance}, not Cosine",
+        { MultivectorConfig: not null } => "its points have several vectors each",
+        { Datatype: not (Datatype.Default or Datatype.Float32) } vectors => $"its numbers are {vectors.Datatype}, not Float32",
+        _ => null,
+    };
+}

@@ -1,0 +1,82 @@
+using Qdrant.Client.Grpc;
+using Range = Qdrant.Client.Grpc.Range;
+
+namespace Embeddings.Storage.Qdrant;
+
+/// <summary>Filters in Qdrant's terms.</summary>
+internal static class QdrantFilters
+{
+    /// <summary>What the filter asks, without the points to leave out; null where every point matches.</summary>
+    public static Filter? ToFilter(PointFilter filter, params ReadOnlySpan<Guid> except)
+    {
+        var result = new Filter();
+        if (filter.JobId is { } job)
+        {
+            result.Must.Add(Conditions.MatchKeyword(PayloadKeys.JobId, job));
+        }
+        if (filter.MediaStoreId is { } media)
+        {
+            result.Must.Add(Conditions.MatchKeyword(PayloadKeys.MediaStoreId, media));
+        }
+        if (filter.FaceIndex is { } face)
+        {
+            result.Must.Add(Conditions.Match(PayloadKeys.FaceIndex, (long)face));
+        }
+        if (filter.Confidence is { } confidence)
+        {
+            // Confidences are single-precision: 0.9 as a double is above 0.9 as a float, and "0.9 or more" must find it.
+            var range = new NumericRange(Single(confidence.Gt), Single(confidence.Gte), Single(confidence.Lt), Single(confidence.Lte));
+            result.Must.Add(Conditions.Range(PayloadKeys.Confidence, Bounds(range)));
+        }
+        foreach (var condition in filter.Attributes)
+        {
+            Add(result, condition);
+        }
+        if (except.Length > 0)
+        {
+            result.MustNot.Add(Conditions.HasId(except.ToArray()));
+        }
+        return result.Must.Count + result.MustNot.Count > 0 ? result : null;
+    }
+
+    private static void Add(Filter filter, AttributeCondition condition)
+    {
+        var path = AttributeKeys.Path(condition.Key);
+        filter.Must.Add(On(path, condition));
+        // A list matches where one of its items does, for Qdrant; here a list is never equal to its item. The path of a list's items finds nothing elsewhere.
+        filter.MustNot.Add(On(path + "[]", condition));
+    }
+
+    private static Condition On(string path, AttributeCondition condition) => condition switch
+    {
+        { Text: { } text } => Conditions.MatchKeyword(path, text),
+        { Flag: { } flag } => Conditions.Match(path, flag),
+        { Number: { } number } => Conditions.Range(path, new() { Gte = number, Lte = number }),
+        { Range: { } range } => Conditions.Range(path, Bounds(range)),
+        _ => throw new ArgumentException("the condition has no value", nameof(condition)),
+    };
+
+    private static Range Bounds(NumericRange bounds)
+    {
+        var range = new Range();
+        if (bounds.Gt is { } gt)
+        {
+            range.Gt = gt;
+        }
+        if (bounds.Gte is { } gte)
+        {
+            range.Gte = gte;
+        }
+        if (bounds.Lt is { } lt)
+        {
+            range.Lt = lt;
+        }
+        if (bounds.Lte is { } lte)
+        {
+            range.Lte = lte;
+        }
+        return range;
+    }
+
+    private static double? Single(double? bound) => bound is { } value ? (float)Math.Clamp(value, float.MinValue, float.MaxValue) : null;
+}

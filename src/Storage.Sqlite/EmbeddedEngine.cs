@@ -1,0 +1,81 @@
+using Embeddings.Primitives;
+using Microsoft.Data.Sqlite;
+
+namespace Embeddings.Storage.Sqlite;
+
+/// <summary>The parts of a started store, opened and closed in order.</summary>
+internal sealed class EmbeddedEngine : IAsyncDisposable
+{
+    private readonly DirectoryLock _directory;
+    private readonly SqliteSession _session;
+    private readonly Checkpointer _checkpointer;
+    private readonly DurableFile _file;
+    private readonly DurableFile _log;
+
+    private EmbeddedEngine(DirectoryLock directory, SqliteSession session, Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
+    {
+        _directory = directory;
+        _session = session;
+        _file = new DurableFile(SqliteSchema.PathIn(options.Directory));
+        _log = new DurableFile(SqliteSchema.PathIn(options.Directory) + "-wal");
+        Catalog = catalog;
+        _checkpointer = new Checkpointer(() => SqliteSchema.Open(options.Directory, readOnly: false), _file.Flush, logger);
+        var flusher = new GroupFlusher(_log.Flush, logger);
+        Writer = new GroupWriter(new GroupTransaction(session, catalog, flusher, _checkpointer, options.MaxPoints, logger), flusher, options, logger);
+        Readers = new SessionPool(
+            () => SqliteSchema.Open(options.Directory, readOnly: true),
+            options.MaxConcurrentReads > 0 ? options.MaxConcurrentReads : 2 * Environment.ProcessorCount);
+        Search = new ExactSearch(options.SearchThreads > 0 ? options.SearchThreads : Environment.ProcessorCount);
+    }
+
+    public Catalog Catalog { get; }
+
+    public GroupWriter Writer { get; }
+
+    public SessionPool Readers { get; }
+
+    public ExactSearch Search { get; }
+
+    /// <summary>Takes the directory, opens the file and loads it; UNAVAILABLE where that cannot be.</summary>
+    public static EmbeddedEngine Open(EmbeddedStoreOptions options, ILogger logger, CancellationToken cancellationToken)
+    {
+        var directory = DirectoryLock.Take(options.Directory);
+        SqliteSession? session = null;
+        var catalog = new Catalog();
+        try
+        {
+            session = SqliteSchema.Open(options.Directory, readOnly: false);
+            // NORMAL: a commit leaves flushing to the log's own handle, so that the next group need not wait for it. Copying into the file still flushes both.
+            SqliteSchema.Run(session.Connection, "PRAGMA synchronous = NORMAL");
+            SqliteSchema.Run(session.Connection, $"PRAGMA wal_autocheckpoint = {Checkpointer.WriterPages}; PRAGMA journal_size_limit = {128 << 20};");
+            SqliteSchema.Prepare(session, options.Directory);
+            IndexLoader.Load(session, catalog, logger, cancellationToken);
+            return new EmbeddedEngine(directory, session, catalog, options, logger);
+        }
+        catch (Exception exception)
+        {
+            catalog.Dispose();
+            session?.Dispose();
+            directory.Dispose();
+            if (exception is SqliteException or IOException)
+            {
+                var path = SqliteSchema.PathIn(options.Directory);
+                throw new Fault(FaultKind.Unavailable, Reasons.StoreUnavailable, $"'{path}' cannot be used: {exception.Message}", inner: exception);
+            }
+
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Writer.DisposeAsync();
+        await Readers.DisposeAsync();
+        await _checkpointer.FinishAsync(_session);
+        _session.Dispose();
+        _log.Dispose();
+        _file.Dispose();
+        Catalog.Dispose();
+        _directory.Dispose();
+    }
+}

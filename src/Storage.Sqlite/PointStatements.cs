@@ -1,0 +1,64 @@
+namespace Embeddings.Storage.Sqlite;
+
+/// <summary>The statements on one collection's table. Their texts are made once: sessions keep prepared commands by them.</summary>
+internal sealed class PointStatements
+{
+    private const string Assign =
+        "job_id = ?2, media_store_id = ?3, face_index = ?4, confidence = ?5, bbox = ?6, landmarks = ?7, attributes = ?8, vector = ?9";
+
+    private readonly string _insert;
+    private readonly string _replace;
+    private readonly string _delete;
+
+    public PointStatements(long collection)
+    {
+        Table = $"points_{collection}";
+        _insert = $"""
+            INSERT INTO {Table}(row, id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes, vector)
+            VALUES (?10, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(id) DO NOTHING
+            """;
+        _replace = $"UPDATE {Table} SET {Assign} WHERE id = ?1 RETURNING row";
+        _delete = $"DELETE FROM {Table} WHERE id = CAST($1 AS TEXT) RETURNING row";
+        ById = $"SELECT {PointCodec.Columns}, vector FROM {Table} WHERE id = CAST($1 AS TEXT)";
+        DeleteRow = $"DELETE FROM {Table} WHERE row = $1";
+    }
+
+    public string Table { get; }
+
+    public string ById { get; }
+
+    public string DeleteRow { get; }
+
+    /// <summary>Inserts the point under this row number unless its id exists.</summary>
+    public bool TryInsert(SqliteSession session, PointRow point, long row)
+    {
+        var statement = session.Statement(_insert);
+        Bind(statement, point);
+        statement.Bind(10, row);
+        return statement.Execute() == 1;
+    }
+
+    /// <summary>Overwrites the point of this id, which keeps its row number: listings that are under way neither miss nor repeat it.</summary>
+    public long Replace(SqliteSession session, PointRow point)
+    {
+        var statement = session.Statement(_replace);
+        Bind(statement, point);
+        return (long)statement.Scalar()!;
+    }
+
+    /// <summary>Deletes by id and tells the row number; null where the id is not there.</summary>
+    public long? Delete(SqliteSession session, byte[] id) => (long?)session.Scalar(_delete, id);
+
+    private static void Bind(PreparedStatement statement, PointRow point)
+    {
+        statement.BindText(1, point.IdText);
+        statement.BindText(2, point.JobId);
+        statement.BindText(3, point.MediaStoreId);
+        statement.Bind(4, point.FaceIndex);
+        statement.Bind(5, point.Confidence);
+        statement.BindBlob(6, point.Bbox);
+        statement.BindBlob(7, point.Landmarks);
+        statement.BindText(8, point.Attributes);
+        statement.BindBlob(9, point.Vector);
+    }
+}

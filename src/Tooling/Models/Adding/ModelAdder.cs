@@ -1,0 +1,135 @@
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Models.Inspection;
+using Embeddings.Tooling.Models.Presets;
+using Embeddings.Tooling.Onnx;
+
+namespace Embeddings.Tooling.Models.Adding;
+
+/// <summary>
+/// Makes a model file one that the server can serve:
+/// <list type="number">
+/// <item>its graph is read, and what is no embedding model is refused with the reason;</item>
+/// <item>preprocessing is put together from graph, flags and preset; what is missing is asked for, never guessed;</item>
+/// <item>model and manifest are written into a folder of their own and loaded from there, with all of the server's checks and probes;</item>
+/// <item>only then they are moved to where a server finds them, the manifest last.</item>
+/// </list>
+/// </summary>
+internal static class ModelAdder
+{
+    /// <exception cref="ModelException">It cannot be added; the message says why.</exception>
+    /// <exception cref="ManifestException">What was said makes no manifest.</exception>
+    public static AddedModel Add(AddRequest request)
+    {
+        var preset = request.Preset is not { } wanted ? null
+            : PresetCatalog.Find(wanted) ?? throw new ModelException(request.File, $"there is no preset {wanted}; there are: {PresetCatalog.Names}");
+        var facts = GraphInspector.Inspect(request.File);
+        var name = request.Name ?? Path.GetFileNameWithoutExtension(request.File);
+        Directory.CreateDirectory(request.Directory);
+        using var staging = new StagedModel(request.Directory, name);
+        var (spec, output) = Stage(request, preset, facts, staging);
+
+        var (dimension, fixedBatch) = Measure(staging.File, spec, output);
+        var kind = request.Kind ?? preset!.Kind;
+        var manifest = new ModelManifest
+        {
+            Name = name,
+            Kind = kind,
+            Input = spec,
+            Dimension = dimension,
+            UnitLength = kind == ModelKind.Face || (preset?.UnitLength ?? false),
+            MaxBatch = fixedBatch > 0 ? fixedBatch : facts.DynamicallyQuantized ? 1 : request.MaxBatch ?? 32,
+            Output = output,
+            Licence = request.Licence ?? "",
+            Sha256 = ModelFile.Sha256(staging.File),
+            DataSha256 = ModelFile.DataSha256(staging.File, ModelFile.DataFiles(staging.File)),
+            Description = request.Description ?? preset?.Description ?? "",
+        };
+        staging.Write(manifest);
+
+        // As a server would, with one session: its checks and probes are the ones that count.
+        using var model = ModelLoader.Load(staging.File, new InferenceOptions { Sessions = 1 });
+        var notices = model.Notices.ToList();
+        if (manifest.Licence.Length == 0)
+        {
+            notices.Add("its licence is not recorded; --licence says it");
+        }
+        var (fingerprint, maxBatch) = (model.Fingerprint, model.MaxBatch);
+        model.Dispose();
+        return new(staging.Publish(request.Replace), manifest, fingerprint, maxBatch, [.. facts.Words()], notices);
+    }
+
+    // Copies the model, or writes one whose output is the tensor wanted; gives the output's name where the graph has several.
+    private static (InputSpec Spec, string Output) Stage(AddRequest request, Preset? preset, GraphFacts facts, StagedModel staging)
+    {
+        using var whole = new TrialRun(request.File);
+        if (request.Output is not { } wanted)
+        {
+            // First what it is: to ask for the colours of a detector would be a strange question.
+            var chosen = OutputJudge.Choose(request.File, facts.Model.Graph, whole.Outputs);
+            var spec = InputChoice.Choose(request, preset, facts, whole.Inputs);
+            if (whole.Outputs.First(output => output.Name == chosen).Shape is [_, _, not 1, _] or [_, _, _, not 1])
+            {
+                StageInner(request, facts, spec, chosen, staging);
+                return (spec, "");
+            }
+            staging.Copy(request.File, facts.DataFiles);
+            return (spec, whole.Outputs.Count == 1 ? "" : chosen);
+        }
+        var input = InputChoice.Choose(request, preset, facts, whole.Inputs);
+        if (whole.Outputs.FirstOrDefault(output => output.Name == wanted) is { Shape.Count: 2, IsFloat: true })
+        {
+            staging.Copy(request.File, facts.DataFiles);
+            return (input, whole.Outputs.Count == 1 ? "" : wanted);
+        }
+        StageInner(request, facts, input, wanted, staging);
+        return (input, "");
+    }
+
+    private static void StageInner(AddRequest request, GraphFacts facts, InputSpec spec, string tensor, StagedModel staging)
+    {
+        try
+        {
+            staging.Copy(request.File, facts.DataFiles);
+            // What the file says of a tensor inside is not to be trusted, if it says anything: a run tells its shape.
+            OnnxFile.Save(InnerOutput.Choose(facts.Model, tensor, pool: false), staging.File);
+            var shape = Shape(staging.File, spec, "");
+            if (shape is [_, _, _, _] && shape[2] * shape[3] > 1)
+            {
+                OnnxFile.Save(InnerOutput.Choose(facts.Model, tensor, pool: true), staging.File);
+            }
+            else if (shape.Length is not (2 or 4))
+            {
+                throw new ModelException(request.File, $"tensor {tensor} is [{string.Join(", ", shape)}]: neither one vector for a picture nor a map that could be pooled");
+            }
+        }
+        catch (ArgumentException e)
+        {
+            throw new ModelException(request.File, e.Message.Split(" (Parameter")[0], e);
+        }
+    }
+
+    private static (int Dimension, int FixedBatch) Measure(string file, InputSpec spec, string output)
+    {
+        var shape = Shape(file, spec, output, out var batch, out var isFixed);
+        var values = shape.Aggregate(1L, (product, size) => product * size);
+        return values > 0 && values % batch == 0 && values / batch <= 65_536
+            ? ((int)(values / batch), isFixed ? batch : 0)
+            : throw new ModelException(file, $"gives [{string.Join(", ", shape)}] for {batch} pictures: that is no vector each");
+    }
+
+    private static long[] Shape(string file, InputSpec spec, string output) => Shape(file, spec, output, out _, out _);
+
+    private static long[] Shape(string file, InputSpec spec, string output, out int batch, out bool isFixed)
+    {
+        using var run = new TrialRun(file);
+        isFixed = run.Inputs[0].Shape[0] > 0;
+        batch = isFixed ? run.Inputs[0].Shape[0] : 1;
+        var pictures = new float[batch * spec.TensorLength];
+        for (var i = 0; i < batch; i++)
+        {
+            ProbePicture.Draw(pictures.AsSpan(i * spec.TensorLength, spec.TensorLength), spec, i);
+        }
+        return run.Run(pictures, [batch, 3, spec.Height, spec.Width], output.Length > 0 ? output : run.Outputs[0].Name).Shape;
+    }
+}

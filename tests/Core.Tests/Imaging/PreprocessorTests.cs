@@ -1,0 +1,113 @@
+using Embeddings.Core.Imaging;
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Primitives;
+using Embeddings.Testing;
+using Embeddings.Tooling.Imaging;
+
+namespace Embeddings.Core.Tests.Imaging;
+
+public sealed class PreprocessorTests
+{
+    private static readonly Landmarks Face = new(new(40, 50), new(70, 50), new(56, 70), new(42, 90), new(70, 91));
+
+    private readonly Preprocessor _preprocessor = new(new ImagingOptions { MaxSide = 500, MaxPixels = 100_000 });
+
+    public static TheoryData<int, int, int, int, bool, string, string> Refused => new()
+    {
+        { (int)PixelFormat.Encoded, 0, 0, 0, false, Reasons.ImageEmpty, "image.encoded" },
+        { (int)PixelFormat.Encoded, 100, 0, 0, false, Reasons.ImageFormatUnknown, "image.encoded" },
+        { 77, 100, 5, 5, false, Reasons.PixelFormatInvalid, "image.pixels.format" },
+        { (int)PixelFormat.Rgb8, 0, 5, 5, false, Reasons.ImageEmpty, "image.pixels.data" },
+        { (int)PixelFormat.Rgb8, 75, 0, 5, false, Reasons.PixelSizeMismatch, "image.pixels.width" },
+        { (int)PixelFormat.Rgb8, 75, 5, -5, false, Reasons.PixelSizeMismatch, "image.pixels.height" },
+        { (int)PixelFormat.Rgb8, 75, -5, -5, false, Reasons.PixelSizeMismatch, "image.pixels.width" },
+        { (int)PixelFormat.Rgb8, 75, 501, 1, false, Reasons.ImageTooLarge, "image.pixels.width" },
+        { (int)PixelFormat.Rgb8, 75, 1, 501, false, Reasons.ImageTooLarge, "image.pixels.height" },
+        { (int)PixelFormat.Rgb8, 75, int.MaxValue, int.MaxValue, false, Reasons.ImageTooLarge, "image.pixels.width" },
+        { (int)PixelFormat.Bgr8, 75, 400, 400, false, Reasons.ImageTooLarge, "image.pixels.data" },
+        { (int)PixelFormat.Bgr8, 74, 5, 5, false, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.Gray8, 75, 5, 5, false, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.RgbF32, 300, 5, 5, false, Reasons.PixelSizeMismatch, "image.pixels.width" },
+        { (int)PixelFormat.BgrF32, 112 * 5 * 12, 112, 5, false, Reasons.PixelSizeMismatch, "image.pixels.height" },
+        { (int)PixelFormat.RgbF32, 112 * 112 * 12, 112, 112, true, Reasons.LandmarksInvalid, "landmarks" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public void Bad_input_is_refused_by_field(int format, int bytes, int width, int height, bool face, string reason, string field)
+    {
+        var image = new ImageInput(new byte[bytes], (PixelFormat)format, width, height, face ? Face : null);
+        foreach (var act in new Action[] { () => _preprocessor.Validate(image, Pictures.Spec(112, 112)), () => _preprocessor.Prepare(image, Pictures.Spec(112, 112)) })
+        {
+            var fault = Assert.Throws<Fault>(act);
+            Assert.Equal((FaultKind.InvalidArgument, reason, field), (fault.Kind, fault.Reason, fault.Field));
+        }
+    }
+
+    [Theory]
+    [InlineData((int)PixelFormat.Rgb8, 3)]
+    [InlineData((int)PixelFormat.Bgr8, 3)]
+    [InlineData((int)PixelFormat.Gray8, 1)]
+    [InlineData((int)PixelFormat.RgbF32, 12)]
+    public void Pixels_of_the_models_size_are_immediate_and_not_copied(int format, int bytes)
+    {
+        var data = new byte[20 * 10 * bytes];
+        var image = new ImageInput(data, (PixelFormat)format, 20, 10, null);
+        var spec = Pictures.Spec(20, 10, ResizeMode.CenterCrop) with { ResizeTo = 30 };
+        Assert.True(_preprocessor.IsImmediate(image, spec));
+        using var prepared = _preprocessor.Prepare(image, spec);
+        data.AsSpan().Fill(1);
+        var tensor = new float[600];
+        prepared.WriteTo(tensor, spec);
+        Assert.DoesNotContain(0f, tensor);
+    }
+
+    [Fact]
+    public void Nothing_else_is_immediate()
+    {
+        var spec = Pictures.Spec(112, 112);
+        Assert.False(_preprocessor.IsImmediate(Pictures.File(new byte[9]), spec));
+        Assert.False(_preprocessor.IsImmediate(new ImageInput(new byte[112 * 112], PixelFormat.Gray8, 112, 112, Face), spec));
+        Assert.False(_preprocessor.IsImmediate(new ImageInput(new byte[112 * 111], PixelFormat.Gray8, 112, 111, null), spec));
+    }
+
+    [Theory]
+    [InlineData((int)ResizeMode.Stretch)]
+    [InlineData((int)ResizeMode.CenterCrop)]
+    [InlineData((int)ResizeMode.Letterbox)]
+    public void Raw_pixels_are_treated_as_a_decoded_picture(int mode)
+    {
+        foreach (var landmarks in new[] { null, Face })
+        {
+            var spec = Pictures.Spec(64, 48, (ResizeMode)mode, Interpolation.Bicubic);
+            var pixels = Pictures.Smooth(150, 120);
+            byte[] bgr = [.. pixels.Select((_, i) => pixels[i + 2 - i % 3 * 2])];
+            var expected = Pictures.Rgb(Pictures.File(Pictures.Encode(pixels, 150, 120, 3, ".png"), landmarks), spec);
+            Assert.Equal(expected, Pictures.Rgb(new ImageInput(pixels, PixelFormat.Rgb8, 150, 120, landmarks), spec));
+            Assert.Equal(expected, Pictures.Rgb(new ImageInput(bgr, PixelFormat.Bgr8, 150, 120, landmarks), spec));
+            var gray = Pictures.Smooth(150, 120, 1);
+            Assert.Equal(
+                Pictures.Rgb(Pictures.File(Pictures.Encode(gray, 150, 120, 1, ".png"), landmarks), spec),
+                Pictures.Rgb(new ImageInput(gray, PixelFormat.Gray8, 150, 120, landmarks), spec));
+        }
+    }
+
+    [Fact]
+    public void Many_at_once_give_what_one_gives()
+    {
+        var file = Pictures.File(Pictures.Encode(Pictures.Smooth(300, 200), 300, 200, 3, ".jpg"));
+        var expected = Pictures.Rgb(file, Pictures.Spec(112, 112));
+        Parallel.For(0, 200, _ => Assert.Equal(expected, Pictures.Rgb(file, Pictures.Spec(112, 112))));
+    }
+
+    [Fact]
+    public void Disposing_twice_gives_the_memory_back_once()
+    {
+        var prepared = _preprocessor.Prepare(new ImageInput(new byte[300], PixelFormat.Rgb8, 10, 10, null), Pictures.Spec(31, 31));
+        prepared.Dispose();
+        prepared.Dispose();
+        var (a, b) = (System.Buffers.ArrayPool<byte>.Shared.Rent(31 * 31 * 3), System.Buffers.ArrayPool<byte>.Shared.Rent(31 * 31 * 3));
+        Assert.NotSame(a, b);
+    }
+}

@@ -1,0 +1,204 @@
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Testing;
+using System.Text;
+using System.Text.Json.Nodes;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Embeddings.Core.Tests.Inference;
+
+public sealed class ManifestTests
+{
+    private const string Least =
+        """{"name":"m","kind":"image","input":{"width":8,"height":9},"dimension":3,"sha256":"0123456789ABCDEF"""
+        + "0123456789abcdef0123456789abcdef0123456789abcdef\"}";
+
+    [Fact]
+    public void Defaults_fill_what_is_left_out()
+    {
+        var manifest = Parse(Least);
+        Assert.Equal("m", manifest.Name);
+        Assert.Equal((8, 9), (manifest.Input.Width, manifest.Input.Height));
+        Assert.Equal([1, 1, 1], manifest.Input.Std);
+        Assert.Equal(32, manifest.MaxBatch);
+        Assert.False(manifest.UnitLength);
+        Assert.Null(manifest.SuggestedThreshold);
+        Assert.StartsWith("0123456789abcdef", manifest.Sha256, StringComparison.Ordinal);
+        Assert.True(Parse(Least.Replace("\"image\"", "\"face\"", StringComparison.Ordinal)).UnitLength);
+    }
+
+    [Theory]
+    [InlineData("name", "\"\"")]
+    [InlineData("name", "\"a b\"")]
+    [InlineData("name", "7")]
+    [InlineData("name", null)]
+    [InlineData("kind", "\"voice\"")]
+    [InlineData("kind", "\"Image\"")]
+    [InlineData("input", "[]")]
+    [InlineData("input.width", "0")]
+    [InlineData("input.width", "4097")]
+    [InlineData("input.width", "8.5")]
+    [InlineData("input.height", null)]
+    [InlineData("input.mean", "[1,2]")]
+    [InlineData("input.mean", "[1,2,1e400]")]
+    [InlineData("input.std", "[1,0,1]")]
+    [InlineData("input.color_order", "\"grb\"")]
+    [InlineData("input.resize", "\"CenterCrop\"")]
+    [InlineData("input.resize_to", "256")]
+    [InlineData("input.depth", "3")]
+    [InlineData("dimension", "65537")]
+    [InlineData("dimension", "\"3\"")]
+    [InlineData("max_batch", "0")]
+    [InlineData("unit_length", "1")]
+    [InlineData("output", "\"a\\nb\"")]
+    [InlineData("description", "\"\\ud800\"")]
+    [InlineData("sha256", "\"12\"")]
+    [InlineData("suggested_threshold", "1.5")]
+    [InlineData("licence_url", "\"\"")]
+    public void A_wrong_field_is_named(string path, string? value)
+    {
+        var json = JsonNode.Parse(Least)!;
+        var at = json;
+        var names = path.Split('.');
+        foreach (var name in names[..^1])
+        {
+            at = at[name]!;
+        }
+        // A lone surrogate cannot go through a JsonNode.
+        at[names[^1]] = value is null ? null : JsonValue.Create("\u0001");
+        var text = json.ToJsonString().Replace("\"\\u0001\"", value ?? "null", StringComparison.Ordinal);
+        var e = Assert.Throws<ManifestException>(() => Parse(text));
+        Assert.Equal(path, e.Field);
+        Assert.StartsWith($"m.json: {path}: ", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("[1]")]
+    [InlineData("{\"name\":\"m\",}")]
+    [InlineData("{\"name\":\"m\",\"name\":\"m\"}")]
+    [InlineData("{\"name\":\"m\"} {}")]
+    [InlineData("[[[[[[[[[[[[1]]]]]]]]]]]]")]
+    public void What_is_no_object_is_refused(string json) => Assert.Throws<ManifestException>(() => Parse(json));
+
+    [Fact]
+    public void A_batch_that_no_memory_holds_is_refused()
+    {
+        var huge = Least.Replace("\"width\":8,\"height\":9", "\"width\":4096,\"height\":4096", StringComparison.Ordinal);
+        Assert.Equal("max_batch", Assert.Throws<ManifestException>(() => Parse(huge)).Field);
+    }
+
+    [Fact]
+    public void A_file_that_is_not_there_or_too_large_is_refused()
+    {
+        var folder = Directory.CreateTempSubdirectory("embeddings-manifest-");
+        try
+        {
+            var path = Path.Combine(folder.FullName, "m.json");
+            Assert.Equal("m.json: is not there", Assert.Throws<ManifestException>(() => ManifestReader.Read(path)).Message);
+            Assert.Throws<ManifestException>(() => ManifestReader.Read(Path.Combine(folder.FullName, "no", "m.json")));
+            File.WriteAllText(path, Least, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
+            Assert.Equal("m", ManifestReader.Read(path).Name);
+            File.WriteAllText(path, Least + new string(' ', 1 << 20));
+            Assert.Throws<ManifestException>(() => ManifestReader.Read(path));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void What_is_written_is_read_as_it_was() => Check.QuickThrowOnFailure(Prop.ForAll(Manifests().ToArbitrary(), manifest =>
+    {
+        var bytes = ManifestWriter.Write(manifest);
+        var read = ManifestReader.Parse(bytes, "m.json");
+        Assert.Equal(Fingerprint.Canonical(manifest), Fingerprint.Canonical(read));
+        Assert.Equal((manifest.Name, manifest.Kind, manifest.MaxBatch, manifest.Dimension), (read.Name, read.Kind, read.MaxBatch, read.Dimension));
+        Assert.Equal((manifest.Description, manifest.SuggestedThreshold), (read.Description, read.SuggestedThreshold));
+        Assert.Equal(bytes, ManifestWriter.Write(read));
+    }));
+
+    [Fact]
+    public void Whatever_the_bytes_it_is_a_manifest_or_a_manifest_exception()
+    {
+        var random = from bytes in ArbMap.Default.GeneratorFor<byte[]>() select bytes;
+        var mutated =
+            from manifest in Manifests()
+            from changes in Gen.Choose(1, 6)
+            from seed in Gen.Choose(0, int.MaxValue)
+            select Mutate(ManifestWriter.Write(manifest), changes, new System.Random(seed));
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(2_000), Prop.ForAll(Gen.OneOf(random, mutated, mutated).ToArbitrary(), bytes =>
+        {
+            try
+            {
+                var manifest = ManifestReader.Parse(bytes, "m.json");
+                // Whatever came through is whole: it can be written and read again.
+                ManifestReader.Parse(ManifestWriter.Write(manifest), "m.json");
+            }
+            catch (ManifestException e)
+            {
+                Assert.DoesNotContain('\n', e.Message);
+            }
+        }));
+    }
+
+    private static ModelManifest Parse(string json) => ManifestReader.Parse(Encoding.UTF8.GetBytes(json), "m.json");
+
+    private static byte[] Mutate(byte[] bytes, int changes, System.Random random)
+    {
+        byte[][] words = [.. "0|-1|1e999|null|{}|[]|\"\"|true|,|\\ud800|99999999999|\"name\":|3.5"
+            .Split('|').Select(Encoding.UTF8.GetBytes)];
+        for (var i = 0; i < changes; i++)
+        {
+            var at = random.Next(bytes.Length);
+            bytes = random.Next(3) switch
+            {
+                0 => [.. bytes[..at], (byte)random.Next(256), .. bytes[(at + 1)..]],
+                1 => [.. bytes[..at], .. bytes[Math.Min(bytes.Length, at + random.Next(1, 20))..], (byte)' '],
+                _ => [.. bytes[..at], .. words[random.Next(words.Length)], .. bytes[at..]],
+            };
+        }
+        return bytes;
+    }
+
+    private static Gen<ModelManifest> Manifests() =>
+        from kind in Gen.Elements(ModelKind.Image, ModelKind.Face)
+        from size in Gen.Choose(1, 300).Two()
+        from resize in Gen.Elements(Enum.GetValues<ResizeMode>())
+        from extra in Gen.Choose(0, 100)
+        from order in Gen.Elements(ColorOrder.Rgb, ColorOrder.Bgr)
+        from filter in Gen.Elements(Interpolation.Bilinear, Interpolation.Bicubic)
+        from mean in Gen.Choose(-99_999, 99_999).Three()
+        from dimension in Gen.Choose(1, 65_536)
+        from unit in Gen.Elements(true, false)
+        from batch in Gen.Choose(1, 1_024)
+        from words in Gen.Elements("", "plain", "\"quoted\" <b>\\", "Ünï – 漢字")
+        from threshold in Gen.Elements<float?>(null, 0, -1, 0.3f)
+        select new ModelManifest
+        {
+            Name = $"m-{dimension}",
+            Kind = kind,
+            Input = new()
+            {
+                Width = size.Item1,
+                Height = size.Item2,
+                Resize = resize,
+                ResizeTo = resize == ResizeMode.CenterCrop ? Math.Max(size.Item1, size.Item2) + extra : 0,
+                ColorOrder = order,
+                Interpolation = filter,
+                Mean = [mean.Item1 / 7f, mean.Item2 / 100f, mean.Item3],
+                Std = [(extra + 1) / 3f, 255, 1e-3f],
+            },
+            Dimension = dimension,
+            UnitLength = kind == ModelKind.Face || unit,
+            MaxBatch = batch,
+            Output = words,
+            Licence = words,
+            Sha256 = new string('a', 64),
+            Description = words,
+            SuggestedThreshold = threshold,
+        };
+}

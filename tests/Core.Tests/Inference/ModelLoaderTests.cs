@@ -1,0 +1,277 @@
+using Embeddings.Testing.Models;
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Testing;
+using Embeddings.Tooling.Onnx;
+using System.Runtime.InteropServices;
+
+namespace Embeddings.Core.Tests.Inference;
+
+public sealed class ModelLoaderTests : IDisposable
+{
+    private readonly TestModels _models = new();
+
+    public void Dispose() => _models.Dispose();
+
+    [Fact]
+    public void A_model_is_found_by_its_file_and_by_its_manifest()
+    {
+        var path = _models.Save(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3));
+        foreach (var either in (string[])[path, Path.ChangeExtension(path, ".json")])
+        {
+            using var model = ModelLoader.Load(either, new());
+            Assert.Equal("test", model.Manifest.Name);
+            Assert.Equal(64, model.Fingerprint.Length);
+            Assert.Equal("cpu", model.ExecutionProvider);
+            Assert.Empty(model.Notices);
+        }
+    }
+
+    [Fact]
+    public void A_file_of_another_content_is_refused()
+    {
+        var path = _models.Save(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3));
+        File.AppendAllBytes(path, [0]);
+        Assert.Contains("SHA-256", Refused(path));
+        File.Delete(path);
+        Assert.Equal("test.onnx: is not there", Refused(path));
+    }
+
+    [Fact]
+    public void A_file_that_is_no_model_is_refused()
+    {
+        var source = Path.Combine(_models.Folder, "garbage");
+        File.WriteAllBytes(source, "this is not protobuf"u8);
+        Assert.Contains("cannot load", Refused(_models.Copy(source, TestModels.Manifest(7, 5, 3))));
+    }
+
+    [Theory]
+    [InlineData(5, 5, 3, "input input is [any, 3, 5, 7], the manifest says [batch, 3, 5, 5]")]
+    [InlineData(7, 5, 4, "output output is [any, 3], the manifest says dimension 4")]
+    public void A_model_that_does_not_fit_its_manifest_is_refused(int width, int height, int dimension, string reason) =>
+        Assert.Equal("test.onnx: " + reason, Refused(_models.Save(TestModels.ChannelMeans(5, 7), TestModels.Manifest(width, height, dimension))));
+
+    [Fact]
+    public void A_fixed_batch_of_one_runs_one_at_a_time_on_every_processor()
+    {
+        using var model = _models.Load(TestModels.ChannelMeans(5, 7, batch: 1), TestModels.Manifest(7, 5, 3));
+        Assert.Equal(1, model.MaxBatch);
+        Assert.Equal(Math.Min(8, Environment.ProcessorCount), Math.Max(model.Sessions, model.NarrowRuns));
+        Assert.Contains("fixed", Assert.Single(model.Notices));
+        using var tensor = model.CreateTensor();
+        Assert.Equal(1, tensor.Capacity);
+        tensor.Item(0).Fill(4);
+        model.Run(model.Sessions + model.NarrowRuns - 1, tensor, 0, 1);
+        Assert.Equal(4, tensor.Vector(0)[1], 1e-5f);
+    }
+
+    [Fact]
+    public void A_fixed_batch_of_more_runs_with_empty_rows()
+    {
+        using var model = _models.Load(TestModels.ChannelMeans(4, 4, batch: 4), TestModels.Manifest(4, 4, 3));
+        Assert.Equal(4, model.MaxBatch);
+        Assert.Contains("fixed at 4", Assert.Single(model.Notices));
+        AssertMeans(model);
+        using var tensor = model.CreateTensor();
+        Assert.Throws<ArgumentOutOfRangeException>(() => tensor.Item(4).Length);
+        for (var i = 0; i < 4; i++)
+        {
+            tensor.Item(i).Fill(i + 1);
+            model.Run(0, tensor, i, 1);
+            Assert.Equal([i + 1, i + 1, i + 1], tensor.Vector(i).ToArray());
+        }
+    }
+
+    [Fact]
+    public void A_fixed_batch_whose_neighbours_change_a_vector_is_refused() =>
+        Assert.Contains("cannot be served", Refused(_models.Save(Turning(4), TestModels.Manifest(8, 8, 3))));
+
+    [Fact]
+    public void The_probe_fills_the_largest_batch()
+    {
+        // Neighbours beyond the 16th are what changes a vector.
+        var graph = new GraphBuilder("late");
+        var input = graph.Input("input", TestModels.Float, 0, 3, 8, 8);
+        var late = graph.Node("Slice", [input, graph.Longs([16], 1), graph.Longs([long.MaxValue], 1), graph.Longs([0], 1)]);
+        var offset = graph.Node("Mul", [graph.Node("ReduceSum", [late], Attributes.Int("keepdims", 0)), graph.Floats([1, 0, 0], 1, 3)]);
+        graph.Node("Add", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), offset], ["output"]);
+        graph.Output("output", TestModels.Float, 0, 3);
+        var path = _models.Save(graph.Build(), TestModels.Manifest(8, 8, 3) with { MaxBatch = 32 });
+        using (var model = ModelLoader.Load(path, new()))
+        {
+            Assert.Equal(1, model.MaxBatch);
+        }
+        using var hurried = ModelLoader.Load(path, new() { ProbeBatch = 8 });
+        Assert.Equal(32, hurried.MaxBatch);
+    }
+
+    [Theory]
+    [InlineData("input.1", "516")]
+    [InlineData("data_0", "gpu_0/softmax_1")]
+    public void Odd_names_work(string input, string output)
+    {
+        using var model = _models.Load(TestModels.ChannelMeans(5, 7, input, output), TestModels.Manifest(7, 5, 3));
+        Assert.Equal(8, model.MaxBatch);
+    }
+
+    [Fact]
+    public void Neighbours_that_change_a_vector_bring_the_batch_down_to_one()
+    {
+        // The largest value of the whole batch goes into each vector, as with dynamic quantization.
+        using var model = _models.Load(Turning(), TestModels.Manifest(8, 8, 3));
+        Assert.Equal(1, model.MaxBatch);
+        Assert.Contains("neighbours", Assert.Single(model.Notices));
+    }
+
+    [Fact]
+    public void A_graph_that_only_pretends_to_a_free_batch_runs_one_at_a_time()
+    {
+        var graph = new GraphBuilder("pretends");
+        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        graph.Node("Reshape", [graph.Node("GlobalAveragePool", [input]), graph.Longs([1, 3], 2)], ["output"]);
+        graph.Output("output", TestModels.Float, 0, 3);
+        using var model = _models.Load(graph.Build(), TestModels.Manifest(4, 4, 3));
+        Assert.Equal(1, model.MaxBatch);
+        Assert.Single(model.Notices);
+    }
+
+    [Fact]
+    public void An_output_declared_for_one_item_and_of_rank_four_is_taken_as_it_comes()
+    {
+        var graph = new GraphBuilder("rank4");
+        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        graph.Node("GlobalAveragePool", [input], ["output"]);
+        graph.Output("output", TestModels.Float, 1, 3, 1, 1);
+        using var model = _models.Load(graph.Build(), TestModels.Manifest(4, 4, 3));
+        Assert.Equal(8, model.MaxBatch);
+        AssertMeans(model);
+    }
+
+    [Fact]
+    public void An_output_whose_first_size_is_not_the_batch_is_copied()
+    {
+        var graph = new GraphBuilder("flat");
+        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        graph.Node("Reshape", [graph.Node("GlobalAveragePool", [input]), graph.Longs([-1], 1)], ["output"]);
+        graph.Output("output", TestModels.Float, 0);
+        using var model = _models.Load(graph.Build(), TestModels.Manifest(4, 4, 3));
+        Assert.Equal(8, model.MaxBatch);
+        AssertMeans(model);
+    }
+
+    [Fact]
+    public void Float16_is_converted_both_ways()
+    {
+        var graph = new GraphBuilder("half");
+        var input = graph.Input("input", TestModels.Half, 0, 3, 4, 4);
+        graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])], ["output"]);
+        graph.Output("output", TestModels.Half, 0, 3);
+        using var model = _models.Load(graph.Build(), TestModels.Manifest(4, 4, 3));
+        Assert.Equal(8, model.MaxBatch);
+        AssertMeans(model);
+    }
+
+    [Fact]
+    public void Weights_beside_the_file_and_initializers_among_the_inputs_work()
+    {
+        var graph = new GraphBuilder("external");
+        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        graph.Input("weights", TestModels.Float, 3);
+        var weights = new TensorProto { Name = "weights", DataType = (int)TestModels.Float, DataLocation = TensorProto.Types.DataLocation.External };
+        weights.Dims.Add(3);
+        foreach (var (key, value) in new[] { ("location", "test.onnx.data"), ("offset", "0"), ("length", "12") })
+        {
+            weights.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
+        }
+        graph.Initializer(weights);
+        graph.Node("Mul", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), "weights"], ["output"]);
+        graph.Output("output", TestModels.Float, 0, 3);
+        File.WriteAllBytes(
+            Path.Combine(_models.Folder, "test.onnx.data"), MemoryMarshal.AsBytes<float>(new float[] { 1, 2, 3 }));
+        using var model = _models.Load(graph.Build(), TestModels.Manifest(4, 4, 3));
+        using var tensor = model.CreateTensor();
+        tensor.Item(0).Fill(2);
+        model.Run(0, tensor, 0, 1);
+        Assert.Equal([2, 4, 6], tensor.Vector(0).ToArray());
+
+        var path = Path.Combine(_models.Folder, "test.onnx");
+        File.WriteAllBytes(Path.Combine(_models.Folder, "test.onnx.data"), MemoryMarshal.AsBytes<float>(new float[] { 1, 2, 4 }));
+        Assert.Contains("data_sha256", Refused(path));
+        var other = _models.Save(graph.Build(), TestModels.Manifest(4, 4, 3));
+        using var changed = ModelLoader.Load(other, new());
+        Assert.NotEqual(model.Fingerprint, changed.Fingerprint);
+        Assert.Equal(64, changed.Manifest.DataSha256.Length);
+    }
+
+    [Theory]
+    [InlineData("../secret")]
+    [InlineData("/etc/hostname")]
+    [InlineData("a/b")]
+    public void Weights_outside_the_folder_are_refused(string location)
+    {
+        var graph = new GraphBuilder("outside");
+        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        var weights = new TensorProto { Name = "weights", DataType = (int)TestModels.Float, DataLocation = TensorProto.Types.DataLocation.External };
+        weights.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = location });
+        graph.Initializer(weights);
+        graph.Node("Mul", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), "weights"], ["output"]);
+        graph.Output("output", TestModels.Float, 0, 3);
+        Assert.Contains("does not lie beside it", Refused(_models.Save(graph.Build(), TestModels.Manifest(4, 4, 3))));
+    }
+
+    [Fact]
+    public void Several_outputs_need_a_name()
+    {
+        var graph = new GraphBuilder("two");
+        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])], ["mean"]);
+        graph.Node("Flatten", [graph.Node("GlobalMaxPool", [input])], ["max"]);
+        graph.Output("mean", TestModels.Float, 0, 3);
+        graph.Output("max", TestModels.Float, 0, 3);
+        var manifest = TestModels.Manifest(4, 4, 3);
+        Assert.Contains("2 outputs (mean, max)", Refused(_models.Save(graph.Build(), manifest)));
+        Assert.Contains("has no output median; it has mean, max", Refused(_models.Save(graph.Build(), manifest with { Output = "median" })));
+        using var model = _models.Load(graph.Build(), manifest with { Output = "max" });
+        using var tensor = model.CreateTensor();
+        tensor.Item(0).Clear();
+        tensor.Item(0)[20] = 7;
+        model.Run(0, tensor, 0, 1);
+        Assert.Equal([0, 7, 0], tensor.Vector(0).ToArray());
+    }
+
+    private static ModelProto Turning(long batch = 0)
+    {
+        var graph = new GraphBuilder("turning");
+        var input = graph.Input("input", TestModels.Float, batch, 3, 8, 8);
+        var largest = graph.Node("ReduceMax", [input], Attributes.Int("keepdims", 0));
+        var offset = graph.Node("Mul", [largest, graph.Floats([1, 0, 0], 1, 3)]);
+        graph.Node("Add", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), offset], ["output"]);
+        graph.Output("output", TestModels.Float, batch, 3);
+        return graph.Build();
+    }
+
+    private static void AssertMeans(IEmbeddingModel model)
+    {
+        using var tensor = model.CreateTensor();
+        for (var i = 0; i < tensor.Capacity; i++)
+        {
+            for (var c = 0; c < 3; c++)
+            {
+                tensor.Item(i).Slice(c * 16, 16).Fill((i * 4) + c);
+            }
+        }
+        model.Run(0, tensor, 0, tensor.Capacity);
+        model.Run(0, tensor, tensor.Capacity - 2, 2);
+        for (var i = 0; i < tensor.Capacity; i++)
+        {
+            Assert.Equal([i * 4, (i * 4) + 1, (i * 4) + 2], tensor.Vector(i).ToArray());
+        }
+    }
+
+    private static string Refused(string path)
+    {
+        var message = Assert.Throws<ModelException>(() => ModelLoader.Load(path, new())).Message;
+        Assert.DoesNotContain('\n', message);
+        return message;
+    }
+}

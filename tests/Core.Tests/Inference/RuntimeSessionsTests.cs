@@ -1,0 +1,74 @@
+using Embeddings.Testing.Models;
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Testing;
+using System.Collections.Concurrent;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Embeddings.Core.Tests.Inference;
+
+public sealed class RuntimeSessionsTests : IDisposable
+{
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
+
+    private readonly TestModels _models = new();
+
+    public void Dispose() => _models.Dispose();
+
+    [Fact]
+    public async Task Narrow_runs_go_on_at_once_in_one_session_of_their_own()
+    {
+        using var sessions = Open();
+        var used = new ConcurrentDictionary<int, InferenceSession>();
+        using var all = new Barrier(4);
+        // Nobody gets past the barrier unless all four are in their runs.
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(slot => Hold(sessions, slot, session =>
+        {
+            used[slot] = session;
+            Assert.True(all.SignalAndWait(Soon));
+        })));
+        Assert.Same(used[1], used[2]);
+        Assert.Same(used[1], used[3]);
+        Assert.NotSame(used[0], used[1]);
+        Assert.Same(sessions.First, used[0]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => sessions.Use(4, 0, static (_, _, _) => { }));
+    }
+
+    [Fact]
+    public async Task Disposal_waits_for_every_narrow_run()
+    {
+        var sessions = Open();
+        using var begun = new CountdownEvent(2);
+        using var first = new ManualResetEventSlim();
+        using var second = new ManualResetEventSlim();
+        // Not in the order of the slots: the one that ends last is not the last of them.
+        var runs = new[] { (Slot: 2, Gate: first), (Slot: 1, Gate: second) }.Select(run => Hold(sessions, run.Slot, session =>
+        {
+            begun.Signal();
+            run.Gate.Wait();
+            // Its memory is still there.
+            Assert.Single(session.InputMetadata);
+        })).ToList();
+        Assert.True(begun.Wait(Soon));
+        var disposing = Task.Run(sessions.Dispose);
+        first.Set();
+        await runs[0].WaitAsync(Soon);
+        await Task.Delay(50);
+        Assert.False(disposing.IsCompleted);
+        second.Set();
+        await runs[1].WaitAsync(Soon);
+        await disposing.WaitAsync(Soon);
+        foreach (var slot in (int[])[0, 1, 2, 3])
+        {
+            Assert.Throws<ObjectDisposedException>(() => sessions.Use(slot, 0, static (_, _, _) => { }));
+        }
+        sessions.Dispose();
+    }
+
+    // On a thread of its own, since it blocks.
+    private static Task Hold(RuntimeSessions sessions, int slot, Action<InferenceSession> run) => Task.Factory.StartNew(
+        () => sessions.Use(slot, run, static (session, _, run) => run(session)), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private RuntimeSessions Open() =>
+        new(_models.Save(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3)), new(), new(1, 2, NarrowRuns: 3));
+}

@@ -1,8 +1,0 @@
-namespace Embeddings.Server.Tests.Storage.Embedded;
-
-internal sealed class TemporaryDirectory : IDisposable
-{
-    public string Path { get; } = Directory.CreateTempSubdirectory("embeddings-store-").FullName;
-
-    public void Dispose() => Directory.Delete(Path, recursive: true);
-}

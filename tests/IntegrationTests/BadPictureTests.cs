@@ -1,0 +1,110 @@
+using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.V1;
+using Grpc.Core;
+
+namespace Embeddings.IntegrationTests;
+
+/// <summary>Pictures that cannot be embedded: the same answer alone and in a stream, with the field that is at fault.</summary>
+[Collection(SharedServer.Name)]
+public sealed class BadPictureTests(ServerFixture server)
+{
+    private static readonly Dictionary<string, (Image? Image, string Reason, string Field)> Bad = new()
+    {
+        ["none"] = (null, "FIELD_REQUIRED", "image"),
+        ["no source"] = (new(), "FIELD_REQUIRED", "image"),
+        ["empty file"] = (Pictures.Encoded([]), "IMAGE_EMPTY", "image.encoded"),
+        ["text"] = (Pictures.Encoded("hello, this is not a picture"u8.ToArray()), "IMAGE_FORMAT_UNKNOWN", "image.encoded"),
+        ["cut off"] = (Pictures.Encoded(Pictures.Jpeg(1)[..500]), "IMAGE_MALFORMED", "image.encoded"),
+        ["damaged"] = (Pictures.Encoded([.. Pictures.Png(1).Take(60), .. new byte[1000]]), "IMAGE_MALFORMED", "image.encoded"),
+        ["bomb"] = (Pictures.Encoded(Bomb()), "IMAGE_TOO_LARGE", "image.encoded"),
+        ["too large a file"] = (Pictures.Encoded([.. Pictures.Jpeg(1), .. new byte[16 << 20]]), "IMAGE_TOO_LARGE", "image.encoded"),
+        ["no format"] = (Pictures.Pixels(PixelFormat.Unspecified, 2, 2, new byte[12]), "PIXEL_FORMAT_INVALID", "image.pixels.format"),
+        ["unknown format"] = (Pictures.Pixels((PixelFormat)77, 2, 2, new byte[12]), "PIXEL_FORMAT_INVALID", "image.pixels.format"),
+        ["short data"] = (Pictures.Pixels(PixelFormat.Rgb8, 2, 2, new byte[11]), "PIXEL_SIZE_MISMATCH", "image.pixels.data"),
+        ["long data"] = (Pictures.Pixels(PixelFormat.Gray8, 2, 2, new byte[5]), "PIXEL_SIZE_MISMATCH", "image.pixels.data"),
+        ["no data"] = (Pictures.Pixels(PixelFormat.Gray8, 2, 2, []), "IMAGE_EMPTY", "image.pixels.data"),
+        ["no width"] = (Pictures.Pixels(PixelFormat.Rgb8, 0, 2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.width"),
+        ["negative height"] = (Pictures.Pixels(PixelFormat.Rgb8, 2, -2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.height"),
+        ["overflowing"] = (Pictures.Pixels(PixelFormat.RgbF32, int.MaxValue, int.MaxValue, new byte[12]), "IMAGE_TOO_LARGE", "image.pixels.width"),
+        ["floats of another size"] = (Pictures.Pixels(PixelFormat.RgbF32, 2, 1, new byte[24]), "PIXEL_SIZE_MISMATCH", "image.pixels.width"),
+    };
+
+    public static TheoryData<string> Names() => [.. Bad.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task A_bad_image_is_refused(string name)
+    {
+        var (image, reason, field) = Bad[name];
+        var alone = await server.Api.Embedding.EmbedImageAsync(new() { Image = image }).FailsAsync(StatusCode.InvalidArgument, reason, field);
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(
+            [Items.EmbedFace("before", Pictures.Crop(1)), new() { ItemId = "bad", Face = new() { Image = image } }, Items.EmbedFace("after", Pictures.Crop(2))]);
+        Assert.NotNull(answers[0].Embedding);
+        Assert.NotNull(answers[2].Embedding);
+        Assert.Equal(("bad", (int)StatusCode.InvalidArgument, reason, $"face.{field}"), (answers[1].ItemId, answers[1].Error.Code, answers[1].Error.Reason, answers[1].Error.Field));
+        Assert.NotEmpty(alone.Status.Detail);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.NegativeInfinity)]
+    public async Task Pixels_that_are_no_numbers_fail_alone(float value)
+    {
+        await server.Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.FloatCrop(value) })
+            .FailsAsync(StatusCode.InvalidArgument, "PIXELS_NOT_FINITE", "face.image.pixels.data");
+        var requests = Enumerable.Range(0, 64).Select(i => Items.EmbedFace($"{i}", i == 31 ? Pictures.FloatCrop(value) : Pictures.Crop(i)));
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
+        var bad = Assert.Single(answers, answer => answer.Error is not null);
+        Assert.Equal(("31", "PIXELS_NOT_FINITE"), (bad.ItemId, bad.Error.Reason));
+        Assert.All(answers.Where(answer => answer != bad), answer => Assert.InRange(Items.Norm(answer.Embedding), 1 - 1e-6, 1 + 1e-6));
+    }
+
+    [Fact]
+    public async Task Landmarks_must_be_five_and_make_a_face()
+    {
+        var missing = Pictures.Landmarks();
+        missing.Nose = null;
+        await Fails(missing, "face.landmarks.nose");
+        var infinite = Pictures.Landmarks();
+        infinite.LeftEye.X = float.PositiveInfinity;
+        await Fails(infinite, "face.landmarks");
+        await Fails(Pictures.Landmarks(scale: 0), "face.landmarks");
+        await Fails(Pictures.Landmarks(scale: 1e30f), "face.landmarks");
+
+        async Task Fails(FaceLandmarks landmarks, string field)
+        {
+            var face = Pictures.Crop(1);
+            face.Landmarks = landmarks;
+            await server.Api.Embedding.EmbedFaceAsync(new() { Face = face }).FailsAsync(StatusCode.InvalidArgument, "LANDMARKS_INVALID", field);
+        }
+    }
+
+    [Fact]
+    public async Task A_face_is_required() =>
+        await server.Api.Embedding.EmbedFaceAsync(new()).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "face");
+
+    /// <summary>A few bytes of PNG that claim 60,000 x 60,000 pixels.</summary>
+    private static byte[] Bomb()
+    {
+        var png = Pictures.Png(1, 8, 8);
+        byte[] side = [0, 0, 0xEA, 0x60];
+        side.CopyTo(png, 16);
+        side.CopyTo(png, 20);
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc(png.AsSpan(12, 17)));
+        return png;
+    }
+
+    private static uint Crc(ReadOnlySpan<byte> data)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in data)
+        {
+            crc ^= value;
+            for (var bit = 0; bit < 8; bit++)
+            {
+                crc = (crc >> 1) ^ (0xEDB88320 * (crc & 1));
+            }
+        }
+        return ~crc;
+    }
+}

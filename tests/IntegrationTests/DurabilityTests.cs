@@ -1,0 +1,151 @@
+using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.V1;
+using Grpc.Core;
+
+namespace Embeddings.IntegrationTests;
+
+/// <summary>What was acked is there after any end of the server.</summary>
+public sealed class DurabilityTests
+{
+    private const string Collection = "durable";
+
+    [Fact]
+    public async Task After_a_kill_in_the_middle_of_streams_every_acked_point_is_there_once()
+    {
+        using var folder = new TempFolder();
+        var acked = new HashSet<string>();
+        var (process, api) = await ServerProcess.StartAsync(folder.Path);
+        using (process)
+        using (api)
+        {
+            var streams = Enumerable.Range(0, 4).Select(stream => Task.Run(() => IngestAsync(api, stream, acked))).ToArray();
+            await Bounds.UntilAsync(() => Count(acked) >= 300);
+            await process.KillAsync();
+            await Task.WhenAll(streams).Bound();
+        }
+        Assert.InRange(acked.Count, 300, int.MaxValue);
+
+        (process, api) = await ServerProcess.StartAsync(folder.Path);
+        using (process)
+        using (api)
+        {
+            var stored = await ListAsync(api);
+            Assert.Equal(stored.Count, stored.Distinct().Count());
+            Assert.Empty(acked.Except(stored));
+            // Some may have been stored whose ack was not seen; never the other way round.
+            Assert.Equal(stored.Count, (await api.Vectors.CountVectorsAsync(new() { Collection = Collection }).Bound()).Count);
+            foreach (var id in acked.Take(50))
+            {
+                Assert.Equal(Items.Dimension, (await api.Vectors.GetVectorAsync(new() { Collection = Collection, PointId = id }).Bound()).Point.Vector.Count);
+            }
+            var seed = Seed(acked.First());
+            var request = new SearchVectorsRequest { Collection = Collection, Queries = { new SearchQuery { Face = Pictures.Crop(seed) } }, Limit = 1 };
+            Assert.Equal(seed, Seed((await api.Vectors.SearchVectorsAsync(request).Bound()).Results[0].Points[0].Point.PointId));
+            // And the sender, who does not know, sends all of it again: nothing is there twice.
+            await api.Ingest.StreamIngest().ExchangeAsync(stored.Take(100).Select(id => Items.IngestFace(Collection, id.Split('-')[0], 0, Pictures.Crop(Seed(id)))));
+            Assert.Equal(stored.Count, (await api.Vectors.CountVectorsAsync(new() { Collection = Collection }).Bound()).Count);
+        }
+    }
+
+    [Fact]
+    public async Task A_restart_keeps_points_payloads_deletions_and_what_fills_a_collection()
+    {
+        using var folder = new TempFolder();
+        Collection before;
+        VectorPoint point;
+        await using (var server = await TestServer.StartOnAsync(folder.Path))
+        {
+            await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 50).Select(i => Items.IngestFace(Collection, $"{i}", 0, Pictures.Crop(i))));
+            await server.Api.Vectors.DeleteByJobIdAsync(new() { JobId = "7" }).Bound();
+            (before, point) = await LookAsync(server.Api);
+            await server.StopAsync();
+        }
+        using var models = new ModelFolder().Add(Items.FaceModel, "other-face", 100);
+        await using var again = await TestServer.StartOnAsync(folder.Path, models.Argument);
+        Assert.Equal((before, point), await LookAsync(again.Api));
+        await again.Api.Vectors.GetVectorAsync(new() { Collection = Collection, PointId = "7-0" }).FailsAsync(StatusCode.NotFound, "POINT_NOT_FOUND");
+        await again.Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = Pictures.Crop(1) }, Collection = Collection, Model = "other-face" })
+            .FailsAsync(StatusCode.FailedPrecondition, "COLLECTION_MODEL_MISMATCH");
+        var request = new SearchVectorsRequest { Collection = Collection, Queries = { new SearchQuery { Face = Pictures.Crop(9), Model = Items.FaceModel } } };
+        Assert.Equal("9-0", (await again.Api.Vectors.SearchVectorsAsync(request).Bound()).Results[0].Points[0].Point.PointId);
+    }
+
+    [Fact]
+    public async Task A_second_server_on_the_same_folder_fails_with_one_clear_line()
+    {
+        using var folder = new TempFolder();
+        await using var server = await TestServer.StartOnAsync(folder.Path);
+        var (code, output) = await ServerProcess.FailAsync(folder.Path);
+        Assert.NotEqual(0, code);
+        Assert.Contains("in use by another server", output);
+        Assert.DoesNotContain("   at ", output);
+        // The first one does not mind.
+        await server.Api.Vectors.UpsertVectorsAsync(new() { Collection = Collection, Points = { Items.Point("a", [1]) } }).Bound();
+    }
+
+    [Theory]
+    [InlineData("--Batching:QueueLimit=0", "QueueLimit")]
+    [InlineData("--Server:Listen=nowhere", "Listen")]
+    [InlineData("--Server:NoSuchKey=1", "NoSuchKey")]
+    [InlineData("--Models:Directories:0=/no/such/folder", "is not a folder")]
+    public async Task A_bad_configuration_ends_the_start_with_one_clear_line(string argument, string word)
+    {
+        using var folder = new TempFolder();
+        var (code, output) = await ServerProcess.FailAsync(folder.Path, argument);
+        Assert.NotEqual(0, code);
+        Assert.Contains(word, output);
+        Assert.DoesNotContain("   at ", output);
+    }
+
+    private static async Task IngestAsync(Api api, int stream, HashSet<string> acked)
+    {
+        using var call = api.Ingest.StreamIngest();
+        var sending = Task.Run(async () =>
+        {
+            // Until the server is gone.
+            for (var i = stream; ; i += 4)
+            {
+                await call.RequestStream.WriteAsync(Items.IngestFace(Collection, $"{i}", 0, Pictures.Crop(i))).Bound();
+            }
+        });
+        await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            while (await call.ResponseStream.MoveNext(CancellationToken.None).Bound())
+            {
+                lock (acked)
+                {
+                    Assert.True(acked.Add(call.ResponseStream.Current.Ack.PointId));
+                }
+            }
+        });
+        await Assert.ThrowsAnyAsync<Exception>(() => sending.Bound());
+    }
+
+    private static async Task<List<string>> ListAsync(Api api)
+    {
+        var ids = new List<string>();
+        var request = new ListVectorsRequest { Collection = Collection, PageSize = 1000 };
+        do
+        {
+            var page = await api.Vectors.ListVectorsAsync(request).Bound();
+            ids.AddRange(page.Points.Select(point => point.PointId));
+            request.PageToken = page.NextPageToken;
+        }
+        while (request.PageToken.Length > 0);
+        return ids;
+    }
+
+    private static async Task<(Collection Collection, VectorPoint Point)> LookAsync(Api api) => (
+        Assert.Single((await api.Vectors.ListCollectionsAsync(new()).Bound()).Collections),
+        (await api.Vectors.GetVectorAsync(new() { Collection = Collection, PointId = "30-0" }).Bound()).Point);
+
+    private static int Seed(string id) => int.Parse(id.Split('-')[0]);
+
+    private static int Count(HashSet<string> acked)
+    {
+        lock (acked)
+        {
+            return acked.Count;
+        }
+    }
+}

@@ -1,0 +1,131 @@
+using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.V1;
+using Google.Protobuf;
+
+namespace Embeddings.IntegrationTests;
+
+/// <summary>EmbedImage and EmbedFace, and that a stream gives the same vectors.</summary>
+[Collection(SharedServer.Name)]
+public sealed class EmbedTests(ServerFixture server)
+{
+    [Fact]
+    public async Task An_image_becomes_a_vector_of_the_models_dimension()
+    {
+        var response = await server.Api.Embedding.EmbedImageAsync(new() { Image = Pictures.Photo(1) }).Bound();
+        Assert.Equal(Items.Dimension, response.Embedding.Values.Count);
+        Assert.Equal(Items.ImageModel, response.Embedding.Model);
+        Assert.All(response.Embedding.Values, value => Assert.True(float.IsFinite(value)));
+        Assert.InRange(response.Timings.BatchSize, 1, 64);
+        Assert.True(response.Timings.PreprocessUs > 0 && response.Timings.InferenceUs > 0);
+        Assert.Equal(0, response.Timings.StoreUs);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_face_has_norm_one_within_a_millionth(bool landmarks)
+    {
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var face = Pictures.Crop(seed);
+            face.Landmarks = landmarks ? Pictures.Landmarks() : null;
+            var response = await server.Api.Embedding.EmbedFaceAsync(new() { Face = face }).Bound();
+            Assert.True(response.Embedding.UnitLength);
+            Assert.InRange(Items.Norm(response.Embedding), 1 - 1e-6, 1 + 1e-6);
+        }
+    }
+
+    [Fact]
+    public async Task The_same_picture_alone_and_in_a_stream_gives_the_same_vector()
+    {
+        const int Count = 24;
+        var images = Enumerable.Range(0, Count).Select(Pictures.Photo).ToList();
+        var faces = Enumerable.Range(0, Count).Select(Pictures.Crop).ToList();
+        var requests = Enumerable.Range(0, 2 * Count).Select(i =>
+            i % 2 == 0 ? Items.EmbedImage($"{i}", images[i / 2]) : Items.EmbedFace($"{i}", faces[i / 2]));
+        var streamed = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
+        for (var i = 0; i < Count; i++)
+        {
+            var image = await server.Api.Embedding.EmbedImageAsync(new() { Image = images[i] }).Bound();
+            var face = await server.Api.Embedding.EmbedFaceAsync(new() { Face = faces[i] }).Bound();
+            Assert.InRange(Items.Distance(image.Embedding.Values, streamed[2 * i].Embedding.Values), 0, 1e-6);
+            Assert.InRange(Items.Distance(face.Embedding.Values, streamed[(2 * i) + 1].Embedding.Values), 0, 1e-6);
+        }
+    }
+
+    [Fact]
+    public async Task A_png_and_its_raw_pixels_give_the_same_vector()
+    {
+        var png = Pictures.Encoded(Pictures.Png(3));
+        var rgb = Pictures.Draw(3, 320, 240);
+        var raw = Pictures.Pixels(PixelFormat.Rgb8, 320, 240, rgb);
+        var bgr = Pictures.Pixels(PixelFormat.Bgr8, 320, 240, [.. rgb.Chunk(3).SelectMany(pixel => pixel.Reverse())]);
+        var expected = (await server.Api.Embedding.EmbedImageAsync(new() { Image = png }).Bound()).Embedding.Values;
+        foreach (var image in (Image[])[raw, bgr])
+        {
+            var actual = (await server.Api.Embedding.EmbedImageAsync(new() { Image = image }).Bound()).Embedding.Values;
+            Assert.InRange(Items.Distance(expected, actual), 0, 1e-5);
+        }
+    }
+
+    [Fact]
+    public async Task Gray_pixels_are_three_equal_channels()
+    {
+        var gray = Pictures.Draw(4, 112, 112).Where((_, i) => i % 3 == 0).ToArray();
+        var rgb = gray.SelectMany(value => (byte[])[value, value, value]).ToArray();
+        var one = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.Gray8, 112, 112, gray));
+        var three = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.Rgb8, 112, 112, rgb));
+        Assert.InRange(Items.Distance(one.Values, three.Values), 0, 1e-6);
+    }
+
+    [Fact]
+    public async Task Floats_in_the_models_scale_are_only_laid_out()
+    {
+        var rgb = Pictures.Draw(5, 112, 112);
+        var floats = new byte[rgb.Length * sizeof(float)];
+        for (var i = 0; i < rgb.Length; i++)
+        {
+            // The built-in model's mean and deviation.
+            BitConverter.TryWriteBytes(floats.AsSpan(i * sizeof(float)), (rgb[i] - 127.5f) / 127.5f);
+        }
+        var bytes = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.Rgb8, 112, 112, rgb));
+        var scaled = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.RgbF32, 112, 112, floats));
+        Assert.InRange(Items.Distance(bytes.Values, scaled.Values), 0, 1e-5);
+    }
+
+    [Fact]
+    public async Task Landmarks_cut_the_face_out_of_a_larger_picture()
+    {
+        // A crop, set into a picture at (40, 30) and told so, is the crop again.
+        const int Side = 200;
+        var crop = Pictures.Draw(6, Pictures.CropSide, Pictures.CropSide);
+        var picture = Pictures.Draw(7, Side, Side);
+        for (var y = 0; y < Pictures.CropSide; y++)
+        {
+            crop.AsSpan(y * Pictures.CropSide * 3, Pictures.CropSide * 3).CopyTo(picture.AsSpan((((y + 30) * Side) + 40) * 3));
+        }
+        var request = new EmbedFaceRequest
+        {
+            Face = new() { Image = Pictures.Pixels(PixelFormat.Rgb8, Side, Side, picture), Landmarks = Pictures.Landmarks(1, 40, 30) },
+        };
+        var aligned = await server.Api.Embedding.EmbedFaceAsync(request).Bound();
+        var direct = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.Rgb8, Pictures.CropSide, Pictures.CropSide, crop));
+        var cosine = aligned.Embedding.Values.Zip(direct.Values, (a, b) => a * b).Sum();
+        Assert.InRange(cosine, 0.999, 1.001);
+
+        request.Face.Landmarks = Pictures.Landmarks(1, 0, 0);
+        var elsewhere = await server.Api.Embedding.EmbedFaceAsync(request).Bound();
+        Assert.InRange(elsewhere.Embedding.Values.Zip(direct.Values, (a, b) => a * b).Sum(), -1, 0.99);
+    }
+
+    [Fact]
+    public async Task A_request_of_the_wire_is_the_same_as_one_of_the_stub()
+    {
+        var request = new EmbedFaceRequest { Face = Pictures.Crop(8) };
+        var (status, message) = await RawCall.PostAsync(server.Address, "embeddings.v1.EmbeddingService/EmbedFace", RawCall.Frame(request.ToByteArray()));
+        Assert.Equal(("0", ""), (status, message));
+    }
+
+    private async Task<Embedding> EmbedFaceAsync(Image image) =>
+        (await server.Api.Embedding.EmbedFaceAsync(new() { Face = new() { Image = image } }).Bound()).Embedding;
+}

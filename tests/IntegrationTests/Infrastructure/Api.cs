@@ -1,0 +1,34 @@
+using Embeddings.V1;
+using Grpc.Health.V1;
+using Grpc.Net.Client;
+
+namespace Embeddings.IntegrationTests.Infrastructure;
+
+/// <summary>The generated stubs of every service, over one connection.</summary>
+public sealed class Api : IDisposable
+{
+    public Api(string address)
+    {
+        // No limit of the client's own: what is too large is for the server to say.
+        Channel = GrpcChannel.ForAddress(address, new() { MaxReceiveMessageSize = null, MaxSendMessageSize = null });
+        Embedding = new(Channel);
+        Ingest = new(Channel);
+        Vectors = new(Channel);
+        Models = new(Channel);
+        Health = new(Channel);
+    }
+
+    public GrpcChannel Channel { get; }
+
+    public EmbeddingService.EmbeddingServiceClient Embedding { get; }
+
+    public IngestService.IngestServiceClient Ingest { get; }
+
+    public VectorStoreService.VectorStoreServiceClient Vectors { get; }
+
+    public ModelService.ModelServiceClient Models { get; }
+
+    public Health.HealthClient Health { get; }
+
+    public void Dispose() => Channel.Dispose();
+}

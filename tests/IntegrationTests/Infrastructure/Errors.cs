@@ -1,0 +1,48 @@
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Google.Rpc;
+using Grpc.Core;
+
+namespace Embeddings.IntegrationTests.Infrastructure;
+
+/// <summary>What a failed call says: its status, and the google.rpc details in its trailers.</summary>
+internal static class Errors
+{
+    // By number: early releases of the package call this field Type.
+    private static readonly FieldDescriptor ReasonField = ErrorInfo.Descriptor.FindFieldByNumber(1);
+
+    /// <summary>The call fails with this status and reason, naming this field.</summary>
+    public static Task<RpcException> FailsAsync<T>(this AsyncUnaryCall<T> call, StatusCode code, string reason, string? field = null) =>
+        FailsAsync(call.Bound, code, reason, field);
+
+    /// <summary>The work fails with this status and reason, naming this field.</summary>
+    public static async Task<RpcException> FailsAsync<T>(Func<Task<T>> work, StatusCode code, string reason, string? field = null)
+    {
+        var error = await Assert.ThrowsAsync<RpcException>(work);
+        Assert.True(code == error.StatusCode, $"{error.Status}");
+        Assert.Equal(reason, error.Reason());
+        Assert.DoesNotContain("   at ", error.Status.Detail);
+        if (code == StatusCode.InvalidArgument)
+        {
+            Assert.NotNull(error.Detail<BadRequest>());
+        }
+        if (field is not null)
+        {
+            Assert.Equal(field, Assert.Single(error.Detail<BadRequest>()!.FieldViolations).Field);
+        }
+        return error;
+    }
+
+    public static string Reason(this RpcException error) =>
+        error.Detail<ErrorInfo>() is { } info ? (string)ReasonField.Accessor.GetValue(info) : "";
+
+    /// <summary>The detail of this type, or null.</summary>
+    public static T? Detail<T>(this RpcException error)
+        where T : class, IMessage<T>, new()
+    {
+        var trailer = error.Trailers.FirstOrDefault(entry => entry.Key == "grpc-status-details-bin");
+        return trailer is null
+            ? null
+            : Google.Rpc.Status.Parser.ParseFrom(trailer.ValueBytes).Details.FirstOrDefault(detail => detail.Is(new T().Descriptor))?.Unpack<T>();
+    }
+}

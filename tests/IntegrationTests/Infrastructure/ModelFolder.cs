@@ -1,0 +1,39 @@
+using System.Text.Json.Nodes;
+
+namespace Embeddings.IntegrationTests.Infrastructure;
+
+/// <summary>A folder of further models: the built-in ones under other names and with other preprocessing, so of other fingerprints.</summary>
+internal sealed class ModelFolder : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public string Argument => $"--Models:Directories:0={_folder.Path}";
+
+    /// <summary>Adds one that subtracts another mean, or has smaller batches.</summary>
+    public ModelFolder Add(string builtIn, string name, double mean, int? maxBatch = null)
+    {
+        var source = Path.Combine(AppContext.BaseDirectory, "models", builtIn);
+        File.Copy($"{source}.onnx", Path.Combine(_folder.Path, $"{name}.onnx"));
+        var manifest = JsonNode.Parse(File.ReadAllText($"{source}.json"))!.AsObject();
+        manifest["name"] = name;
+        manifest["input"]!["mean"] = new JsonArray(mean, mean, mean);
+        manifest["max_batch"] = maxBatch ?? (int)manifest["max_batch"]!;
+        File.WriteAllText(Path.Combine(_folder.Path, $"{name}.json"), manifest.ToJsonString());
+        return this;
+    }
+
+    /// <summary>Gives one another mean, as an operator would who replaces the file.</summary>
+    public void Change(string name, double mean)
+    {
+        var manifest = JsonNode.Parse(File.ReadAllText(FileOf(name)))!.AsObject();
+        manifest["input"]!["mean"] = new JsonArray(mean, mean, mean);
+        File.WriteAllText(FileOf(name), manifest.ToJsonString());
+    }
+
+    /// <summary>Writes nonsense into the manifest of one.</summary>
+    public void Break(string name) => File.WriteAllText(FileOf(name), "nonsense");
+
+    public void Dispose() => _folder.Dispose();
+
+    private string FileOf(string name) => Path.Combine(_folder.Path, $"{name}.json");
+}

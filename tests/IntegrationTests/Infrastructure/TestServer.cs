@@ -1,0 +1,77 @@
+using Embeddings.Core;
+using Embeddings.Core.Models;
+using Embeddings.Server;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Embeddings.IntegrationTests.Infrastructure;
+
+/// <summary>A whole server in this process: real Kestrel on loopback, free ports, a data folder of its own, no log.</summary>
+internal sealed class TestServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly TempFolder? _folder;
+
+    private TestServer(WebApplication app, TempFolder? folder)
+    {
+        _app = app;
+        _folder = folder;
+        Address = EmbeddingsServer.GrpcAddress(app);
+        Api = new(Address);
+    }
+
+    public string Address { get; }
+
+    public string HttpAddress => EmbeddingsServer.HttpAddress(_app)!;
+
+    public Api Api { get; }
+
+    /// <summary>Starts a server over a folder that goes with it.</summary>
+    public static Task<TestServer> StartAsync(params string[] args)
+    {
+        var folder = new TempFolder();
+        return StartAsync(folder.Path, folder, args);
+    }
+
+    /// <summary>Starts a server over a folder of the caller's, which stays.</summary>
+    public static Task<TestServer> StartOnAsync(string directory, params string[] args) => StartAsync(directory, null, args);
+
+    public T Get<T>()
+        where T : notnull => _app.Services.GetRequiredService<T>();
+
+    /// <summary>Items of a model that are on their way.</summary>
+    public int Pending(string model) => Get<ModelCatalog>().Find(model).Gate.Items;
+
+    /// <summary>Stops it as the end of the process does: streams are told, what was read is answered.</summary>
+    public Task StopAsync() => _app.StopAsync().Bound();
+
+    public async ValueTask DisposeAsync()
+    {
+        Api.Dispose();
+        await _app.DisposeAsync();
+        _folder?.Dispose();
+    }
+
+    private static async Task<TestServer> StartAsync(string directory, TempFolder? folder, string[] args)
+    {
+        var app = EmbeddingsServer.Create(
+        [
+            "--Server:GrpcPort=0",
+            "--Server:HttpPort=0",
+            $"--Store:Embedded:Directory={directory}",
+            "--Logging:LogLevel:Default=None",
+            .. args,
+        ]);
+        try
+        {
+            await app.StartAsync().Bound();
+            return new(app, folder);
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            folder?.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.IntegrationTests.RealModels;
+using Grpc.Core;
+using Xunit.Abstractions;
+
+namespace Embeddings.IntegrationTests;
+
+/// <summary>
+/// The server's memory over a long load. <c>EMBEDDINGS_TEST_CROPS=100000</c> makes it as long as the service promises; without it a fifth of that, so that the
+/// tests stay short.
+/// </summary>
+public sealed class MemoryTests(ITestOutputHelper output)
+{
+    private const int StreamCount = 8;
+    private const string Model = "face-small-batches";
+
+    // What the allocator and the collector may keep beyond what is in use, however long the load.
+    private const long Slack = 32 << 20;
+
+    private static readonly int Total = int.TryParse(Environment.GetEnvironmentVariable("EMBEDDINGS_TEST_CROPS"), out var crops) ? crops : 20_000;
+
+    [Fact]
+    public async Task Eight_streams_of_raw_crops_are_acked_in_order_and_memory_stays_flat()
+    {
+        using var folder = new TempFolder();
+
+        // Batches of a size that trials have done with soon: each doubling takes its memory once, at whatever time, and is none of the load's length.
+        using var models = new ModelFolder().Add("builtin-face", Model, 100, maxBatch: 8);
+        var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Logging:LogLevel:Microsoft.AspNetCore=Warning", models.Argument);
+        using (process)
+        using (api)
+        {
+            // The points are the same ones again and again: the store stays as large as it was, so that all growth is the load's.
+            var first = Math.Min(10_000, Total / 2);
+            var began = TimeProvider.System.GetTimestamp();
+            await LoadAsync(api, first);
+            var early = process.ResidentBytes;
+            await LoadAsync(api, Total - first);
+            var late = process.ResidentBytes;
+            var took = TimeProvider.System.GetElapsedTime(began);
+            output.WriteLine($"{Total} crops in {took.TotalSeconds:F1} s; {early >> 20} MiB after {first}, {late >> 20} MiB at the end, ratio {(double)late / early:F3}");
+            Assert.InRange(late, 1, (long)(early * 1.25) + Slack);
+            Assert.False(process.HasExited);
+        }
+    }
+
+    [Fact]
+    public async Task The_memory_of_large_pictures_is_given_back()
+    {
+        using var folder = new TempFolder();
+        var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Logging:LogLevel:Microsoft.AspNetCore=Warning");
+        using (process)
+        using (api)
+        {
+            await EmbedAsync(api, Pictures.Jpeg(1), 64);
+            var before = process.ResidentBytes;
+
+            // Lying on their sides, so that they are in memory as a whole: 13 MB each.
+            await EmbedAsync(api, TurnedPicture.Tag(Pictures.Jpeg(2, 2400, 1800), 6), 64);
+            var after = process.ResidentBytes;
+            output.WriteLine($"{before >> 20} MiB before, {after >> 20} MiB after");
+            Assert.InRange(after - before, long.MinValue, 4 * Slack);
+        }
+    }
+
+    private static Task EmbedAsync(Api api, byte[] file, int count) => Task.WhenAll(Enumerable.Range(0, StreamCount).Select(stream => Task.Run(async () =>
+    {
+        var answers = await api.Embedding.StreamEmbed().ExchangeAsync(
+            Enumerable.Range(0, count / StreamCount).Select(i => Items.EmbedImage($"{stream}-{i}", Pictures.Encoded(file))));
+        Assert.All(answers, answer => Assert.NotNull(answer.Embedding));
+    })));
+
+    private static async Task LoadAsync(Api api, int count)
+    {
+        // Few pictures: drawing them must not be the load.
+        var crops = Enumerable.Range(0, 16).Select(Pictures.Crop).ToArray();
+        await Task.WhenAll(Enumerable.Range(0, StreamCount).Select(stream => Task.Run(async () =>
+        {
+            using var call = api.Ingest.StreamIngest();
+            var share = count / StreamCount;
+            var sending = Task.Run(async () =>
+            {
+                for (var i = 0; i < share; i++)
+                {
+                    var request = Items.IngestFace("memory", $"{stream}-{i % 250}", 0, crops[i % crops.Length]);
+                    (request.ItemId, request.Model) = ($"{i}", Model);
+                    await call.RequestStream.WriteAsync(request).Bound();
+                }
+                await call.RequestStream.CompleteAsync().Bound();
+            });
+            var next = 0;
+            while (await call.ResponseStream.MoveNext(CancellationToken.None).Bound())
+            {
+                Assert.Equal($"{next++}", call.ResponseStream.Current.ItemId);
+                Assert.NotNull(call.ResponseStream.Current.Ack);
+            }
+            await sending;
+            Assert.Equal(share, next);
+            Assert.Equal(StatusCode.OK, call.GetStatus().StatusCode);
+        })));
+    }
+}

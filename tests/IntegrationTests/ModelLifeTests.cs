@@ -1,0 +1,98 @@
+using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.V1;
+
+namespace Embeddings.IntegrationTests;
+
+/// <summary>Models that come and go while the server serves.</summary>
+public sealed class ModelLifeTests
+{
+    private const string Often = "--Models:CheckEvery=00:00:00.050";
+
+    [Fact]
+    public async Task A_changed_model_is_loaded_anew_and_no_call_is_dropped()
+    {
+        using var folder = new ModelFolder().Add("builtin-face", "changing", 0);
+        await using var server = await TestServer.StartAsync(folder.Argument, Often);
+        var before = await GetAsync(server, "changing");
+        var reloaded = false;
+        IEnumerable<StreamEmbedRequest> Requests()
+        {
+            // More of them until the change has been seen, and then some.
+            for (var (i, rest) = (0, 100); rest > 0; i++)
+            {
+                if (i == 50)
+                {
+                    folder.Change("changing", 64);
+                }
+                rest -= Volatile.Read(ref reloaded) ? 1 : 0;
+                yield return Items.EmbedFace($"{i}", Pictures.Crop(i % 8), "changing");
+            }
+        }
+        var watching = Task.Run(async () =>
+        {
+            using var limit = new CancellationTokenSource(Bounds.Limit);
+            while ((await GetAsync(server, "changing")).Fingerprint == before.Fingerprint)
+            {
+                await Task.Delay(20, limit.Token);
+            }
+            Volatile.Write(ref reloaded, true);
+        });
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(Requests());
+        await watching.Bound();
+        Assert.All(answers, answer => Assert.Null(answer.Error));
+        Assert.Equal(Enumerable.Range(0, answers.Count).Select(i => $"{i}"), answers.Select(answer => answer.ItemId));
+    }
+
+    [Fact]
+    public async Task A_change_that_cannot_be_used_changes_nothing()
+    {
+        using var folder = new ModelFolder().Add("builtin-face", "changing", 0);
+        await using var server = await TestServer.StartAsync(folder.Argument, Often);
+        var before = await GetAsync(server, "changing");
+        folder.Break("changing");
+        await Task.Delay(500);
+        Assert.Equal(before.Fingerprint, (await GetAsync(server, "changing")).Fingerprint);
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync([Items.EmbedFace("a", Pictures.Crop(1), "changing")]);
+        Assert.Null(Assert.Single(answers).Error);
+    }
+
+    [Fact]
+    public async Task An_idle_model_leaves_memory_and_comes_back_when_asked_for()
+    {
+        await using var server = await TestServer.StartAsync("--Models:IdleUnload=00:00:00.2", Often);
+        await UnloadedAsync(server, Items.FaceModel);
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(Enumerable.Range(0, 40).Select(i => Items.EmbedFace($"{i}", Pictures.Crop(i))));
+        Assert.All(answers, answer => Assert.Null(answer.Error));
+        await UnloadedAsync(server, Items.FaceModel);
+    }
+
+    [Fact]
+    public async Task Lazy_models_are_loaded_by_the_first_request_and_make_room_for_each_other()
+    {
+        using var folder = new ModelFolder().Add("builtin-face", "one", 1).Add("builtin-face", "two", 2).Add("builtin-face", "zero", 0);
+        var bytes = new FileInfo(Path.Combine(AppContext.BaseDirectory, "models", "builtin-face.onnx")).Length;
+        // One for each session, and one for the narrow runs of a machine with few processors.
+        var copies = Environment.ProcessorCount is > 1 and <= 8 ? 2 : (Environment.ProcessorCount + 7) / 8;
+        await using var server = await TestServer.StartAsync(
+            folder.Argument, "--Models:Lazy=true", "--Models:BuiltIn=false", $"--Models:MaxLoadedBytes={(2 * bytes * copies) + 10}");
+        async Task<string> LoadedAsync() => string.Join(' ', (await server.Api.Models.ListModelsAsync(new()).Bound()).Models.Where(model => model.Loaded).Select(model => model.Name));
+        Assert.Equal("one", await LoadedAsync());
+        foreach (var (model, loaded) in new[] { ("two", "one two"), ("zero", "two zero"), ("one", "one zero") })
+        {
+            var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync([Items.EmbedFace("a", Pictures.Crop(1), model)]);
+            Assert.Null(Assert.Single(answers).Error);
+            Assert.Equal(loaded, await LoadedAsync());
+        }
+    }
+
+    private static async Task<Model> GetAsync(TestServer server, string name) => (await server.Api.Models.GetModelAsync(new() { Name = name }).Bound()).Model;
+
+    private static async Task UnloadedAsync(TestServer server, string name)
+    {
+        using var limit = new CancellationTokenSource(Bounds.Limit);
+        for (var model = await GetAsync(server, name); model.Loaded; model = await GetAsync(server, name))
+        {
+            await Task.Delay(20, limit.Token);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.QdrantDouble;
+using Embeddings.QdrantDouble.Troubles;
+using Embeddings.V1;
+using Grpc.Core;
+using Grpc.Health.V1;
+using Qdrant.Client;
+using Xunit.Abstractions;
+
+namespace Embeddings.IntegrationTests;
+
+/// <summary>The server with <c>Store:Kind=Qdrant</c>, over a double of Qdrant.</summary>
+public sealed class QdrantTests(ITestOutputHelper output)
+{
+    private const int Points = 100_000;
+    private const int Streams = 4;
+    private const string Collection = "c";
+
+    [Fact]
+    public async Task Every_acked_point_is_there_once_though_connections_drop_and_Qdrant_restarts()
+    {
+        using var folder = new TempFolder();
+        await using var qdrant = await QdrantServer.StartNewAsync(new() { File = Path.Combine(folder.Path, "qdrant.bin") });
+        await using var server = await StartAsync(qdrant);
+        qdrant.Troubles.Add(new(TroubleKind.Drop) { Method = "Points/Upsert", Every = 50, After = true });
+        qdrant.Troubles.Add(new(TroubleKind.Drop) { Method = "Points/Upsert", Every = 50 });
+
+        var began = TimeProvider.System.GetTimestamp();
+        var answered = 0;
+        var streams = Enumerable.Range(0, Streams)
+            .Select(stream => Task.Run(() => SendAsync(server.Api, stream, () => Interlocked.Increment(ref answered))))
+            .ToList();
+        foreach (var share in new[] { 3, 6 })
+        {
+            await Bounds.UntilAsync(() => Volatile.Read(ref answered) > Points * share / 10);
+            await qdrant.StopAsync();
+            await qdrant.StartAsync();
+        }
+        var acked = (await Task.WhenAll(streams)).SelectMany(ids => ids).ToList();
+        var took = TimeProvider.System.GetElapsedTime(began);
+        output.WriteLine($"{Points} points in {took.TotalSeconds:F1} s, {qdrant.Troubles.Calls("Points/Upsert")} upserts came");
+
+        qdrant.Troubles.Clear();
+        Assert.Equal(Points, acked.Count);
+        using var client = new QdrantClient(qdrant.Address);
+        Assert.Equal((ulong)Points, await client.CountAsync(Collection));
+        Assert.Equal(acked.Order(StringComparer.Ordinal), (await ListAsync(server.Api)).Order(StringComparer.Ordinal));
+        Assert.True(qdrant.Troubles.Calls("Points/Upsert") > 50, "nothing was dropped");
+    }
+
+    [Fact]
+    public async Task What_Qdrant_does_not_take_is_not_acked_and_the_stream_goes_on()
+    {
+        await using var qdrant = await QdrantServer.StartNewAsync();
+        await using var server = await StartAsync(qdrant, "--Store:Qdrant:WriteRetrySeconds=0");
+        await server.Api.Vectors.StreamUpsertVectors().ExchangeAsync([Items.Upsert(Collection, "before", [1, 2])]);
+        qdrant.Troubles.Add(new(TroubleKind.Fail) { Method = "Points/Upsert", Every = 2 });
+        using var stream = server.Api.Vectors.StreamUpsertVectors();
+        var acked = new List<string>();
+        for (var i = 0; i < 10; i++)
+        {
+            await stream.RequestStream.WriteAsync(Items.Upsert(Collection, $"p{i}", [1, i]));
+            var answer = Assert.Single(await stream.ResponseStream.TakeAsync(1));
+            Assert.Equal($"item-p{i}", answer.ItemId);
+            if (answer.Ack is not null)
+            {
+                acked.Add(answer.Ack.PointId);
+            }
+            else
+            {
+                Assert.Equal(((int)StatusCode.Unavailable, "STORE_UNAVAILABLE"), (answer.Error.Code, answer.Error.Reason));
+            }
+        }
+        Assert.Equal(5, acked.Count);
+        Assert.Equal(acked.Append("before").Order(StringComparer.Ordinal), (await ListAsync(server.Api)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Without_Qdrant_the_server_starts_embeds_and_says_what_it_lacks()
+    {
+        await using var qdrant = new QdrantServer();
+        await qdrant.StartAsync();
+        await qdrant.StopAsync();
+        await using var server = await StartAsync(qdrant, "--Store:Qdrant:ReadRetrySeconds=0");
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, await StatusAsync("store"));
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, await StatusAsync("embeddings.v1.VectorStoreService"));
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, await StatusAsync("embeddings.v1.EmbeddingService"));
+        var pixels = Google.Protobuf.ByteString.CopyFrom(new byte[8 * 8 * 3]);
+        var image = new Image { Pixels = new() { Width = 8, Height = 8, Format = PixelFormat.Rgb8, Data = pixels } };
+        Assert.Equal(Items.Dimension, (await server.Api.Embedding.EmbedImageAsync(new() { Image = image }).Bound()).Embedding.Values.Count);
+        await server.Api.Vectors.CountVectorsAsync(new() { Collection = Collection }).FailsAsync(StatusCode.Unavailable, "STORE_UNAVAILABLE");
+
+        await qdrant.StartAsync();
+        using var limit = new CancellationTokenSource(Bounds.Limit);
+        while (await StatusAsync("store") != HealthCheckResponse.Types.ServingStatus.Serving)
+        {
+            await Task.Delay(20, limit.Token);
+        }
+        await server.Api.Ingest.IngestImageAsync(new() { Item = new() { JobId = "j", Image = image } }).Bound();
+        Assert.Equal(1, (await server.Api.Vectors.CountVectorsAsync(new() { Collection = "image_embeddings" }).Bound()).Count);
+
+        async Task<HealthCheckResponse.Types.ServingStatus> StatusAsync(string service) =>
+            (await server.Api.Health.CheckAsync(new() { Service = service }).Bound()).Status;
+    }
+
+    private static Task<TestServer> StartAsync(QdrantServer qdrant, params string[] args) =>
+        TestServer.StartAsync(["--Store:Kind=Qdrant", $"--Store:Qdrant:Url={qdrant.Address}", "--Store:Qdrant:ProbeSeconds=0.2", .. args]);
+
+    /// <summary>Sends a stream's share of the points; the ids that were acked.</summary>
+    private static async Task<List<string>> SendAsync(Api api, int stream, Action answered)
+    {
+        using var call = api.Vectors.StreamUpsertVectors();
+        var sending = Task.Run(async () =>
+        {
+            for (var i = stream; i < Points; i += Streams)
+            {
+                await call.RequestStream.WriteAsync(Items.Upsert(Collection, $"p{i}", [i, i + 1, i + 2, 1]));
+            }
+            await call.RequestStream.CompleteAsync();
+        });
+        var acked = new List<string>();
+        while (await call.ResponseStream.MoveNext(CancellationToken.None).Bound())
+        {
+            var answer = call.ResponseStream.Current;
+            Assert.True(answer.Error is null, $"{answer.Error}");
+            acked.Add(answer.Ack.PointId);
+            answered();
+        }
+        await sending;
+        return acked;
+    }
+
+    private static async Task<List<string>> ListAsync(Api api)
+    {
+        var ids = new List<string>();
+        var token = "";
+        do
+        {
+            var page = await api.Vectors.ListVectorsAsync(new() { Collection = Collection, PageSize = 1000, PageToken = token }).Bound();
+            ids.AddRange(page.Points.Select(point => point.PointId));
+            token = page.NextPageToken;
+        }
+        while (token.Length > 0);
+        return ids;
+    }
+}

@@ -1,0 +1,101 @@
+using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.V1;
+using Grpc.Core;
+
+namespace Embeddings.IntegrationTests;
+
+/// <summary>StreamEmbed: order, names, one item's failure, and the ways a stream ends.</summary>
+[Collection(SharedServer.Name)]
+public sealed class StreamEmbedTests(ServerFixture server)
+{
+    [Fact]
+    public async Task An_empty_stream_ends_well_with_no_answers() =>
+        Assert.Empty(await server.Api.Embedding.StreamEmbed().ExchangeAsync([]));
+
+    [Fact]
+    public async Task One_bad_item_among_many_fails_alone_and_the_order_is_kept()
+    {
+        const int Bad = 137;
+        var requests = Enumerable.Range(0, 301).Select(i =>
+            i == Bad ? Items.EmbedImage($"item {i}", Pictures.Encoded([1, 2, 3])) : Items.EmbedFace($"item {i}", Pictures.Crop(i % 32)));
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
+        Assert.Equal(Enumerable.Range(0, 301).Select(i => $"item {i}"), answers.Select(answer => answer.ItemId));
+        var error = Assert.Single(answers, answer => answer.ResultCase == StreamEmbedResponse.ResultOneofCase.Error);
+        Assert.Equal($"item {Bad}", error.ItemId);
+        Assert.Equal((int)StatusCode.InvalidArgument, error.Error.Code);
+        Assert.Equal("IMAGE_FORMAT_UNKNOWN", error.Error.Reason);
+        Assert.Equal("image.encoded", error.Error.Field);
+        Assert.All(answers.Where(answer => answer != error), answer => Assert.InRange(answer.Timings.BatchSize, 1, 64));
+    }
+
+    [Fact]
+    public async Task Images_and_faces_share_a_stream_and_each_gets_its_own_model()
+    {
+        var requests = Enumerable.Range(0, 40).Select(i => i % 3 == 0 ? Items.EmbedImage($"{i}", Pictures.Photo(i)) : Items.EmbedFace($"{i}", Pictures.Crop(i)));
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
+        Assert.Equal(40, answers.Count);
+        Assert.All(answers.Index(), entry =>
+        {
+            Assert.Equal($"{entry.Index}", entry.Item.ItemId);
+            Assert.Equal(entry.Index % 3 == 0 ? Items.ImageModel : Items.FaceModel, entry.Item.Embedding.Model);
+            Assert.Equal(entry.Index % 3 != 0, entry.Item.Embedding.UnitLength);
+        });
+    }
+
+    [Fact]
+    public async Task Half_closing_drains_what_was_sent()
+    {
+        using var call = server.Api.Embedding.StreamEmbed();
+        for (var i = 0; i < 100; i++)
+        {
+            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", Pictures.Crop(i))).Bound();
+        }
+        // Nothing is read before the sending side is closed.
+        await call.RequestStream.CompleteAsync().Bound();
+        var answers = await call.ResponseStream.DrainAsync();
+        Assert.Equal(Enumerable.Range(0, 100).Select(i => $"{i}"), answers.Select(answer => answer.ItemId));
+        Assert.All(answers, answer => Assert.NotNull(answer.Embedding));
+    }
+
+    [Fact]
+    public async Task An_answer_comes_while_the_stream_is_open()
+    {
+        using var call = server.Api.Embedding.StreamEmbed();
+        for (var i = 0; i < 5; i++)
+        {
+            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", Pictures.Crop(i))).Bound();
+            Assert.Equal($"{i}", Assert.Single(await call.ResponseStream.TakeAsync(1)).ItemId);
+        }
+        await call.RequestStream.CompleteAsync().Bound();
+        Assert.Empty(await call.ResponseStream.DrainAsync());
+    }
+
+    [Fact]
+    public async Task Names_need_not_be_unique_or_there_and_are_bounded()
+    {
+        StreamEmbedRequest[] requests =
+        [
+            Items.EmbedFace("same", Pictures.Crop(1)),
+            Items.EmbedFace("same", Pictures.Crop(2)),
+            Items.EmbedFace("", Pictures.Crop(3)),
+            Items.EmbedFace(new string('é', 256), Pictures.Crop(4)),
+            Items.EmbedFace(new string('é', 257), Pictures.Crop(5)),
+            new() { ItemId = "nothing" },
+        ];
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
+        Assert.Equal(requests.Select(request => request.ItemId), answers.Select(answer => answer.ItemId));
+        Assert.All(answers.Take(4), answer => Assert.NotNull(answer.Embedding));
+        Assert.Equal(("FIELD_TOO_LONG", "item_id"), (answers[4].Error.Reason, answers[4].Error.Field));
+        Assert.Equal(("FIELD_REQUIRED", "item"), (answers[5].Error.Reason, answers[5].Error.Field));
+    }
+
+    [Fact]
+    public async Task Many_streams_share_batches()
+    {
+        var streams = await Task.WhenAll(Enumerable.Range(0, 8).Select(stream => server.Api.Embedding.StreamEmbed().ExchangeAsync(
+            Enumerable.Range(0, 100).Select(i => Items.EmbedFace($"{stream}/{i}", Pictures.Crop(i % 8))))));
+        Assert.All(streams.Index(), entry =>
+            Assert.Equal(Enumerable.Range(0, 100).Select(i => $"{entry.Index}/{i}"), entry.Item.Select(answer => answer.ItemId)));
+        Assert.Contains(streams.SelectMany(answers => answers), answer => answer.Timings.BatchSize > 1);
+    }
+}

@@ -1,0 +1,93 @@
+using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.V1;
+using Grpc.Core;
+
+namespace Embeddings.IntegrationTests;
+
+/// <summary>StreamIngest: acks in order, each of a stored point.</summary>
+[Collection(SharedServer.Name)]
+public sealed class StreamIngestTests(ServerFixture server)
+{
+    private readonly string _collection = ServerFixture.NewCollection();
+
+    [Fact]
+    public async Task An_empty_stream_ends_well_with_no_answers() =>
+        Assert.Empty(await server.Api.Ingest.StreamIngest().ExchangeAsync([]));
+
+    [Fact]
+    public async Task One_bad_item_among_many_fails_alone_and_the_others_are_stored()
+    {
+        const int Bad = 200;
+        var requests = Enumerable.Range(0, 301).Select(i =>
+            Items.IngestFace(_collection, $"job{i}", i, i == Bad ? new() { Image = Pictures.Encoded([0xFF, 0xD8, 0xFF]) } : Pictures.Crop(i % 32)));
+        var answers = await server.Api.Ingest.StreamIngest().ExchangeAsync(requests);
+        Assert.Equal(Enumerable.Range(0, 301).Select(i => $"job{i}/{i}"), answers.Select(answer => answer.ItemId));
+        var error = Assert.Single(answers, answer => answer.ResultCase == StreamIngestResponse.ResultOneofCase.Error);
+        Assert.Equal($"job{Bad}/{Bad}", error.ItemId);
+        Assert.Equal("IMAGE_MALFORMED", error.Error.Reason);
+        Assert.Equal("face.face.image.encoded", error.Error.Field);
+        Assert.All(answers.Where(answer => answer != error), answer => Assert.True(answer.Timings.BatchSize > 0 && answer.Timings.StoreUs > 0));
+        Assert.Equal(300, await CountAsync(_collection));
+        await server.Api.Vectors.GetVectorAsync(new() { Collection = _collection, PointId = $"job{Bad}-{Bad}" }).FailsAsync(StatusCode.NotFound, "POINT_NOT_FOUND");
+    }
+
+    [Fact]
+    public async Task Of_duplicate_ids_in_one_stream_the_last_wins()
+    {
+        // Slow ones (to be decoded) and quick ones (raw) under one id: the order must be the stream's all the same.
+        var requests = Enumerable.Range(0, 60).Select(i =>
+        {
+            var face = i % 2 == 0 ? new() { Image = Pictures.Encoded(Pictures.Jpeg(i, 800, 800)) } : Pictures.Crop(i);
+            var request = Items.IngestFace(_collection, "same", 7, face, media: $"m{i}");
+            request.ReturnEmbedding = true;
+            return request;
+        });
+        var answers = await server.Api.Ingest.StreamIngest().ExchangeAsync(requests);
+        Assert.All(answers, answer => Assert.Equal("same-7", answer.Ack.PointId));
+        Assert.Equal(1, await CountAsync(_collection));
+        var point = (await server.Api.Vectors.GetVectorAsync(new() { Collection = _collection, PointId = "same-7" }).Bound()).Point;
+        Assert.Equal("m59", point.Payload.MediaStoreId);
+        Assert.Equal(answers[^1].Ack.Embedding.Values, point.Vector);
+    }
+
+    [Fact]
+    public async Task Images_and_faces_share_a_stream_and_go_to_their_own_collections()
+    {
+        var faces = ServerFixture.NewCollection();
+        var requests = Enumerable.Range(0, 40).Select(i =>
+            i % 2 == 0 ? Items.IngestImage(_collection, $"i{i}", Pictures.Photo(i)) : Items.IngestFace(faces, $"f{i}", 0, Pictures.Crop(i)));
+        var answers = await server.Api.Ingest.StreamIngest().ExchangeAsync(requests);
+        Assert.All(answers.Index(), entry => Assert.Equal(entry.Index % 2 == 0 ? _collection : faces, entry.Item.Ack.Collection));
+        Assert.Equal((20, 20), (await CountAsync(_collection), await CountAsync(faces)));
+    }
+
+    [Fact]
+    public async Task The_vector_comes_with_the_ack_only_where_it_is_asked_for()
+    {
+        var requests = Enumerable.Range(0, 10).Select(i =>
+        {
+            var request = Items.IngestFace(_collection, $"{i}", 0, Pictures.Crop(i));
+            request.ReturnEmbedding = i % 2 == 0;
+            return request;
+        });
+        var answers = await server.Api.Ingest.StreamIngest().ExchangeAsync(requests);
+        Assert.All(answers.Index(), entry => Assert.Equal(entry.Index % 2 == 0 ? Items.Dimension : 0, entry.Item.Ack.Embedding?.Values.Count ?? 0));
+    }
+
+    [Fact]
+    public async Task An_ack_means_that_the_point_is_there()
+    {
+        using var call = server.Api.Ingest.StreamIngest();
+        for (var i = 0; i < 20; i++)
+        {
+            await call.RequestStream.WriteAsync(Items.IngestFace(_collection, $"{i}", 0, Pictures.Crop(i))).Bound();
+            var ack = Assert.Single(await call.ResponseStream.TakeAsync(1)).Ack;
+            Assert.Equal(i + 1, await CountAsync(_collection));
+            await server.Api.Vectors.GetVectorAsync(new() { Collection = _collection, PointId = ack.PointId }).Bound();
+        }
+        await call.RequestStream.CompleteAsync().Bound();
+        Assert.Empty(await call.ResponseStream.DrainAsync());
+    }
+
+    private async Task<long> CountAsync(string collection) => (await server.Api.Vectors.CountVectorsAsync(new() { Collection = collection }).Bound()).Count;
+}

@@ -1,0 +1,19 @@
+using Embeddings.Testing.Stores;
+using Embeddings.Testing;
+using Embeddings.QdrantDouble;
+
+namespace Embeddings.Storage.Qdrant.Tests;
+
+/// <summary>The same suite over a Qdrant that keeps no metadata of collections: the reserved point must show nowhere.</summary>
+public sealed class OldQdrantContractTests : VectorStoreContract, IAsyncLifetime
+{
+    private readonly QdrantServer _server = new(new() { Old = true });
+
+    public Task InitializeAsync() => _server.StartAsync();
+
+    public async Task DisposeAsync() => await _server.DisposeAsync();
+
+    private protected override async Task<IVectorStore> CreateAsync() => await QdrantStores.StartAsync(_server);
+
+    private protected override void AssertSameVector(float[] given, float[] found) => StoredVectorsTests.AssertNear(given, found);
+}

@@ -1,0 +1,27 @@
+using Embeddings.Testing;
+using System.Text.Json.Nodes;
+
+namespace Embeddings.Storage.Qdrant.Tests;
+
+public sealed class PointWriterTests
+{
+    [Theory]
+    [InlineData("p", 1, 0)]
+    [InlineData("наука", 512, 1000)]
+    [InlineData("🚀🚀🚀", 2048, 60_000)]
+    public void The_size_is_never_told_too_small(string text, int dimension, int attributeBytes)
+    {
+        var point = new StoredPoint(string.Concat(Enumerable.Repeat(text, 20)), Enumerable.Range(1, dimension).Select(i => (float)i).ToArray(), new()
+        {
+            JobId = text,
+            MediaStoreId = text,
+            FaceIndex = int.MaxValue,
+            Confidence = 0.9f,
+            Bbox = new(1.1f, 2, 3, 4),
+            Landmarks = [.. Enumerable.Repeat(1.1f, 10)],
+            Attributes = attributeBytes > 0 ? new JsonObject { ["text"] = new string('x', attributeBytes) } : null,
+        });
+        var written = PointWriter.ToPoint(PointIds.Of(point.Id), point);
+        Assert.InRange(PointWriter.SizeOf(point, written), written.CalculateSize(), written.CalculateSize() + 1024);
+    }
+}

@@ -1,0 +1,78 @@
+using Embeddings.Testing.Stores;
+using Embeddings.Testing;
+using Qdrant.Client.Grpc;
+
+namespace Embeddings.Storage.Qdrant.Tests;
+
+public sealed class QdrantReadTests : QdrantTestBase
+{
+    [Fact]
+    public async Task Of_thousands_that_are_tied_the_first_by_id_win_whole()
+    {
+        await using var store = await FilledStoreAsync();
+        var ids = Enumerable.Range(0, 3000).Select(i => $"p{i:D4}").ToArray();
+        new Random(1).Shuffle(ids);
+        await store.UpsertAsync(Name, [.. ids.Select(id => new StoredPoint(id, new float[] { 1, 1 }, new() { JobId = $"job of {id}" })), Point("best")], None);
+
+        VectorQuery[] queries = [new(new float[] { 1, 0 }), new(new float[] { 0, -1 }, "best")];
+        var hits = await store.SearchAsync(Name, queries, new() { Limit = 4, WithVectors = true }, None);
+
+        Assert.Equal(["best", "p0000", "p0001", "p0002"], hits[0].Select(hit => hit.Point.Id));
+        Assert.Equal("job of p0002", hits[0][3].Point.Payload.JobId);
+        Assert.Equal([1, 1], hits[0][3].Point.Vector.ToArray(), (a, b) => Math.Abs(a - b) < 1e-6);
+        Assert.Equal(["p0000", "p0001", "p0002", "p0003"], hits[1].Select(hit => hit.Point.Id));
+    }
+
+    [Fact]
+    public async Task Many_queries_are_one_call_and_say_how_to_search()
+    {
+        await using var store = await FilledStoreAsync();
+        await store.UpsertAsync(Name, [Point("p"), Point("q", 0, 1)], None);
+        QueryBatchPoints? sent = null;
+        Troubles.Observer = (_, request) => sent = request as QueryBatchPoints ?? sent;
+        var queries = Enumerable.Range(0, 64).Select(i => new VectorQuery(new float[] { i + 1, 0 })).ToList();
+        var found = await store.SearchAsync(Name, queries, new() { Exact = true, HnswEf = 77, WithPayload = false }, None);
+        Assert.All(found, hits => Assert.Equal(["p", "q"], hits.Select(hit => hit.Point.Id)));
+        Assert.Equal(1, Troubles.Calls("QueryBatch"));
+        Assert.All(sent!.QueryPoints, query => Assert.Equal((true, 77UL, true), (query.Params.Exact, query.Params.HnswEf, query.Params.Quantization.Rescore)));
+        Assert.All(sent.QueryPoints, query => Assert.DoesNotContain("job_id", query.WithPayload.Include.Fields));
+    }
+
+    [Fact]
+    public async Task A_page_may_be_larger_than_a_channel_takes_by_default()
+    {
+        const int Dimension = 2048;
+        await using var store = await StoreAsync();
+        await store.EnsureCollectionAsync(new("wide", Dimension, null), None);
+        var random = new Random(5);
+        await store.UpsertAsync("wide", [.. Enumerable.Range(0, 1000).Select(i => VectorStoreContract.Point($"p{i}", Vector()))], None);
+        var page = await store.ListAsync("wide", PointFilter.All, 1000, "", withVectors: true, None);
+        Assert.Equal(1000, page.Points.Count);
+        Assert.All(page.Points, point => Assert.Equal(Dimension, point.Vector.Length));
+
+        float[] Vector() => [.. Enumerable.Range(0, Dimension).Select(_ => random.NextSingle())];
+    }
+
+    [Fact]
+    public async Task Deletions_at_once_count_each_point_once()
+    {
+        await using var store = await FilledStoreAsync();
+        var ids = Enumerable.Range(0, 2500).Select(i => $"p{i}").ToList();
+        await store.UpsertAsync(Name, [.. ids.Select(id => Point(id))], None);
+        var counts = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => store.DeleteAsync(Name, ids, None)));
+        Assert.Equal(2500, counts.Sum());
+        Assert.Equal(0, await store.CountAsync(Name, PointFilter.All, None));
+    }
+
+    [Fact]
+    public async Task Scores_are_cosines_whatever_the_lengths()
+    {
+        await using var store = await FilledStoreAsync();
+        // Qdrant itself would leave the first as it is, and overflow on the second.
+        await store.UpsertAsync(Name, [Point("short", 3e-30f, 4e-30f), Point("long", -4e25f, 3e25f)], None);
+        var hits = (await store.SearchAsync(Name, [new(new float[] { 1e-30f, 0 })], new(), None))[0];
+        Assert.Equal(["short", "long"], hits.Select(hit => hit.Point.Id));
+        Assert.Equal(0.6, hits[0].Score, 1e-6);
+        Assert.Equal(-0.8, hits[1].Score, 1e-6);
+    }
+}

@@ -1,0 +1,87 @@
+using Embeddings.Primitives;
+using Embeddings.Testing;
+using System.Net;
+using System.Net.Sockets;
+using Embeddings.QdrantDouble;
+
+namespace Embeddings.Storage.Qdrant.Tests;
+
+/// <summary>A Qdrant that is not there yet, or goes and comes back.</summary>
+public sealed class QdrantRecoveryTests : QdrantTestBase
+{
+    [Fact]
+    public async Task A_store_whose_Qdrant_is_down_starts_says_so_and_recovers()
+    {
+        var port = FreePort();
+        await using var store = await QdrantStores.StartAsync(new Uri($"http://127.0.0.1:{port}"), options => options with { ReadRetrySeconds = 0 });
+        Assert.Contains($"127.0.0.1:{port}", await store.CheckAsync(None), StringComparison.Ordinal);
+        await FaultAsync(FaultKind.Unavailable, Reasons.StoreUnavailable, () => store.EnsureCollectionAsync(new(Name, 2, null), None).AsTask());
+
+        await using var late = await QdrantServer.StartNewAsync(new() { Port = port });
+        await UntilAsync(async () => await store.CheckAsync(None) is null);
+        await store.EnsureCollectionAsync(new(Name, 2, null), None);
+        await store.UpsertAsync(Name, [Point("p")], None);
+        Assert.Equal(1, await store.CountAsync(Name, PointFilter.All, None));
+    }
+
+    [Fact]
+    public async Task A_store_that_was_not_started_is_not_there()
+    {
+        await using var store = new QdrantVectorStore(
+            new(), new(), Microsoft.Extensions.Logging.Abstractions.NullLogger<QdrantVectorStore>.Instance, TimeProvider.System);
+        Assert.NotNull(await store.CheckAsync(None));
+        await FaultAsync(FaultKind.Unavailable, Reasons.StoreUnavailable, () => store.CountAsync(Name, PointFilter.All, None));
+    }
+
+    [Fact]
+    public async Task Writes_wait_out_a_restart_and_health_shows_it()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            await ReplaceServerAsync(new() { File = file });
+            await using var store = await FilledStoreAsync();
+            await store.UpsertAsync(Name, [Point("before")], None);
+            await Server.StopAsync();
+            var during = store.UpsertAsync(Name, [Point("during")], None);
+            await UntilAsync(async () => await store.CheckAsync(None) is not null);
+            Assert.False(during.IsCompleted);
+            await Server.StartAsync();
+            await during.WaitAsync(Limit);
+            await UntilAsync(async () => await store.CheckAsync(None) is null);
+            Assert.NotNull(await store.GetAsync(Name, "before", None));
+            Assert.Equal(2, await store.CountAsync(Name, PointFilter.All, None));
+        }
+        finally
+        {
+            await Server.StopAsync();
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public async Task A_wrong_key_is_the_operators_to_hear()
+    {
+        await ReplaceServerAsync(new() { ApiKey = "right" });
+        await using (var none = await StoreAsync())
+        {
+            Assert.Contains("Must provide an API key", await none.CheckAsync(None), StringComparison.Ordinal);
+        }
+        await using (var wrong = await StoreAsync(options => options with { ApiKey = "wrong" }))
+        {
+            Assert.Contains("Invalid API key", await wrong.CheckAsync(None), StringComparison.Ordinal);
+            var fault = await FaultAsync(FaultKind.Unavailable, Reasons.StoreUnavailable, () => wrong.ListCollectionsAsync(None));
+            Assert.Contains("refuses the API key", fault.Message, StringComparison.Ordinal);
+        }
+        await using var store = await FilledStoreAsync(options => options with { ApiKey = "right" });
+        Assert.Null(await store.CheckAsync(None));
+        await store.UpsertAsync(Name, [Point("p")], None);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

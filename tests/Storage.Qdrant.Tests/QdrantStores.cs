@@ -1,0 +1,22 @@
+using Embeddings.Testing;
+using Embeddings.QdrantDouble;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Embeddings.Storage.Qdrant.Tests;
+
+internal static class QdrantStores
+{
+    /// <summary>A started store over a double, impatient enough for tests.</summary>
+    public static Task<QdrantVectorStore> StartAsync(QdrantServer server, Func<QdrantStoreOptions, QdrantStoreOptions>? with = null) =>
+        StartAsync(server.Address, with);
+
+    public static async Task<QdrantVectorStore> StartAsync(
+        Uri address, Func<QdrantStoreOptions, QdrantStoreOptions>? with = null, QdrantCollectionOptions? collections = null, TimeProvider? time = null)
+    {
+        var options = new QdrantStoreOptions { Url = address.ToString(), ProbeSeconds = 0.2, RetryDelayMs = 5 };
+        var store = new QdrantVectorStore(
+            with?.Invoke(options) ?? options, collections ?? new(), NullLogger<QdrantVectorStore>.Instance, time ?? TimeProvider.System);
+        await store.StartAsync(CancellationToken.None);
+        return store;
+    }
+}

@@ -1,0 +1,59 @@
+using Embeddings.Testing.Stores;
+using Embeddings.Primitives;
+using Embeddings.Testing;
+using Embeddings.QdrantDouble;
+using Embeddings.QdrantDouble.Troubles;
+
+namespace Embeddings.Storage.Qdrant.Tests;
+
+/// <summary>A double, and what tests over it do again and again.</summary>
+public abstract class QdrantTestBase : IAsyncLifetime
+{
+    protected const string Name = "c";
+    protected const string Upsert = "Points/Upsert";
+    protected static readonly CancellationToken None = CancellationToken.None;
+    protected static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
+
+    protected QdrantServer Server { get; private set; } = new();
+
+    protected TroublePlan Troubles => Server.Troubles;
+
+    public virtual Task InitializeAsync() => Server.StartAsync();
+
+    public async Task DisposeAsync() => await Server.DisposeAsync();
+
+    /// <summary>Another double instead of the default one.</summary>
+    protected async Task ReplaceServerAsync(DoubleOptions options)
+    {
+        await Server.DisposeAsync();
+        Server = await QdrantServer.StartNewAsync(options);
+    }
+
+    private protected Task<QdrantVectorStore> StoreAsync(Func<QdrantStoreOptions, QdrantStoreOptions>? with = null) => QdrantStores.StartAsync(Server, with);
+
+    /// <summary>A store with a collection of two dimensions.</summary>
+    private protected async Task<QdrantVectorStore> FilledStoreAsync(Func<QdrantStoreOptions, QdrantStoreOptions>? with = null)
+    {
+        var store = await StoreAsync(with);
+        await store.EnsureCollectionAsync(new(Name, 2, null), None);
+        return store;
+    }
+
+    private protected static StoredPoint Point(string id, float x = 1, float y = 0) => VectorStoreContract.Point(id, [x, y]);
+
+    private protected static async Task<Fault> FaultAsync(FaultKind kind, string reason, Func<Task> work)
+    {
+        var fault = await Assert.ThrowsAsync<Fault>(() => work().WaitAsync(Limit));
+        Assert.True((kind, reason) == (fault.Kind, fault.Reason), $"{fault.Kind} {fault.Reason}: {fault.Message}");
+        return fault;
+    }
+
+    private protected static async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!await holds())
+        {
+            await Task.Delay(10, limit.Token);
+        }
+    }
+}

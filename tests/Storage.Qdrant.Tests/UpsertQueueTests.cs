@@ -1,0 +1,79 @@
+using Embeddings.Testing;
+
+namespace Embeddings.Storage.Qdrant.Tests;
+
+public sealed class UpsertQueueTests
+{
+    private readonly UpsertQueue _queue = new();
+
+    [Fact]
+    public void Points_leave_in_order_and_within_the_limits()
+    {
+        foreach (var name in new[] { "a", "b", "c", "d", "e" })
+        {
+            _queue.Add(Pending(name, bytes: 10));
+        }
+        Assert.Equal((5, 50L), (_queue.Count, _queue.Bytes));
+        Assert.Equal(Ids("a", "b"), Ids(_queue.Take(2, 1000)));
+        Assert.Equal(Ids("c", "d"), Ids(_queue.Take(10, 29)));
+        Assert.Equal(Ids("e"), Ids(_queue.Take(10, 1)));
+        Assert.Equal((0, 0L), (_queue.Count, _queue.Bytes));
+    }
+
+    [Fact]
+    public void Of_equal_ids_that_wait_the_last_is_sent_once_for_all()
+    {
+        var (first, second) = (Job(), Job());
+        _queue.Add(Pending("a", first, bytes: 10));
+        _queue.Add(Pending("b"));
+        _queue.Add(Pending("a", second, bytes: 30));
+        Assert.Equal(31, _queue.Bytes);
+        var taken = _queue.Take(10, 1000);
+        Assert.Equal(Ids("a", "b"), Ids(taken));
+        Assert.Equal([second, first], taken[0].Versions.Select(version => version.Job));
+    }
+
+    [Fact]
+    public void No_id_is_on_its_way_twice()
+    {
+        _queue.Add(Pending("a"));
+        var flying = _queue.Take(10, 1000);
+        _queue.Add(Pending("a", bytes: 5));
+        _queue.Add(Pending("b"));
+        _queue.Add(Pending("a", bytes: 7));
+        Assert.Equal((1, 1L), (_queue.Count, _queue.Bytes));
+        var others = _queue.Take(10, 1000);
+        Assert.Equal(Ids("b"), Ids(others));
+        Assert.Empty(_queue.Take(10, 1000));
+        _queue.Landed(flying);
+        Assert.Equal((1, 7L), (_queue.Count, _queue.Bytes));
+        Assert.Equal(2, Assert.Single(_queue.Take(10, 1000)).Versions.Count());
+        _queue.Landed(others);
+        Assert.Equal(0, _queue.Count);
+    }
+
+    [Fact]
+    public async Task What_its_caller_gave_up_is_not_sent_but_what_it_would_have_replaced_is()
+    {
+        using var gone = new CancellationTokenSource();
+        var (given, kept) = (Job(gone.Token), Job());
+        _queue.Add(Pending("a", kept, bytes: 3));
+        _queue.Add(Pending("a", given));
+        _queue.Add(Pending("b", given));
+        await gone.CancelAsync();
+        var taken = _queue.Take(10, 1000);
+        Assert.Same(kept, Assert.Single(taken).Job);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given.Task);
+        Assert.Equal((0, 0L), (_queue.Count, _queue.Bytes));
+        _queue.Landed(taken);
+        Assert.Equal(0, _queue.Count);
+    }
+
+    private static UpsertJob Job(CancellationToken cancellationToken = default) => new(1, cancellationToken);
+
+    private static PendingPoint Pending(string name, UpsertJob? job = null, int bytes = 1) => new(PointIds.Of(name), new(), bytes, job ?? Job());
+
+    private static IEnumerable<Guid> Ids(params string[] names) => names.Select(PointIds.Of);
+
+    private static IEnumerable<Guid> Ids(List<PendingPoint> points) => points.Select(point => point.Id);
+}

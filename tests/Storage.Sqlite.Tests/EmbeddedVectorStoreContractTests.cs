@@ -1,0 +1,13 @@
+using Embeddings.Testing.Stores;
+using Embeddings.Testing;
+
+namespace Embeddings.Storage.Sqlite.Tests;
+
+public sealed class EmbeddedVectorStoreContractTests : VectorStoreContract, IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    private protected override async Task<IVectorStore> CreateAsync() => await EmbeddedStores.StartAsync(_directory.Path);
+}

@@ -1,0 +1,39 @@
+using Embeddings.Storage;
+using Embeddings.Primitives;
+using Embeddings.Testing;
+using System.Text.Json.Nodes;
+
+namespace Embeddings.Testing.Stores;
+
+public abstract partial class VectorStoreContract
+{
+    internal static double Cosine(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        double dot = 0, aa = 0, bb = 0;
+        for (var i = 0; i < a.Length; i++)
+        {
+            dot += (double)a[i] * b[i];
+            aa += (double)a[i] * a[i];
+            bb += (double)b[i] * b[i];
+        }
+
+        return dot / Math.Sqrt(aa * bb);
+    }
+
+    internal static StoredPoint Point(string id, float[] vector, string? attributes = null) =>
+        new(id, vector, new PointPayload { Attributes = attributes is null ? null : JsonNode.Parse(attributes)!.AsObject() });
+
+    internal static PointFilter Where(params AttributeCondition[] conditions) => new() { Attributes = conditions };
+
+    internal static async Task<IReadOnlyList<ScoredStoredPoint>> SearchAsync(IVectorStore store, float[] query, SearchSpec spec) =>
+        Assert.Single(await store.SearchAsync(Name, [new VectorQuery(query)], spec, None));
+
+    internal static async Task AssertFaultAsync(FaultKind kind, string reason, Func<Task> action)
+    {
+        var fault = await Assert.ThrowsAsync<Fault>(action);
+        Assert.Equal((kind, reason), (fault.Kind, fault.Reason));
+    }
+
+    /// <summary>A vector is kept bit for bit; a store that cannot do so says how near it comes.</summary>
+    private protected virtual void AssertSameVector(float[] given, float[] found) => Assert.Equal(given, found);
+}
