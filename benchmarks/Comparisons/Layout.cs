@@ -1,10 +1,10 @@
+using Embeddings.Benchmarks.Measuring;
+using Embeddings.Benchmarks.Models;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Primitives.Numerics;
 using Embeddings.Tooling.Imaging;
-using Embeddings.Benchmarks.Measuring;
-using Embeddings.Benchmarks.Models;
 
 namespace Embeddings.Benchmarks.Comparisons;
 

@@ -1,11 +1,11 @@
+using Embeddings.Benchmarks.Measuring;
+using Embeddings.Benchmarks.Models;
+using Embeddings.Benchmarks.References;
 using Embeddings.Primitives.Numerics;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Embeddings.Storage.Sqlite;
 using Embeddings.Tooling.Stores;
-using Embeddings.Benchmarks.Measuring;
-using Embeddings.Benchmarks.Models;
-using Embeddings.Benchmarks.References;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Benchmarks.Comparisons;

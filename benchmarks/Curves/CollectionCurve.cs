@@ -1,11 +1,11 @@
-using Embeddings.Server.Hosting;
-using Embeddings.Storage;
-using Embeddings.Storage.Sqlite;
-using Embeddings.Tooling.Stores;
 using Embeddings.Benchmarks.Comparisons;
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Cli.Benching;
+using Embeddings.Server.Hosting;
+using Embeddings.Storage;
+using Embeddings.Storage.Sqlite;
+using Embeddings.Tooling.Stores;
 
 namespace Embeddings.Benchmarks.Curves;
 

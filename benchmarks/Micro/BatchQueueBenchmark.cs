@@ -1,8 +1,8 @@
+using BenchmarkDotNet.Attributes;
 using Embeddings.Core;
 using Embeddings.Core.Batching;
 using Embeddings.Primitives;
 using Embeddings.Server.Hosting;
-using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Benchmarks.Micro;

@@ -1,9 +1,9 @@
+using System.Diagnostics.Metrics;
 using Embeddings.Core;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Server.Hosting;
-using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.Benchmarks.Micro;

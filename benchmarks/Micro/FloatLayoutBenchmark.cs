@@ -1,7 +1,7 @@
-using Embeddings.Core.Imaging;
-using Embeddings.Tooling.Imaging;
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
+using Embeddings.Core.Imaging;
+using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Benchmarks.Micro;
 

@@ -1,5 +1,5 @@
-using Embeddings.Primitives.Numerics;
 using BenchmarkDotNet.Attributes;
+using Embeddings.Primitives.Numerics;
 
 namespace Embeddings.Benchmarks.Micro;
 

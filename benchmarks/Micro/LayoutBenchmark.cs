@@ -1,9 +1,9 @@
+using BenchmarkDotNet.Attributes;
+using Embeddings.Benchmarks.Models;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Imaging;
-using BenchmarkDotNet.Attributes;
-using Embeddings.Benchmarks.Models;
 
 namespace Embeddings.Benchmarks.Micro;
 

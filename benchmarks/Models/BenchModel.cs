@@ -1,7 +1,7 @@
+using System.Security.Cryptography;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
-using System.Security.Cryptography;
 
 namespace Embeddings.Benchmarks.Models;
 

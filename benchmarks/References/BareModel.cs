@@ -1,10 +1,10 @@
+using Embeddings.Benchmarks.Measuring;
+using Embeddings.Benchmarks.Models;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Tooling.Imaging;
-using Embeddings.Benchmarks.Measuring;
-using Embeddings.Benchmarks.Models;
 using Embeddings.V1;
 using Microsoft.ML.OnnxRuntime;
 using OrtSessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;

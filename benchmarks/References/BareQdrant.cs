@@ -1,8 +1,8 @@
+using Embeddings.Benchmarks.Measuring;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Tooling.Stores;
-using Embeddings.Benchmarks.Measuring;
 using Qdrant.Client;
 using Qdrant.Client.Grpc;
 using Points = Embeddings.Benchmarks.Models.Points;

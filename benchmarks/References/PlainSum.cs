@@ -1,6 +1,6 @@
-using Embeddings.Primitives.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Embeddings.Primitives.Numerics;
 
 namespace Embeddings.Benchmarks.References;
 

@@ -1,6 +1,5 @@
-using Embeddings.Core.Models;
-using Embeddings.Tooling.Onnx;
 using System.Security.Cryptography;
+using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.Models.Maker;
 

@@ -1,4 +1,3 @@
-using Embeddings.Primitives;
 namespace Embeddings.Core;
 
 /// <summary>Every log message of the server; event ids are stable.</summary>

@@ -1,5 +1,4 @@
 using Embeddings.Core.Imaging;
-using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 
 namespace Embeddings.Core;

@@ -1,4 +1,3 @@
-using Embeddings.Primitives;
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 

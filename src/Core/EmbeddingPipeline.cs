@@ -1,6 +1,5 @@
 using Embeddings.Core.Batching;
 using Embeddings.Core.Imaging;
-using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 

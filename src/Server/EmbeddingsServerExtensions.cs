@@ -3,7 +3,6 @@ using Embeddings.Core.Batching;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
-using Embeddings.Primitives;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Grpc.Streaming;

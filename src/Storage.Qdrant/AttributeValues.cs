@@ -1,6 +1,6 @@
-using Embeddings.Primitives;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Embeddings.Primitives;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;

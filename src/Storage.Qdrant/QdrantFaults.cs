@@ -1,6 +1,6 @@
-using Embeddings.Primitives;
 using System.Globalization;
 using System.Net.Sockets;
+using Embeddings.Primitives;
 using Grpc.Core;
 
 namespace Embeddings.Storage.Qdrant;

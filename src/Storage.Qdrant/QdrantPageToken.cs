@@ -1,7 +1,7 @@
-using Embeddings.Primitives;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Text;
+using Embeddings.Primitives;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;

@@ -1,5 +1,5 @@
-using Embeddings.Primitives.Numerics;
 using System.Diagnostics;
+using Embeddings.Primitives.Numerics;
 
 namespace Embeddings.Storage.Sqlite;
 

@@ -1,6 +1,6 @@
+using System.Text;
 using Embeddings.Primitives;
 using Embeddings.Primitives.Numerics;
-using System.Text;
 
 namespace Embeddings.Storage.Sqlite;
 

@@ -1,5 +1,5 @@
-using Embeddings.Primitives;
 using System.Collections.Concurrent;
+using Embeddings.Primitives;
 
 namespace Embeddings.Storage.Sqlite;
 

@@ -1,5 +1,5 @@
-using Embeddings.Primitives;
 using System.Threading.Channels;
+using Embeddings.Primitives;
 
 namespace Embeddings.Storage.Sqlite;
 

@@ -1,6 +1,6 @@
-using Embeddings.Primitives;
 using System.Buffers.Binary;
 using System.Buffers.Text;
+using Embeddings.Primitives;
 
 namespace Embeddings.Storage.Sqlite;
 

@@ -1,9 +1,9 @@
-using Embeddings.Primitives;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Embeddings.Primitives;
 using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;

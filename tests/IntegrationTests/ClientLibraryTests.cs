@@ -1,5 +1,5 @@
-using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.Client;
+using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests;

@@ -1,5 +1,5 @@
-using Embeddings.IntegrationTests.Infrastructure;
 using System.Net;
+using Embeddings.IntegrationTests.Infrastructure;
 using Grpc.Core;
 using Grpc.Health.V1;
 

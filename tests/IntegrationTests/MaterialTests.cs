@@ -1,6 +1,6 @@
+using System.Text.Json.Nodes;
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.Testing;
-using System.Text.Json.Nodes;
 using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests;

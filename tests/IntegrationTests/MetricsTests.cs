@@ -1,6 +1,6 @@
-using Embeddings.IntegrationTests.Infrastructure;
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Embeddings.IntegrationTests.Infrastructure;
 
 namespace Embeddings.IntegrationTests;
 

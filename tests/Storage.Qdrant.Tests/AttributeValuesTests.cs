@@ -1,6 +1,6 @@
+using System.Text.Json.Nodes;
 using Embeddings.Primitives;
 using Embeddings.Testing;
-using System.Text.Json.Nodes;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant.Tests;

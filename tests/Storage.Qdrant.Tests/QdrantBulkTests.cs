@@ -1,9 +1,9 @@
-using Embeddings.Testing.Stores;
-using Embeddings.Primitives;
-using Embeddings.Testing;
 using System.Collections.Concurrent;
+using Embeddings.Primitives;
 using Embeddings.QdrantDouble;
 using Embeddings.QdrantDouble.Troubles;
+using Embeddings.Testing;
+using Embeddings.Testing.Stores;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant.Tests;

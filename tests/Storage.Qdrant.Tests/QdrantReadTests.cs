@@ -1,5 +1,5 @@
-using Embeddings.Testing.Stores;
 using Embeddings.Testing;
+using Embeddings.Testing.Stores;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant.Tests;

@@ -1,8 +1,8 @@
-using Embeddings.Primitives;
-using Embeddings.Testing;
 using System.Net;
 using System.Net.Sockets;
+using Embeddings.Primitives;
 using Embeddings.QdrantDouble;
+using Embeddings.Testing;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 

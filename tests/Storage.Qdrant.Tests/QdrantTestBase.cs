@@ -1,8 +1,8 @@
-using Embeddings.Testing.Stores;
 using Embeddings.Primitives;
-using Embeddings.Testing;
 using Embeddings.QdrantDouble;
 using Embeddings.QdrantDouble.Troubles;
+using Embeddings.Testing;
+using Embeddings.Testing.Stores;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 

@@ -1,7 +1,7 @@
-using Embeddings.Testing;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Embeddings.Testing;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 

@@ -1,6 +1,6 @@
-using Embeddings.Testing.Stores;
-using Embeddings.Testing;
 using Embeddings.QdrantDouble;
+using Embeddings.Testing;
+using Embeddings.Testing.Stores;
 using Qdrant.Client;
 using Qdrant.Client.Grpc;
 using CollectionInfo = Embeddings.Storage.CollectionInfo;

@@ -1,6 +1,6 @@
-using Embeddings.Testing.Stores;
 using Embeddings.Primitives;
 using Embeddings.Testing;
+using Embeddings.Testing.Stores;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using static Embeddings.Testing.Stores.VectorStoreContract;

@@ -1,7 +1,6 @@
-using Embeddings.Core.Imaging;
-using Embeddings.Tooling.Imaging;
 using Embeddings.Cli.Sampling;
 using Embeddings.Client;
+using Embeddings.Tooling.Imaging;
 using Embeddings.V1;
 using Google.Protobuf;
 using V1Format = Embeddings.V1.PixelFormat;

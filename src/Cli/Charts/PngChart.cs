@@ -1,6 +1,5 @@
-using Embeddings.Core.Imaging;
-using Embeddings.Tooling.Imaging;
 using System.Globalization;
+using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Cli.Charts;
 

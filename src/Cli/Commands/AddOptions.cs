@@ -1,9 +1,8 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
-using Embeddings.Tooling.Models.Adding;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Models.Adding;
 
 namespace Embeddings.Cli.Commands;
 

@@ -1,8 +1,7 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
-using Embeddings.Tooling.Models.Adding;
 using System.CommandLine;
 using Embeddings.Cli.Printing;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Models.Adding;
 
 namespace Embeddings.Cli.Commands;
 

@@ -1,11 +1,10 @@
-using Embeddings.Core.Imaging;
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
-using Embeddings.Tooling.Imaging;
-using Embeddings.Tooling.Models.Checking;
 using System.CommandLine;
 using Embeddings.Cli.Charts;
 using Embeddings.Cli.Printing;
+using Embeddings.Core.Imaging;
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Models.Checking;
 
 namespace Embeddings.Cli.Commands;
 

@@ -1,8 +1,7 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
-using Embeddings.Tooling.Models.Presets;
 using System.CommandLine;
 using Embeddings.Cli.Printing;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Models.Presets;
 
 namespace Embeddings.Cli.Commands;
 

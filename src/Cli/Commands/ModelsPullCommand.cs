@@ -1,9 +1,9 @@
-using Embeddings.Tooling.Models.Adding;
-using Embeddings.Tooling.Models.Presets;
 using System.CommandLine;
 using System.Globalization;
 using Embeddings.Cli.Printing;
 using Embeddings.Cli.Pulling;
+using Embeddings.Tooling.Models.Adding;
+using Embeddings.Tooling.Models.Presets;
 
 namespace Embeddings.Cli.Commands;
 

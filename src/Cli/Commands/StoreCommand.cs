@@ -1,9 +1,9 @@
-using Embeddings.Server.Hosting;
-using Embeddings.Storage;
-using Embeddings.Tooling.Stores;
 using System.CommandLine;
 using Embeddings.Cli.Copying;
 using Embeddings.Cli.Printing;
+using Embeddings.Server.Hosting;
+using Embeddings.Storage;
+using Embeddings.Tooling.Stores;
 
 namespace Embeddings.Cli.Commands;
 

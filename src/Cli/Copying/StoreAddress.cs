@@ -1,7 +1,6 @@
+using Embeddings.Server;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
-using Embeddings.Tooling.Stores;
-using Embeddings.Server;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.Cli.Copying;

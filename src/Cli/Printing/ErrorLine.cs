@@ -1,9 +1,6 @@
-using Embeddings.Core;
-using Embeddings.Core.Inference;
+using Embeddings.Client;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
-using Embeddings.Server.Hosting;
-using Embeddings.Client;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 

@@ -1,6 +1,5 @@
-using Embeddings.Core.Imaging;
-using Embeddings.Tooling.Imaging;
 using System.Numerics;
+using Embeddings.Tooling.Imaging;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Sampling;

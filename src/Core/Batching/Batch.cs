@@ -1,5 +1,4 @@
 using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 
 namespace Embeddings.Core.Batching;
 

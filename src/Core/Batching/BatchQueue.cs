@@ -1,5 +1,4 @@
 using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 using Embeddings.Primitives;
 
 namespace Embeddings.Core.Batching;

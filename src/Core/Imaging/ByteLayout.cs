@@ -1,8 +1,7 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Embeddings.Core.Models;
 
 namespace Embeddings.Core.Imaging;
 

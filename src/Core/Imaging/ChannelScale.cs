@@ -1,8 +1,7 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Embeddings.Core.Models;
 
 namespace Embeddings.Core.Imaging;
 

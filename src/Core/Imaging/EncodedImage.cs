@@ -1,5 +1,5 @@
-using Embeddings.Primitives;
 using System.Globalization;
+using Embeddings.Primitives;
 using NetVips;
 
 namespace Embeddings.Core.Imaging;

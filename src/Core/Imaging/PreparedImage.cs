@@ -1,7 +1,6 @@
-using Embeddings.Core.Inference;
+using System.Buffers;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
-using System.Buffers;
 
 namespace Embeddings.Core.Imaging;
 

@@ -1,6 +1,5 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 using System.Buffers;
+using Embeddings.Core.Models;
 
 namespace Embeddings.Core.Imaging;
 

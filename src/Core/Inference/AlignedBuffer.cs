@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 using System.Runtime.InteropServices;
 
 namespace Embeddings.Core.Inference;

@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 namespace Embeddings.Core.Inference;
 
 /// <summary>The input and the output of one batch: buffers made once and reused for every run.</summary>

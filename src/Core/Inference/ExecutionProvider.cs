@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 namespace Embeddings.Core.Inference;
 
 /// <summary>What runs the operators.</summary>

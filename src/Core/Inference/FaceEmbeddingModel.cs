@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 namespace Embeddings.Core.Inference;
 
 /// <summary>Face crops: always L2 norm 1 within 1e-6, so that cosine is a dot product.</summary>

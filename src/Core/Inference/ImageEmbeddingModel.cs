@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 namespace Embeddings.Core.Inference;
 
 /// <summary>Whole images: the vector as the model gives it, or of L2 norm 1 where the manifest asks for that.</summary>

@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 using System.ComponentModel.DataAnnotations;
 
 namespace Embeddings.Core.Inference;

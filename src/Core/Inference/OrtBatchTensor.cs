@@ -1,6 +1,5 @@
-using Embeddings.Core.Models;
-using Embeddings.Primitives.Numerics;
 using System.Runtime.InteropServices;
+using Embeddings.Primitives.Numerics;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 

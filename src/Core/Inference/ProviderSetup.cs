@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
 using OrtSessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;

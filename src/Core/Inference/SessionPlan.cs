@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 namespace Embeddings.Core.Inference;
 
 /// <summary>How many sessions of how many threads a model gets, and how many runs of one thread may go on beside.</summary>

@@ -1,5 +1,5 @@
-using Embeddings.Core.Models;
 using System.Numerics;
+using Embeddings.Core.Models;
 
 namespace Embeddings.Core.Inference;
 

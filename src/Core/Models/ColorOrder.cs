@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 namespace Embeddings.Core.Models;
 
 /// <summary>The order of a model's input channels.</summary>

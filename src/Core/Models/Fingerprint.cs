@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;

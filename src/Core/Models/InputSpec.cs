@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 namespace Embeddings.Core.Models;
 
 /// <summary>What a model wants to see: everything between a picture and its input tensor (float32, NCHW, three channels).</summary>

@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 namespace Embeddings.Core.Models;
 
 /// <summary>The resampling filter, widened when shrinking (antialias) as Pillow does.</summary>

@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 namespace Embeddings.Core.Models;
 
 /// <summary>A manifest that cannot be used. The message is one line that names the file and the field.</summary>

@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 using System.Text.Json;
 
 namespace Embeddings.Core.Models;

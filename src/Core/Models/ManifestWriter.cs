@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;

@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 using Embeddings.Primitives;
 
 namespace Embeddings.Core.Models;

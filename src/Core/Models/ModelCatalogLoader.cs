@@ -1,7 +1,7 @@
+using System.Runtime.ExceptionServices;
 using Embeddings.Core.Batching;
 using Embeddings.Core.Inference;
 using Embeddings.Primitives;
-using System.Runtime.ExceptionServices;
 
 namespace Embeddings.Core.Models;
 

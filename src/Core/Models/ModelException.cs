@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 namespace Embeddings.Core.Models;
 
 /// <summary>A model file that cannot be used, or does not fit its manifest. The message is one line that names the file and the reason.</summary>

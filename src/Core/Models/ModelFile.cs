@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 using System.Security.Cryptography;
 
 namespace Embeddings.Core.Models;

@@ -1,6 +1,5 @@
 using Embeddings.Core.Batching;
 using Embeddings.Core.Inference;
-using Embeddings.Primitives;
 
 namespace Embeddings.Core.Models;
 

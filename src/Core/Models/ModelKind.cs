@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 namespace Embeddings.Core.Models;
 
 /// <summary>What a model embeds.</summary>

@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 namespace Embeddings.Core.Models;
 
 /// <summary>What stands in the <c>.json</c> beside a model's <c>.onnx</c> file (docs/models.md).</summary>

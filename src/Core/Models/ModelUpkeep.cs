@@ -1,7 +1,6 @@
+using Embeddings.Primitives;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Embeddings.Core.Inference;
-using Embeddings.Primitives;
 
 namespace Embeddings.Core.Models;
 

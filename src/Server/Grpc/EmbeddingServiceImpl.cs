@@ -1,8 +1,6 @@
 using Embeddings.Core;
-using Embeddings.Core.Models;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Server.Grpc.Streaming;
-using Embeddings.Server.Hosting;
 using Grpc.Core;
 
 namespace Embeddings.Server.Grpc;

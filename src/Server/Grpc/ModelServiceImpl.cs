@@ -1,7 +1,5 @@
-using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Server.Grpc.Mapping;
-using Embeddings.Server.Hosting;
 using Grpc.Core;
 
 namespace Embeddings.Server.Grpc;

@@ -1,8 +1,6 @@
 using Embeddings.Core;
-using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Mapping;
-using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 
 namespace Embeddings.Server.Grpc;

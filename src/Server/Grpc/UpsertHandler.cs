@@ -1,9 +1,7 @@
-using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Server.Grpc.Streaming;
-using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Grpc.Core;
 

@@ -1,7 +1,5 @@
-using Embeddings.Core;
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Mapping;
-using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Grpc.Core;
 

@@ -1,7 +1,4 @@
-using Embeddings.Core;
 using Embeddings.Core.Models;
-using Embeddings.Primitives;
-using Embeddings.Server.Grpc;
 using Embeddings.Storage;
 using Grpc.AspNetCore.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;

@@ -1,4 +1,3 @@
-using Embeddings.Server.Grpc;
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 

@@ -1,4 +1,3 @@
-using Embeddings.Server.Grpc;
 using System.Runtime.InteropServices;
 
 namespace Embeddings.Server.Hosting;

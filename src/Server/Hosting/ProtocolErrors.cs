@@ -1,6 +1,4 @@
-using Embeddings.Core;
 using Embeddings.Primitives;
-using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Errors;
 
 namespace Embeddings.Server.Hosting;

@@ -1,5 +1,3 @@
-using Embeddings.Core;
-using Embeddings.Primitives;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Embeddings.Server.Hosting;

@@ -1,4 +1,3 @@
-using Embeddings.Server.Grpc;
 using System.ComponentModel.DataAnnotations;
 
 namespace Embeddings.Server.Hosting;

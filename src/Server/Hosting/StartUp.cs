@@ -1,6 +1,4 @@
-using Embeddings.Core;
 using Embeddings.Core.Models;
-using Embeddings.Server.Grpc;
 using Embeddings.Storage;
 
 namespace Embeddings.Server.Hosting;

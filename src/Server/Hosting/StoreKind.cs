@@ -1,4 +1,3 @@
-using Embeddings.Storage;
 namespace Embeddings.Server.Hosting;
 
 /// <summary>Where vectors are kept.</summary>

@@ -1,4 +1,3 @@
-using Embeddings.Storage;
 using System.ComponentModel.DataAnnotations;
 
 namespace Embeddings.Server.Hosting;

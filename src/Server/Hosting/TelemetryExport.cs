@@ -1,5 +1,4 @@
 using Embeddings.Core;
-using Embeddings.Primitives;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;

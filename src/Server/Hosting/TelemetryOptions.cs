@@ -1,5 +1,3 @@
-using Embeddings.Core;
-using Embeddings.Primitives;
 using System.ComponentModel.DataAnnotations;
 
 namespace Embeddings.Server.Hosting;

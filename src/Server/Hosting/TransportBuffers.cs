@@ -1,4 +1,3 @@
-using Embeddings.Server.Grpc;
 using System.Buffers;
 using Microsoft.AspNetCore.Connections;
 

@@ -1,4 +1,3 @@
-using Embeddings.Core.Imaging;
 using NetVips;
 
 namespace Embeddings.Tooling.Imaging;

@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 namespace Embeddings.Tooling.Onnx;
 
 /// <summary>

@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 namespace Embeddings.Tooling.Onnx;
 
 /// <summary>Makes another model of which a tensor inside is the only output; what is no longer needed is left out.</summary>

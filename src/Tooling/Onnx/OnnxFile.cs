@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 using Google.Protobuf;
 
 namespace Embeddings.Tooling.Onnx;

@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 namespace Embeddings.Tooling.Onnx;
 
 /// <summary>Where a quantized tensor's scale and zero point are to be found.</summary>

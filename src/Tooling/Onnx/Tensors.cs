@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 using System.Runtime.InteropServices;
 using Google.Protobuf;
 

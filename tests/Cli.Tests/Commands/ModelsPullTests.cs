@@ -1,6 +1,6 @@
-using Embeddings.Testing;
 using System.Text.Json;
 using Embeddings.Cli.Tests.Pulling;
+using Embeddings.Testing;
 
 namespace Embeddings.Cli.Tests.Commands;
 

@@ -1,8 +1,8 @@
+using System.Diagnostics.Metrics;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Testing;
-using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.Core.Tests.Batching;

@@ -1,10 +1,10 @@
+using System.Numerics;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Testing;
 using Embeddings.Tooling.Imaging;
-using System.Numerics;
 
 namespace Embeddings.Core.Tests.Imaging;
 

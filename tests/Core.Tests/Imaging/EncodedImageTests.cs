@@ -1,8 +1,8 @@
+using System.Buffers.Binary;
 using Embeddings.Core.Imaging;
 using Embeddings.Primitives;
 using Embeddings.Testing;
 using Embeddings.Tooling.Imaging;
-using System.Buffers.Binary;
 using NetVips;
 
 namespace Embeddings.Core.Tests.Imaging;

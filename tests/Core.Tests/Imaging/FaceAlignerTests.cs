@@ -1,8 +1,8 @@
+using System.Numerics;
 using Embeddings.Core.Imaging;
 using Embeddings.Primitives;
 using Embeddings.Testing;
 using Embeddings.Tooling.Imaging;
-using System.Numerics;
 
 namespace Embeddings.Core.Tests.Imaging;
 

@@ -1,7 +1,7 @@
+using System.Text;
 using Embeddings.Core.Imaging;
 using Embeddings.Testing;
 using Embeddings.Tooling.Imaging;
-using System.Text;
 
 namespace Embeddings.Core.Tests.Imaging;
 

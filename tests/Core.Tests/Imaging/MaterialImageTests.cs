@@ -1,8 +1,8 @@
+using System.Text.Json;
 using Embeddings.Core.Imaging;
 using Embeddings.Primitives;
 using Embeddings.Testing;
 using Embeddings.Tooling.Imaging;
-using System.Text.Json;
 
 namespace Embeddings.Core.Tests.Imaging;
 

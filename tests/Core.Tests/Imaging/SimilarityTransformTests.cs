@@ -1,7 +1,7 @@
+using System.Numerics;
 using Embeddings.Core.Imaging;
 using Embeddings.Testing;
 using Embeddings.Tooling.Imaging;
-using System.Numerics;
 
 namespace Embeddings.Core.Tests.Imaging;
 

@@ -1,8 +1,8 @@
-using Embeddings.Testing.Models;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Testing;
+using Embeddings.Testing.Models;
 using Embeddings.Tooling.Onnx;
 using Microsoft.ML.OnnxRuntime;
 

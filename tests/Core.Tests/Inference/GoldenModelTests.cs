@@ -1,8 +1,8 @@
-using Embeddings.Testing.Models;
+using System.Runtime.InteropServices;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Testing;
-using System.Runtime.InteropServices;
+using Embeddings.Testing.Models;
 
 namespace Embeddings.Core.Tests.Inference;
 

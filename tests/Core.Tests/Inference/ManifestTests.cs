@@ -1,8 +1,8 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Testing;
-using System.Text;
-using System.Text.Json.Nodes;
 using FsCheck;
 using FsCheck.Fluent;
 

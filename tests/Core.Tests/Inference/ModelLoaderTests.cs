@@ -1,9 +1,9 @@
-using Embeddings.Testing.Models;
+using System.Runtime.InteropServices;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Testing;
+using Embeddings.Testing.Models;
 using Embeddings.Tooling.Onnx;
-using System.Runtime.InteropServices;
 
 namespace Embeddings.Core.Tests.Inference;
 

@@ -1,8 +1,8 @@
-using Embeddings.Testing.Models;
+using System.Collections.Concurrent;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Testing;
-using System.Collections.Concurrent;
+using Embeddings.Testing.Models;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Embeddings.Core.Tests.Inference;

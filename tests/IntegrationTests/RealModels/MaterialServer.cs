@@ -1,8 +1,8 @@
+using System.Runtime.InteropServices;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.Tooling.Models.Adding;
-using System.Runtime.InteropServices;
 using Embeddings.V1;
 using Google.Protobuf;
 using Files = Embeddings.Testing.Material;

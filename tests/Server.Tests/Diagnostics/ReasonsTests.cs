@@ -1,9 +1,9 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
 using Embeddings.Core;
 using Embeddings.Primitives;
 using Embeddings.Server.Hosting;
 using Embeddings.Testing;
-using System.Reflection;
-using System.Text.RegularExpressions;
 
 namespace Embeddings.Server.Tests.Diagnostics;
 

@@ -1,6 +1,6 @@
+using System.Threading.Channels;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Testing;
-using System.Threading.Channels;
 using Grpc.Core;
 
 namespace Embeddings.Server.Tests.Grpc;

@@ -1,8 +1,8 @@
-using Embeddings.Server.Hosting;
-using Embeddings.Testing.Models;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
+using Embeddings.Server.Hosting;
 using Embeddings.Testing;
+using Embeddings.Testing.Models;
 using Microsoft.Extensions.Configuration;
 
 namespace Embeddings.Server.Tests.Hosting;

@@ -1,8 +1,8 @@
+using System.Security.Cryptography;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Testing;
 using Embeddings.Tooling.Onnx;
-using System.Security.Cryptography;
 
 namespace Embeddings.Testing.Models;
 

@@ -1,7 +1,7 @@
-using Embeddings.Storage;
-using Embeddings.Primitives;
-using Embeddings.Testing;
 using System.Text.Json.Nodes;
+using Embeddings.Primitives;
+using Embeddings.Storage;
+using Embeddings.Testing;
 
 namespace Embeddings.Testing.Stores;
 

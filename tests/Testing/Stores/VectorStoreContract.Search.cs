@@ -1,5 +1,5 @@
-using Embeddings.Storage;
 using Embeddings.Primitives;
+using Embeddings.Storage;
 using Embeddings.Testing;
 
 namespace Embeddings.Testing.Stores;

@@ -1,7 +1,7 @@
+using System.Text.Json.Nodes;
 using Embeddings.Core;
 using Embeddings.Primitives;
 using Embeddings.Storage;
-using System.Text.Json.Nodes;
 
 namespace Embeddings.Testing.Stores;
 

@@ -1,4 +1,3 @@
-using Embeddings.Core;
 using Embeddings.Primitives;
 using Embeddings.Server.Hosting;
 using Google.Protobuf;

@@ -1,6 +1,4 @@
-using Embeddings.Core;
 using Embeddings.Core.Models;
-using Embeddings.Server.Hosting;
 
 namespace Embeddings.Server.Grpc.Mapping;
 

@@ -1,7 +1,5 @@
-using Embeddings.Core;
-using Embeddings.Primitives;
-using Embeddings.Server.Hosting;
 using System.Text;
+using Embeddings.Primitives;
 
 namespace Embeddings.Server.Grpc.Mapping;
 

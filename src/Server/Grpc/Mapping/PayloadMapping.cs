@@ -1,6 +1,4 @@
-using Embeddings.Core;
 using Embeddings.Primitives;
-using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 
 namespace Embeddings.Server.Grpc.Mapping;

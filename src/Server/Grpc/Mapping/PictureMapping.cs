@@ -1,10 +1,8 @@
+using System.Numerics;
 using Embeddings.Core;
 using Embeddings.Core.Imaging;
-using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
-using Embeddings.Server.Hosting;
-using System.Numerics;
 
 namespace Embeddings.Server.Grpc.Mapping;
 

@@ -1,7 +1,5 @@
-using Embeddings.Core;
-using Embeddings.Primitives;
-using Embeddings.Server.Hosting;
 using System.Text.Json.Nodes;
+using Embeddings.Primitives;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Embeddings.Server.Grpc.Mapping;

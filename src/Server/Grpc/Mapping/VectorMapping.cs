@@ -1,7 +1,5 @@
-using Embeddings.Core;
 using Embeddings.Primitives;
 using Embeddings.Primitives.Numerics;
-using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Google.Protobuf.Collections;
 

@@ -1,4 +1,3 @@
-using Embeddings.Server.Hosting;
 using System.Threading.Channels;
 using Grpc.Core;
 

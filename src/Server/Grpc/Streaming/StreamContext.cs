@@ -1,5 +1,4 @@
 using Embeddings.Core;
-using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Hosting;
 using Grpc.Core;

@@ -1,4 +1,3 @@
-using Embeddings.Server.Hosting;
 namespace Embeddings.Server.Grpc.Streaming;
 
 /// <summary>Hands out turns in the order of asking, so that a stream's items reach the store in the stream's order. Enter is called by one thread at a time.</summary>

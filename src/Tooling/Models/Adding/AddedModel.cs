@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 namespace Embeddings.Tooling.Models.Adding;
 

@@ -1,5 +1,3 @@
-using Embeddings.Core;
-using Embeddings.Core.Models;
 namespace Embeddings.Tooling.Models.Checking;
 
 /// <summary>What a model did on labelled pictures.</summary>

@@ -1,7 +1,4 @@
-using Embeddings.Core;
 using Embeddings.Core.Imaging;
-using Embeddings.Core.Models;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Tooling.Models.Checking;
 

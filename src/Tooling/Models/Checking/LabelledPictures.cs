@@ -1,9 +1,6 @@
-using Embeddings.Core;
-using Embeddings.Core.Imaging;
-using Embeddings.Core.Models;
-using Embeddings.Tooling.Imaging;
 using System.Numerics;
 using System.Text.Json;
+using Embeddings.Core.Imaging;
 
 namespace Embeddings.Tooling.Models.Checking;
 

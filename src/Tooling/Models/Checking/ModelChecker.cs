@@ -1,10 +1,8 @@
-using Embeddings.Core;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Primitives.Numerics;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Tooling.Models.Checking;
 

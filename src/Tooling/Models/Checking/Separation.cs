@@ -1,5 +1,3 @@
-using Embeddings.Core;
-using Embeddings.Core.Models;
 namespace Embeddings.Tooling.Models.Checking;
 
 /// <summary>How well cosines of pairs of the same tell them from pairs of different ones.</summary>

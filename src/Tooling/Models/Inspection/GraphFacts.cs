@@ -1,5 +1,3 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.Tooling.Models.Inspection;

@@ -1,4 +1,3 @@
-using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
 

@@ -1,5 +1,3 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 namespace Embeddings.Tooling.Models.Inspection;
 
 /// <summary>An input or output as the runtime sees it.</summary>

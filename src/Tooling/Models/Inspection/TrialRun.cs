@@ -1,7 +1,6 @@
-using Embeddings.Core.Inference;
+using System.Runtime.InteropServices;
 using Embeddings.Core.Models;
 using Embeddings.Primitives.Numerics;
-using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using OrtSessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;

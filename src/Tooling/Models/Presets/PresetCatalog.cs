@@ -1,6 +1,5 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 using System.Text.Json;
+using Embeddings.Core.Models;
 
 namespace Embeddings.Tooling.Models.Presets;
 

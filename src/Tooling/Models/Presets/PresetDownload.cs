@@ -1,5 +1,3 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 namespace Embeddings.Tooling.Models.Presets;
 
 /// <summary>A published model file.</summary>

@@ -1,6 +1,6 @@
+using System.Runtime.InteropServices;
 using Embeddings.Server.Hosting;
 using Embeddings.Testing;
-using System.Runtime.InteropServices;
 
 namespace Embeddings.Server.Tests.Grpc.Hosting;
 

@@ -1,7 +1,7 @@
-using Embeddings.Testing.Models;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Testing;
+using Embeddings.Testing.Models;
 using Embeddings.Tooling.Models.Adding;
 using Embeddings.Tooling.Onnx;
 

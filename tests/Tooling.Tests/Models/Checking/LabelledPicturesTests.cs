@@ -1,6 +1,6 @@
+using System.Numerics;
 using Embeddings.Testing;
 using Embeddings.Tooling.Models.Checking;
-using System.Numerics;
 
 namespace Embeddings.Tooling.Tests.Models.Checking;
 
