@@ -11,7 +11,7 @@ if (folder === undefined) {
 }
 
 // A file is read only when the server accepts the next image, so only a few images are in memory at a time.
-async function* pictures(from: string): AsyncGenerator<StreamIngestRequest> {
+async function* images(from: string): AsyncGenerator<StreamIngestRequest> {
   for (const name of (await readdir(from)).filter((file) => /\.(jpe?g|png|webp|gif|tiff?|avif)$/i.test(file)).sort()) {
     const image = { encoded: await readFile(join(from, name)) };
     yield { itemId: name, image: { jobId: basename(name, extname(name)), image } };
@@ -22,7 +22,7 @@ const client = new EmbeddingsClient(url);
 let stored = 0;
 let failed = 0;
 try {
-  for await (const answer of client.streamIngest(pictures(folder))) {
+  for await (const answer of client.streamIngest(images(folder))) {
     if (answer.error) {
       failed++;
       console.error(`${answer.itemId}: ${EmbeddingsError.fromItem(answer.error).message}`);

@@ -110,7 +110,7 @@ class _RemoteInference(Connected, MLInference):
             EmbeddingsError: If the whole stream fails.
         """
         # Both are filled on a gRPC thread when requests are created, and emptied here in order.
-        refused: Dict[int, Tuple[str, EmbeddingsError]] = {}
+        rejected: Dict[int, Tuple[str, EmbeddingsError]] = {}
         labels: Dict[int, str] = {}
         count = [0]
 
@@ -120,7 +120,7 @@ class _RemoteInference(Connected, MLInference):
                 try:
                     request = self._request(buffer)
                 except EmbeddingsError as error:
-                    refused[position] = (label, error)
+                    rejected[position] = (label, error)
                     count[0] += 1
                     continue
                 request.item_id = str(position)
@@ -131,14 +131,14 @@ class _RemoteInference(Connected, MLInference):
         position = 0
         for answer in exchange(self._stub.StreamEmbed, requests(), self._connection.timeout):
             # All items rejected before this one were recorded before its request was created.
-            while position in refused:
-                yield refused.pop(position)
+            while position in rejected:
+                yield rejected.pop(position)
                 position += 1
             label = labels.pop(position)
             position += 1
             yield label, self._outcome(answer)
-        while position in refused:
-            yield refused.pop(position)
+        while position in rejected:
+            yield rejected.pop(position)
             position += 1
 
     def _outcome(self, answer: embedding_service_pb2.StreamEmbedResponse) -> Union[Vector, EmbeddingsError]:

@@ -99,7 +99,7 @@ class Ingest(Connected):
         Raises:
             EmbeddingsError: If the whole stream fails. Items without a result can be sent again.
         """
-        refused: Dict[int, IngestResult] = {}
+        rejected: Dict[int, IngestResult] = {}
         labels: Dict[int, str] = {}
 
         def requests() -> Iterator[ingest_pb2.StreamIngestRequest]:
@@ -107,7 +107,7 @@ class Ingest(Connected):
                 try:
                     request = _request(item)
                 except EmbeddingsError as error:
-                    refused[position] = IngestResult(item.label, error=error)
+                    rejected[position] = IngestResult(item.label, error=error)
                     continue
                 request.item_id, request.model, request.collection, request.return_embedding = str(position), model, collection, return_embedding
                 labels[position] = item.label
@@ -116,13 +116,13 @@ class Ingest(Connected):
         position = 0
         for answer in exchange(self._stub.StreamIngest, requests(), self._connection.timeout):
             # Items rejected by the client are not sent; their errors are yielded in their place.
-            while position in refused:
-                yield refused.pop(position)
+            while position in rejected:
+                yield rejected.pop(position)
                 position += 1
             yield _result(labels.pop(position), answer)
             position += 1
-        while position in refused:
-            yield refused.pop(position)
+        while position in rejected:
+            yield rejected.pop(position)
             position += 1
 
 

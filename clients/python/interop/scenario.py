@@ -98,8 +98,8 @@ class Scenario:
         try:
             ImageEmbeddingInference(connection=self.connection).infer(b"not an image")
         except InvalidInput as error:
-            told = (error.code, error.reason, error.field)
-            expect(told == (grpc.StatusCode.INVALID_ARGUMENT, "IMAGE_FORMAT_UNKNOWN", "image.encoded"), f"told {told}")
+            actual = (error.code, error.reason, error.field)
+            expect(actual == (grpc.StatusCode.INVALID_ARGUMENT, "IMAGE_FORMAT_UNKNOWN", "image.encoded"), f"got {actual}")
         else:
             expect(False, "no error")
 

@@ -105,8 +105,8 @@ internal sealed class ResendingStream<TRequest, TResponse>(
     private TimeSpan Delay(RpcException failure, int failures)
     {
         var backoff = Backoff.Delay(failures, options, Random.Shared.NextDouble());
-        var asked = ErrorDetails.RetryAfter(failure);
-        return asked > backoff ? asked.Value : backoff;
+        var requested = ErrorDetails.RetryAfter(failure);
+        return requested > backoff ? requested.Value : backoff;
     }
 
     private EmbeddingsException Violation(string violation) =>
