@@ -1,6 +1,7 @@
-// Package embeddings talks to the Embeddings service: images and face crops become vectors, and vectors are stored and found again.
+// Package embeddings is a client of the Embeddings service, which embeds images and face crops, stores their vectors, and
+// searches them.
 //
-// The stubs are in gen/embeddings/v1, made by generate.sh; this package adds what streams and errors need.
+// generate.sh generates the stubs in gen/embeddings/v1. This package adds streams and errors.
 package embeddings
 
 import (
@@ -17,35 +18,36 @@ import (
 
 //go:generate sh generate.sh
 
-// Calls that find no server are tried again, which is safe: all but deletions, whose count would be wrong.
+// Calls that cannot reach the server are retried, except deletions: their number of deleted points would be wrong.
 const serviceConfig = `{"methodConfig": [
 	{"name": [{}], "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.2s", "maxBackoff": "2s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}},
 	{"name": [{"service": "embeddings.v1.VectorStoreService", "method": "DeleteVectors"}, {"service": "embeddings.v1.VectorStoreService", "method": "DeleteByJobId"}]}]}`
 
 const maxMessage = 64 << 20
 
-// Dial gives a connection to a server without TLS: http://host:port or host:port. It connects at the first call and again whenever the connection breaks.
+// Dial creates a connection without TLS to http://host:port or host:port. It connects on the first call and reconnects if
+// the connection breaks.
 func Dial(address string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Scheme != "http" || parsed.Hostname() == "" {
-		return nil, fmt.Errorf("%q is not http://host:port; for TLS, use grpc.Dial with credentials", address)
+		return nil, fmt.Errorf("address must be of the form http://host:port or host:port; got %q (for TLS, use grpc.Dial with credentials)", address)
 	}
 	port := parsed.Port()
 	if port == "" {
 		port = "50051"
 	}
 	common := []grpc.DialOption{
-		grpc.WithInsecure(), //nolint:staticcheck // credentials/insecure is not in the oldest version this works with.
+		grpc.WithInsecure(), //nolint:staticcheck // The oldest supported version has no credentials/insecure.
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
 	}
 	return grpc.Dial(net.JoinHostPort(parsed.Hostname(), port), append(common, options...)...)
 }
 
-// StreamIngest embeds and stores what next gives; an ack in handle means durable. See Exchange.
+// StreamIngest embeds and stores the items that next returns. An ack means that the point is durable. See Exchange.
 func StreamIngest(
 	ctx context.Context,
 	connection grpc.ClientConnInterface,
@@ -60,7 +62,7 @@ func StreamIngest(
 	return Exchange(ctx, open, next, handle, options)
 }
 
-// StreamEmbed embeds what next gives. See Exchange.
+// StreamEmbed embeds the items that next returns. See Exchange.
 func StreamEmbed(
 	ctx context.Context,
 	connection grpc.ClientConnInterface,

@@ -12,49 +12,49 @@ import (
 	pb "embeddings/client/gen/embeddings/v1"
 )
 
-// Error is a call or an item that failed.
+// Error is the error of a failed call or item.
 type Error struct {
-	// Code is the gRPC status code.
+	// Code is the gRPC status code, for example codes.NotFound.
 	Code codes.Code
-	// Reason is an UPPER_SNAKE word to switch on (docs/errors.md); empty where no server gave one.
+	// Reason is machine-readable, in UPPER_SNAKE_CASE (docs/errors.md). Empty if the server gave none.
 	Reason string
-	// Field is the path of the field at fault, for example image.encoded; empty where no field is.
+	// Field is the path of the invalid field, for example image.encoded. Empty if the error does not concern a field.
 	Field string
-	// Message is one sentence for a person.
+	// Message is a human-readable description of the error.
 	Message string
-	// RetryAfter is how long the server asks to wait; 0 where it does not.
+	// RetryAfter is the delay before a retry as requested by the server, or 0.
 	RetryAfter time.Duration
 }
 
-// Error tells what is known.
+// Error returns the reason (or the status code), the field, and the message.
 func (e *Error) Error() string {
 	parts := []string{e.Reason, e.Field, e.Message}
 	if e.Reason == "" {
 		parts[0] = e.Code.String()
 	}
-	told := parts[:0]
+	present := parts[:0]
 	for _, part := range parts {
 		if part != "" {
-			told = append(told, part)
+			present = append(present, part)
 		}
 	}
-	return strings.Join(told, ": ")
+	return strings.Join(present, ": ")
 }
 
-// Retryable tells whether the same may succeed later: the server was away, or full and said when to come again.
+// Retryable returns whether a retry may succeed: the server was unavailable, or overloaded and requested a retry.
 func (e *Error) Retryable() bool {
 	return e.Code == codes.Unavailable || (e.Code == codes.ResourceExhausted && e.RetryAfter > 0)
 }
 
-// FromCall is what a failed call says; errors that no call made, and *Error, stay as they are.
+// FromCall converts the error of a failed call to an *Error. Other errors are returned unchanged.
 func FromCall(err error) error {
 	var known *Error
-	told, ok := status.FromError(err)
+	received, ok := status.FromError(err)
 	if err == nil || errors.As(err, &known) || !ok {
 		return err
 	}
-	made := &Error{Code: told.Code(), Message: told.Message()}
-	for _, detail := range told.Details() {
+	made := &Error{Code: received.Code(), Message: received.Message()}
+	for _, detail := range received.Details() {
 		switch detail := detail.(type) {
 		case *errdetails.ErrorInfo:
 			made.Reason = detail.GetReason()
@@ -70,7 +70,7 @@ func FromCall(err error) error {
 	return made
 }
 
-// FromItem is what one item of a stream failed of.
+// FromItem converts the error of a stream item.
 func FromItem(err *pb.ItemError) *Error {
 	return &Error{Code: codes.Code(err.GetCode()), Reason: err.GetReason(), Field: err.GetField(), Message: err.GetMessage()}
 }

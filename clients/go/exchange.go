@@ -11,13 +11,13 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Options tell how a stream behaves. The zero value means the defaults.
+// Options configure a stream. The zero value selects the defaults.
 type Options struct {
-	// Timeout is how long to wait for an answer that is due; default 30 s.
+	// Timeout is the maximum time to wait for the next response while requests are unanswered. Default: 30 s.
 	Timeout time.Duration
-	// MaxInFlight is how many requests may be without an answer; default 512.
+	// MaxInFlight is the maximum number of requests in flight. Default: 512.
 	MaxInFlight int
-	// Attempts is how many connections in a row may break before any answer comes; default 5.
+	// Attempts is the maximum number of consecutive connections that break without a response. Default: 5.
 	Attempts int
 }
 
@@ -34,21 +34,23 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Named is a request or an answer with its item's name.
+// Named is a request or a response with an item id.
 type Named interface{ GetItemId() string }
 
-// Stream is what the generated bidirectional streams have in common.
+// Stream is the common interface of the generated bidirectional streams.
 type Stream[Request, Response any] interface {
 	Send(Request) error
 	Recv() (Response, error)
 	CloseSend() error
 }
 
-// Exchange sends what next gives until it says io.EOF, and calls handle with each request and its answer, in order.
+// Exchange sends the requests that next returns until it returns io.EOF, and calls handle with each request and its
+// response, in order.
 //
-// It asks next only as fast as the server takes requests: Send blocks while flow control holds it, and at most MaxInFlight requests are without an
-// answer. Where the connection breaks, what has no answer is sent again on a new one; point ids make that safe. next runs on a goroutine of its own and
-// has to return when ctx ends. An error of next or handle ends the exchange and is returned unchanged; every other one is an *Error.
+// It calls next only as fast as the server accepts requests: Send blocks until flow control allows sending, and at most
+// MaxInFlight requests are in flight. If the connection breaks, unanswered requests are resent on a new one, which is safe
+// because point ids are derived from the items. next runs on a separate goroutine and must return when ctx is done. An
+// error of next or handle ends the exchange and is returned unchanged; all other errors are *Error.
 func Exchange[Request, Response Named](
 	ctx context.Context,
 	open func(context.Context) (Stream[Request, Response], error),
@@ -107,7 +109,7 @@ func exchangeOnce[Request, Response Named](
 			cancel()
 		}
 	}()
-	// The next attempt must not begin while this one still takes from next.
+	// The next attempt must not start while this one is still reading from next.
 	defer func() {
 		cancel()
 		<-sending
@@ -125,19 +127,22 @@ func exchangeOnce[Request, Response Named](
 		if err == io.EOF {
 			<-sending
 			if left := p.unansweredCount(); left > 0 || !p.isDone() {
-				return answered, &Error{Code: codes.Internal, Reason: "INTERNAL", Message: fmt.Sprintf("the stream ended with %d items unanswered", left)}
+				message := fmt.Sprintf("The server ended the stream with %d items unanswered.", left)
+				return answered, &Error{Code: codes.Internal, Reason: "INTERNAL", Message: message}
 			}
 			return answered, nil
 		}
 		if err != nil {
 			if overdue.hasFired() {
-				return answered, &Error{Code: codes.DeadlineExceeded, Reason: "DEADLINE_EXCEEDED", Message: fmt.Sprintf("no answer within %v", options.Timeout)}
+				message := fmt.Sprintf("The server sent no response within %v.", options.Timeout)
+				return answered, &Error{Code: codes.DeadlineExceeded, Reason: "DEADLINE_EXCEEDED", Message: message}
 			}
 			return answered, FromCall(err)
 		}
 		request, ok := p.take(answer.GetItemId())
 		if !ok {
-			return answered, &Error{Code: codes.Internal, Reason: "INTERNAL", Field: "item_id", Message: fmt.Sprintf("the answer for item %q is out of turn", answer.GetItemId())}
+			message := fmt.Sprintf("The response for item %q is out of order.", answer.GetItemId())
+			return answered, &Error{Code: codes.Internal, Reason: "INTERNAL", Field: "item_id", Message: message}
 		}
 		answered = true
 		if err := handle(request, answer); err != nil {
@@ -146,7 +151,7 @@ func exchangeOnce[Request, Response Named](
 	}
 }
 
-// pump takes requests from next to one stream after the other, and keeps those without an answer.
+// pump sends requests from next to one stream after another, and keeps the unanswered ones.
 type pump[Request Named] struct {
 	next  func(context.Context) (Request, error)
 	slots chan struct{}
@@ -157,13 +162,13 @@ type pump[Request Named] struct {
 	failed     error
 }
 
-// feed sends until there is nothing more (true) or the stream ends (false).
+// feed sends until there are no more requests (returns true) or the stream ends (returns false).
 func (p *pump[Request]) feed(ctx context.Context, send func(Request) error) bool {
 	p.mu.Lock()
 	again := append([]Request(nil), p.unanswered...)
 	p.mu.Unlock()
 	for _, request := range again {
-		// The reason of a failed Send comes from Recv.
+		// Recv returns the reason of a failed Send.
 		if send(request) != nil {
 			return false
 		}

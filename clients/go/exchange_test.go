@@ -17,7 +17,7 @@ import (
 	pb "embeddings/client/gen/embeddings/v1"
 )
 
-// server misbehaves as it is told.
+// server is a server with scripted responses.
 type server struct {
 	pb.UnimplementedIngestServiceServer
 	handler func(number int, stream pb.IngestService_StreamIngestServer) error
@@ -101,13 +101,13 @@ func checkAll(t *testing.T, ids []string, count int) {
 
 func checkCode(t *testing.T, err error, code codes.Code) {
 	t.Helper()
-	var told *Error
-	if !errors.As(err, &told) || told.Code != code {
-		t.Fatalf("told %v", err)
+	var got *Error
+	if !errors.As(err, &got) || got.Code != code {
+		t.Fatalf("got %v", err)
 	}
 }
 
-func TestAnswersComeInOrder(t *testing.T) {
+func TestResponsesArriveInOrder(t *testing.T) {
 	connection := against(t, func(_ int, stream pb.IngestService_StreamIngestServer) error { return echo(stream) })
 	read := 0
 	ids, err := run(connection, source(1000, 100, &read), Options{MaxInFlight: 7})
@@ -117,7 +117,7 @@ func TestAnswersComeInOrder(t *testing.T) {
 	checkAll(t, ids, 1000)
 }
 
-func TestABrokenConnectionLosesAndDoublesNothing(t *testing.T) {
+func TestABrokenConnectionNeitherLosesNorDuplicatesItems(t *testing.T) {
 	connection := against(t, func(number int, stream pb.IngestService_StreamIngestServer) error {
 		for at := 0; number < 3 && at < 10; at++ {
 			request, err := stream.Recv()
@@ -139,7 +139,7 @@ func TestABrokenConnectionLosesAndDoublesNothing(t *testing.T) {
 	checkAll(t, ids, 60)
 }
 
-func TestASilentServerIsGivenUp(t *testing.T) {
+func TestASilentServerTimesOut(t *testing.T) {
 	connection := against(t, func(_ int, stream pb.IngestService_StreamIngestServer) error {
 		<-stream.Context().Done()
 		return nil
@@ -160,7 +160,7 @@ func TestNoServerIsAnError(t *testing.T) {
 	checkCode(t, err, codes.Unavailable)
 }
 
-func TestAnswersOutOfTurnAndMissingOnes(t *testing.T) {
+func TestResponsesOutOfOrderOrMissingAreErrors(t *testing.T) {
 	swapped := against(t, func(_ int, stream pb.IngestService_StreamIngestServer) error { return stream.Send(ack("9")) })
 	read := 0
 	_, err := run(swapped, source(2, 10, &read), Options{})
@@ -171,16 +171,16 @@ func TestAnswersOutOfTurnAndMissingOnes(t *testing.T) {
 	checkCode(t, err, codes.Internal)
 }
 
-func TestWhatTheSourceSaysComesOutUnchanged(t *testing.T) {
+func TestErrorsOfTheSourceAreReturnedUnchanged(t *testing.T) {
 	connection := against(t, func(_ int, stream pb.IngestService_StreamIngestServer) error { return echo(stream) })
 	lost := errors.New("lost")
 	_, err := run(connection, func(context.Context) (*pb.StreamIngestRequest, error) { return nil, lost }, Options{})
 	if err != lost {
-		t.Fatalf("told %v", err)
+		t.Fatalf("got %v", err)
 	}
 }
 
-func TestASourceIsReadNoFasterThanTheServerTakes(t *testing.T) {
+func TestASourceIsReadOnlyAsFastAsTheServerReads(t *testing.T) {
 	connection := against(t, func(_ int, stream pb.IngestService_StreamIngestServer) error {
 		time.Sleep(500 * time.Millisecond)
 		return echo(stream)
@@ -197,7 +197,7 @@ func TestASourceIsReadNoFasterThanTheServerTakes(t *testing.T) {
 		return io.ErrShortBuffer
 	}
 	err := StreamIngest(context.Background(), connection, next, handle, Options{MaxInFlight: 10_000})
-	// 200 MB would be read at once if nothing held the source.
+	// Without backpressure, 200 MB would be read at once.
 	if err != io.ErrShortBuffer || atFirst > 1000 {
 		t.Fatalf("%d were read, %v", atFirst, err)
 	}

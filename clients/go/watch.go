@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// watcher cancels a stream that owes an answer and does not give it; a slow source or a slow reader is not the server's fault.
+// watcher cancels a stream if a response is overdue. Time in which the source or the handler is slow does not count.
 type watcher struct {
 	since atomic.Int64
 	fired atomic.Bool

@@ -1,4 +1,4 @@
-// Makes src/generated (TypeScript types of the contract) and dist/protos (what the client loads at run time).
+// Generates src/generated (TypeScript types of the contract) and dist/protos (protos that the client loads at run time).
 import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';

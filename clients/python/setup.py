@@ -1,4 +1,4 @@
-"""Makes the stubs when the package is built; everything else is in pyproject.toml."""
+"""Generates the stubs when the package is built. All other settings are in pyproject.toml."""
 
 import subprocess
 import sys
@@ -9,13 +9,13 @@ from setuptools import setup
 
 HERE = Path(__file__).resolve().parent
 
-# An sdist brings its stubs along and has no protos beside it.
+# An sdist contains the stubs but not the protos.
 if (HERE.parent.parent / "protos" / "embeddings").is_dir():
     subprocess.run([sys.executable, str(HERE / "generate.py")], check=True)
 
 
 def at_least(package: str, floor: str) -> str:
-    """A requirement of what the stubs were made with, or of `floor` where that is not installed."""
+    """Requires at least the installed version, which generated the stubs, or `floor` if none is installed."""
     try:
         return f"{package}>={version(package)}"
     except PackageNotFoundError:

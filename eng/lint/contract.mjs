@@ -1,12 +1,14 @@
-// docs/contract.md from the comments in protos/: contract.mjs IMAGE.json, where IMAGE.json comes from `buf build`. Prints the page.
+// Generates docs/contract.md from the comments in protos/ and prints it to standard output.
+// Usage: node contract.mjs IMAGE.json, with an IMAGE.json written by `buf build`.
 import { readFileSync } from 'node:fs';
 
 const { file: files } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const ours = files.filter((file) => file.name.startsWith('embeddings/v1/'));
 const lines = [
-  '# The contract',
+  '# Contract',
   '',
-  'Made from the comments in [`protos/embeddings/v1`](../protos/embeddings/v1) by `./build.sh docs`; not edited by hand. `./build.sh lint` fails where it is not up to date.',
+  'Generated from the comments in [`protos/embeddings/v1`](../protos/embeddings/v1) by `./build.sh docs`. Do not edit this page by hand;',
+  '`./build.sh lint` fails if it is out of date.',
   '',
 ];
 const anchors = new Map();
@@ -16,13 +18,13 @@ for (const file of ours) {
   }
 }
 
-/** Comments by path: [4, 0, 2, 1] is the second field of the first message. */
+/** Comments by descriptor path. For example, [4, 0, 2, 1] is the second field of the first message. */
 function comments(file) {
   const found = new Map(file.sourceCodeInfo.location.map((location) => [(location.path ?? []).join(), location.leadingComments ?? '']));
   return (...path) => (found.get(path.join()) ?? '').split('\n').map((line) => line.trim()).join('\n').trim();
 }
 
-// A cell is one line, and a bar would end it.
+// A table cell must be on one line and cannot contain an unescaped pipe character.
 const cell = (text) => text.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
 
 function typeName(field) {
@@ -35,7 +37,7 @@ function typeName(field) {
 }
 
 function service(file, type, at, comment) {
-  lines.push(`## ${type.name}`, '', comment(6, at), '', '| call | request | reply | |', '|---|---|---|---|');
+  lines.push(`## ${type.name}`, '', comment(6, at), '', '| RPC | request | response | description |', '|---|---|---|---|');
   type.method.forEach((method, number) => {
     const side = (streaming, name) => `${streaming ? 'stream ' : ''}[\`${anchors.get(name)}\`](#${anchors.get(name).toLowerCase()})`;
     const request = side(method.clientStreaming, method.inputType);
@@ -49,9 +51,9 @@ function message(file, type, at, comment) {
   if (!type.field?.length) {
     return;
   }
-  lines.push('| | field | type | |', '|---|---|---|---|');
+  lines.push('| number | field | type | description |', '|---|---|---|---|');
   type.field.forEach((field, number) => {
-    // proto3 makes a oneof of its own for each optional field; that is no choice.
+    // proto3 represents each optional field as a synthetic oneof, which is not a choice.
     const choice = field.oneofIndex !== undefined && !field.proto3Optional ? ` (one of \`${type.oneofDecl[field.oneofIndex].name}\`)` : '';
     lines.push(`| ${field.number} | \`${field.name}\` | ${typeName(field)}${choice} | ${cell(comment(4, at, 2, number))} |`);
   });
@@ -59,7 +61,7 @@ function message(file, type, at, comment) {
 }
 
 function enumeration(file, type, at, comment) {
-  lines.push(`### ${type.name}`, '', comment(5, at), '', '| | value | |', '|---|---|---|');
+  lines.push(`### ${type.name}`, '', comment(5, at), '', '| number | value | description |', '|---|---|---|');
   type.value.forEach((value, number) => lines.push(`| ${value.number ?? 0} | \`${value.name}\` | ${cell(comment(5, at, 2, number))} |`));
   lines.push('');
 }
@@ -68,7 +70,7 @@ const order = (file) => (file.service?.length ? 0 : 1);
 for (const file of ours.sort((a, b) => order(a) - order(b) || (a.name < b.name ? -1 : 1))) {
   const comment = comments(file);
   if (order(file) === 1) {
-    lines.push(`## Shared: ${file.name.split('/').at(-1)}`, '');
+    lines.push(`## Shared messages: ${file.name.split('/').at(-1)}`, '');
   }
   file.service?.forEach((type, at) => service(file, type, at, comment));
   file.messageType?.forEach((type, at) => message(file, type, at, comment));

@@ -7,26 +7,39 @@ namespace Embeddings.Client;
 public sealed partial class EmbeddingsClient
 {
     /// <summary>Embeds one whole image.</summary>
-    /// <exception cref="EmbeddingsException">The call failed: INVALID_ARGUMENT for a bad picture, NOT_FOUND for an unknown model.</exception>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with INVALID_ARGUMENT for an invalid image or NOT_FOUND for an unknown model.
+    /// </exception>
     public Task<EmbedImageResponse> EmbedImageAsync(EmbedImageRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_embedding.EmbedImageAsync, request, repeatable: true, cancellationToken);
 
-    /// <summary>Embeds one face; the vector has L2 norm 1.</summary>
-    /// <exception cref="EmbeddingsException">The call failed: INVALID_ARGUMENT for a bad picture or bad landmarks, NOT_FOUND for an unknown model.</exception>
+    /// <summary>Embeds one face. The vector has an L2 norm of 1.</summary>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with INVALID_ARGUMENT for an invalid image or landmarks, or NOT_FOUND for an
+    /// unknown model.
+    /// </exception>
     public Task<EmbedFaceResponse> EmbedFaceAsync(EmbedFaceRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_embedding.EmbedFaceAsync, request, repeatable: true, cancellationToken);
 
-    /// <summary>Embeds a stream and stores nothing.</summary>
+    /// <summary>Embeds a stream of items without storing the vectors.</summary>
     /// <remarks>
-    /// One response a request, in the order of the requests: its vector or its error. An item that fails does not end the stream. The requests are read
-    /// only as answers come back (<see cref="EmbeddingsClientOptions.MaxInFlight"/>) and, where the connection breaks, sent again until they are
-    /// answered. Leave a request alone until its response is there. To stop early, stop enumerating or cancel: the requests' enumerator is disposed
-    /// of. What the requests throw is thrown here, after the responses to all before it.
+    /// <para>Returns one response per request, in request order, with either a vector or an error. If an item fails,
+    /// the stream continues.</para>
+    /// <para>Requests are read as responses arrive, so that at most <see cref="EmbeddingsClientOptions.MaxInFlight"/>
+    /// items are in flight. If the connection breaks, the client reconnects and resends all unanswered requests. Do not
+    /// modify a request before its response has arrived.</para>
+    /// <para>To stop early, stop enumerating or cancel; the enumerator of <paramref name="requests"/> is then disposed
+    /// of. If the enumerator throws, the exception is rethrown after the responses to all earlier requests.</para>
     /// </remarks>
-    /// <param name="requests">The items, of <c>item_id</c>s to know them by; read by one task of its own.</param>
-    /// <param name="cancellationToken">Ends the stream with <see cref="OperationCanceledException"/>; what has not run is dropped.</param>
-    /// <exception cref="EmbeddingsException">The stream as a whole failed: the server refused it, could not be reached again within
-    /// <see cref="EmbeddingsClientOptions.MaxReconnects"/>, or answered what was not asked (<c>PROTOCOL_VIOLATION</c>).</exception>
+    /// <param name="requests">Items to send, identified by their <c>item_id</c>. Enumerated by a separate task.</param>
+    /// <param name="cancellationToken">
+    /// Ends the stream with <see cref="OperationCanceledException"/>. The server drops the items that have not run.
+    /// </param>
+    /// <exception cref="EmbeddingsException">
+    /// The whole stream failed: the server rejected it, the client could not reconnect within
+    /// <see cref="EmbeddingsClientOptions.MaxReconnects"/> attempts, or the server sent an unexpected response
+    /// (<c>PROTOCOL_VIOLATION</c>).
+    /// </exception>
     public IAsyncEnumerable<StreamEmbedResponse> StreamEmbedAsync(
         IAsyncEnumerable<StreamEmbedRequest> requests, CancellationToken cancellationToken = default)
     {

@@ -7,34 +7,49 @@ namespace Embeddings.Client;
 public sealed partial class EmbeddingsClient
 {
     /// <summary>
-    /// Embeds one whole image and stores its vector under the id <c>job_id</c>. Answers once it is durable; sent again it replaces its point.
+    /// Embeds one whole image and stores its vector with the point id <c>job_id</c>. Returns once the point is durable.
+    /// Ingesting the same item again replaces the point.
     /// </summary>
     /// <exception cref="EmbeddingsException">
-    /// The call failed: INVALID_ARGUMENT for a bad item, FAILED_PRECONDITION for a collection of another model.
+    /// The call failed, for example with INVALID_ARGUMENT for an invalid item or FAILED_PRECONDITION if another model
+    /// fills the collection.
     /// </exception>
     public Task<IngestImageResponse> IngestImageAsync(IngestImageRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_ingest.IngestImageAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>
-    /// Embeds one face and stores its vector under the id <c>job_id-face_index</c>. Answers once it is durable; sent again it replaces its point.
+    /// Embeds one face and stores its vector with the point id <c>job_id-face_index</c>. Returns once the point is
+    /// durable. Ingesting the same item again replaces the point.
     /// </summary>
     /// <exception cref="EmbeddingsException">
-    /// The call failed: INVALID_ARGUMENT for a bad item, FAILED_PRECONDITION for a collection of another model.
+    /// The call failed, for example with INVALID_ARGUMENT for an invalid item or FAILED_PRECONDITION if another model
+    /// fills the collection.
     /// </exception>
     public Task<IngestFaceResponse> IngestFaceAsync(IngestFaceRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_ingest.IngestFaceAsync, request, repeatable: true, cancellationToken);
 
-    /// <summary>Embeds and stores a stream. An ack means that the point is durable; an item that is sent again replaces its point.</summary>
+    /// <summary>
+    /// Embeds and stores a stream of items. An ack means that the point is durable. Ingesting the same item again
+    /// replaces the point.
+    /// </summary>
     /// <remarks>
-    /// One response a request, in the order of the requests: its ack or its error. An item that fails does not end the stream. The requests are read
-    /// only as answers come back (<see cref="EmbeddingsClientOptions.MaxInFlight"/>) and, where the connection breaks, sent again until they are
-    /// answered. Leave a request alone until its response is there. To stop early, stop enumerating or cancel: the requests' enumerator is disposed
-    /// of. What the requests throw is thrown here, after the responses to all before it.
+    /// <para>Returns one response per request, in request order, with either an ack or an error. If an item fails, the
+    /// stream continues.</para>
+    /// <para>Requests are read as responses arrive, so that at most <see cref="EmbeddingsClientOptions.MaxInFlight"/>
+    /// items are in flight. If the connection breaks, the client reconnects and resends all unanswered requests. Do not
+    /// modify a request before its response has arrived.</para>
+    /// <para>To stop early, stop enumerating or cancel; the enumerator of <paramref name="requests"/> is then disposed
+    /// of. If the enumerator throws, the exception is rethrown after the responses to all earlier requests.</para>
     /// </remarks>
-    /// <param name="requests">The items, of <c>item_id</c>s to know them by; read by one task of its own.</param>
-    /// <param name="cancellationToken">Ends the stream with <see cref="OperationCanceledException"/>; what has not run is dropped.</param>
-    /// <exception cref="EmbeddingsException">The stream as a whole failed: the server refused it, could not be reached again within
-    /// <see cref="EmbeddingsClientOptions.MaxReconnects"/>, or answered what was not asked (<c>PROTOCOL_VIOLATION</c>).</exception>
+    /// <param name="requests">Items to send, identified by their <c>item_id</c>. Enumerated by a separate task.</param>
+    /// <param name="cancellationToken">
+    /// Ends the stream with <see cref="OperationCanceledException"/>. The server drops the items that have not run.
+    /// </param>
+    /// <exception cref="EmbeddingsException">
+    /// The whole stream failed: the server rejected it, the client could not reconnect within
+    /// <see cref="EmbeddingsClientOptions.MaxReconnects"/> attempts, or the server sent an unexpected response
+    /// (<c>PROTOCOL_VIOLATION</c>).
+    /// </exception>
     public IAsyncEnumerable<StreamIngestResponse> StreamIngestAsync(
         IAsyncEnumerable<StreamIngestRequest> requests, CancellationToken cancellationToken = default)
     {

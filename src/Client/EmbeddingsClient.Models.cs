@@ -5,13 +5,17 @@ namespace Embeddings.Client;
 /// <content>ModelService.</content>
 public sealed partial class EmbeddingsClient
 {
-    /// <summary>One page of the server's models, by name.</summary>
-    /// <exception cref="EmbeddingsException">The call failed: INVALID_ARGUMENT for a bad page token.</exception>
+    /// <summary>Returns one page of the server's models, sorted by name.</summary>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with INVALID_ARGUMENT for an invalid page token.
+    /// </exception>
     public Task<ListModelsResponse> ListModelsAsync(ListModelsRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_models.ListModelsAsync, request, repeatable: true, cancellationToken);
 
-    /// <summary>One model.</summary>
-    /// <exception cref="EmbeddingsException">The call failed: NOT_FOUND where it is not there.</exception>
+    /// <summary>Returns one model.</summary>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with NOT_FOUND if the model does not exist.
+    /// </exception>
     public Task<GetModelResponse> GetModelAsync(GetModelRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_models.GetModelAsync, request, repeatable: true, cancellationToken);
 }

@@ -10,8 +10,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Embeddings.Client;
 
 /// <summary>
-/// The Embeddings service: embed images and face crops, store their vectors, find them again. Make one and keep it: it holds the connections and is safe to
-/// use from many threads at once. Every RPC of the contract is a method of the same name; <see cref="EmbeddingsClientExtensions"/> has shorter forms.
+/// Client of the Embeddings service, which embeds images and face crops, stores their vectors, and searches them.
+/// Create one instance and reuse it: it owns the connections and is thread-safe. Every RPC of the contract has a method
+/// of the same name; <see cref="EmbeddingsClientExtensions"/> has shorter forms.
 /// </summary>
 public sealed partial class EmbeddingsClient : IDisposable
 {
@@ -28,10 +29,12 @@ public sealed partial class EmbeddingsClient : IDisposable
     private readonly VectorStoreService.VectorStoreServiceClient _vectorStore;
     private readonly ModelService.ModelServiceClient _models;
 
-    /// <summary>Makes a client; it connects with its first call.</summary>
-    /// <param name="options">Where the servers are, and how to treat them.</param>
-    /// <param name="loggerFactory">For reconnects and what the gRPC client logs; none where null.</param>
-    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    /// <summary>Creates a client. It connects when the first call is made.</summary>
+    /// <param name="options">Addresses of the servers and client settings.</param>
+    /// <param name="loggerFactory">
+    /// Receives the log messages of the client and of the underlying gRPC client, or null to disable logging.
+    /// </param>
+    /// <exception cref="ArgumentException">An option is out of range. The message names the option.</exception>
     public EmbeddingsClient(EmbeddingsClientOptions options, ILoggerFactory? loggerFactory = null)
         : this(options, loggerFactory, TimeProvider.System)
     {
@@ -58,20 +61,23 @@ public sealed partial class EmbeddingsClient : IDisposable
         _models = new ModelService.ModelServiceClient(_invoker);
     }
 
-    /// <summary>The options it was made with.</summary>
+    /// <summary>The options that the client was created with.</summary>
     public EmbeddingsClientOptions Options => _options;
 
-    /// <summary>A client of one server, everything else at its default.</summary>
+    /// <summary>Creates a client for one server, with default options.</summary>
     /// <param name="address"><c>host:port</c>, <c>http://host:port</c> or <c>https://host:port</c>.</param>
-    /// <exception cref="ArgumentException">The address is none of these.</exception>
+    /// <exception cref="ArgumentException">The address does not have one of these forms.</exception>
     public static EmbeddingsClient ForAddress(string address) => new(new EmbeddingsClientOptions { Addresses = [address] });
 
     /// <summary>
-    /// The same client, over the same connections, with another deadline for unary calls: <c>client.WithDeadline(...).SearchVectorsAsync(...)</c>.
+    /// Returns a client that shares the connections of this one but uses another deadline for unary calls, for example
+    /// <c>client.WithDeadline(...).SearchVectorsAsync(...)</c>.
     /// </summary>
-    /// <param name="deadline">From 1 ms to 1 day, retries included.</param>
-    /// <returns>A client that lives as long as this one; disposing of it does nothing.</returns>
-    /// <exception cref="ArgumentException">The deadline is out of its range.</exception>
+    /// <param name="deadline">Deadline of a call including retries, from 1 ms to 1 day.</param>
+    /// <returns>
+    /// A client that can be used until this one is disposed of. Disposing of the returned client has no effect.
+    /// </returns>
+    /// <exception cref="ArgumentException">The deadline is out of range.</exception>
     public EmbeddingsClient WithDeadline(TimeSpan deadline)
     {
         var options = _options with { Deadline = deadline };
@@ -79,11 +85,14 @@ public sealed partial class EmbeddingsClient : IDisposable
         return new EmbeddingsClient(_channel, ownsChannel: false, options, _loggerFactory, _time);
     }
 
-    /// <summary>Waits until a server is up and says that it serves (grpc.health.v1), asking again and again.</summary>
-    /// <param name="timeout">How long to wait at most; above 0.</param>
+    /// <summary>
+    /// Waits until a server reports SERVING. Polls its health service (grpc.health.v1) with exponential backoff.
+    /// </summary>
+    /// <param name="timeout">Maximum time to wait. Must be greater than zero.</param>
     /// <param name="ct">Ends the wait with <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="EmbeddingsException">
-    /// DEADLINE_EXCEEDED: it does not serve by then, the message tells why; UNIMPLEMENTED: no health service is there.
+    /// DEADLINE_EXCEEDED if no server reports SERVING within the timeout (the message gives the cause), or
+    /// UNIMPLEMENTED if the server has no health service.
     /// </exception>
     public Task WaitUntilServingAsync(TimeSpan timeout, CancellationToken ct = default)
     {
@@ -91,7 +100,7 @@ public sealed partial class EmbeddingsClient : IDisposable
         return new HealthWait(_invoker, _options, _time).RunAsync(timeout, ct);
     }
 
-    /// <summary>Closes the connections; calls in progress end.</summary>
+    /// <summary>Closes the connections and aborts calls in progress.</summary>
     public void Dispose()
     {
         if (_ownsChannel)

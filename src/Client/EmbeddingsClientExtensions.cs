@@ -3,23 +3,32 @@ using Google.Protobuf;
 
 namespace Embeddings.Client;
 
-/// <summary>Shorter forms of the most frequent calls. They throw as the methods they call do.</summary>
+/// <summary>
+/// Shorter forms of the most common calls. They throw the same exceptions as the methods that they call.
+/// </summary>
 public static class EmbeddingsClientExtensions
 {
     /// <summary>Embeds one whole image.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="encoded">A JPEG, PNG, WebP, GIF, TIFF or AVIF file. Not copied: leave it alone until the answer is there.</param>
-    /// <param name="model">Name of an image model; empty for the server's default one.</param>
+    /// <param name="client">Client to use.</param>
+    /// <param name="encoded">
+    /// Content of a JPEG, PNG, WebP, GIF, TIFF, or AVIF file. Not copied: do not modify it before the call completes.
+    /// </param>
+    /// <param name="model">Name of an image model. If empty, the server's default image model is used.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     public static Task<EmbedImageResponse> EmbedImageAsync(
         this EmbeddingsClient client, ReadOnlyMemory<byte> encoded, string model = "", CancellationToken cancellationToken = default) =>
         client.EmbedImageAsync(new EmbedImageRequest { Image = Encoded(encoded), Model = model }, cancellationToken);
 
-    /// <summary>Embeds one face.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="encoded">An encoded face crop, or with <paramref name="landmarks"/> any picture that holds the face. Not copied.</param>
-    /// <param name="model">Name of a face model; empty for the server's default one.</param>
-    /// <param name="landmarks">Five points in pixels, to cut the face out and turn it upright; null takes the crop as aligned.</param>
+    /// <summary>Embeds one face. The vector has an L2 norm of 1.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="encoded">
+    /// Encoded face crop or, with <paramref name="landmarks"/>, any image that contains the face. Not copied: do not
+    /// modify it before the call completes.
+    /// </param>
+    /// <param name="model">Name of a face model. If empty, the server's default face model is used.</param>
+    /// <param name="landmarks">
+    /// Landmarks used to align the face, in pixels of the image, or null if the image is an aligned crop.
+    /// </param>
     /// <param name="cancellationToken">Cancels the call.</param>
     public static Task<EmbedFaceResponse> EmbedFaceAsync(
         this EmbeddingsClient client,
@@ -32,12 +41,12 @@ public static class EmbeddingsClientExtensions
         return client.EmbedFaceAsync(new EmbedFaceRequest { Face = face, Model = model }, cancellationToken);
     }
 
-    /// <summary>Embeds one whole image and stores its vector under the id <paramref name="jobId"/>.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="jobId">The job, 1 to 512 bytes.</param>
-    /// <param name="encoded">An encoded picture. Not copied.</param>
-    /// <param name="mediaStoreId">The media item, at most 512 bytes.</param>
-    /// <param name="collection">The collection; empty for <c>image_embeddings</c>.</param>
+    /// <summary>Embeds one whole image and stores its vector with the point id <paramref name="jobId"/>.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="jobId">Job that the image belongs to; 1 to 512 bytes.</param>
+    /// <param name="encoded">Content of an image file. Not copied: do not modify it before the call completes.</param>
+    /// <param name="mediaStoreId">Media item that the image belongs to; at most 512 bytes.</param>
+    /// <param name="collection">Name of the collection. If empty, <c>image_embeddings</c> is used.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     public static Task<IngestImageResponse> IngestImageAsync(
         this EmbeddingsClient client,
@@ -51,10 +60,10 @@ public static class EmbeddingsClientExtensions
         return client.IngestImageAsync(new IngestImageRequest { Item = item, Collection = collection }, cancellationToken);
     }
 
-    /// <summary>One stored point with its vector and payload.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="collection">The collection.</param>
-    /// <param name="pointId">The point's id.</param>
+    /// <summary>Returns one stored point with its vector and payload.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="collection">Name of the collection.</param>
+    /// <param name="pointId">Id of the point.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     public static async Task<VectorPoint> GetVectorAsync(
         this EmbeddingsClient client, string collection, string pointId, CancellationToken cancellationToken = default)
@@ -63,10 +72,10 @@ public static class EmbeddingsClientExtensions
         return (await client.GetVectorAsync(request, cancellationToken).ConfigureAwait(false)).Point;
     }
 
-    /// <summary>How many points there are, exactly.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="collection">The collection.</param>
-    /// <param name="filter">Which points; null for all.</param>
+    /// <summary>Returns the exact number of points.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="collection">Name of the collection.</param>
+    /// <param name="filter">Filter that the points must match, or null for all points.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     public static async Task<long> CountVectorsAsync(
         this EmbeddingsClient client, string collection, Filter? filter = null, CancellationToken cancellationToken = default)
@@ -75,12 +84,14 @@ public static class EmbeddingsClientExtensions
         return (await client.CountVectorsAsync(request, cancellationToken).ConfigureAwait(false)).Count;
     }
 
-    /// <summary>The points nearest to a vector, best first.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="collection">The collection.</param>
-    /// <param name="vector">As many numbers as the collection's dimension: finite and not all zero.</param>
-    /// <param name="limit">From 1 to 1,000.</param>
-    /// <param name="filter">Which points; null for all.</param>
+    /// <summary>Returns the points nearest to a vector, best first.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="collection">Name of the collection.</param>
+    /// <param name="vector">
+    /// Query vector, with one value per dimension of the collection. All values must be finite, and not all may be 0.
+    /// </param>
+    /// <param name="limit">Maximum number of points to return, from 1 to 1,000.</param>
+    /// <param name="filter">Filter that the points must match, or null for all points.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     public static async Task<IReadOnlyList<ScoredPoint>> SearchVectorsAsync(
         this EmbeddingsClient client,
@@ -96,12 +107,12 @@ public static class EmbeddingsClientExtensions
         return (await client.SearchVectorsAsync(request, cancellationToken).ConfigureAwait(false)).Results[0].Points;
     }
 
-    /// <summary>Removes all points of a job.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="jobId">The job.</param>
-    /// <param name="collection">Where; empty for every collection.</param>
+    /// <summary>Deletes all points of a job.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="jobId">Job to delete; 1 to 512 bytes.</param>
+    /// <param name="collection">Name of the collection. If empty, the points are deleted from all collections.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <returns>How many there were.</returns>
+    /// <returns>Number of points deleted.</returns>
     public static async Task<long> DeleteByJobIdAsync(
         this EmbeddingsClient client, string jobId, string collection = "", CancellationToken cancellationToken = default)
     {

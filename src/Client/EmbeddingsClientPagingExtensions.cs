@@ -3,13 +3,20 @@ using Embeddings.V1;
 
 namespace Embeddings.Client;
 
-/// <summary>Lists without their pages: each next page is asked for when it is needed. They throw as the methods they call do.</summary>
+/// <summary>
+/// Enumerates complete lists. Pages are requested when they are needed. The methods throw the same exceptions as the
+/// methods that they call.
+/// </summary>
 public static class EmbeddingsClientPagingExtensions
 {
-    /// <summary>Every point that matches, each once as long as nothing is written meanwhile.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="request">Which points, the size of the pages and, as its <c>page_token</c>, where to start. Not changed.</param>
-    /// <param name="cancellationToken">Ends the enumeration.</param>
+    /// <summary>
+    /// Enumerates all matching points. Each point is returned once if nothing is written during the enumeration.
+    /// </summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="request">
+    /// Collection, filter, page size, and, in <c>page_token</c>, the page to start from. Not modified.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the enumeration.</param>
     public static async IAsyncEnumerable<VectorPoint> ListAllVectorsAsync(
         this EmbeddingsClient client, ListVectorsRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -27,19 +34,19 @@ public static class EmbeddingsClientPagingExtensions
         while (page.PageToken.Length > 0);
     }
 
-    /// <summary>Every point of a collection, with or without its vector.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="collection">The collection.</param>
-    /// <param name="filter">Which points; null for all.</param>
-    /// <param name="withVectors">Whether the points come with their vectors.</param>
-    /// <param name="cancellationToken">Ends the enumeration.</param>
+    /// <summary>Enumerates all points of a collection, with or without their vectors.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="collection">Name of the collection.</param>
+    /// <param name="filter">Filter that the points must match, or null for all points.</param>
+    /// <param name="withVectors">Whether the points include their vectors.</param>
+    /// <param name="cancellationToken">Cancels the enumeration.</param>
     public static IAsyncEnumerable<VectorPoint> ListAllVectorsAsync(
         this EmbeddingsClient client, string collection, Filter? filter = null, bool withVectors = false, CancellationToken cancellationToken = default) =>
         client.ListAllVectorsAsync(new ListVectorsRequest { Collection = collection, Filter = filter, WithVectors = withVectors }, cancellationToken);
 
-    /// <summary>Every model of the server, by name.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="cancellationToken">Ends the enumeration.</param>
+    /// <summary>Enumerates all models of the server, sorted by name.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="cancellationToken">Cancels the enumeration.</param>
     public static async IAsyncEnumerable<Model> ListAllModelsAsync(
         this EmbeddingsClient client, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -57,9 +64,9 @@ public static class EmbeddingsClientPagingExtensions
         while (page.PageToken.Length > 0);
     }
 
-    /// <summary>Every collection, by name.</summary>
-    /// <param name="client">The client.</param>
-    /// <param name="cancellationToken">Ends the enumeration.</param>
+    /// <summary>Enumerates all collections, sorted by name.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="cancellationToken">Cancels the enumeration.</param>
     public static async IAsyncEnumerable<Collection> ListAllCollectionsAsync(
         this EmbeddingsClient client, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -77,8 +84,11 @@ public static class EmbeddingsClientPagingExtensions
         while (page.PageToken.Length > 0);
     }
 
-    // A server that hands out the same page again would keep its caller for ever.
+    // A server that returned the same page token again would cause an infinite loop.
     private static string Next(string current, string next) => next.Length == 0 || next != current
         ? next
-        : throw new EmbeddingsException(Grpc.Core.StatusCode.Internal, "PROTOCOL_VIOLATION", "The server gave a page's own token as the next one's.");
+        : throw new EmbeddingsException(
+            Grpc.Core.StatusCode.Internal,
+            "PROTOCOL_VIOLATION",
+            "The server returned the token of the current page as the next page token.");
 }

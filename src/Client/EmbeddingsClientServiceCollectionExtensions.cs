@@ -8,23 +8,30 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the client of the Embeddings service.</summary>
 public static class EmbeddingsClientServiceCollectionExtensions
 {
-    /// <summary>Registers one <see cref="EmbeddingsClient"/> for the whole program, unless there is one.</summary>
-    /// <param name="services">The services.</param>
-    /// <param name="options">Where the servers are.</param>
-    /// <exception cref="ArgumentException">When the client is first asked for: an option is out of its range.</exception>
+    /// <summary>Registers an <see cref="EmbeddingsClient"/> as a singleton, unless one is already registered.</summary>
+    /// <param name="services">Service collection to add the client to.</param>
+    /// <param name="options">Options of the client.</param>
+    /// <exception cref="ArgumentException">
+    /// Thrown when the client is first resolved, if an option is out of range.
+    /// </exception>
     public static IServiceCollection AddEmbeddingsClient(this IServiceCollection services, EmbeddingsClientOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         return services.AddEmbeddingsClient(_ => options);
     }
 
-    /// <summary>Registers one <see cref="EmbeddingsClient"/> for the whole program, unless there is one.</summary>
-    /// <param name="services">The services.</param>
-    /// <param name="section">Options by their names, for example <c>Addresses:0</c> and <c>MaxInFlight</c>; an unknown name is an error.</param>
+    /// <summary>Registers an <see cref="EmbeddingsClient"/> as a singleton, unless one is already registered.</summary>
+    /// <param name="services">Service collection to add the client to.</param>
+    /// <param name="section">
+    /// Configuration section with options by name, for example <c>Addresses:0</c> and <c>MaxInFlight</c>. Unknown names
+    /// are errors.
+    /// </param>
     /// <exception cref="InvalidOperationException">
-    /// When the client is first asked for: the section has an unknown name or a value that cannot be read.
+    /// Thrown when the client is first resolved, if the section contains an unknown name or an invalid value.
     /// </exception>
-    /// <exception cref="ArgumentException">When the client is first asked for: an option is out of its range.</exception>
+    /// <exception cref="ArgumentException">
+    /// Thrown when the client is first resolved, if an option is out of range.
+    /// </exception>
     public static IServiceCollection AddEmbeddingsClient(this IServiceCollection services, IConfiguration section)
     {
         ArgumentNullException.ThrowIfNull(section);
@@ -32,10 +39,12 @@ public static class EmbeddingsClientServiceCollectionExtensions
             _ => section.Get<EmbeddingsClientOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new EmbeddingsClientOptions());
     }
 
-    /// <summary>Registers one <see cref="EmbeddingsClient"/> for the whole program, unless there is one.</summary>
-    /// <param name="services">The services.</param>
-    /// <param name="options">Makes the options when the client is first asked for.</param>
-    /// <exception cref="ArgumentException">When the client is first asked for: an option is out of its range.</exception>
+    /// <summary>Registers an <see cref="EmbeddingsClient"/> as a singleton, unless one is already registered.</summary>
+    /// <param name="services">Service collection to add the client to.</param>
+    /// <param name="options">Creates the options when the client is first resolved.</param>
+    /// <exception cref="ArgumentException">
+    /// Thrown when the client is first resolved, if an option is out of range.
+    /// </exception>
     public static IServiceCollection AddEmbeddingsClient(this IServiceCollection services, Func<IServiceProvider, EmbeddingsClientOptions> options)
     {
         ArgumentNullException.ThrowIfNull(services);

@@ -3,18 +3,18 @@ using Grpc.Core;
 namespace Embeddings.Client;
 
 /// <summary>
-/// A call or an item that failed: the server's own words where it answered, else what the connection says. A call that its caller cancels throws
-/// <see cref="OperationCanceledException"/> instead.
+/// The error of a failed call or item, as reported by the server or, if the server could not be reached, by the
+/// connection. A canceled call throws <see cref="OperationCanceledException"/> instead.
 /// </summary>
 public sealed class EmbeddingsException : Exception
 {
-    /// <summary>Makes one; for tests and doubles of the client too.</summary>
-    /// <param name="status">The gRPC status.</param>
-    /// <param name="reason">An UPPER_SNAKE word; empty takes the status' name.</param>
-    /// <param name="message">One sentence for a person.</param>
-    /// <param name="field">Path of the request's field at fault; empty where none is.</param>
-    /// <param name="retryAfter">When trying again may help.</param>
-    /// <param name="inner">What caused it.</param>
+    /// <summary>Creates an exception. Public so that tests and test doubles can create one.</summary>
+    /// <param name="status">gRPC status code.</param>
+    /// <param name="reason">Reason in UPPER_SNAKE_CASE. If empty, the name of the status code is used.</param>
+    /// <param name="message">Human-readable description of the error.</param>
+    /// <param name="field">Path of the invalid request field, or empty if the error does not concern a field.</param>
+    /// <param name="retryAfter">Delay before a retry, or null if the server did not specify one.</param>
+    /// <param name="inner">Exception that caused this one, or null.</param>
     public EmbeddingsException(
         StatusCode status, string reason, string message, string field = "", TimeSpan? retryAfter = null, Exception? inner = null)
         : base(message, inner)
@@ -26,18 +26,23 @@ public sealed class EmbeddingsException : Exception
     }
 
     /// <summary>
-    /// The gRPC status: INVALID_ARGUMENT for bad input, RESOURCE_EXHAUSTED for a full server, UNAVAILABLE for one that cannot be reached, ...
+    /// gRPC status code, for example INVALID_ARGUMENT for invalid input, RESOURCE_EXHAUSTED for an overloaded server,
+    /// or UNAVAILABLE if the server cannot be reached.
     /// </summary>
     public StatusCode Status { get; }
 
     /// <summary>
-    /// A word a program can switch on, UPPER_SNAKE, for example <c>IMAGE_MALFORMED</c>; the status' name where the server gave none. Never empty.
+    /// Machine-readable reason in UPPER_SNAKE_CASE, for example <c>IMAGE_MALFORMED</c>, or the name of the status code
+    /// if the server gave no reason. Never empty.
     /// </summary>
     public string Reason { get; }
 
-    /// <summary>Path of the request's field at fault, for example <c>image.encoded</c>; empty where none is.</summary>
+    /// <summary>
+    /// Path of the invalid request field, for example <c>image.encoded</c>, or empty if the error does not concern a
+    /// field.
+    /// </summary>
     public string Field { get; }
 
-    /// <summary>How long to wait before trying again; null where the server did not say.</summary>
+    /// <summary>Delay before a retry, as requested by the server, or null if it did not specify one.</summary>
     public TimeSpan? RetryAfter { get; }
 }

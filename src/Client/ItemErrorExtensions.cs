@@ -3,11 +3,11 @@ using Grpc.Core;
 
 namespace Embeddings.Client;
 
-/// <summary>From an item's error to an exception.</summary>
+/// <summary>Converts item errors to exceptions.</summary>
 public static class ItemErrorExtensions
 {
-    /// <summary>The exception that the same error would have been in a unary call.</summary>
-    /// <param name="error">The error of a stream's item.</param>
+    /// <summary>Returns the exception that a unary call with the same error would throw.</summary>
+    /// <param name="error">Error of a stream item.</param>
     public static EmbeddingsException ToException(this ItemError error)
     {
         ArgumentNullException.ThrowIfNull(error);

@@ -1,11 +1,11 @@
 namespace Embeddings.Client;
 
-/// <summary>How calls are spread over several addresses.</summary>
+/// <summary>Distribution of calls over several addresses.</summary>
 public enum LoadBalancing
 {
-    /// <summary>Each call or stream goes to the next server that is reachable.</summary>
+    /// <summary>Each call or stream is sent to the next reachable server.</summary>
     RoundRobin = 0,
 
-    /// <summary>All go to the first server that is reachable, in the order of the addresses.</summary>
+    /// <summary>All calls are sent to the first reachable server, in the order of the addresses.</summary>
     PickFirst = 1,
 }

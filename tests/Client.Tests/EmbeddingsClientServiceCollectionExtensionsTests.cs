@@ -8,7 +8,7 @@ namespace Embeddings.Client.Tests;
 public sealed class EmbeddingsClientServiceCollectionExtensionsTests
 {
     [Fact]
-    public async Task TheClientIsOneAndWorks()
+    public async Task TheClientIsASingletonAndWorks()
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour { Models = { new Model { Name = "m" } } });
         await using var provider = new ServiceCollection()
@@ -23,7 +23,7 @@ public sealed class EmbeddingsClientServiceCollectionExtensionsTests
     }
 
     [Fact]
-    public void OptionsComeFromAConfigurationSection()
+    public void OptionsAreReadFromAConfigurationSection()
     {
         using var provider = With(
             ("Addresses:0", "a:1"), ("Addresses:1", "b:2"), ("MaxInFlight", "7"), ("Deadline", "00:00:05"), ("LoadBalancing", "PickFirst"));
@@ -36,7 +36,7 @@ public sealed class EmbeddingsClientServiceCollectionExtensionsTests
     }
 
     [Fact]
-    public void AMisspeltOrBadOptionIsAnError()
+    public void AnUnknownOrInvalidOptionIsAnError()
     {
         using var misspelt = With(("Addresses:0", "a:1"), ("MaxInFlite", "7"));
         Assert.Throws<InvalidOperationException>(misspelt.GetRequiredService<EmbeddingsClient>);

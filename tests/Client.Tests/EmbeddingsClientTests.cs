@@ -16,7 +16,7 @@ public sealed class EmbeddingsClientTests
     public static TheoryData<string> UnaryRpcs => new(Rpcs(streaming: false).Select(method => method.Name));
 
     [Fact]
-    public void EveryRpcOfTheContractHasItsMethod()
+    public void EveryRpcOfTheContractHasAMethod()
     {
         foreach (var rpc in Rpcs(streaming: false))
         {
@@ -34,7 +34,7 @@ public sealed class EmbeddingsClientTests
 
     [Theory]
     [MemberData(nameof(UnaryRpcs))]
-    public async Task EachMethodCallsItsOwnRpc(string name)
+    public async Task EachMethodCallsItsRpc(string name)
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour { Models = { new Model() } });
         using var client = server.Client();
@@ -64,7 +64,7 @@ public sealed class EmbeddingsClientTests
     }
 
     [Fact]
-    public async Task ListsGoThroughAllTheirPages()
+    public async Task ListsEnumerateAllPages()
     {
         var behaviour = new Behaviour();
         behaviour.Points.AddRange(Enumerable.Range(0, 25).Select(i => new VectorPoint { PointId = $"{i}" }));
@@ -84,7 +84,7 @@ public sealed class EmbeddingsClientTests
     }
 
     [Fact]
-    public async Task WaitingForHealthEndsWhenItServes()
+    public async Task WaitingEndsWhenTheServerReportsServing()
     {
         await using var server = await ServerDouble.StartAsync();
         server.Health.SetStatus("", HealthCheckResponse.Types.ServingStatus.NotServing);
@@ -100,7 +100,7 @@ public sealed class EmbeddingsClientTests
     }
 
     [Fact]
-    public async Task WaitingForAServerThatIsNotThereNamesTheCause()
+    public async Task TheErrorOfWaitingForAnUnreachableServerNamesTheCause()
     {
         string address;
         await using (var server = await ServerDouble.StartAsync())
@@ -116,7 +116,7 @@ public sealed class EmbeddingsClientTests
     }
 
     [Fact]
-    public async Task AServerWithoutHealthIsToldAtOnce()
+    public async Task WaitingFailsImmediatelyIfTheServerHasNoHealthService()
     {
         await using var server = await ServerDouble.StartAsync(withHealth: false);
         using var client = server.Client();

@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.Client.Tests;
 
-/// <summary>The package's README as code: ReadmeTests finds each of its blocks here, and the compiler checks them.</summary>
+/// <summary>Compiled copies of the code blocks in the package's README. ReadmeTests checks that every block is here.</summary>
 internal static class ReadmeSnippets
 {
     public static async Task EmbedAsync()

@@ -9,7 +9,7 @@ public sealed partial class ReadmeTests
     private static readonly string Here = Directory();
 
     [Fact]
-    public void EverySnippetIsCodeThatCompiles()
+    public void EverySnippetCompiles()
     {
         var code = Squeeze(File.ReadAllText(Path.Combine(Here, "ReadmeSnippets.cs")));
         var snippets = Fence().Matches(Readme()).Select(match => Squeeze(match.Groups[1].Value)).ToArray();

@@ -1,4 +1,5 @@
-// Ingests all JPEG files of a folder as whole images: bulk_ingest FOLDER [HOST:PORT]. File names are job ids.
+// Ingests all JPEG files of a folder as whole images, with the file names as job ids.
+// Usage: bulk_ingest FOLDER [HOST:PORT]
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -20,7 +21,7 @@ int main(int count, char** arguments) {
     auto stub = v1::IngestService::NewStub(embeddings::connect(count > 2 ? arguments[2] : "localhost:50051"));
     std::filesystem::directory_iterator file(arguments[1]);
 
-    // A file is read when the server takes the next picture, so memory holds a few of them, however many there are.
+    // A file is read only when the server accepts the next image, so only a few images are in memory at a time.
     auto next = [&]() -> std::optional<v1::StreamIngestRequest> {
       while (file != std::filesystem::directory_iterator() && file->path().extension() != ".jpg") {
         ++file;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The interop run's verbs for C++: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Interop commands for C++: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
 cd "$(dirname -- "$0")/.." || exit 1
 
 verb=$1

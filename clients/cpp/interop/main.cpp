@@ -1,4 +1,5 @@
-// The scenario of clients/README.md: interop HOST:PORT JPEG VECTORS.json
+// Runs the interop scenario described in clients/README.md.
+// Usage: interop HOST:PORT JPEG VECTORS.json
 #include <exception>
 #include <fstream>
 #include <iostream>

@@ -21,7 +21,7 @@ inline const std::string kJob = "job-cpp";
 constexpr int kCrops = 2000;
 constexpr int kItems = 300;
 
-/// The steps, in their order: each needs those before.
+/// Steps of the scenario. They must run in order, because each depends on the previous ones.
 class Scenario {
  public:
   Scenario(const std::string& address, std::string jpeg)
@@ -76,8 +76,8 @@ class Scenario {
       got.emplace_back(answer.embedding().values().begin(), answer.embedding().values().end());
       expect(answer.item_id() == std::to_string(at) && got[at].size() == 512, "answer " + std::to_string(at) + " is " + answer.item_id());
       expect(std::abs(norm(got[at]) - 1) < 1e-5, "norm of " + std::to_string(at));
-      expect(at < 256 || farthest(got[at], got[at - 256]) < 1e-6, "the same crop gives another vector: " + std::to_string(at));
-      expect(at < 1 || farthest(got[at], got[at - 1]) > 1e-6, "another crop gives the same vector: " + std::to_string(at));
+      expect(at < 256 || farthest(got[at], got[at - 256]) < 1e-6, "the same crop gives a different vector: " + std::to_string(at));
+      expect(at < 1 || farthest(got[at], got[at - 1]) > 1e-6, "a different crop gives the same vector: " + std::to_string(at));
     };
     auto open = [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) { return embedding_->PrepareAsyncStreamEmbed(context, queue); };
     embeddings::Exchange<v1::StreamEmbedRequest, v1::StreamEmbedResponse>(open, next, handle).run();
@@ -101,7 +101,7 @@ class Scenario {
       face->set_media_store_id("media-" + std::to_string(number % 3));
       face->set_face_index(number);
       if (number == 250) {
-        face->mutable_face()->mutable_image()->set_encoded("no picture");
+        face->mutable_face()->mutable_image()->set_encoded("not an image");
       } else {
         set_pixels(face->mutable_face()->mutable_image(), number == 50 ? crop(number).substr(1) : crop(number));
       }
@@ -167,18 +167,18 @@ class Scenario {
   void count() {
     counts_.push_back(counted());
     expect(counts_ == std::vector<std::int64_t>{kItems - 2, 1}, "counts are " + std::to_string(counts_.front()) + " and " + std::to_string(counts_.back()));
-    expect(forget("other-cpp") == 1, "the other job is not there");
+    expect(forget("other-cpp") == 1, "the other job was not found");
   }
 
   void errors() {
     v1::EmbedImageRequest request;
-    request.mutable_image()->set_encoded("no picture");
+    request.mutable_image()->set_encoded("not an image");
     v1::EmbedImageResponse answer;
     try {
       embeddings::check(embedding_->EmbedImage(embeddings::within().get(), request, &answer));
     } catch (const embeddings::Error& error) {
       const bool right = error.code() == grpc::StatusCode::INVALID_ARGUMENT && error.reason() == "IMAGE_FORMAT_UNKNOWN" && error.field() == "image.encoded";
-      expect(right, std::string("told ") + error.what());
+      expect(right, std::string("got ") + error.what());
       return;
     }
     expect(false, "no error");

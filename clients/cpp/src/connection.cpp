@@ -23,13 +23,13 @@ std::shared_ptr<grpc::Channel> connect(const std::string& address) {
   const std::string scheme = "http://";
   const std::string target = address.compare(0, scheme.size(), scheme) == 0 ? address.substr(scheme.size()) : address;
   if (target.empty() || target.find('/') != std::string::npos) {
-    throw std::invalid_argument("'" + address + "' is not host:port or http://host:port");
+    throw std::invalid_argument("address must be of the form host:port or http://host:port; got '" + address + "'.");
   }
   grpc::ChannelArguments arguments;
   arguments.SetServiceConfigJSON(kServiceConfig);
   arguments.SetMaxReceiveMessageSize(kMaxMessage);
   arguments.SetMaxSendMessageSize(kMaxMessage);
-  // A server that comes back is found again soon.
+  // Reconnect soon after the server is available again.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);

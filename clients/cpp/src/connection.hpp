@@ -9,11 +9,12 @@
 
 namespace embeddings {
 
-/// A channel to `host:port` or `http://host:port`, without TLS. It connects at the first call and again whenever the connection breaks; single calls that
-/// find no server are tried again, all but deletions, whose count would be wrong. Throws std::invalid_argument for anything else.
+/// Creates a channel to `host:port` or `http://host:port`, without TLS. It connects on the first call and reconnects if
+/// the connection breaks. Unary calls that cannot reach the server are retried, except deletions: their number of deleted
+/// points would be wrong. Throws std::invalid_argument if the address has another form.
 std::shared_ptr<grpc::Channel> connect(const std::string& address);
 
-/// A context for one single call, with a deadline.
+/// Creates a context with a deadline, for one unary call.
 std::unique_ptr<grpc::ClientContext> within(std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
 }  // namespace embeddings

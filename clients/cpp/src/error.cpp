@@ -7,7 +7,7 @@
 namespace embeddings {
 namespace {
 
-std::string told(const std::string& reason, const std::string& field, const std::string& message) {
+std::string describe(const std::string& reason, const std::string& field, const std::string& message) {
   std::string text;
   for (const std::string* part : {&reason, &field, &message}) {
     if (!part->empty()) {
@@ -24,7 +24,7 @@ bool ends_with(const std::string& text, const std::string& end) {
 }  // namespace
 
 Error::Error(grpc::StatusCode code, std::string reason, std::string field, const std::string& message, std::chrono::milliseconds retry_after)
-    : std::runtime_error(told(reason, field, message)), code_(code), reason_(std::move(reason)), field_(std::move(field)), retry_after_(retry_after) {}
+    : std::runtime_error(describe(reason, field, message)), code_(code), reason_(std::move(reason)), field_(std::move(field)), retry_after_(retry_after) {}
 
 Error Error::from_call(const grpc::Status& status) {
   std::string reason, field;

@@ -10,27 +10,27 @@
 
 namespace embeddings {
 
-/// A call or an item that failed.
+/// The error of a failed call or item.
 class Error : public std::runtime_error {
  public:
   Error(grpc::StatusCode code, std::string reason, std::string field, const std::string& message,
         std::chrono::milliseconds retry_after = std::chrono::milliseconds::zero());
 
-  /// What a failed call says.
+  /// Converts the status of a failed call.
   static Error from_call(const grpc::Status& status);
 
-  /// What one item of a stream failed of.
+  /// Converts the error of a stream item.
   static Error from_item(const embeddings::v1::ItemError& error);
 
-  /// The gRPC status code.
+  /// gRPC status code.
   grpc::StatusCode code() const { return code_; }
-  /// UPPER_SNAKE word to switch on (docs/errors.md); empty where no server gave one.
+  /// Machine-readable reason in UPPER_SNAKE_CASE (docs/errors.md). Empty if the server gave none.
   const std::string& reason() const { return reason_; }
-  /// Path of the field at fault, for example `image.encoded`; empty where no field is.
+  /// Path of the invalid field, for example `image.encoded`. Empty if the error does not concern a field.
   const std::string& field() const { return field_; }
-  /// How long the server asks to wait; zero where it does not.
+  /// Delay before a retry as requested by the server, or zero.
   std::chrono::milliseconds retry_after() const { return retry_after_; }
-  /// Whether the same may succeed later: the server was away, or full and said when to come again.
+  /// Whether a retry may succeed: the server was unavailable, or overloaded and requested a retry.
   bool retryable() const;
 
  private:
@@ -40,7 +40,7 @@ class Error : public std::runtime_error {
   std::chrono::milliseconds retry_after_;
 };
 
-/// Throws what a call says where it failed.
+/// Throws `Error` if the call failed.
 inline void check(const grpc::Status& status) {
   if (!status.ok()) {
     throw Error::from_call(status);

@@ -19,26 +19,27 @@
 
 namespace embeddings {
 
-/// How a stream behaves.
+/// Options of a stream.
 struct Options {
-  /// How long to wait for an answer that is due.
+  /// Maximum time to wait for the next response while requests are unanswered. Default: 30 s.
   std::chrono::milliseconds timeout = std::chrono::seconds(30);
-  /// Requests without an answer at most.
+  /// Maximum number of requests in flight. Default: 512.
   std::size_t max_in_flight = 512;
-  /// Connections in a row that may break before any answer comes.
+  /// Maximum number of consecutive connections that break without a response. Default: 5.
   int attempts = 5;
 };
 
-/// Sends what `next` gives until it is empty, and calls `handle` with each request and its answer, in order.
+/// Sends the requests that `next` returns until it returns no value, and calls `handle` with each request and its
+/// response, in order.
 ///
-/// One thread, the caller's, does it on a completion queue: reading and writing go on at the same time, and `next` is asked only when the write before has
-/// gone out, which flow control delays where the server is busy. Where the connection breaks, what has no answer is sent again on a new one; point ids make
-/// that safe.
+/// Everything runs on the caller's thread with a completion queue, which reads and writes concurrently. `next` is called
+/// only when the previous write has completed; flow control delays writes if the server is busy. If the connection breaks,
+/// unanswered requests are resent on a new one, which is safe because point ids are derived from the items.
 template <typename Request, typename Response>
 class Exchange {
  public:
   using Stream = grpc::ClientAsyncReaderWriter<Request, Response>;
-  /// A stub's `PrepareAsync...`.
+  /// `PrepareAsync...` method of a generated stub.
   using Open = std::function<std::unique_ptr<Stream>(grpc::ClientContext*, grpc::CompletionQueue*)>;
   using Next = std::function<std::optional<Request>()>;
   using Handle = std::function<void(const Request&, const Response&)>;
@@ -46,7 +47,8 @@ class Exchange {
   Exchange(Open open, Next next, Handle handle, Options options = {})
       : open_(std::move(open)), next_(std::move(next)), handle_(std::move(handle)), options_(options) {}
 
-  /// Returns when all is answered. Throws `Error` where the stream fails as a whole, and what `next` and `handle` throw.
+  /// Returns when all requests are answered. Throws `Error` if the whole stream fails, and any exception that `next` or
+  /// `handle` throws.
   void run() {
     for (int attempt = 1;; ++attempt) {
       answered_ = false;
@@ -55,11 +57,13 @@ class Exchange {
         std::rethrow_exception(failure_);
       }
       if (overdue_) {
-        throw Error(grpc::StatusCode::DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "", "no answer within " + std::to_string(options_.timeout.count()) + " ms");
+        throw Error(grpc::StatusCode::DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "",
+                    "The server sent no response within " + std::to_string(options_.timeout.count()) + " ms.");
       }
       if (status.ok()) {
         if (!unanswered_.empty() || !exhausted_) {
-          throw Error(grpc::StatusCode::INTERNAL, "INTERNAL", "", "the stream ended with " + std::to_string(unanswered_.size()) + " items unanswered");
+          throw Error(grpc::StatusCode::INTERNAL, "INTERNAL", "",
+                      "The server ended the stream with " + std::to_string(unanswered_.size()) + " items unanswered.");
         }
         return;
       }
@@ -78,7 +82,8 @@ class Exchange {
 
   static void* tag(Tag value) { return reinterpret_cast<void*>(static_cast<std::intptr_t>(value)); }
 
-  // The state machine of one connection: every operation that was begun comes back from the queue, so it ends when all have.
+  // State machine of one connection. The queue returns every operation that was started; the connection ends when all
+  // have been returned.
   grpc::Status run_once() {
     grpc::ClientContext context;
     grpc::CompletionQueue queue;
@@ -113,7 +118,7 @@ class Exchange {
           break;
         case kRead:
           if (!ok) {
-            // The server has said all; why, Finish tells.
+            // The server has sent its last response. Finish returns the status.
             finish(&status);
           } else if (guarded([this] { take(); })) {
             read();
@@ -132,7 +137,7 @@ class Exchange {
         case kFinish:
           break;
       }
-      // Not before: a slow source or a slow reader is not the server's fault.
+      // Only now: time in which the source or the handler is slow does not count.
       since = std::chrono::steady_clock::now();
     }
     queue.Shutdown();
@@ -170,7 +175,7 @@ class Exchange {
     ++pending_;
     if (resent_ < unanswered_.size()) {
       writing_ = true;
-      // gRPC has serialized it when this returns; the request itself stays for the case that it must go again.
+      // gRPC has serialized the request when this returns. The request is kept in case it must be resent.
       stream_->Write(unanswered_[resent_++], tag(kWrite));
     } else {
       done_writing_ = true;
@@ -188,7 +193,8 @@ class Exchange {
 
   void take() {
     if (unanswered_.empty() || unanswered_.front().item_id() != answer_.item_id()) {
-      throw Error(grpc::StatusCode::INTERNAL, "INTERNAL", "item_id", "the answer for item '" + answer_.item_id() + "' is out of turn");
+      throw Error(grpc::StatusCode::INTERNAL, "INTERNAL", "item_id",
+                  "The response for item '" + answer_.item_id() + "' is out of order.");
     }
     const Request request = std::move(unanswered_.front());
     unanswered_.pop_front();
@@ -197,7 +203,7 @@ class Exchange {
     handle_(request, answer_);
   }
 
-  // What a callback throws ends the exchange, but only after the queue is empty.
+  // An exception of a callback ends the exchange, but only after the queue is empty.
   template <typename Callback>
   bool guarded(Callback callback) {
     try {
@@ -215,7 +221,7 @@ class Exchange {
   Handle handle_;
   Options options_;
 
-  // Requests without an answer; the first `resent_` of them went out on this connection.
+  // Unanswered requests. The first `resent_` of them have been sent on this connection.
   std::deque<Request> unanswered_;
   std::size_t resent_ = 0;
   bool exhausted_ = false;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The interop run's verbs for Go: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
-# Builds with Debian's packages, which Go finds on a GOPATH: no download. Elsewhere go.mod does it (README.md).
+# Interop commands for Go: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Builds offline with Debian's packages, which Go finds on the GOPATH. On other systems, use go.mod (see README.md).
 cd "$(dirname -- "$0")/.." || exit 1
 work=$PWD/build
 debian=/usr/share/gocode
@@ -13,13 +13,13 @@ case $verb in
     for tool in go protoc protoc-gen-go protoc-gen-go-grpc; do
       command -v $tool >/dev/null || { echo "$tool is missing"; exit 1; }
     done
-    # Debian has an older one, too, which does not know messages of today.
+    # Debian also has an older version, which does not support the current message API.
     [ -f $debian/src/github.com/golang/protobuf/proto/proto.go ] || { echo "Debian's golang-github-golang-protobuf-1-5-dev is missing"; exit 1; }
     [ -d $debian/src/google.golang.org/grpc ] || { echo "Debian's golang-google-grpc-dev is missing"; exit 1; }
     ;;
   build)
     sh generate.sh || exit 1
-    # Go does not build through links.
+    # Go does not follow symbolic links when it builds.
     package=$work/gopath/src/embeddings/client
     rm -rf "$package" && mkdir -p "$package" || exit 1
     cp -R ./*.go cmd gen "$package" && cd "$package" && go build -o "$work/" ./cmd/... && go vet ./...

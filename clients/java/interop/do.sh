@@ -1,6 +1,6 @@
 #!/bin/sh
-# The interop run's verbs for Java: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
-# Builds with Debian's jars: no download. Elsewhere pom.xml does it (README.md).
+# Interop commands for Java: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Builds offline with Debian's JAR files. On other systems, use pom.xml (see README.md).
 cd "$(dirname -- "$0")/.." || exit 1
 jars=/usr/share/java
 needed="grpc-api grpc-context grpc-core grpc-netty grpc-protobuf grpc-protobuf-lite grpc-stub protobuf guava perfmark-api geronimo-annotation-1.3-spec

@@ -1,4 +1,5 @@
-// Ingests all pictures of a folder as whole images: bulk-ingest.js FOLDER [URL]. File names are job ids.
+// Ingests all image files of a folder as whole images, with the file names as job ids.
+// Usage: bulk-ingest.js FOLDER [URL]
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { EmbeddingsClient, EmbeddingsError, type StreamIngestRequest } from '../src/index.js';
@@ -9,8 +10,8 @@ if (folder === undefined) {
   process.exit(2);
 }
 
-// Read one by one: a file is opened when the server takes the next picture, so memory holds a few of them, however many there are.
-async function* pictures(from: string): AsyncGenerator<StreamIngestRequest> {
+// A file is read only when the server accepts the next image, so only a few images are in memory at a time.
+async function* images(from: string): AsyncGenerator<StreamIngestRequest> {
   for (const name of (await readdir(from)).filter((file) => /\.(jpe?g|png|webp|gif|tiff?|avif)$/i.test(file)).sort()) {
     const image = { encoded: await readFile(join(from, name)) };
     yield { itemId: name, image: { jobId: basename(name, extname(name)), image } };
@@ -21,7 +22,7 @@ const client = new EmbeddingsClient(url);
 let stored = 0;
 let failed = 0;
 try {
-  for await (const answer of client.streamIngest(pictures(folder))) {
+  for await (const answer of client.streamIngest(images(folder))) {
     if (answer.error) {
       failed++;
       console.error(`${answer.itemId}: ${EmbeddingsError.fromItem(answer.error).message}`);

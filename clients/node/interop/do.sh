@@ -1,5 +1,5 @@
 #!/bin/sh
-# The interop run's verbs for Node.js: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Interop commands for Node.js: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
 cd "$(dirname -- "$0")/.." || exit 1
 
 verb=$1
@@ -8,7 +8,7 @@ case $verb in
   have)
     node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 18 ? 0 : 1)' || { echo "Node.js 18 or newer is missing"; exit 1; }
     cmp -s package-lock.json node_modules/.locked && exit 0
-    # Nothing fetched here needs to run anything to be installed.
+    # The packages do not need their install scripts.
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/.locked
     ;;
   build) npm run --silent build ;;

@@ -1,4 +1,5 @@
-// The scenario of clients/README.md: scenario.js HOST:PORT JPEG VECTORS.json
+// Runs the interop scenario described in clients/README.md.
+// Usage: scenario.js HOST:PORT JPEG VECTORS.json
 import { readFileSync, writeFileSync } from 'node:fs';
 import { EmbeddingsClient, EmbeddingsError, status, type StreamEmbedRequest, type StreamIngestRequest } from '../src/index.js';
 
@@ -37,7 +38,7 @@ function* embedRequests(): Generator<StreamEmbedRequest> {
 function* ingestRequests(): Generator<StreamIngestRequest> {
   for (let number = 0; number < items; number++) {
     const data = crop(number);
-    const image = number === 250 ? { encoded: Buffer.from('no picture') } : pixels(number === 50 ? data.subarray(1) : data);
+    const image = number === 250 ? { encoded: Buffer.from('not an image') } : pixels(number === 50 ? data.subarray(1) : data);
     const face = { jobId: number === 150 ? '' : job, mediaStoreId: `media-${number % 3}`, faceIndex: number, face: { image } };
     yield { itemId: `${number}`, collection, face };
   }
@@ -72,8 +73,8 @@ const steps: Record<string, () => Promise<void>> = {
     expect(answers.length === crops, `${answers.length} answers`);
     answers.forEach((vector, at) => {
       expect(Math.abs(Math.hypot(...vector) - 1) < 1e-5, `norm of ${at}`);
-      expect(at < 256 || farthest(vector, answers[at - 256]!) < 1e-6, `the same crop gives another vector: ${at}`);
-      expect(at < 1 || farthest(vector, answers[at - 1]!) > 1e-6, `another crop gives the same vector: ${at}`);
+      expect(at < 256 || farthest(vector, answers[at - 256]!) < 1e-6, `the same crop gives a different vector: ${at}`);
+      expect(at < 1 || farthest(vector, answers[at - 1]!) > 1e-6, `a different crop gives the same vector: ${at}`);
     });
     query = vectors.crop = answers[100]!;
   },
@@ -119,12 +120,12 @@ const steps: Record<string, () => Promise<void>> = {
   async count() {
     counts.push(await count());
     expect(counts.join() === `${items - 2},1`, `counts are ${counts}`);
-    expect((await forget('other-node')) === 1, 'the other job is not there');
+    expect((await forget('other-node')) === 1, 'the other job was not found');
   },
   async errors() {
-    const error = await client.call(client.embedding, client.embedding.embedImage, { image: { encoded: Buffer.from('no picture') } }).catch((e: unknown) => e);
+    const error = await client.call(client.embedding, client.embedding.embedImage, { image: { encoded: Buffer.from('not an image') } }).catch((e: unknown) => e);
     const typed = error instanceof EmbeddingsError && error.code === status.INVALID_ARGUMENT;
-    expect(typed && error.reason === 'IMAGE_FORMAT_UNKNOWN' && error.field === 'image.encoded', `told ${error}`);
+    expect(typed && error.reason === 'IMAGE_FORMAT_UNKNOWN' && error.field === 'image.encoded', `got ${error}`);
   },
 };
 

@@ -9,27 +9,29 @@ import type { StreamUpsertVectorsResponse__Output } from './generated/embeddings
 import { protos } from './protos.js';
 import { exchange, type Source, type StreamOptions } from './stream.js';
 
-/** How a client behaves. */
+/** Options of a client. */
 export interface ClientOptions extends Partial<StreamOptions> {
-  /** Milliseconds that a single call may take, and that a stream may wait for an answer that is due. Default 30,000. */
+  /** Deadline of a unary call and maximum wait for the next response of a stream, in milliseconds. Default: 30,000. */
   timeoutMs?: number;
 }
 
 type Answer<Response> = (error: ServiceError | null, response?: Response) => void;
 
-// Generated methods have many overloads; types are inferred from the last one, the call is made by the one with options.
+// Generated methods have several overloads. Types are inferred from the last one; calls use the one with options.
 type Unary<Request, Response> = (request: Request, callback: Answer<Response>) => unknown;
 type UnaryWithOptions<Request, Response> = (this: object, request: Request, options: { deadline: number }, callback: Answer<Response>) => unknown;
 
 const channelOptions = {
   'grpc.max_receive_message_length': 64 * 1024 * 1024,
   'grpc.max_send_message_length': 64 * 1024 * 1024,
-  // A server that comes back is found again soon.
+  // Reconnect soon after the server is available again.
   'grpc.initial_reconnect_backoff_ms': 200,
   'grpc.max_reconnect_backoff_ms': 5000,
 };
 
-/** One connection to the server, shared by all its services; connects at the first call and again whenever the connection breaks. */
+/**
+ * A connection to the server, shared by all services. Connects on the first call and reconnects if the connection breaks.
+ */
 export class EmbeddingsClient {
   readonly embedding;
   readonly ingest;
@@ -38,11 +40,15 @@ export class EmbeddingsClient {
   readonly health;
   private readonly options: StreamOptions;
 
-  /** @param url `http://host:port`, `https://host:port` (TLS) or `host:port`. Default: `$EMBEDDINGS_URL`, or `http://localhost:50051`. */
+  /**
+   * @param url `http://host:port`, `https://host:port` (TLS), or `host:port`. Default: `$EMBEDDINGS_URL` or, if it is not
+   * set, `http://localhost:50051`.
+   * @throws TypeError if the URL has another form
+   */
   constructor(url: string = process.env.EMBEDDINGS_URL ?? 'http://localhost:50051', options: ClientOptions = {}) {
     const parsed = new URL(url.includes('://') ? url : `http://${url}`);
     if (!['http:', 'https:'].includes(parsed.protocol) || !parsed.hostname) {
-      throw new TypeError(`'${url}' is not http://host:port or https://host:port`);
+      throw new TypeError(`url must be of the form http://host:port, https://host:port, or host:port; got '${url}'.`);
     }
     const secure = parsed.protocol === 'https:';
     const target = `${parsed.hostname}:${parsed.port || (secure ? 443 : url.endsWith(':80') ? 80 : 50051)}`;
@@ -57,8 +63,8 @@ export class EmbeddingsClient {
   }
 
   /**
-   * One single call with the deadline: `await client.call(client.store, client.store.searchVectors, {...})`.
-   * @throws EmbeddingsError
+   * Makes a unary call with the deadline, for example `await client.call(client.store, client.store.searchVectors, {...})`.
+   * @throws EmbeddingsError if the call fails
    */
   call<Request, Response>(service: object, method: Unary<Request, Response>, request: Request): Promise<Response> {
     return new Promise((resolve, reject) => {
@@ -68,22 +74,24 @@ export class EmbeddingsClient {
     });
   }
 
-  /** Embeds a stream; one answer for each request, in order. */
+  /** Embeds a stream of items. Yields one response per request, in order. */
   streamEmbed(requests: Source<StreamEmbedRequest>): AsyncGenerator<StreamEmbedResponse__Output> {
     return exchange(() => this.embedding.streamEmbed(), requests, this.options);
   }
 
-  /** Embeds and stores a stream; one answer for each request, in order, an ack once the point is durable. */
+  /**
+   * Embeds and stores a stream of items. Yields one response per request, in order. An ack means that the point is durable.
+   */
   streamIngest(requests: Source<StreamIngestRequest>): AsyncGenerator<StreamIngestResponse__Output> {
     return exchange(() => this.ingest.streamIngest(), requests, this.options);
   }
 
-  /** Stores a stream of vectors; one answer for each request, in order, an ack once the point is durable. */
+  /** Stores a stream of vectors. Yields one response per request, in order. An ack means that the point is durable. */
   streamUpsertVectors(requests: Source<StreamUpsertVectorsRequest>): AsyncGenerator<StreamUpsertVectorsResponse__Output> {
     return exchange(() => this.store.streamUpsertVectors(), requests, this.options);
   }
 
-  /** Ends the connection and what still runs on it. */
+  /** Closes the connection and cancels the calls in progress. */
   close(): void {
     for (const service of [this.embedding, this.ingest, this.store, this.models, this.health]) {
       service.close();

@@ -1,7 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { decoder } from './protos.js';
 
-/** What `google.rpc.Status` in a trailer says. */
+/** Error details from `google.rpc.Status` in the trailers. */
 export interface Details {
   reason: string;
   field: string;
@@ -13,7 +13,7 @@ interface Any {
   value: Buffer;
 }
 
-/** Reads the trailer `grpc-status-details-bin`. */
+/** Reads the error details from the trailer `grpc-status-details-bin`. */
 export function readDetails(metadata: Metadata | undefined): Details {
   const details: Details = { reason: '', field: '' };
   const bytes = metadata?.get('grpc-status-details-bin')[0];

@@ -12,20 +12,20 @@ import type { ProtoGrpcType as StoreProto } from './generated/vector_store_servi
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../protos');
 const services = ['embedding_service', 'ingest_service', 'vector_store_service', 'model_service'];
 
-// The same choices as in generate.mjs, so that the types tell the truth.
+// Must match the options in generate.mjs so that the types are correct.
 const definition = loadSync(
   [...services.map((name) => `embeddings/v1/${name}.proto`), 'embeddings_status.proto', 'grpc/health/v1/health.proto'],
   { includeDirs: [folder], longs: Number, enums: String, defaults: true, oneofs: true },
 );
 
-/** The contract's services and messages. */
+/** Services and messages of the contract. */
 export const protos = loadPackageDefinition(definition) as unknown as EmbeddingProto & IngestProto & StoreProto & ModelProto & HealthProto;
 
 interface Decoder<T> {
   deserialize(bytes: Buffer): T;
 }
 
-/** How to read one of the messages that no service uses. */
+/** Returns a decoder for a message that no service uses. */
 export function decoder<T>(name: keyof StatusProto['embeddings']['client']): Decoder<T> {
   return { deserialize: (bytes) => (definition[`embeddings.client.${name}`] as unknown as { deserialize(bytes: Buffer): T }).deserialize(bytes) };
 }

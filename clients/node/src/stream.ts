@@ -3,16 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import { EmbeddingsError } from './errors.js';
 
-/** Requests, all there or made on the way. */
+/** Source of requests, synchronous or asynchronous. */
 export type Source<T> = Iterable<T> | AsyncIterable<T>;
 
-/** How a stream behaves. */
+/** Options of a stream. */
 export interface StreamOptions {
-  /** Milliseconds to wait for an answer that is due. */
+  /** Maximum time to wait for the next response while requests are unanswered, in milliseconds. */
   timeoutMs: number;
-  /** Requests without an answer at most. */
+  /** Maximum number of requests in flight. */
   maxInFlight: number;
-  /** Connections in a row that may break before any answer comes. */
+  /** Maximum number of consecutive connections that break without a response. */
   attempts: number;
 }
 
@@ -21,9 +21,10 @@ interface Named {
 }
 
 /**
- * Sends requests and yields one answer for each, in their order. The source is read only as fast as the server takes requests: writing waits for `drain`.
- * Where the connection breaks, what has no answer is sent again on a new one; point ids make that safe.
- * @throws EmbeddingsError where the stream fails as a whole; what the source throws, unchanged.
+ * Sends requests and yields one response per request, in order. The source is read only as fast as the server accepts
+ * requests: writing waits for `drain`. If the connection breaks, unanswered requests are resent on a new one, which is safe
+ * because point ids are derived from the items. Exceptions of the source are rethrown unchanged.
+ * @throws EmbeddingsError if the whole stream fails
  */
 export async function* exchange<Request extends Named, Response extends { itemId: string }>(
   open: () => ClientDuplexStream<Request, Response>,
@@ -34,7 +35,7 @@ export async function* exchange<Request extends Named, Response extends { itemId
   try {
     for (let attempt = 1; ; ) {
       const call = open();
-      // Also told to the reader below; without a listener Node would end the process where the reader has left.
+      // The reader below receives the error too. Without this listener, Node.js would exit if the reader has stopped.
       call.on('error', () => {});
       const writing = pump.feed(call);
       const watch = watchOver(call, pump, options.timeoutMs);
@@ -42,7 +43,7 @@ export async function* exchange<Request extends Named, Response extends { itemId
         for await (const answer of call as AsyncIterable<Response>) {
           const request = pump.unanswered.shift();
           if (request === undefined || (request.itemId ?? '') !== answer.itemId) {
-            throw new EmbeddingsError(status.INTERNAL, 'INTERNAL', 'itemId', `the answer for item '${answer.itemId}' is out of turn`);
+            throw new EmbeddingsError(status.INTERNAL, 'INTERNAL', 'itemId', `The response for item '${answer.itemId}' is out of order.`);
           }
           pump.wake();
           attempt = 1;
@@ -52,14 +53,14 @@ export async function* exchange<Request extends Named, Response extends { itemId
         }
         await writing;
         if (pump.failure === undefined && (!pump.exhausted || pump.unanswered.length > 0)) {
-          throw new EmbeddingsError(status.INTERNAL, 'INTERNAL', '', `the stream ended with ${pump.unanswered.length} items unanswered`);
+          throw new EmbeddingsError(status.INTERNAL, 'INTERNAL', '', `The server ended the stream with ${pump.unanswered.length} items unanswered.`);
         }
         if (pump.failure !== undefined) {
           throw pump.failure;
         }
         return;
       } catch (error) {
-        const failure = pump.failure ?? (watch.fired ? overdue(options.timeoutMs) : told(error));
+        const failure = pump.failure ?? (watch.fired ? overdue(options.timeoutMs) : toError(error));
         if (!(failure instanceof EmbeddingsError) || !failure.retryable || attempt >= options.attempts) {
           throw failure;
         }
@@ -76,7 +77,7 @@ export async function* exchange<Request extends Named, Response extends { itemId
   }
 }
 
-/** Takes requests from the source to one call after the other, and keeps those without an answer. */
+/** Sends requests from the source to one call after another, and keeps the unanswered ones. */
 class Pump<Request> {
   readonly unanswered: Request[] = [];
   exhausted = false;
@@ -101,7 +102,7 @@ class Pump<Request> {
         continue;
       }
       try {
-        // A request that was asked for while a connection broke goes to the next one.
+        // A request that was being read when the connection broke is sent on the next connection.
         this.next ??= Promise.resolve(this.iterator.next());
         const result = await this.next;
         if (this.current !== call) {
@@ -114,7 +115,7 @@ class Pump<Request> {
           await this.write(call, result.value);
         }
       } catch (error) {
-        this.failure = error ?? new Error('the source failed');
+        this.failure = error ?? new Error('The source failed.');
         call.cancel();
         return;
       }
@@ -137,7 +138,7 @@ class Pump<Request> {
 
   close(): void {
     if (!this.exhausted) {
-      // Not awaited: a source that hangs must not hold its reader.
+      // Not awaited: a source that hangs must not block its reader.
       void Promise.resolve(this.iterator.return?.()).catch(() => {});
     }
   }
@@ -153,7 +154,7 @@ class Pump<Request> {
   }
 }
 
-/** Cancels a call that owes an answer and does not give it; a slow source or a slow reader is not the server's fault. */
+/** Cancels a call if a response is overdue. Time in which the source or the reader is slow does not count. */
 function watchOver(call: { cancel(): void }, pump: { unanswered: unknown[] }, timeoutMs: number) {
   const watch = { waiting: true, fired: false, stop: () => clearInterval(timer) };
   const step = Math.max(1, Math.min(timeoutMs / 10, 1000));
@@ -172,9 +173,9 @@ function watchOver(call: { cancel(): void }, pump: { unanswered: unknown[] }, ti
 }
 
 function overdue(timeoutMs: number): EmbeddingsError {
-  return new EmbeddingsError(status.DEADLINE_EXCEEDED, 'DEADLINE_EXCEEDED', '', `no answer within ${timeoutMs} ms`);
+  return new EmbeddingsError(status.DEADLINE_EXCEEDED, 'DEADLINE_EXCEEDED', '', `The server sent no response within ${timeoutMs} ms.`);
 }
 
-function told(error: unknown): unknown {
+function toError(error: unknown): unknown {
   return error instanceof EmbeddingsError || (error as ServiceError).code === undefined ? error : EmbeddingsError.fromCall(error as ServiceError);
 }

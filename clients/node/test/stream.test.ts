@@ -1,4 +1,4 @@
-// Against a server that misbehaves as it is told.
+// Tests against a server with scripted responses.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -34,12 +34,12 @@ async function all(client: EmbeddingsClient, source: Parameters<EmbeddingsClient
   return ids;
 }
 
-test('answers come in order, and all of them', async (t) => {
+test('all responses arrive in order', async (t) => {
   const names = Array.from({ length: 1500 }, (_, at) => `${at}`);
   assert.deepEqual(await all(await against(t, echo, { maxInFlight: 16 }), names.map(item)), names);
 });
 
-test('a connection that breaks is made again, and nothing is lost or doubled', async (t) => {
+test('after a broken connection, no item is lost or duplicated', async (t) => {
   const names = Array.from({ length: 60 }, (_, at) => `${at}`);
   const client = await against(t, (call, number) => {
     if (number >= 3) {
@@ -58,25 +58,25 @@ test('a connection that breaks is made again, and nothing is lost or doubled', a
   assert.deepEqual(await all(client, names.map(item)), names);
 });
 
-test('a server that stays away is an error and no hang', async () => {
+test('an unreachable server is an error', async () => {
   const client = new EmbeddingsClient('http://127.0.0.1:1', { attempts: 2 });
   await assert.rejects(all(client, [item('a')]), (error) => error instanceof EmbeddingsError && error.code === status.UNAVAILABLE);
   client.close();
 });
 
-test('a silent server is given up', async (t) => {
+test('a silent server times out', async (t) => {
   const client = await against(t, (call) => call.resume(), { timeoutMs: 300 });
   await assert.rejects(all(client, [item('a')]), (error) => error instanceof EmbeddingsError && error.code === status.DEADLINE_EXCEEDED);
 });
 
-test('answers out of turn, and missing ones, are errors', async (t) => {
+test('responses that are out of order or missing are errors', async (t) => {
   const swapped = await against(t, (call) => call.once('data', () => call.write(ack('b'))));
-  await assert.rejects(all(swapped, [item('a'), item('b')]), /out of turn/);
+  await assert.rejects(all(swapped, [item('a'), item('b')]), /out of order/);
   const short = await against(t, (call) => call.resume().on('end', () => call.end()));
   await assert.rejects(all(short, [item('a')]), /1 items unanswered/);
 });
 
-test('what the source throws comes out unchanged', async (t) => {
+test('exceptions of the source are rethrown unchanged', async (t) => {
   const client = await against(t, echo);
   async function* broken() {
     yield item('a');
@@ -86,14 +86,14 @@ test('what the source throws comes out unchanged', async (t) => {
   await assert.rejects(all(client, broken()), RangeError);
 });
 
-test('a source is read no faster than the server takes', async (t) => {
+test('a source is read only as fast as the server reads', async (t) => {
   let read = 0;
   function* many() {
     for (; read < 2000; read++) {
       yield item(`${read}`);
     }
   }
-  // 200 MB would be read at once if neither flow control nor the limit held the source.
+  // Without backpressure, 200 MB would be read at once.
   const client = await against(t, (call) => setTimeout(() => echo(call), 500), { maxInFlight: 10_000 });
   for await (const answer of client.streamIngest(many())) {
     assert.equal(answer.itemId, '0');

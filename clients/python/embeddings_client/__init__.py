@@ -1,4 +1,4 @@
-"""Client of the Embeddings service: images and face crops become vectors, and vectors are stored and found again."""
+"""Client of the Embeddings service, which embeds images and face crops, stores their vectors, and searches them."""
 
 from .connection import Connection
 from .errors import EmbeddingsError, InvalidInput

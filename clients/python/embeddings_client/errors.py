@@ -1,4 +1,4 @@
-"""The one error of this package, and how it is made of what the server says."""
+"""The exceptions of this package, and their creation from the errors that the server returns."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class EmbeddingsError(Exception):
-    """A call or an item that failed.
+    """The error of a failed call or item.
 
     Attributes:
         code: gRPC status code, for example ``grpc.StatusCode.NOT_FOUND``.
-        reason: UPPER_SNAKE word to switch on (docs/errors.md), empty where no server gave one.
-        field: Path of the field at fault, for example ``image.encoded``; empty where no field is.
-        message: One sentence for a person.
-        retry_after: Seconds the server asks to wait; None where it does not.
+        reason: Machine-readable reason in UPPER_SNAKE_CASE (docs/errors.md). Empty if the server gave none.
+        field: Path of the invalid field, for example ``image.encoded``. Empty if the error does not concern a field.
+        message: Human-readable description of the error.
+        retry_after: Delay before a retry as requested by the server, in seconds, or None.
     """
 
     def __init__(self, code: grpc.StatusCode, reason: str = "", field: str = "", message: str = "", retry_after: Optional[float] = None) -> None:
-        told = ": ".join(part for part in (reason or code.name, field, message) if part)
-        super().__init__(told)
+        super().__init__(": ".join(part for part in (reason or code.name, field, message) if part))
         self.code = code
         self.reason = reason
         self.field = field
@@ -34,26 +33,26 @@ class EmbeddingsError(Exception):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same may succeed later: the server was away, or full and said when to come again."""
+        """Whether a retry may succeed: the server was unavailable, or overloaded and requested a retry."""
         return self.code is grpc.StatusCode.UNAVAILABLE or (self.code is grpc.StatusCode.RESOURCE_EXHAUSTED and self.retry_after is not None)
 
 
 class InvalidInput(EmbeddingsError, ValueError):
-    """Input that is at fault, found here or by the server (INVALID_ARGUMENT). Trying again does not help."""
+    """Invalid input, detected by the client or the server (INVALID_ARGUMENT). Retrying does not help."""
 
     def __init__(self, reason: str, field: str, message: str) -> None:
         super().__init__(grpc.StatusCode.INVALID_ARGUMENT, reason, field, message)
 
 
 def make_error(code: grpc.StatusCode, reason: str, field: str, message: str, retry_after: Optional[float] = None) -> EmbeddingsError:
-    """The error of the class that its code asks for."""
+    """Creates an error of the class that matches its code."""
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return InvalidInput(reason, field, message)
     return EmbeddingsError(code, reason, field, message, retry_after)
 
 
 def from_rpc(error: grpc.RpcError) -> EmbeddingsError:
-    """What a failed call says, with the details of `google.rpc` that its trailer carries."""
+    """Converts a failed call to an error, using the `google.rpc` details in its trailers."""
     reason, field, retry_after = "", "", None
     for key, value in error.trailing_metadata() or ():
         if key != "grpc-status-details-bin":
@@ -73,5 +72,5 @@ def from_rpc(error: grpc.RpcError) -> EmbeddingsError:
 
 
 def from_item(error: embedding_pb2.ItemError) -> EmbeddingsError:
-    """What one item of a stream failed of."""
+    """Converts the error of a stream item."""
     return make_error(_CODES.get(error.code, grpc.StatusCode.UNKNOWN), error.reason, error.field, error.message)

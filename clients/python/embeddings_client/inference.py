@@ -1,4 +1,4 @@
-"""Pictures in, vectors out; nothing is stored."""
+"""Embedding of images and faces without storing the vectors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .connection import Connected, Connection
 from .errors import EmbeddingsError, from_item
-from .pictures import Picture, to_face, to_image
+from .images import ImageLike, to_face, to_image
 from .streams import exchange
 from .stubs.embeddings.v1 import embedding_pb2, embedding_service_pb2, embedding_service_pb2_grpc
 
@@ -22,27 +22,28 @@ _log = logging.getLogger(__name__)
 
 
 class MLInference(ABC):
-    """A model that turns one picture into one vector."""
+    """A model that embeds images."""
 
     @abstractmethod
-    def infer(self, buffer: Picture, label: str = "") -> Vector:
-        """The vector of one picture, float32 of shape (embedding_dim,)."""
+    def infer(self, buffer: ImageLike, label: str = "") -> Vector:
+        """Returns the vector of one image, float32 of shape (embedding_dim,)."""
 
     @abstractmethod
-    def infer_batch(self, buffers: Mapping[str, Picture]) -> Dict[str, Optional[Vector]]:
-        """The vectors of many pictures by their labels; None where one failed."""
+    def infer_batch(self, buffers: Mapping[str, ImageLike]) -> Dict[str, Optional[Vector]]:
+        """Returns the vectors of several images by label; the value is None if the image failed."""
 
 
 class _RemoteInference(Connected, MLInference):
-    """What image and face inference share. Safe to use from many threads.
+    """Base class of image and face inference. Thread-safe.
 
     Args:
-        embedding_dim: Numbers in a vector; a server whose model has another raises FAILED_PRECONDITION.
-        input_size: (height, width) that float arrays must have: the model's own input size, pixels.
-        url: The server, see `Connection`.
-        model: Name of a model; empty for the server's default one.
-        connection: A connection to share instead of `url`.
-        timeout: Seconds, see `Connection`.
+        embedding_dim: Expected number of dimensions. If the server's model has another dimension, FAILED_PRECONDITION is
+            raised.
+        input_size: Height and width required of float arrays, in pixels: the model's input size.
+        url: URL of the server; see `Connection`.
+        model: Name of a model. If empty, the server's default model is used.
+        connection: Connection to share, used instead of `url`.
+        timeout: Timeout in seconds; see `Connection`.
     """
 
     def __init__(
@@ -60,19 +61,19 @@ class _RemoteInference(Connected, MLInference):
         self.model = model
         self._stub = embedding_service_pb2_grpc.EmbeddingServiceStub(self._connection.channel)
 
-    def infer(self, buffer: Picture, label: str = "") -> Vector:
-        """Embeds one picture.
+    def infer(self, buffer: ImageLike, label: str = "") -> Vector:
+        """Embeds one image.
 
         Args:
-            buffer: Bytes of a JPEG, PNG, WebP, GIF, TIFF or AVIF file; an HxWx3 or HxW uint8 array of any size; or an HxWx3 float32 array of
-                `input_size`, already in the model's own scale.
-            label: The caller's name for it; stands in the log of failures.
+            buffer: Content of a JPEG, PNG, WebP, GIF, TIFF, or AVIF file; an HxWx3 or HxW uint8 array of any size; or an
+                HxWx3 float32 array of size `input_size` whose values are already on the model's scale.
+            label: Name of the image, used in log messages.
 
         Returns:
-            float32 of shape (embedding_dim,); for faces of norm 1.
+            float32 array of shape (embedding_dim,). Face vectors have an L2 norm of 1.
 
         Raises:
-            EmbeddingsError: with code, reason and field; `InvalidInput`, which is a ValueError too, for bad input.
+            EmbeddingsError: If the call fails. Invalid input raises `InvalidInput`, which is also a ValueError.
         """
         try:
             return self._vector(self._unary(buffer))
@@ -80,15 +81,15 @@ class _RemoteInference(Connected, MLInference):
             _log.debug("'%s' failed: %s", label, error)
             raise
 
-    def infer_batch(self, buffers: Mapping[str, Picture]) -> Dict[str, Optional[Vector]]:
-        """Embeds many pictures in one stream.
+    def infer_batch(self, buffers: Mapping[str, ImageLike]) -> Dict[str, Optional[Vector]]:
+        """Embeds several images in one stream.
 
         Args:
-            buffers: Pictures by label, each as in `infer`.
+            buffers: Images by label, each as in `infer`.
 
         Returns:
-            By label, in the same order: float32 of shape (embedding_dim,), or None where that picture failed; the log says why. `infer_stream`
-            gives the errors themselves.
+            Vectors by label, in the same order: float32 arrays of shape (embedding_dim,), or None if the image failed.
+            Errors are logged; use `infer_stream` to get them.
         """
         vectors: Dict[str, Optional[Vector]] = {}
         for label, outcome in self.infer_stream(buffers.items()):
@@ -99,13 +100,17 @@ class _RemoteInference(Connected, MLInference):
                 vectors[label] = outcome
         return vectors
 
-    def infer_stream(self, items: Iterable[Tuple[str, Picture]]) -> Iterator[Tuple[str, Union[Vector, EmbeddingsError]]]:
-        """Embeds a stream of any length: reads `items` as fast as the server takes them, and yields (label, vector or error) in their order.
+    def infer_stream(self, items: Iterable[Tuple[str, ImageLike]]) -> Iterator[Tuple[str, Union[Vector, EmbeddingsError]]]:
+        """Embeds a stream of any length and yields (label, vector or error) for each item, in order.
 
-        A picture that is refused here never goes out and keeps its place. The stream raises only where it fails as a whole.
+        `items` is read only as fast as the server accepts them. An image that the client rejects is not sent; its error
+        is yielded in its place.
+
+        Raises:
+            EmbeddingsError: If the whole stream fails.
         """
-        # Both are filled while requests are made, on gRPC's thread, and emptied here; what stands in front is what comes next.
-        refused: Dict[int, Tuple[str, EmbeddingsError]] = {}
+        # Both are filled on a gRPC thread when requests are created, and emptied here in order.
+        rejected: Dict[int, Tuple[str, EmbeddingsError]] = {}
         labels: Dict[int, str] = {}
         count = [0]
 
@@ -115,7 +120,7 @@ class _RemoteInference(Connected, MLInference):
                 try:
                     request = self._request(buffer)
                 except EmbeddingsError as error:
-                    refused[position] = (label, error)
+                    rejected[position] = (label, error)
                     count[0] += 1
                     continue
                 request.item_id = str(position)
@@ -125,15 +130,15 @@ class _RemoteInference(Connected, MLInference):
 
         position = 0
         for answer in exchange(self._stub.StreamEmbed, requests(), self._connection.timeout):
-            # The refused ones before this answer were all noted before its request was made.
-            while position in refused:
-                yield refused.pop(position)
+            # All items rejected before this one were recorded before its request was created.
+            while position in rejected:
+                yield rejected.pop(position)
                 position += 1
             label = labels.pop(position)
             position += 1
             yield label, self._outcome(answer)
-        while position in refused:
-            yield refused.pop(position)
+        while position in rejected:
+            yield rejected.pop(position)
             position += 1
 
     def _outcome(self, answer: embedding_service_pb2.StreamEmbedResponse) -> Union[Vector, EmbeddingsError]:
@@ -147,21 +152,21 @@ class _RemoteInference(Connected, MLInference):
     def _vector(self, embedding: embedding_pb2.Embedding) -> Vector:
         vector = np.array(embedding.values, dtype=np.float32)
         if vector.shape != (self.embedding_dim,):
-            message = f"model '{embedding.model}' gives {vector.size} dimensions, {self.embedding_dim} were expected"
+            message = f"embedding_dim must be {vector.size}, the dimension of '{embedding.model}'; got {self.embedding_dim}."
             raise EmbeddingsError(grpc.StatusCode.FAILED_PRECONDITION, "DIMENSION_MISMATCH", "embedding_dim", message)
         return vector
 
     @abstractmethod
-    def _unary(self, buffer: Picture) -> embedding_pb2.Embedding:
-        """One picture in a call of its own."""
+    def _unary(self, buffer: ImageLike) -> embedding_pb2.Embedding:
+        """Embeds one image in a unary call."""
 
     @abstractmethod
-    def _request(self, buffer: Picture) -> embedding_service_pb2.StreamEmbedRequest:
-        """One picture as an item of a stream."""
+    def _request(self, buffer: ImageLike) -> embedding_service_pb2.StreamEmbedRequest:
+        """Creates the stream request for one image."""
 
 
 class ImageEmbeddingInference(_RemoteInference):
-    """Whole images: 224x224 model input and 512 dimensions by default."""
+    """Embeds whole images. By default, the model input is 224x224 pixels and vectors have 512 dimensions."""
 
     def __init__(
         self,
@@ -175,16 +180,19 @@ class ImageEmbeddingInference(_RemoteInference):
     ) -> None:
         super().__init__(embedding_dim, input_size, url, model, connection, timeout)
 
-    def _unary(self, buffer: Picture) -> embedding_pb2.Embedding:
+    def _unary(self, buffer: ImageLike) -> embedding_pb2.Embedding:
         request = embedding_service_pb2.EmbedImageRequest(image=to_image(buffer, self.input_size), model=self.model)
         return self._connection.call(self._stub.EmbedImage, request).embedding
 
-    def _request(self, buffer: Picture) -> embedding_service_pb2.StreamEmbedRequest:
+    def _request(self, buffer: ImageLike) -> embedding_service_pb2.StreamEmbedRequest:
         return embedding_service_pb2.StreamEmbedRequest(image=to_image(buffer, self.input_size), model=self.model)
 
 
 class FaceEmbeddingInference(_RemoteInference):
-    """Aligned face crops: 112x112 model input, 512 dimensions of norm 1 by default."""
+    """Embeds aligned face crops.
+
+    By default, the model input is 112x112 pixels and vectors have 512 dimensions. Vectors have an L2 norm of 1.
+    """
 
     def __init__(
         self,
@@ -198,9 +206,9 @@ class FaceEmbeddingInference(_RemoteInference):
     ) -> None:
         super().__init__(embedding_dim, input_size, url, model, connection, timeout)
 
-    def _unary(self, buffer: Picture) -> embedding_pb2.Embedding:
+    def _unary(self, buffer: ImageLike) -> embedding_pb2.Embedding:
         request = embedding_service_pb2.EmbedFaceRequest(face=to_face(buffer, None, self.input_size), model=self.model)
         return self._connection.call(self._stub.EmbedFace, request).embedding
 
-    def _request(self, buffer: Picture) -> embedding_service_pb2.StreamEmbedRequest:
+    def _request(self, buffer: ImageLike) -> embedding_service_pb2.StreamEmbedRequest:
         return embedding_service_pb2.StreamEmbedRequest(face=to_face(buffer, None, self.input_size), model=self.model)

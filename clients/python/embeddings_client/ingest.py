@@ -1,4 +1,4 @@
-"""Embed and store in one step: the bulk way, in one stream."""
+"""Embedding and storing in one step, in bulk streams."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from .connection import Connected, Connection
 from .errors import EmbeddingsError, from_item
 from .payloads import to_float, to_index, to_struct
-from .pictures import Picture, to_bbox, to_face, to_image
+from .images import ImageLike, to_bbox, to_face, to_image
 from .streams import exchange
 from .stubs.embeddings.v1 import ingest_service_pb2 as ingest_pb2, ingest_service_pb2_grpc
 
 
 @dataclass(frozen=True)
 class ImageItem:
-    """A whole image; stored under the id `job_id`."""
+    """A whole image, stored with the point id `job_id`."""
 
     job_id: str
-    image: Picture
+    image: ImageLike
     media_store_id: str = ""
     attributes: Optional[Mapping[str, Any]] = None
 
@@ -32,15 +32,23 @@ class ImageItem:
 
 @dataclass(frozen=True)
 class FaceItem:
-    """A face; stored under the id `job_id-face_index`.
+    """A face, stored with the point id `job_id-face_index`.
 
-    `bbox` is a dict of x, y, width and height, or four numbers, pixels of the source picture. `landmarks` are five points in the crop's pixels (dict by
-    name, or 5x2); with them the server aligns the crop, without them it takes the crop as aligned. `confidence` is the detector's, 0 to 1.
+    Attributes:
+        job_id: Job that the face belongs to, 1 to 512 bytes.
+        face_index: Index of the face within the job, 0 or more.
+        image: Face crop; see `ImageLike`.
+        media_store_id: Media item that the face belongs to, at most 512 bytes.
+        bbox: Position in the source image in pixels: a dict with x, y, width, and height, or these four values.
+        confidence: Confidence of the face detector, 0 to 1.
+        landmarks: Five points in pixels of the crop, as a dict by name or a 5x2 array. If set, the server aligns the face;
+            otherwise the crop must already be aligned.
+        attributes: User-defined fields stored with the vector.
     """
 
     job_id: str
     face_index: int
-    image: Picture
+    image: ImageLike
     media_store_id: str = ""
     bbox: Union[Mapping[str, Any], Sequence[float], None] = None
     confidence: Optional[float] = None
@@ -54,7 +62,7 @@ class FaceItem:
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What became of one item: stored, durably, or why not."""
+    """Result of one item: the durably stored point, or the error."""
 
     label: str
     point_id: str = ""
@@ -68,12 +76,12 @@ class IngestResult:
 
 
 class Ingest(Connected):
-    """Streams items into the server. Safe to use from many threads.
+    """Ingests streams of items. Thread-safe.
 
     Args:
-        url: The server, see `Connection`.
-        connection: A connection to share instead of `url`.
-        timeout: Seconds, see `Connection`.
+        url: URL of the server; see `Connection`.
+        connection: Connection to share, used instead of `url`.
+        timeout: Timeout in seconds; see `Connection`.
     """
 
     def __init__(self, url: Optional[str] = None, *, connection: Optional[Connection] = None, timeout: float = 30.0) -> None:
@@ -83,14 +91,15 @@ class Ingest(Connected):
     def stream(
         self, items: Iterable[Union[ImageItem, FaceItem]], *, model: str = "", collection: str = "", return_embedding: bool = False
     ) -> Iterator[IngestResult]:
-        """Ingests a stream of any length and yields one result for each item, in their order.
+        """Ingests a stream of any length and yields one result per item, in order.
 
-        `items` is read only as fast as the server takes it. Point ids are made of the items, so sending one again replaces its point and adds none.
+        `items` is read only as fast as the server accepts them. Point ids are derived from the items, so sending an item
+        again replaces its point and does not create a duplicate.
 
         Raises:
-            EmbeddingsError: where the stream as a whole fails; items without a result may be sent again.
+            EmbeddingsError: If the whole stream fails. Items without a result can be sent again.
         """
-        refused: Dict[int, IngestResult] = {}
+        rejected: Dict[int, IngestResult] = {}
         labels: Dict[int, str] = {}
 
         def requests() -> Iterator[ingest_pb2.StreamIngestRequest]:
@@ -98,7 +107,7 @@ class Ingest(Connected):
                 try:
                     request = _request(item)
                 except EmbeddingsError as error:
-                    refused[position] = IngestResult(item.label, error=error)
+                    rejected[position] = IngestResult(item.label, error=error)
                     continue
                 request.item_id, request.model, request.collection, request.return_embedding = str(position), model, collection, return_embedding
                 labels[position] = item.label
@@ -106,38 +115,38 @@ class Ingest(Connected):
 
         position = 0
         for answer in exchange(self._stub.StreamIngest, requests(), self._connection.timeout):
-            # Items refused here never went out; they keep their place.
-            while position in refused:
-                yield refused.pop(position)
+            # Items rejected by the client are not sent; their errors are yielded in their place.
+            while position in rejected:
+                yield rejected.pop(position)
                 position += 1
             yield _result(labels.pop(position), answer)
             position += 1
-        while position in refused:
-            yield refused.pop(position)
+        while position in rejected:
+            yield rejected.pop(position)
             position += 1
 
 
 def process_image_embedding(
     job_id: str,
-    image_buffer: Picture,
+    image_buffer: ImageLike,
     media_store_id: str = "",
     *,
     attributes: Optional[Mapping[str, Any]] = None,
     url: Optional[str] = None,
     ingest: Optional[Ingest] = None,
 ) -> IngestResult:
-    """A worker's step for a whole image: embeds it and stores the vector under `job_id`.
+    """Embeds a whole image and stores its vector with the point id `job_id`.
 
     Args:
-        job_id: The job, 1 to 512 bytes.
-        image_buffer: See `ImageEmbeddingInference.infer`.
-        media_store_id: The media item.
-        attributes: The user's own fields, stored with it.
-        url: The server; or
-        ingest: an `Ingest` to use, which saves a connection for each call.
+        job_id: Job that the image belongs to, 1 to 512 bytes.
+        image_buffer: Image; see `ImageEmbeddingInference.infer`.
+        media_store_id: Media item that the image belongs to, at most 512 bytes.
+        attributes: User-defined fields stored with the vector.
+        url: URL of the server; see `Connection`.
+        ingest: Existing `Ingest` to use instead of `url`, which avoids a new connection per call.
 
     Returns:
-        Its result, with the vector: float32 of shape (512,) by default. `error` is set where the item failed.
+        The result, with the vector as a float32 array of shape (512,) by default. `error` is set if the item failed.
     """
     items = [ImageItem(job_id, image_buffer, media_store_id, attributes)]
     return _run(items, url, ingest)[0]
@@ -145,24 +154,24 @@ def process_image_embedding(
 
 def process_face_embedding(
     job_id: str,
-    face_crops: Sequence[Union[Picture, Mapping[str, Any]]],
+    face_crops: Sequence[Union[ImageLike, Mapping[str, Any]]],
     media_store_id: str = "",
     *,
     url: Optional[str] = None,
     ingest: Optional[Ingest] = None,
 ) -> List[IngestResult]:
-    """A worker's step for the faces of one image: embeds them all in one stream and stores each under `job_id-face_index`.
+    """Embeds the faces of one image in one stream and stores their vectors with the point ids `job_id-face_index`.
 
     Args:
-        job_id: The job, 1 to 512 bytes.
-        face_crops: Pictures, or dicts ``{"image", "face_index", "bbox", "confidence", "landmarks", "attributes"}`` of which only `image` is required;
-            `face_index` is the place in this list where it is not given.
-        media_store_id: The media item.
-        url: The server; or
-        ingest: an `Ingest` to use, which saves a connection for each call.
+        job_id: Job that the faces belong to, 1 to 512 bytes.
+        face_crops: Crops, or dicts with the keys ``image`` (required), ``face_index``, ``bbox``, ``confidence``,
+            ``landmarks``, and ``attributes``. `face_index` defaults to the position in this list.
+        media_store_id: Media item that the faces belong to, at most 512 bytes.
+        url: URL of the server; see `Connection`.
+        ingest: Existing `Ingest` to use instead of `url`, which avoids a new connection per call.
 
     Returns:
-        One result for each crop, in their order, with vectors: float32 of shape (512,), norm 1.
+        One result per crop, in order, with the vector as a float32 array of shape (512,) by default and L2 norm 1.
     """
     return _run([_face(job_id, media_store_id, index, crop) for index, crop in enumerate(face_crops)], url, ingest)
 
@@ -174,7 +183,7 @@ def _run(items: Sequence[Union[ImageItem, FaceItem]], url: Optional[str], ingest
         return list(own.stream(items, return_embedding=True))
 
 
-def _face(job_id: str, media_store_id: str, index: int, crop: Union[Picture, Mapping[str, Any]]) -> FaceItem:
+def _face(job_id: str, media_store_id: str, index: int, crop: Union[ImageLike, Mapping[str, Any]]) -> FaceItem:
     if not isinstance(crop, Mapping):
         return FaceItem(job_id, index, crop, media_store_id)
     fields = ("bbox", "confidence", "landmarks", "attributes")

@@ -1,4 +1,4 @@
-"""Payloads as flat dicts: the contract's own fields and the user's attributes side by side."""
+"""Conversion between payload messages and flat dicts, which hold the contract's fields and user-defined attributes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 from google.protobuf import struct_pb2
 
 from .errors import InvalidInput
-from .pictures import LANDMARKS, to_bbox, to_landmarks
+from .images import LANDMARKS, to_bbox, to_landmarks
 from .stubs.embeddings.v1 import image_pb2, point_pb2
 
-# What is a field of its own in the contract; everything else goes into `attributes`.
+# Fields of the contract's payload message; all others are stored in `attributes`.
 _OWN = ("job_id", "media_store_id", "face_index", "bbox", "confidence", "landmarks")
 
 
 def to_payload(values: Optional[Mapping[str, Any]]) -> point_pb2.Payload:
-    """A flat dict as a message."""
+    """Converts a flat dict to a message."""
     payload = point_pb2.Payload()
     values = values or {}
     payload.job_id = _text(values.get("job_id"), "payload.job_id")
@@ -36,7 +36,7 @@ def to_payload(values: Optional[Mapping[str, Any]]) -> point_pb2.Payload:
 
 
 def from_payload(payload: point_pb2.Payload) -> Dict[str, Any]:
-    """A message as a flat dict; fields that are not set are left out. Whole numbers come back as ints."""
+    """Converts a message to a flat dict without unset fields. Whole numbers are returned as ints."""
     values: Dict[str, Any] = {key: _plain(value) for key, value in payload.attributes.fields.items()}
     if payload.job_id:
         values["job_id"] = payload.job_id
@@ -54,21 +54,21 @@ def from_payload(payload: point_pb2.Payload) -> Dict[str, Any]:
 
 
 def to_struct(values: Mapping[str, Any], field: str) -> struct_pb2.Struct:
-    """Attributes: text, numbers, truth values, None, lists and dicts of them; numpy's scalars and arrays too."""
+    """Converts attributes: strings, numbers, bools, None, lists, dicts, and numpy scalars and arrays."""
     struct = struct_pb2.Struct()
     try:
         struct.update({str(key): _native(value) for key, value in values.items()})
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise InvalidInput("FIELD_INVALID", field, f"attributes are what JSON can hold: {error}") from None
+        raise InvalidInput("FIELD_INVALID", field, f"attributes must contain only JSON values: {error}") from None
     return struct
 
 
 def to_index(value: Any, field: str) -> int:
-    """A face's index, 0 or more; the server checks the sign."""
+    """Converts a face index. The server checks that it is not negative."""
     try:
         number = int(value)
         if number != value or not -(2**31) <= number < 2**31:
-            raise ValueError(f"{value!r} is not a whole number of 32 bits")
+            raise ValueError(f"the value must be a 32-bit integer; got {value!r}.")
         return number
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInput("FIELD_INVALID", field, str(error)) from None
@@ -85,7 +85,7 @@ def _text(value: Any, field: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise InvalidInput("FIELD_INVALID", field, f"must be text, not {type(value).__name__}")
+        raise InvalidInput("FIELD_INVALID", field, f"the value must be a string; got {type(value).__name__}.")
     return value
 
 
@@ -117,7 +117,7 @@ def _whole(number: float) -> Any:
 
 
 def _short(number: float) -> Any:
-    """A float32 as the shortest number that stands for it, so that 0.1 comes back as 0.1."""
+    """Converts a float32 to the shortest equivalent number, so that 0.1 is returned as 0.1."""
     return _whole(float(str(np.float32(number))))
 
 

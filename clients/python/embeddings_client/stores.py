@@ -1,4 +1,4 @@
-"""Vectors that are kept and found again."""
+"""Storing and searching vectors."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ class StoreInterface(ABC):
 
     @abstractmethod
     def add_vector(self, point_id: str, vec_f32: VectorLike, payload: Optional[Mapping[str, Any]] = None) -> None:
-        """Stores a vector; replaces the point of that id."""
+        """Stores a vector. An existing point with the same id is replaced."""
 
     @abstractmethod
     def get_vector(self, point_id: str) -> Optional[Dict[str, Any]]:
-        """The point ``{id, vector, **payload}``, or None where it is not there."""
+        """Returns the point ``{id, vector, **payload}``, or None if it does not exist."""
 
     @abstractmethod
     def delete_vector(self, point_id: str) -> bool:
-        """Removes a point; whether it was there."""
+        """Deletes a point and returns whether it existed."""
 
     @abstractmethod
     def search(
         self, query_vector: VectorLike, limit: int = 5, with_payload: bool = True, score_threshold: Optional[float] = None
     ) -> List[Dict[str, Any]]:
-        """The nearest points ``{id, score, **payload}``, best first."""
+        """Returns the nearest points ``{id, score, **payload}``, best first."""
 
 
 class _RemoteStore(Connected, StoreInterface):
-    """One collection of the server. Safe to use from many threads.
+    """A collection on the server. Thread-safe.
 
     Args:
-        url: The server, see `Connection`.
-        collection: Its name; the first vector makes it.
-        connection: A connection to share instead of `url`.
-        timeout: Seconds, see `Connection`.
+        url: URL of the server; see `Connection`.
+        collection: Name of the collection. It is created when the first vector is added.
+        connection: Connection to share, used instead of `url`.
+        timeout: Timeout in seconds; see `Connection`.
     """
 
     def __init__(self, url: Optional[str], collection: str, connection: Optional[Connection], timeout: float) -> None:
@@ -55,22 +55,27 @@ class _RemoteStore(Connected, StoreInterface):
         self._stub = vector_store_service_pb2_grpc.VectorStoreServiceStub(self._connection.channel)
 
     def add_vector(self, point_id: str, vec_f32: VectorLike, payload: Optional[Mapping[str, Any]] = None) -> None:
-        """Stores one vector, durably when this returns.
+        """Stores one vector and returns once it is durable.
 
         Args:
-            point_id: 1 to 1,024 bytes; a point of that id is replaced.
-            vec_f32: float32 of shape (dimension,), finite and not all zero; stored as given.
-            payload: Flat dict. `job_id`, `media_store_id`, `face_index`, `bbox`, `confidence` and `landmarks` are fields of their own; everything
-                else (what JSON can hold) is stored as attributes. `id`, `score` and `vector` are hidden by the results' own.
+            point_id: Id of the point, 1 to 1,024 bytes. An existing point with this id is replaced.
+            vec_f32: float32 array of shape (dimension,). All values must be finite, and not all may be 0.
+            payload: Flat dict with the fields `job_id`, `media_store_id`, `face_index`, `bbox`, `confidence`, and
+                `landmarks`. All other keys must have JSON values and are stored as attributes. Do not use the keys `id`,
+                `score`, and `vector`: results overwrite them.
 
         Raises:
-            EmbeddingsError: for example DIMENSION_MISMATCH or VECTOR_ZERO; see docs/errors.md.
+            EmbeddingsError: For example with the reason DIMENSION_MISMATCH or VECTOR_ZERO; see docs/errors.md.
         """
         point = point_pb2.VectorPoint(point_id=point_id, vector=_floats(vec_f32, "vec_f32"), payload=to_payload(payload))
         self._connection.call(self._stub.UpsertVectors, store_pb2.UpsertVectorsRequest(collection=self.collection, points=[point]))
 
     def get_vector(self, point_id: str) -> Optional[Dict[str, Any]]:
-        """One point: ``{"id": str, "vector": float32 array of shape (dimension,), **payload}``; None where it is not there."""
+        """Returns one point, or None if it does not exist.
+
+        Returns:
+            ``{"id": str, "vector": float32 array of shape (dimension,), **payload}``
+        """
         try:
             request = store_pb2.GetVectorRequest(collection=self.collection, point_id=point_id)
             point = self._connection.call(self._stub.GetVector, request).point
@@ -81,7 +86,7 @@ class _RemoteStore(Connected, StoreInterface):
         return {**from_payload(point.payload), "id": point.point_id, "vector": np.array(point.vector, dtype=np.float32)}
 
     def delete_vector(self, point_id: str) -> bool:
-        """Removes one point, durably when this returns; False where it was not there."""
+        """Deletes one point and returns once the deletion is durable. Returns False if the point did not exist."""
         try:
             request = store_pb2.DeleteVectorsRequest(collection=self.collection, point_ids=[point_id])
             return self._connection.call(self._stub.DeleteVectors, request).deleted_count > 0
@@ -96,13 +101,14 @@ class _RemoteStore(Connected, StoreInterface):
         """Finds the nearest points by cosine similarity.
 
         Args:
-            query_vector: Of shape (dimension,), finite and not all zero; need not be of unit length.
-            limit: 1 to 1,000.
-            with_payload: Whether the results carry their payload.
-            score_threshold: Only points of this cosine or more, -1 to 1.
+            query_vector: Array of shape (dimension,). All values must be finite, and not all may be 0. Unit length is not
+                required.
+            limit: Maximum number of points to return, 1 to 1,000.
+            with_payload: Whether the results include the payload.
+            score_threshold: Minimum cosine similarity, -1 to 1. If None, there is no minimum.
 
         Returns:
-            ``{"id": str, "score": float, **payload}``, best first. Empty where the collection is not made yet.
+            ``{"id": str, "score": float, **payload}``, best first. Empty if the collection does not exist yet.
         """
         request = store_pb2.SearchVectorsRequest(
             collection=self.collection,
@@ -117,7 +123,7 @@ class _RemoteStore(Connected, StoreInterface):
             return _none_if_missing(error)
 
     def count(self) -> int:
-        """Points in the collection, exactly; 0 where it is not made yet."""
+        """Returns the exact number of points, or 0 if the collection does not exist yet."""
         try:
             return self._connection.call(self._stub.CountVectors, store_pb2.CountVectorsRequest(collection=self.collection)).count
         except EmbeddingsError as error:
@@ -125,7 +131,10 @@ class _RemoteStore(Connected, StoreInterface):
 
 
 class QdrantImageStore(_RemoteStore):
-    """The vectors of whole images, by default those of `image_embeddings`. Whether the server keeps them in Qdrant is its own setting."""
+    """Vectors of whole images, by default in `image_embeddings`.
+
+    The server's configuration determines whether they are stored in Qdrant.
+    """
 
     def __init__(
         self, url: Optional[str] = None, collection: str = "image_embeddings", *, connection: Optional[Connection] = None, timeout: float = 30.0
@@ -134,7 +143,10 @@ class QdrantImageStore(_RemoteStore):
 
 
 class QdrantFaceStore(_RemoteStore):
-    """The vectors of faces, by default those of `face_embeddings`. Whether the server keeps them in Qdrant is its own setting."""
+    """Vectors of faces, by default in `face_embeddings`.
+
+    The server's configuration determines whether they are stored in Qdrant.
+    """
 
     def __init__(
         self, url: Optional[str] = None, collection: str = "face_embeddings", *, connection: Optional[Connection] = None, timeout: float = 30.0
@@ -144,7 +156,7 @@ class QdrantFaceStore(_RemoteStore):
     def search_by_media_store_id(
         self, query_vector: VectorLike, media_store_id: str, limit: int = 5, score_threshold: Optional[float] = None
     ) -> List[Dict[str, Any]]:
-        """As `search`, among the faces of one media item."""
+        """Finds the nearest points among the faces of one media item; see `search`."""
         request = store_pb2.SearchByMediaStoreIdRequest(
             collection=self.collection,
             media_store_id=media_store_id,
@@ -158,7 +170,7 @@ class QdrantFaceStore(_RemoteStore):
             return _none_if_missing(error)
 
     def delete_by_job_id(self, job_id: str) -> int:
-        """Removes all faces of a job, durably when this returns; how many there were."""
+        """Deletes all faces of a job durably and returns how many were deleted."""
         try:
             request = store_pb2.DeleteByJobIdRequest(job_id=job_id, collection=self.collection)
             return self._connection.call(self._stub.DeleteByJobId, request).deleted_count
@@ -166,7 +178,7 @@ class QdrantFaceStore(_RemoteStore):
             return len(_none_if_missing(error))
 
 
-#: The same under names that promise no particular database.
+#: Aliases whose names do not imply a particular database.
 ImageStore = QdrantImageStore
 FaceStore = QdrantFaceStore
 
@@ -180,16 +192,16 @@ def _found(result: store_pb2.SearchResult) -> List[Dict[str, Any]]:
 
 
 def _none_if_missing(error: EmbeddingsError) -> List[Dict[str, Any]]:
-    """A collection that nothing was written to yet is an empty one."""
+    """Treats a collection that does not exist yet as empty; re-raises other errors."""
     if error.reason == "COLLECTION_NOT_FOUND":
         return []
     raise error
 
 
 def _limit(limit: int) -> int:
-    # On the wire 0 stands for the server's own default, which is not what a caller who says 0 means.
+    # In the contract, 0 selects the server's default. A caller who passes 0 does not expect that.
     if not 1 <= limit <= 1000:
-        raise InvalidInput("FIELD_INVALID", "limit", f"limit must be 1 to 1,000, not {limit}")
+        raise InvalidInput("FIELD_INVALID", "limit", f"limit must be between 1 and 1000; got {limit}.")
     return limit
 
 
@@ -197,7 +209,7 @@ def _floats(vector: VectorLike, field: str) -> NDArray[Any]:
     try:
         array = np.asarray(vector, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise InvalidInput("FIELD_INVALID", field, f"a vector is an array of numbers: {error}") from None
+        raise InvalidInput("FIELD_INVALID", field, f"{field} must be an array of numbers: {error}") from None
     if array.ndim != 1:
-        raise InvalidInput("DIMENSION_MISMATCH", field, f"a vector has shape (dimension,), not {array.shape}")
+        raise InvalidInput("DIMENSION_MISMATCH", field, f"{field} must have shape (dimension,); got {array.shape}.")
     return array

@@ -1,4 +1,4 @@
-"""Streams of requests and answers: bounded, in order, and never hanging."""
+"""Bidirectional streams with bounded memory, ordered responses, and a timeout."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from .errors import EmbeddingsError, from_rpc
 
 
 def exchange(method: Callable[..., Any], requests: Iterable[Any], timeout: float) -> Iterator[Any]:
-    """Sends requests and yields one answer for each, in their order.
+    """Sends requests and yields one response per request, in request order.
 
-    gRPC takes the next request only when flow control lets it send, so a slow server slows the source and memory stays bounded.
+    gRPC reads the next request only when flow control allows sending it. A slow server therefore slows down the source
+    (backpressure), and memory use stays bounded.
 
     Args:
-        method: A stub's bidirectional method.
-        requests: Messages with an `item_id`; read from a thread of gRPC's.
-        timeout: Seconds to wait for the next answer while one is due.
+        method: Bidirectional streaming method of a generated stub.
+        requests: Messages with an `item_id`. Read from a gRPC thread.
+        timeout: Maximum time to wait for the next response while requests are unanswered, in seconds.
 
     Raises:
-        EmbeddingsError: where the stream as a whole fails.
-        Exception: what `requests` raised, unchanged.
+        EmbeddingsError: If the whole stream fails.
+        Exception: Any exception raised by `requests`, unchanged.
     """
     watched = _Source(requests)
     call = method(iter(watched))
@@ -31,33 +32,36 @@ def exchange(method: Callable[..., Any], requests: Iterable[Any], timeout: float
     answered = 0
     try:
         while True:
-            watch.wait_from_now()
+            watch.restart()
             try:
                 answer = next(call)
             except StopIteration:
                 break
             finally:
-                watch.rest()
+                watch.pause()
             if not watched.is_next(answer.item_id):
-                raise EmbeddingsError(grpc.StatusCode.INTERNAL, "INTERNAL", "item_id", f"answer {answered} is for item '{answer.item_id}', which is not its turn")
+                message = f"Response {answered} is out of order: it is for item '{answer.item_id}'."
+                raise EmbeddingsError(grpc.StatusCode.INTERNAL, "INTERNAL", "item_id", message)
             answered += 1
             yield answer
         if answered != watched.sent:
-            raise EmbeddingsError(grpc.StatusCode.INTERNAL, "INTERNAL", "", f"{watched.sent} items were sent and {answered} answered")
+            message = f"The server ended the stream early: {watched.sent} items were sent, {answered} answered."
+            raise EmbeddingsError(grpc.StatusCode.INTERNAL, "INTERNAL", "", message)
     except grpc.RpcError as error:
         if watched.failure is not None:
             raise watched.failure from None
         if watch.fired:
-            raise EmbeddingsError(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "", f"no answer within {timeout:g} s") from None
+            message = f"The server sent no response within {timeout:g} s."
+            raise EmbeddingsError(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "", message) from None
         raise from_rpc(error) from None
     finally:
-        # Also where the caller stops early: what has not run is dropped.
+        # Also runs if the caller stops early: the server then drops the items that have not run.
         watch.stop()
         call.cancel()
 
 
 class _Source:
-    """The requests, with a note of what is on its way."""
+    """The requests, with a record of those in flight."""
 
     def __init__(self, requests: Iterable[Any]) -> None:
         self._requests = requests
@@ -74,7 +78,7 @@ class _Source:
                     self._due.append(request.item_id)
                     self.sent += 1
                 yield request
-        except Exception as error:  # gRPC would only log it and say CANCELLED or UNKNOWN.
+        except Exception as error:  # gRPC would only log it and report CANCELLED or UNKNOWN.
             self.failure = error
             raise
 
@@ -83,7 +87,7 @@ class _Source:
         return self._head < len(self._due)
 
     def is_next(self, item_id: str) -> bool:
-        """Whether this is the item whose turn it is; it is then done."""
+        """Marks the oldest unanswered item as answered and returns whether it has this id."""
         with self._lock:
             matches = self.is_due and self._due[self._head] == item_id
             self._head += 1
@@ -94,7 +98,7 @@ class _Source:
 
 
 class _Watch:
-    """Cancels a call that owes an answer and does not give it. A slow source or a slow reader is not the server's fault."""
+    """Cancels a call if a response is overdue. Time in which the source or the reader is slow does not count."""
 
     def __init__(self, call: Any, source: _Source, timeout: float) -> None:
         self._call, self._source, self._timeout = call, source, timeout
@@ -103,10 +107,10 @@ class _Watch:
         self.fired = False
         threading.Thread(target=self._run, name="embeddings-stream-watch", daemon=True).start()
 
-    def wait_from_now(self) -> None:
+    def restart(self) -> None:
         self._since = time.monotonic()
 
-    def rest(self) -> None:
+    def pause(self) -> None:
         self._since = None
 
     def stop(self) -> None:
@@ -118,7 +122,7 @@ class _Watch:
             if since is None:
                 continue
             if not self._source.is_due:
-                # Nothing is owed; the time counts from the next request on.
+                # All requests are answered: the timeout starts with the next request.
                 self._since = time.monotonic() if self._since is not None else None
             elif time.monotonic() - since > self._timeout:
                 self.fired = True

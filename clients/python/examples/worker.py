@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""A worker that takes jobs from a directory, embeds and stores them, and retries what failed.
+"""A worker that takes jobs from a directory, embeds and stores their images, and retries failed items.
 
-A job is a file `QUEUE/NAME.json`, written under another ending and renamed when it is complete:
+A job is a file `QUEUE/NAME.json`. Write it with another file extension and rename it when it is complete:
 
     {"job_id": "job-1", "media_store_id": "media-1", "image": "photo.jpg",
      "faces": [{"path": "crop.png", "face_index": 0, "bbox": {"x": 1, "y": 2, "width": 80, "height": 90}, "confidence": 0.98}]}
 
-Paths are relative to QUEUE; `image` and `faces` may each be left out. A job is taken by renaming it to `.taken`, so several workers may share a
-queue. It ends as `.done`, or as `.failed` with the errors in it. Items are safe to send again: point ids are made of `job_id` and `face_index`.
+Paths are relative to QUEUE. `image` and `faces` are optional. A worker takes a job by renaming it to `.taken`, so several
+workers can share a queue. When the job ends, it is renamed to `.done`, or to `.failed` with the errors in the file. Items
+can safely be sent again, because point ids are derived from `job_id` and `face_index`.
 """
 
 import argparse
@@ -23,19 +24,19 @@ Item = Union[ImageItem, FaceItem]
 
 
 def take(queue: Path) -> Optional[Path]:
-    """The oldest job, now this worker's; None where there is none."""
+    """Takes the first job by name and returns its path, or None if there is no job."""
     for job in sorted(queue.glob("*.json"), key=lambda path: path.name):
         taken = job.with_suffix(".taken")
         try:
             job.rename(taken)
             return taken
         except FileNotFoundError:
-            continue  # Another worker was faster.
+            continue  # Another worker has taken it.
     return None
 
 
 def items_of(queue: Path, job: Dict[str, Any]) -> List[Item]:
-    """The job's pictures."""
+    """Reads the images of a job."""
     media = job.get("media_store_id", "")
     items: List[Item] = []
     if "image" in job:
@@ -47,7 +48,7 @@ def items_of(queue: Path, job: Dict[str, Any]) -> List[Item]:
 
 
 def send(ingest: Ingest, items: List[Item], attempts: int) -> Dict[str, EmbeddingsError]:
-    """Ingests the items, some of them several times; what failed for good, by its label."""
+    """Ingests the items, with retries, and returns the errors of the items that failed permanently, by label."""
     failed: Dict[str, EmbeddingsError] = {}
     waiting = items
     for attempt in range(1, attempts + 1):
@@ -65,7 +66,7 @@ def send(ingest: Ingest, items: List[Item], attempts: int) -> Dict[str, Embeddin
                 else:
                     failed[result.label] = result.error
         except EmbeddingsError as error:
-            # The stream broke; what was answered is durable, the rest goes again.
+            # The stream failed. Answered items are durable; the others are sent again.
             if error.retryable and attempt < attempts:
                 again.extend(waiting[answered:])
                 pause = max(pause, error.retry_after or 0)
@@ -73,25 +74,28 @@ def send(ingest: Ingest, items: List[Item], attempts: int) -> Dict[str, Embeddin
                 failed.update({item.label: error for item in waiting[answered:]})
         if not again:
             return failed
-        print(f"  {len(again)} of {len(items)} to be tried again in {pause:.1f} s", file=sys.stderr)
+        print(f"  {len(again)} of {len(items)} items will be retried in {pause:.1f} s", file=sys.stderr)
         time.sleep(pause)
         waiting = again
     return failed
 
 
 def work(queue: Path, taken: Path, ingest: Ingest, attempts: int) -> bool:
-    """Does one job; whether all of it is stored."""
+    """Processes one job and returns whether all its items are stored."""
     try:
         job = json.loads(taken.read_text(encoding="utf-8"))
         items = items_of(queue, job)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         taken.with_suffix(".failed").write_text(json.dumps({"error": f"{type(error).__name__}: {error}"}), encoding="utf-8")
         taken.unlink()
-        print(f"{taken.stem}: not a job: {error}", file=sys.stderr)
+        print(f"{taken.stem}: the job file is invalid: {error}", file=sys.stderr)
         return False
     failed = send(ingest, items, attempts)
     if failed:
-        errors = [{"item": label, "reason": error.reason or error.code.name, "field": error.field, "message": error.message} for label, error in failed.items()]
+        errors = [
+            {"item": label, "reason": error.reason or error.code.name, "field": error.field, "message": error.message}
+            for label, error in failed.items()
+        ]
         taken.with_suffix(".failed").write_text(json.dumps({**job, "errors": errors}, indent=2), encoding="utf-8")
         taken.unlink()
     else:
@@ -101,11 +105,11 @@ def work(queue: Path, taken: Path, ingest: Ingest, attempts: int) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Embeds and stores the jobs of a directory.")
+    parser = argparse.ArgumentParser(description="Embeds and stores the images of the jobs in a directory.")
     parser.add_argument("queue", type=Path)
-    parser.add_argument("--url", help="the server (default: $EMBEDDINGS_URL, or http://localhost:50051)")
-    parser.add_argument("--attempts", type=int, default=5, help="how often an item is sent before it has failed (default: 5)")
-    parser.add_argument("--once", action="store_true", help="end when the queue is empty; the exit code is 1 where a job failed")
+    parser.add_argument("--url", help="URL of the server (default: $EMBEDDINGS_URL or http://localhost:50051)")
+    parser.add_argument("--attempts", type=int, default=5, help="maximum number of attempts per item (default: 5)")
+    parser.add_argument("--once", action="store_true", help="exit when the queue is empty; the exit code is 1 if a job failed")
     options = parser.parse_args()
     complete = True
     with Ingest(options.url) as ingest:

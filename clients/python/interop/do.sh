@@ -1,7 +1,7 @@
 #!/bin/sh
-# The interop run's verbs for Python: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Interop commands for Python: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
 cd "$(dirname -- "$0")/.." || exit 1
-# Debian's modules belong to its own Python, which need not be the first on the path.
+# Debian installs its modules for /usr/bin/python3, which may not be the first Python on the PATH.
 python=${PYTHON:-/usr/bin/python3}
 [ -x "$python" ] || python=python3
 export PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1

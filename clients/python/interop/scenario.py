@@ -1,4 +1,7 @@
-"""The scenario of clients/README.md: scenario.py HOST:PORT JPEG VECTORS.json"""
+"""Runs the interop scenario described in clients/README.md.
+
+Usage: scenario.py HOST:PORT JPEG VECTORS.json
+"""
 
 import json
 import sys
@@ -46,7 +49,7 @@ class Scenario:
     def stream(self) -> None:
         inference = FaceEmbeddingInference(connection=self.connection)
         outcomes = list(inference.infer_stream((str(number), crop(number)) for number in range(CROPS)))
-        expect([label for label, _ in outcomes] == [str(number) for number in range(CROPS)], "answers are not in order")
+        expect([label for label, _ in outcomes] == [str(number) for number in range(CROPS)], "responses are not in order")
         failed = [str(outcome) for _, outcome in outcomes if not isinstance(outcome, np.ndarray)]
         expect(not failed, f"{len(failed)} items failed, the first with {failed[:1]}")
         vectors = np.stack([vector for _, vector in outcomes])
@@ -60,7 +63,7 @@ class Scenario:
     def ingest(self) -> None:
         stub = ingest_service_pb2_grpc.IngestServiceStub(self.connection.channel)
         answers = list(stub.StreamIngest(self._requests(), timeout=120))
-        expect([answer.item_id for answer in answers] == [str(number) for number in range(ITEMS)], "answers are not in order")
+        expect([answer.item_id for answer in answers] == [str(number) for number in range(ITEMS)], "responses are not in order")
         acks = [answer.ack.point_id for answer in answers if answer.WhichOneof("result") == "ack"]
         expect(len(acks) == ITEMS - 3, f"{len(acks)} acks")
         errors = {int(answer.item_id): (answer.error.code, answer.error.reason, answer.error.field) for answer in answers if answer.HasField("error")}
@@ -93,19 +96,19 @@ class Scenario:
 
     def errors(self) -> None:
         try:
-            ImageEmbeddingInference(connection=self.connection).infer(b"no picture")
+            ImageEmbeddingInference(connection=self.connection).infer(b"not an image")
         except InvalidInput as error:
-            told = (error.code, error.reason, error.field)
-            expect(told == (grpc.StatusCode.INVALID_ARGUMENT, "IMAGE_FORMAT_UNKNOWN", "image.encoded"), f"told {told}")
+            actual = (error.code, error.reason, error.field)
+            expect(actual == (grpc.StatusCode.INVALID_ARGUMENT, "IMAGE_FORMAT_UNKNOWN", "image.encoded"), f"got {actual}")
         else:
             expect(False, "no error")
 
     def _requests(self) -> Iterator[ingest_service_pb2.StreamIngestRequest]:
-        # By the stubs: the package would refuse some of the bad items itself.
+        # Uses the stubs directly, because the package would reject some of the invalid items.
         for number in range(ITEMS):
             data = crop(number).tobytes()
             pixels = image_pb2.PixelBuffer(width=112, height=112, format=image_pb2.PIXEL_FORMAT_RGB8, data=data[:-1] if number == 50 else data)
-            image = image_pb2.Image(encoded=b"no picture") if number == 250 else image_pb2.Image(pixels=pixels)
+            image = image_pb2.Image(encoded=b"not an image") if number == 250 else image_pb2.Image(pixels=pixels)
             face = ingest_service_pb2.FaceItem(
                 job_id="" if number == 150 else JOB, media_store_id=f"media-{number % 3}", face_index=number, face=image_pb2.FaceCrop(image=image)
             )

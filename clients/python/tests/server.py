@@ -1,12 +1,12 @@
-"""Tests against a server run where `EMBEDDINGS_URL` names one, and are skipped elsewhere."""
+"""Support for tests against a server. They are skipped unless `EMBEDDINGS_URL` is set."""
 
 import os
 import unittest
 import uuid
 
-needs_server = unittest.skipUnless(os.environ.get("EMBEDDINGS_URL"), "EMBEDDINGS_URL names no server")
+needs_server = unittest.skipUnless(os.environ.get("EMBEDDINGS_URL"), "EMBEDDINGS_URL is not set")
 
 
 def unique(prefix: str) -> str:
-    """A name no other test uses."""
+    """Returns a name that no other test uses."""
     return f"{prefix}-{uuid.uuid4().hex[:12]}"

@@ -14,7 +14,7 @@ class IngestTests(unittest.TestCase):
         rng = np.random.default_rng(8)
         crops = [
             {"image": rng.integers(0, 256, (112, 112, 3), dtype=np.uint8), "bbox": {"x": 1, "y": 2, "width": 3, "height": 4}, "confidence": 0.9},
-            b"rubbish",
+            b"not an image",
             rng.integers(0, 256, (80, 80, 3), dtype=np.uint8),
         ]
         results = process_face_embedding(job, crops, "media-9")
@@ -35,7 +35,7 @@ class IngestTests(unittest.TestCase):
             self.assertEqual(store.get_vector(job)["title"], "one")
             self.assertTrue(store.delete_vector(job))
 
-    def test_sending_again_adds_nothing(self) -> None:
+    def test_sending_again_creates_no_duplicates(self) -> None:
         collection = unique("again")
         items = [FaceItem("job", index, np.full((20, 20, 3), 10 * index + 5, np.uint8) + np.arange(20, dtype=np.uint8)[:, None, None]) for index in range(5)]
         with Ingest() as ingest, QdrantFaceStore(collection=collection) as store:

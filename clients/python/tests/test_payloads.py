@@ -7,7 +7,7 @@ from embeddings_client.payloads import from_payload, to_payload
 
 
 class PayloadsTests(unittest.TestCase):
-    def test_comes_back_as_it_was(self) -> None:
+    def test_payloads_round_trip(self) -> None:
         values = {
             "job_id": "job-1",
             "media_store_id": "media-1",
@@ -32,7 +32,7 @@ class PayloadsTests(unittest.TestCase):
         values = {"face_index": np.int64(3), "confidence": np.float32(0.5), "score_map": np.arange(3), "flag": np.bool_(True)}
         self.assertEqual(from_payload(to_payload(values)), {"face_index": 3, "confidence": 0.5, "score_map": [0, 1, 2], "flag": True})
 
-    def test_what_does_not_fit_is_refused_with_its_field(self) -> None:
+    def test_invalid_values_are_rejected_with_their_field(self) -> None:
         cases = {
             "payload.job_id": {"job_id": 7},
             "payload.face_index": {"face_index": 1.5},

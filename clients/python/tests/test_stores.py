@@ -19,7 +19,7 @@ class StoresTests(unittest.TestCase):
             job = f"job-{index % 2}"
             self.faces.add_vector(f"{job}-{index}", vector, {"job_id": job, "media_store_id": f"media-{index % 3}", "face_index": index, "shade": "dark"})
 
-    def test_the_default_collection_takes_what_the_worker_adds(self) -> None:
+    def test_vectors_with_worker_payloads_can_be_stored_in_the_default_collection(self) -> None:
         face_embedding = np.random.default_rng(6).standard_normal(512).astype(np.float32)
         point_id = unique("job")
         face_store = QdrantFaceStore()
@@ -30,7 +30,7 @@ class StoresTests(unittest.TestCase):
         self.assertEqual(found, [{"id": f"{point_id}-0", "score": found[0]["score"], **payload}])
         self.assertEqual(face_store.delete_by_job_id(point_id), 1)
 
-    def test_vectors_come_back_as_given(self) -> None:
+    def test_vectors_round_trip(self) -> None:
         self.fill()
         point = self.faces.get_vector("job-1-3")
         np.testing.assert_array_equal(point["vector"], self.vectors[3])
@@ -56,15 +56,15 @@ class StoresTests(unittest.TestCase):
         self.assertEqual(self.faces.delete_by_job_id("job-1"), 0)
         self.assertEqual(self.faces.count(), 3)
 
-    def test_what_is_missing_is_none_false_and_empty(self) -> None:
-        self.assertIsNone(self.faces.get_vector("nobody"))
-        self.assertEqual((self.faces.search(self.vectors[0]), self.faces.count(), self.faces.delete_vector("nobody")), ([], 0, False))
+    def test_missing_points_are_none_false_or_empty(self) -> None:
+        self.assertIsNone(self.faces.get_vector("missing"))
+        self.assertEqual((self.faces.search(self.vectors[0]), self.faces.count(), self.faces.delete_vector("missing")), ([], 0, False))
         self.fill()
-        self.assertIsNone(self.faces.get_vector("nobody"))
+        self.assertIsNone(self.faces.get_vector("missing"))
         self.assertTrue(self.faces.delete_vector("job-0-0"))
         self.assertFalse(self.faces.delete_vector("job-0-0"))
 
-    def test_bad_input_names_its_field(self) -> None:
+    def test_invalid_input_names_its_field(self) -> None:
         self.fill()
         cases = [
             lambda: self.faces.add_vector("", self.vectors[0]),

@@ -11,7 +11,7 @@ from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2_grpc as pb_
 
 
 class _Server(pb_grpc.IngestServiceServicer):
-    """A server that misbehaves as it is told."""
+    """A server with scripted responses."""
 
     def __init__(self, answers: Any) -> None:
         self.answers = answers
@@ -35,7 +35,7 @@ class StreamsTests(unittest.TestCase):
         self.addCleanup(ingest.close)
         return ingest
 
-    def test_a_silent_server_is_given_up(self) -> None:
+    def test_a_silent_server_times_out(self) -> None:
         released = threading.Event()
         self.addCleanup(released.set)
 
@@ -50,25 +50,25 @@ class StreamsTests(unittest.TestCase):
             next(results)
         self.assertIs(caught.exception.code, grpc.StatusCode.DEADLINE_EXCEEDED)
 
-    def test_answers_out_of_turn_are_refused(self) -> None:
+    def test_responses_out_of_order_are_an_error(self) -> None:
         def swapped(requests: Any, context: Any) -> Iterator[Any]:
             first, second = next(requests), next(requests)
             yield _ack(second)
             yield _ack(first)
 
-        with self.assertRaisesRegex(EmbeddingsError, "not its turn"):
+        with self.assertRaisesRegex(EmbeddingsError, "out of order"):
             list(self.against(swapped).stream([ImageItem("a", b"1"), ImageItem("b", b"2")]))
 
-    def test_missing_answers_are_missed(self) -> None:
+    def test_missing_responses_are_an_error(self) -> None:
         def short(requests: Any, context: Any) -> Iterator[Any]:
             for index, request in enumerate(requests):
                 if index == 0:
                     yield _ack(request)
 
-        with self.assertRaisesRegex(EmbeddingsError, "2 items were sent and 1 answered"):
+        with self.assertRaisesRegex(EmbeddingsError, "2 items were sent, 1 answered"):
             list(self.against(short).stream([ImageItem("a", b"1"), ImageItem("b", b"2")]))
 
-    def test_what_the_source_raises_comes_out_unchanged(self) -> None:
+    def test_exceptions_of_the_source_are_raised_unchanged(self) -> None:
         def broken() -> Iterator[ImageItem]:
             yield ImageItem("a", b"1")
             raise KeyError("lost")
@@ -76,13 +76,13 @@ class StreamsTests(unittest.TestCase):
         with self.assertRaises(KeyError):
             list(self.against(lambda requests, context: (_ack(request) for request in requests)).stream(broken()))
 
-    def test_items_refused_here_keep_their_place(self) -> None:
+    def test_items_rejected_by_the_client_keep_their_position(self) -> None:
         items = [ImageItem("a", b""), ImageItem("b", b"1"), ImageItem("c", b""), ImageItem("d", b""), ImageItem("e", b"1"), ImageItem("f", b"")]
         results = list(self.against(lambda requests, context: (_ack(request) for request in requests)).stream(items))
         self.assertEqual([(result.label, result.ok) for result in results], [("a", False), ("b", True), ("c", False), ("d", False), ("e", True), ("f", False)])
         self.assertEqual({result.error.reason for result in results if result.error}, {"IMAGE_EMPTY"})
 
-    def test_a_source_is_read_no_faster_than_the_server_takes(self) -> None:
+    def test_a_source_is_read_only_as_fast_as_the_server_reads(self) -> None:
         taken = threading.Event()
         self.addCleanup(taken.set)
         read = []
@@ -99,14 +99,14 @@ class StreamsTests(unittest.TestCase):
                     taken.set()
                 yield ImageItem(str(index), bytes(200_000))
 
-        # 400 MB would be read at once if nothing held the source; flow control lets some hundred kB through.
+        # Without backpressure, 400 MB would be read at once; flow control allows a few hundred kB.
         results = self.against(stuck).stream(many())
         threading.Timer(1.0, taken.set).start()
         next(results)
         self.assertLess(len(read), 1000)
         results.close()
 
-    def test_no_server_is_an_error_and_no_hang(self) -> None:
+    def test_an_unreachable_server_is_an_error(self) -> None:
         with Ingest("http://127.0.0.1:1", timeout=5) as ingest, self.assertRaises(EmbeddingsError) as caught:
             list(ingest.stream([ImageItem("a", b"1")]))
         self.assertTrue(caught.exception.retryable)

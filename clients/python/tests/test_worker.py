@@ -21,7 +21,7 @@ class WorkerTests(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder, QdrantFaceStore() as faces, QdrantImageStore() as images:
             queue = Path(folder)
             (queue / "photo.jpg").write_bytes(SAMPLE.read_bytes())
-            (queue / "broken.jpg").write_bytes(b"no picture")
+            (queue / "broken.jpg").write_bytes(b"not an image")
             (queue / "a.json").write_text(json.dumps({"job_id": job, "media_store_id": "m", "image": "photo.jpg", "faces": [{"path": "photo.jpg", "confidence": 0.5}]}))
             (queue / "b.json").write_text(json.dumps({"job_id": job, "faces": [{"path": "broken.jpg", "face_index": 1}, {"path": "photo.jpg", "face_index": 2}]}))
             (queue / "c.json").write_text("{")

@@ -6,8 +6,8 @@ using Microsoft.Extensions.AI;
 namespace Embeddings.Client.AI;
 
 /// <summary>
-/// The service as a generator of Microsoft.Extensions.AI: pictures in, vectors out, in order. All of one call's pictures go through one stream, so that the
-/// server runs them in batches. Safe to use from many threads at once.
+/// <c>Microsoft.Extensions.AI</c> embedding generator that uses the Embeddings service. All images of a call are sent
+/// in one stream so that the server can batch them. Thread-safe.
 /// </summary>
 public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedding<float>>
 {
@@ -22,13 +22,20 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
         _metadata = new EmbeddingGeneratorMetadata("embeddings", defaultModelId: model.Length > 0 ? model : null, defaultModelDimensions: dimensions);
     }
 
-    /// <summary>Embeds pictures.</summary>
-    /// <param name="values">Encoded pictures of media type <c>image/*</c> or <c>application/octet-stream</c>. Not copied.</param>
-    /// <param name="options"><c>ModelId</c> names another model than the generator's; <c>Dimensions</c>, if given, must be the model's own.</param>
-    /// <param name="cancellationToken">Ends it with <see cref="OperationCanceledException"/>.</param>
-    /// <returns>One embedding a picture, in their order.</returns>
-    /// <exception cref="ArgumentException">A value is not a picture; the message has its index.</exception>
-    /// <exception cref="EmbeddingsException">A picture failed (the message and <c>Field</c> have its index), or the stream as a whole.</exception>
+    /// <summary>Embeds images.</summary>
+    /// <param name="values">
+    /// Encoded images of media type <c>image/*</c> or <c>application/octet-stream</c>. Not copied: do not modify them
+    /// before the call completes.
+    /// </param>
+    /// <param name="options">
+    /// <c>ModelId</c> overrides the generator's model. <c>Dimensions</c>, if set, must equal the model's dimension.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the call with <see cref="OperationCanceledException"/>.</param>
+    /// <returns>One embedding per image, in the order of the images.</returns>
+    /// <exception cref="ArgumentException">A value is not an image. The message gives its index.</exception>
+    /// <exception cref="EmbeddingsException">
+    /// An image failed (the message and <c>Field</c> give its index), or the whole stream failed.
+    /// </exception>
     public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<DataContent> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -44,9 +51,9 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
         return embeddings;
     }
 
-    /// <summary>The metadata, the client or the generator itself, by type.</summary>
-    /// <param name="serviceType">What is asked for.</param>
-    /// <param name="serviceKey">Null.</param>
+    /// <summary>Returns the metadata, the client, or the generator itself, depending on the type.</summary>
+    /// <param name="serviceType">Type of the requested object.</param>
+    /// <param name="serviceKey">Must be null; for any other key, the method returns null.</param>
     public object? GetService(System.Type serviceType, object? serviceKey = null)
     {
         ArgumentNullException.ThrowIfNull(serviceType);
@@ -57,7 +64,7 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
             : null;
     }
 
-    /// <summary>Nothing: the client belongs to whoever made it.</summary>
+    /// <summary>Does nothing. The client is not owned by the generator and is not disposed of.</summary>
     public void Dispose()
     {
     }
@@ -66,7 +73,9 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
     {
         if (value is null || !(value.HasTopLevelMediaType("image") || value.MediaType == "application/octet-stream"))
         {
-            throw new ArgumentException($"Value {index} is not a picture but {value?.MediaType ?? "null"}.", "values");
+            throw new ArgumentException(
+                $"Value {index} must have media type image/* or application/octet-stream; got {value?.MediaType ?? "null"}.",
+                "values");
         }
 
         var image = new Image { Encoded = UnsafeByteOperations.UnsafeWrap(value.Data) };
@@ -97,7 +106,7 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
             : throw new EmbeddingsException(
                 StatusCode.InvalidArgument,
                 "DIMENSION_MISMATCH",
-                $"Model '{response.Embedding.Model}' makes {vector.Length} dimensions, not {dimensions}.",
+                $"Dimensions must be {vector.Length}, the dimension of model '{response.Embedding.Model}'; got {dimensions}.",
                 "Dimensions");
     }
 }

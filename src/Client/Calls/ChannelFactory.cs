@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Embeddings.Client.Calls;
 
-/// <summary>Makes the channel: one address plainly, several behind a balancer.</summary>
+/// <summary>Creates the gRPC channel, with client-side load balancing if there are several addresses.</summary>
 internal static class ChannelFactory
 {
     public static GrpcChannel Create(EmbeddingsClientOptions options, ILoggerFactory? loggerFactory)

@@ -6,7 +6,7 @@ using Grpc.Core;
 
 namespace Embeddings.Client.Calls;
 
-/// <summary>Reads google.rpc.Status out of a failed call's trailers (BadRequest, ErrorInfo, RetryInfo).</summary>
+/// <summary>Reads the error details (ErrorInfo, BadRequest, RetryInfo) from the trailers of a failed call.</summary>
 internal static class ErrorDetails
 {
     public static EmbeddingsException ToException(RpcException error)
@@ -17,7 +17,7 @@ internal static class ErrorDetails
         return new EmbeddingsException(error.StatusCode, reason, Message(error), field, RetryAfter(details), error);
     }
 
-    /// <summary>What happened, for a person; for a connection that cannot be made also why.</summary>
+    /// <summary>Returns a human-readable message. If the connection failed, it includes the cause.</summary>
     public static string Message(RpcException error)
     {
         var detail = error.Status.Detail.Length > 0 ? error.Status.Detail : Word(error.StatusCode);
@@ -25,10 +25,12 @@ internal static class ErrorDetails
         return cause is null || detail.Contains(cause, StringComparison.Ordinal) ? detail : $"{detail.TrimEnd('.')}: {cause}";
     }
 
-    /// <summary>When the server asks to come back; null where it does not.</summary>
+    /// <summary>Returns the retry delay requested by the server, or null if it did not specify one.</summary>
     public static TimeSpan? RetryAfter(RpcException error) => RetryAfter(error.Trailers.GetRpcStatus(ignoreParseError: true));
 
-    /// <summary>A status code as the gRPC specification writes it: <c>InvalidArgument</c> is <c>INVALID_ARGUMENT</c>.</summary>
+    /// <summary>
+    /// Returns the name of a status code as in the gRPC specification, for example <c>INVALID_ARGUMENT</c>.
+    /// </summary>
     public static string Word(StatusCode status)
     {
         var name = status == StatusCode.OK ? "Ok" : status.ToString();
@@ -48,14 +50,14 @@ internal static class ErrorDetails
 
     private static TimeSpan? RetryAfter(Google.Rpc.Status? details)
     {
-        // A peer's numbers: out of range they mean nothing.
+        // The values come from the network; values out of range are ignored.
         var delay = Find<RetryInfo>(details)?.RetryDelay;
         return delay is { Seconds: >= 0 and <= 86_400, Nanos: >= 0 and < 1_000_000_000 }
             ? TimeSpan.FromTicks((delay.Seconds * TimeSpan.TicksPerSecond) + (delay.Nanos / Duration.NanosecondsPerTick))
             : null;
     }
 
-    // Broken details never hide the error they come with.
+    // Malformed details must not hide the error that they belong to.
     private static T? Find<T>(Google.Rpc.Status? details)
         where T : class, IMessage<T>, new()
     {

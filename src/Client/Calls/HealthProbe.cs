@@ -3,13 +3,15 @@ using Grpc.Core;
 
 namespace Embeddings.Client.Calls;
 
-/// <summary>grpc.health.v1.Health/Check by hand: one method of two tiny messages is no reason for a package.</summary>
+/// <summary>
+/// Calls grpc.health.v1.Health/Check. The two small messages are encoded here to avoid another package dependency.
+/// </summary>
 internal static class HealthProbe
 {
     private const int Serving = 1;
     private const uint StatusField = (1 << 3) | (uint)WireFormat.WireType.Varint;
 
-    // An empty request asks for the server as a whole.
+    // An empty request checks the server as a whole.
     private static readonly Method<object, object> Check = new(
         MethodType.Unary,
         "grpc.health.v1.Health",

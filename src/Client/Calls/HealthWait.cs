@@ -2,7 +2,7 @@ using Grpc.Core;
 
 namespace Embeddings.Client.Calls;
 
-/// <summary>Asks for health until it is good or time is up.</summary>
+/// <summary>Polls the health service until it reports SERVING or the timeout expires.</summary>
 internal sealed class HealthWait(CallInvoker invoker, EmbeddingsClientOptions options, TimeProvider time)
 {
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
@@ -10,7 +10,7 @@ internal sealed class HealthWait(CallInvoker invoker, EmbeddingsClientOptions op
     public async Task RunAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         var due = time.GetUtcNow().UtcDateTime + timeout;
-        var last = "no answer";
+        var last = "no response";
         RpcException? cause = null;
         for (var tries = 1; ; tries++)
         {
@@ -21,7 +21,7 @@ internal sealed class HealthWait(CallInvoker invoker, EmbeddingsClientOptions op
                     return;
                 }
 
-                (last, cause) = ("it answers that it is not serving", null);
+                (last, cause) = ("the server reports that it is not serving", null);
             }
             catch (RpcException error)
             {
@@ -43,7 +43,10 @@ internal sealed class HealthWait(CallInvoker invoker, EmbeddingsClientOptions op
             {
                 var servers = string.Join(", ", options.Addresses);
                 throw new EmbeddingsException(
-                    StatusCode.DeadlineExceeded, "", $"{servers}: not serving after {timeout.TotalSeconds:0.###} s: {last}", inner: cause);
+                    StatusCode.DeadlineExceeded,
+                    "",
+                    $"No server at {servers} was serving within {timeout.TotalSeconds:0.###} s: {last}",
+                    inner: cause);
             }
 
             await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);

@@ -2,13 +2,13 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Embeddings.Client.Calls;
 
-/// <summary>What the options' annotations cannot say, and the addresses as URIs.</summary>
+/// <summary>Validates the options, including rules that annotations cannot express, and parses the addresses.</summary>
 internal static class OptionsCheck
 {
     private const int DefaultPort = 50051;
 
-    /// <summary>The addresses of options that are valid.</summary>
-    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    /// <summary>Validates the options and returns the addresses as URIs.</summary>
+    /// <exception cref="ArgumentException">An option is out of range. The message names the option.</exception>
     public static IReadOnlyList<Uri> Endpoints(EmbeddingsClientOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -20,13 +20,16 @@ internal static class OptionsCheck
 
         if (options.MaxReconnectDelay < options.ReconnectDelay)
         {
-            throw new ArgumentException("MaxReconnectDelay must not be below ReconnectDelay.", nameof(options));
+            throw new ArgumentException(
+                $"MaxReconnectDelay must be at least ReconnectDelay ({options.ReconnectDelay}); got {options.MaxReconnectDelay}.",
+                nameof(options));
         }
 
         var endpoints = options.Addresses.Select(Parse).Distinct().ToArray();
         return endpoints.All(endpoint => endpoint.Scheme == endpoints[0].Scheme)
             ? endpoints
-            : throw new ArgumentException("Addresses must be all http or all https.", nameof(options));
+            : throw new ArgumentException(
+                $"Addresses must all use http or all use https; got {string.Join(", ", options.Addresses)}.", nameof(options));
     }
 
     private static Uri Parse(string address)
@@ -38,10 +41,13 @@ internal static class OptionsCheck
             || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps)
             || uri.Host.Length == 0 || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0 || uri.Fragment.Length > 0)
         {
-            throw new ArgumentException($"Addresses: '{address}' is not host:port, http://host:port or https://host:port.", nameof(address));
+            throw new ArgumentException(
+                $"Addresses must be of the form host:port, http://host:port, or https://host:port; got '{address}'.",
+                nameof(address));
         }
 
-        // Uri hides whether a scheme's own port was written out; only where it was is it meant.
+        // Uri does not show whether the scheme's default port was given explicitly; otherwise the service's default
+        // port applies.
         var written = text.TrimEnd('/').EndsWith($":{uri.Port}", StringComparison.Ordinal);
         return uri.IsDefaultPort && !written ? new UriBuilder(uri) { Port = DefaultPort }.Uri : uri;
     }

@@ -2,16 +2,19 @@ using Grpc.Core;
 
 namespace Embeddings.Client.Calls;
 
-/// <summary>One unary call: a deadline over all tries, retries where they are safe, one kind of exception.</summary>
+/// <summary>
+/// Makes unary calls with one deadline for all attempts, retries safe failures, and converts errors to exceptions.
+/// </summary>
 internal sealed class UnaryCaller(EmbeddingsClientOptions options, TimeProvider time)
 {
-    // A server that asks to come back at once would be asked in a busy loop.
+    // Prevents a busy loop if the server requests a retry delay of 0.
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(5);
 
-    /// <param name="rpc">The stub's method.</param>
-    /// <param name="request">Its request.</param>
-    /// <param name="repeatable">Whether a second run gives the same answer as the first.</param>
-    /// <param name="cancellationToken">The caller's.</param>
+    /// <summary>Calls an RPC and returns its response.</summary>
+    /// <param name="rpc">Method of the generated stub.</param>
+    /// <param name="request">Request to send.</param>
+    /// <param name="repeatable">Whether running the call twice returns the same response as running it once.</param>
+    /// <param name="cancellationToken">Cancels the call and the wait for a retry.</param>
     public async Task<TResponse> CallAsync<TRequest, TResponse>(
         Func<TRequest, CallOptions, AsyncUnaryCall<TResponse>> rpc, TRequest request, bool repeatable, CancellationToken cancellationToken)
     {
@@ -44,7 +47,7 @@ internal sealed class UnaryCaller(EmbeddingsClientOptions options, TimeProvider 
     private TimeSpan? Wait(RpcException error, int failures, bool repeatable) => error.StatusCode switch
     {
         StatusCode.Unavailable when repeatable && failures <= options.MaxRetries => Backoff.Delay(failures, options, Random.Shared.NextDouble()),
-        // A refused call has not run: any call may be tried again.
+        // A call rejected for overload has not run, so every call can be retried.
         StatusCode.ResourceExhausted when options.RetryOnOverload && ErrorDetails.RetryAfter(error) is { } after =>
             (after > ShortestWait ? after : ShortestWait) * (1 + (Random.Shared.NextDouble() / 4)),
         _ => null,

@@ -6,8 +6,8 @@ using Grpc.Core;
 namespace Embeddings.Client.Streaming;
 
 /// <summary>
-/// The items of one stream between the caller's source and their answers; it outlives connections. Filled by one task, sent by one writer at a time,
-/// settled by one reader.
+/// Items of one stream that have been read from the caller's source but not answered. Kept across reconnects. One task
+/// fills it, one writer at a time sends from it, and one reader settles it.
 /// </summary>
 internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, string> itemId)
     where T : class, IMessage<T>
@@ -19,10 +19,10 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
     private readonly Queue<T> _unanswered = new();
     private readonly Lock _gate = new();
 
-    /// <summary>What the source threw; null while it has not.</summary>
+    /// <summary>Exception thrown by the source, or null.</summary>
     public Exception? SourceFailure { get; private set; }
 
-    /// <summary>Whether the source has ended and every item is answered.</summary>
+    /// <summary>Whether the source has ended and every item has been answered.</summary>
     public bool IsComplete
     {
         get
@@ -34,7 +34,7 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
         }
     }
 
-    /// <summary>Reads the source, never further than there is room, and disposes of it. Does not throw.</summary>
+    /// <summary>Reads the source while there is room for more items, then disposes of it. Does not throw.</summary>
     public async Task FillAsync(IAsyncEnumerable<T> source, CancellationToken cancellationToken)
     {
         try
@@ -42,7 +42,7 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
             var items = source.GetAsyncEnumerator(cancellationToken);
             await using (items.ConfigureAwait(false))
             {
-                // Room first: an item that is read is an item to be kept.
+                // Wait for room before reading, because an item that has been read must be kept.
                 await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
                 while (await items.MoveNextAsync().ConfigureAwait(false))
                 {
@@ -62,8 +62,9 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
     }
 
     /// <summary>
-    /// Sends what an earlier connection left unanswered, then what the source gives, then half-closes. The call itself has the token: giving it to each write
-    /// would cost a registration an item and change nothing.
+    /// Resends items left unanswered by an earlier connection, sends new items from the source, and half-closes the
+    /// stream. Writes take no token: the call already has it, and passing it to each write would cost one registration
+    /// per item.
     /// </summary>
     public async Task SendAsync(IClientStreamWriter<T> stream, CancellationToken cancellationToken)
     {
@@ -82,7 +83,7 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
         {
             while (TryTake(out var item))
             {
-                // One flush for all that is there: the last of them goes without the hint.
+                // Flush once for all waiting items: only the last one is sent without the buffer hint.
                 stream.WriteOptions = _waiting.Reader.TryPeek(out _) ? Buffered : null;
                 await stream.WriteAsync(item).ConfigureAwait(false);
             }
@@ -91,7 +92,7 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
         await stream.CompleteAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Takes the oldest unanswered item as answered; false where there is none.</summary>
+    /// <summary>Removes the oldest unanswered item. Returns false if there is none.</summary>
     public bool TrySettle([MaybeNullWhen(false)] out T item)
     {
         lock (_gate)
@@ -108,7 +109,7 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
 
     private bool TryTake([MaybeNullWhen(false)] out T item)
     {
-        // Out of the channel and into the queue at once: between the two an item would be lost.
+        // Move the item from the channel to the queue atomically; a reconnect in between would lose it.
         lock (_gate)
         {
             if (!_waiting.Reader.TryRead(out item))
@@ -130,6 +131,6 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
             : throw new EmbeddingsException(
                 StatusCode.ResourceExhausted,
                 "MESSAGE_TOO_LARGE",
-                $"Item '{itemId(item)}' has {size} bytes; the client's limit (MaxMessageBytes) is {maxMessageBytes}.");
+                $"Item '{itemId(item)}' must have at most {maxMessageBytes} bytes (MaxMessageBytes); got {size}.");
     }
 }

@@ -8,18 +8,19 @@ using Microsoft.Extensions.Logging;
 namespace Embeddings.Client.Streaming;
 
 /// <summary>
-/// A stream that survives its connections:
-/// 1. A task reads the caller's source, at most so many items ahead of the answers.
-/// 2. A connection's writer sends what is unanswered, then what is new.
-/// 3. Each answer settles the oldest unanswered item, is checked against it and goes to the caller.
-/// 4. Where a connection breaks, wait and go on with 2. Answers come in request order, so that what is unanswered is exactly what is to be sent again.
+/// A stream that reconnects if its connection breaks:
+/// 1. A task reads the caller's source, keeping the number of items in flight within the limit.
+/// 2. The writer of the connection sends the unanswered items, then new ones.
+/// 3. Each response settles the oldest unanswered item, is checked against it, and is returned to the caller.
+/// 4. If the connection breaks, the stream waits and continues with step 2. Because responses arrive in request order,
+///    exactly the unanswered items have to be resent.
 /// </summary>
 internal sealed class ResendingStream<TRequest, TResponse>(
     StreamRpc<TRequest, TResponse> rpc, EmbeddingsClientOptions options, TimeProvider time, ILogger logger)
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
-    // A source that does not heed its token must not keep the caller from the stream's end.
+    // A source that ignores its cancellation token must not block the end of the stream.
     private static readonly TimeSpan SourceGrace = TimeSpan.FromSeconds(1);
 
     public async IAsyncEnumerable<TResponse> RunAsync(IAsyncEnumerable<TRequest> requests, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -63,16 +64,16 @@ internal sealed class ResendingStream<TRequest, TResponse>(
     {
         if (!items.TrySettle(out var request))
         {
-            throw Violation($"answered item '{rpc.ResponseId(response)}', which nobody asked for");
+            throw Violation($"sent a response for item '{rpc.ResponseId(response)}', but no item is in flight");
         }
 
         if (rpc.RequestId(request) != rpc.ResponseId(response))
         {
-            throw Violation($"answered item '{rpc.ResponseId(response)}' where '{rpc.RequestId(request)}' is next");
+            throw Violation($"sent a response for item '{rpc.ResponseId(response)}' instead of item '{rpc.RequestId(request)}'");
         }
     }
 
-    // True at the stream's end, false where it is to go on over a new connection; everything else throws.
+    // Returns true at the end of the stream and false if it must continue over a new connection; throws otherwise.
     private bool IsOver(StreamConnection<TRequest, TResponse> connection, InFlight<TRequest> items, int failures, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -95,7 +96,7 @@ internal sealed class ResendingStream<TRequest, TResponse>(
 
         if (failure is null)
         {
-            throw Violation("ended the stream with items unanswered");
+            throw Violation("ended the stream before answering all items");
         }
 
         return broken && failures <= options.MaxReconnects ? false : throw ErrorDetails.ToException(failure);
@@ -104,9 +105,10 @@ internal sealed class ResendingStream<TRequest, TResponse>(
     private TimeSpan Delay(RpcException failure, int failures)
     {
         var backoff = Backoff.Delay(failures, options, Random.Shared.NextDouble());
-        var asked = ErrorDetails.RetryAfter(failure);
-        return asked > backoff ? asked.Value : backoff;
+        var requested = ErrorDetails.RetryAfter(failure);
+        return requested > backoff ? requested.Value : backoff;
     }
 
-    private EmbeddingsException Violation(string what) => new(StatusCode.Internal, "PROTOCOL_VIOLATION", $"{rpc.Name}: the server {what}.");
+    private EmbeddingsException Violation(string violation) =>
+        new(StatusCode.Internal, "PROTOCOL_VIOLATION", $"{rpc.Name}: The server {violation}.");
 }

@@ -4,13 +4,15 @@ using Grpc.Core;
 namespace Embeddings.Client.Streaming;
 
 /// <summary>
-/// One call of a stream: a writer of its own beside the reader, since a loop that writes one and reads one would stand still for each round trip.
+/// One call of a stream, with a separate writer task. A single loop that alternates between writing and reading would
+/// wait one round trip per item.
 /// </summary>
 internal sealed class StreamConnection<TRequest, TResponse> : IAsyncDisposable
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
-    // A write that fails means that the call has ended; its status is about to arrive. Should it not, the call is given up.
+    // If a write fails, the call has ended and its status normally follows. If the status does not arrive in time, the
+    // call is canceled.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _stop;
@@ -33,16 +35,18 @@ internal sealed class StreamConnection<TRequest, TResponse> : IAsyncDisposable
         _writing = Task.Run(() => WriteAsync(items), CancellationToken.None);
     }
 
-    /// <summary>The answer that <see cref="ReadAsync"/> found.</summary>
+    /// <summary>Response read by the last call of <see cref="ReadAsync"/>.</summary>
     public TResponse Current => _call.ResponseStream.Current;
 
-    /// <summary>Why the call ended; null where the server ended it in order.</summary>
+    /// <summary>Error that ended the call, or null if the server completed it normally.</summary>
     public RpcException? Failure { get; private set; }
 
-    /// <summary>What the writer met, other than the end of the call.</summary>
+    /// <summary>Exception of the writer that was not caused by the end of the call, or null.</summary>
     public Exception? WriteFailure { get; private set; }
 
-    /// <summary>The next answer, or false where the call has ended. The call itself has the caller's token: one for each read would only cost.</summary>
+    /// <summary>
+    /// Reads the next response. Returns false if the call has ended. Takes no token, because the call already has it.
+    /// </summary>
     public async ValueTask<bool> ReadAsync()
     {
         try
@@ -56,7 +60,7 @@ internal sealed class StreamConnection<TRequest, TResponse> : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the call if it has not, and waits for the writer.</summary>
+    /// <summary>Cancels the call if it has not ended, and waits for the writer.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
@@ -73,7 +77,7 @@ internal sealed class StreamConnection<TRequest, TResponse> : IAsyncDisposable
         }
         catch (Exception) when (_stop.IsCancellationRequested)
         {
-            // Expected: the reader has ended the call.
+            // Expected: the reader has canceled the call.
         }
         catch (Exception error) when (error is RpcException or InvalidOperationException or IOException)
         {

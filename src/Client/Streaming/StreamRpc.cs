@@ -3,11 +3,11 @@ using Grpc.Core;
 
 namespace Embeddings.Client.Streaming;
 
-/// <summary>What a stream has to know of its RPC.</summary>
-/// <param name="Name">The RPC's name, for messages.</param>
-/// <param name="Open">The stub's method.</param>
-/// <param name="RequestId">A request's item id.</param>
-/// <param name="ResponseId">The item id that a response echoes.</param>
+/// <summary>Describes a streaming RPC.</summary>
+/// <param name="Name">Name of the RPC, used in messages.</param>
+/// <param name="Open">Method of the generated stub.</param>
+/// <param name="RequestId">Returns the item id of a request.</param>
+/// <param name="ResponseId">Returns the item id of a response.</param>
 internal sealed record StreamRpc<TRequest, TResponse>(
     string Name,
     Func<CallOptions, AsyncDuplexStreamingCall<TRequest, TResponse>> Open,

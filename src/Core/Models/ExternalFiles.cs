@@ -4,11 +4,12 @@ using Google.Protobuf;
 namespace Embeddings.Core.Models;
 
 /// <summary>
-/// Finds the files that hold a model's weights beside it. The model's own weights are skipped, not read, so that a file of gigabytes takes milliseconds.
+/// Finds the external weight files that a model refers to. Weights in the model file are skipped without being read, so
+/// that even a file of several gigabytes takes only milliseconds.
 /// </summary>
 public static class ExternalFiles
 {
-    // Field numbers of the messages on the way to a tensor's external_data: see onnx.proto.
+    // Field numbers of the messages that lead to the external_data of a tensor; see onnx.proto.
     private const int ModelGraph = 7;
     private const int GraphNode = 1;
     private const int GraphInitializer = 5;
@@ -21,6 +22,9 @@ public static class ExternalFiles
     private const int EntryKey = 1;
     private const int EntryValue = 2;
 
+    private const int MaxDepth = 64;
+    private const int MaxLocationBytes = 4096;
+
     private enum Kind
     {
         Skip,
@@ -31,9 +35,13 @@ public static class ExternalFiles
         Tensor,
     }
 
-    /// <summary>Their locations as the model gives them, relative to its folder, in ordinal order; empty where all weights are in the file.</summary>
-    /// <exception cref="InvalidDataException">It is not an ONNX model.</exception>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <summary>
+    /// Returns the locations of the files as stored in the model, relative to the model's folder and in ordinal order.
+    /// Empty if all weights are in the model file.
+    /// </summary>
+    /// <param name="path">Path of the model file.</param>
+    /// <exception cref="InvalidDataException">The file is not an ONNX model.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public static IReadOnlyList<string> Of(string path)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
@@ -44,16 +52,16 @@ public static class ExternalFiles
         }
         catch (EndOfStreamException e)
         {
-            throw new InvalidDataException("not an ONNX model: it ends within a field", e);
+            throw new InvalidDataException("The file is not an ONNX model: it ends in the middle of a field.", e);
         }
         return [.. found];
     }
 
     private static void Walk(Stream stream, long end, Kind kind, SortedSet<string> found, int depth)
     {
-        if (depth > 64)
+        if (depth > MaxDepth)
         {
-            throw new InvalidDataException("not an ONNX model: its graphs lie too deep in each other");
+            throw new InvalidDataException($"The file is not an ONNX model: its graphs are nested more than {MaxDepth} levels deep.");
         }
         while (stream.Position < end)
         {
@@ -67,7 +75,7 @@ public static class ExternalFiles
             var length = (long)ReadVarint(stream);
             if (length < 0 || length > end - stream.Position)
             {
-                throw new InvalidDataException("not an ONNX model: a field is longer than the file");
+                throw new InvalidDataException("The file is not an ONNX model: a field extends beyond the end of its message.");
             }
             var next = stream.Position + length;
             if (kind == Kind.Tensor && field == TensorExternalData)
@@ -105,9 +113,10 @@ public static class ExternalFiles
                 continue;
             }
             var length = (long)ReadVarint(stream);
-            if (length < 0 || length > end - stream.Position || length > 4096)
+            if (length < 0 || length > end - stream.Position || length > MaxLocationBytes)
             {
-                throw new InvalidDataException("not an ONNX model: the name of a weights file is too long");
+                throw new InvalidDataException(
+                    $"The file is not an ONNX model: an external_data entry must have at most {MaxLocationBytes} bytes; got {length}.");
             }
             var bytes = new byte[length];
             stream.ReadExactly(bytes);
@@ -139,7 +148,7 @@ public static class ExternalFiles
                 stream.Position += 4;
                 break;
             default:
-                throw new InvalidDataException("not an ONNX model: it is not protobuf");
+                throw new InvalidDataException("The file is not an ONNX model: it is not a valid Protocol Buffers message.");
         }
     }
 
@@ -159,6 +168,6 @@ public static class ExternalFiles
                 return result;
             }
         }
-        throw new InvalidDataException("not an ONNX model: a number is too long");
+        throw new InvalidDataException("The file is not an ONNX model: a varint has more than 10 bytes.");
     }
 }

@@ -2,14 +2,14 @@ using Google.Protobuf;
 
 namespace Embeddings.Tooling.Onnx;
 
-/// <summary>Makes the attributes of nodes.</summary>
+/// <summary>Creates node attributes.</summary>
 public static class Attributes
 {
-    /// <summary>One integer.</summary>
+    /// <summary>Creates an integer attribute.</summary>
     public static AttributeProto Int(string name, long value) =>
         new() { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = value };
 
-    /// <summary>Several integers.</summary>
+    /// <summary>Creates an attribute with a list of integers.</summary>
     public static AttributeProto Ints(string name, params ReadOnlySpan<long> values)
     {
         var attribute = new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Ints };
@@ -17,15 +17,15 @@ public static class Attributes
         return attribute;
     }
 
-    /// <summary>One float.</summary>
+    /// <summary>Creates a float attribute.</summary>
     public static AttributeProto Float(string name, float value) =>
         new() { Name = name, Type = AttributeProto.Types.AttributeType.Float, F = value };
 
-    /// <summary>A string, kept as UTF-8.</summary>
+    /// <summary>Creates a string attribute, stored as UTF-8.</summary>
     public static AttributeProto Text(string name, string value) =>
         new() { Name = name, Type = AttributeProto.Types.AttributeType.String, S = ByteString.CopyFromUtf8(value) };
 
-    /// <summary>A tensor.</summary>
+    /// <summary>Creates a tensor attribute.</summary>
     public static AttributeProto Tensor(string name, TensorProto value) =>
         new() { Name = name, Type = AttributeProto.Types.AttributeType.Tensor, T = value };
 }

@@ -1,36 +1,42 @@
 namespace Embeddings.Tooling.Onnx;
 
 /// <summary>
-/// Builds a model by code. Tensors are strings: every method that makes one returns its name, to be handed to the next. Names are given in the order
-/// of the calls, so that the same calls make the same bytes. Not thread-safe.
+/// Builds a model in code. Tensors are identified by name: every method that creates a tensor returns its name for use
+/// in later calls. Names are assigned in call order, so that the same calls produce the same bytes. Not thread-safe.
 /// </summary>
 /// <param name="name">Name of the graph.</param>
-/// <param name="opset">Version of ONNX's operators the nodes speak. Default 17.</param>
+/// <param name="opset">Version of the ONNX operator set. Default: 17.</param>
 public sealed class GraphBuilder(string name, long opset = 17)
 {
-    // IR version 8 is the one opset 17 came with; older runtimes refuse newer ones without need.
+    // IR version 8 was released with opset 17. Older runtimes would reject a newer version.
     private const long IrVersion = 8;
 
     private readonly GraphProto _graph = new() { Name = name };
     private int _tensors;
 
-    /// <summary>Declares an input. A size below 1 is one known only at run time; the first such is called <c>batch</c>.</summary>
+    /// <summary>
+    /// Declares an input and returns its name. A size below 1 is a dynamic dimension; if it is the first dimension, it
+    /// is named <c>batch</c>.
+    /// </summary>
     public string Input(string tensor, TensorProto.Types.DataType type, params ReadOnlySpan<long> shape)
     {
         _graph.Input.Add(Value(tensor, type, shape));
         return tensor;
     }
 
-    /// <summary>Declares an output: a tensor some node makes. A size below 1 is one known only at run time.</summary>
+    /// <summary>Declares a tensor as an output. A size below 1 is a dynamic dimension.</summary>
     public void Output(string tensor, TensorProto.Types.DataType type, params ReadOnlySpan<long> shape) => _graph.Output.Add(Value(tensor, type, shape));
 
-    /// <summary>Adds weights: float32, row-major, as many values as the shape has.</summary>
+    /// <summary>Adds a float32 constant in row-major order. The number of values must match the shape.</summary>
     public string Floats(ReadOnlySpan<float> values, params ReadOnlySpan<long> shape) => Initializer(Tensors.Floats(NextName(), values, shape));
 
-    /// <summary>Adds integers: int64, row-major, as many values as the shape has; no shape for a scalar.</summary>
+    /// <summary>
+    /// Adds an int64 constant in row-major order. The number of values must match the shape; an empty shape is a
+    /// scalar.
+    /// </summary>
     public string Longs(ReadOnlySpan<long> values, params ReadOnlySpan<long> shape) => Initializer(Tensors.Longs(NextName(), values, shape));
 
-    /// <summary>Adds a constant made elsewhere, under its own name.</summary>
+    /// <summary>Adds an existing constant under its own name.</summary>
     public string Initializer(TensorProto tensor)
     {
         ArgumentNullException.ThrowIfNull(tensor);
@@ -38,7 +44,7 @@ public sealed class GraphBuilder(string name, long opset = 17)
         return tensor.Name;
     }
 
-    /// <summary>Adds a node with one output and returns that.</summary>
+    /// <summary>Adds a node with one output and returns the name of the output.</summary>
     public string Node(string opType, IReadOnlyList<string> inputs, params ReadOnlySpan<AttributeProto> attributes)
     {
         var output = NextName();
@@ -46,7 +52,7 @@ public sealed class GraphBuilder(string name, long opset = 17)
         return output;
     }
 
-    /// <summary>Adds a node with outputs of given names.</summary>
+    /// <summary>Adds a node whose outputs have the given names.</summary>
     public void Node(string opType, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs, params ReadOnlySpan<AttributeProto> attributes)
     {
         var node = new NodeProto { OpType = opType, Name = $"{opType}_{_graph.Node.Count}" };
@@ -59,7 +65,7 @@ public sealed class GraphBuilder(string name, long opset = 17)
         _graph.Node.Add(node);
     }
 
-    /// <summary>The model so far. Later calls do not change it.</summary>
+    /// <summary>Returns a model with everything added so far. Later calls do not change it.</summary>
     public ModelProto Build(string producer = "embeddings")
     {
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = producer, Graph = _graph.Clone() };

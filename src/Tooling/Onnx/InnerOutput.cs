@@ -1,16 +1,24 @@
 namespace Embeddings.Tooling.Onnx;
 
-/// <summary>Makes another model of which a tensor inside is the only output; what is no longer needed is left out.</summary>
+/// <summary>
+/// Creates models that output an inner tensor of another model. Parts of the graph that are no longer needed are
+/// removed.
+/// </summary>
 public static class InnerOutput
 {
-    /// <summary>Name of the output of models made here, if the graph leaves it free.</summary>
+    /// <summary>Name of the output, unless the graph already uses this name.</summary>
     public const string Name = "embedding";
 
-    /// <summary>The model with <paramref name="tensor"/> as its only output.</summary>
-    /// <param name="model">Not changed.</param>
-    /// <param name="tensor">Name of a tensor that some node makes. A quantized one is brought back to float32.</param>
-    /// <param name="pool">Whether it is [batch, channels, height, width] and its mean over height and width is wanted: [batch, channels].</param>
-    /// <exception cref="ArgumentException">There is no such tensor, or it does not depend on the graph's inputs.</exception>
+    /// <summary>Returns a copy of the model with <paramref name="tensor"/> as its only output.</summary>
+    /// <param name="model">Model to copy. Not modified.</param>
+    /// <param name="tensor">Name of a tensor produced by a node. A quantized tensor is converted to float32.</param>
+    /// <param name="pool">
+    /// Whether to average a tensor of shape [batch, channels, height, width] over height and width, which gives [batch,
+    /// channels].
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// The tensor does not exist or does not depend on the inputs of the graph.
+    /// </exception>
     public static ModelProto Choose(ModelProto model, string tensor, bool pool)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -18,7 +26,7 @@ public static class InnerOutput
         var graph = result.Graph;
         if (!graph.Node.Any(node => node.Output.Contains(tensor)))
         {
-            throw new ArgumentException($"the graph has no tensor {tensor}", nameof(tensor));
+            throw new ArgumentException($"The graph has no tensor '{tensor}' that is the output of a node.", nameof(tensor));
         }
         var output = Quantization.Of(graph, tensor) is { } scale
             ? Append(graph, "DequantizeLinear", [tensor, scale.Scale, scale.ZeroPoint])
@@ -32,12 +40,12 @@ public static class InnerOutput
             output = Append(graph, "Identity", [output]);
         }
         graph.Output.Clear();
-        // Without a type: the runtime infers it, and a wrong one would be refused.
+        // The type is omitted because the runtime infers it and would reject a wrong one.
         graph.Output.Add(new ValueInfoProto { Name = output });
         Prune(graph, output);
         return graph.Input.Any(input => graph.Initializer.All(constant => constant.Name != input.Name))
             ? result
-            : throw new ArgumentException($"tensor {tensor} does not depend on the picture", nameof(tensor));
+            : throw new ArgumentException($"Tensor '{tensor}' does not depend on an input of the graph.", nameof(tensor));
     }
 
     private static string Append(GraphProto graph, string op, string[] inputs, params AttributeProto[] attributes)
@@ -60,7 +68,7 @@ public static class InnerOutput
         return taken.Contains(wanted) ? Enumerable.Range(2, int.MaxValue - 2).Select(i => $"{wanted}_{i}").First(name => !taken.Contains(name)) : wanted;
     }
 
-    // Nodes stand in an order in which they can run, so that one pass from the end finds all that the output needs.
+    // Nodes are in topological order, so one backward pass finds everything that the output depends on.
     private static void Prune(GraphProto graph, string output)
     {
         var needed = new HashSet<string> { output };
@@ -81,7 +89,7 @@ public static class InnerOutput
         Keep(graph.ValueInfo, value => needed.Contains(value.Name) && value.Name != output);
     }
 
-    // A graph within a node may read any tensor outside.
+    // A subgraph of a node can read any tensor of the outer graph.
     private static IEnumerable<string> Reads(NodeProto node) => node.Input.Concat(
         node.Attribute.SelectMany(attribute => attribute.Graphs.Concat(attribute.G is { } inner ? [inner] : []))
             .SelectMany(inner => inner.Node.SelectMany(Reads).Concat(inner.Output.Select(value => value.Name))));

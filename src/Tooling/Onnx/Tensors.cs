@@ -3,21 +3,21 @@ using Google.Protobuf;
 
 namespace Embeddings.Tooling.Onnx;
 
-/// <summary>Makes constants.</summary>
+/// <summary>Creates constant tensors.</summary>
 public static class Tensors
 {
-    /// <summary>float32, row-major, kept as little-endian bytes.</summary>
-    /// <exception cref="ArgumentException">There are not as many values as the shape has.</exception>
+    /// <summary>Creates a float32 tensor from values in row-major order, stored as little-endian bytes.</summary>
+    /// <exception cref="ArgumentException">The number of values does not match the shape.</exception>
     public static TensorProto Floats(string name, ReadOnlySpan<float> values, params ReadOnlySpan<long> shape) =>
         Make(name, TensorProto.Types.DataType.Float, MemoryMarshal.AsBytes(values), values.Length, shape);
 
-    /// <summary>int64, row-major, kept as little-endian bytes.</summary>
-    /// <exception cref="ArgumentException">There are not as many values as the shape has.</exception>
+    /// <summary>Creates an int64 tensor from values in row-major order, stored as little-endian bytes.</summary>
+    /// <exception cref="ArgumentException">The number of values does not match the shape.</exception>
     public static TensorProto Longs(string name, ReadOnlySpan<long> values, params ReadOnlySpan<long> shape) =>
         Make(name, TensorProto.Types.DataType.Int64, MemoryMarshal.AsBytes(values), values.Length, shape);
 
-    /// <summary>float16, row-major, kept as little-endian bytes.</summary>
-    /// <exception cref="ArgumentException">There are not as many values as the shape has.</exception>
+    /// <summary>Creates a float16 tensor from values in row-major order, stored as little-endian bytes.</summary>
+    /// <exception cref="ArgumentException">The number of values does not match the shape.</exception>
     public static TensorProto Halves(string name, ReadOnlySpan<Half> values, params ReadOnlySpan<long> shape) =>
         Make(name, TensorProto.Types.DataType.Float16, MemoryMarshal.AsBytes(values), values.Length, shape);
 
@@ -30,11 +30,11 @@ public static class Tensors
         }
         if (product != count)
         {
-            throw new ArgumentException($"{name}: {count} values for a shape of {product}", nameof(shape));
+            throw new ArgumentException($"Tensor '{name}' must have {product} values to match its shape; got {count}.", nameof(shape));
         }
         if (!BitConverter.IsLittleEndian)
         {
-            throw new PlatformNotSupportedException("ONNX keeps bytes little-endian; this machine does not");
+            throw new PlatformNotSupportedException("ONNX files are little-endian; big-endian machines are not supported.");
         }
         var tensor = new TensorProto { Name = name, DataType = (int)type, RawData = ByteString.CopyFrom(bytes) };
         tensor.Dims.AddRange(shape.ToArray());

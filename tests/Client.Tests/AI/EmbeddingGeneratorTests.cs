@@ -11,55 +11,55 @@ public sealed class EmbeddingGeneratorTests
     [Theory]
     [InlineData(ModelKind.Image)]
     [InlineData(ModelKind.Face)]
-    public async Task PicturesBecomeVectorsInOrder(ModelKind kind)
+    public async Task ImagesAreEmbeddedInOrder(ModelKind kind)
     {
         await using var server = await ServerDouble.StartAsync(Measuring());
         using var client = server.Client();
         using var generator = client.AsEmbeddingGenerator(kind, "own");
-        var pictures = Enumerable.Range(1, 300).Select(Picture).ToArray();
+        var images = Enumerable.Range(1, 300).Select(TestImage).ToArray();
 
-        var embeddings = await generator.GenerateAsync(pictures);
+        var embeddings = await generator.GenerateAsync(images);
 
         Assert.Equal(Enumerable.Range(1, 300).Select(size => (float)size), embeddings.Select(embedding => embedding.Vector.Span[0]));
         Assert.All(embeddings, embedding => Assert.Equal((kind == ModelKind.Face ? 1f : 0f, "own"), (embedding.Vector.Span[1], embedding.ModelId)));
     }
 
     [Fact]
-    public async Task TheOptionsModelGoesBeforeTheGenerators()
+    public async Task TheModelOfTheOptionsOverridesTheModelOfTheGenerator()
     {
         await using var server = await ServerDouble.StartAsync(Measuring());
         using var client = server.Client();
         IEmbeddingGenerator<DataContent, Embedding<float>> generator = client.AsEmbeddingGenerator(ModelKind.Image, "own");
 
-        var embedding = await generator.GenerateAsync(Picture(1), new EmbeddingGenerationOptions { ModelId = "other", Dimensions = 2 });
+        var embedding = await generator.GenerateAsync(TestImage(1), new EmbeddingGenerationOptions { ModelId = "other", Dimensions = 2 });
 
         Assert.Equal("other", embedding.ModelId);
         var error = await Assert.ThrowsAsync<EmbeddingsException>(
-            () => generator.GenerateAsync([Picture(1)], new EmbeddingGenerationOptions { Dimensions = 3 }));
+            () => generator.GenerateAsync([TestImage(1)], new EmbeddingGenerationOptions { Dimensions = 3 }));
         Assert.Equal("DIMENSION_MISMATCH", error.Reason);
     }
 
     [Fact]
-    public async Task AFailedPictureIsNamedByItsIndex()
+    public async Task TheErrorOfAFailedImageNamesItsIndex()
     {
         await using var server = await ServerDouble.StartAsync(Measuring());
         using var client = server.Client();
         var generator = client.AsEmbeddingGenerator(ModelKind.Image);
 
-        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => generator.GenerateAsync([Picture(1), Picture(2), Picture(0), Picture(3)]));
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => generator.GenerateAsync([TestImage(1), TestImage(2), TestImage(0), TestImage(3)]));
 
         Assert.Equal((StatusCode.InvalidArgument, "IMAGE_EMPTY", "values[2].image.encoded"), (error.Status, error.Reason, error.Field));
         Assert.Contains("Value 2:", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task WhatIsNoPictureIsRefused()
+    public async Task ValuesThatAreNotImagesAreRejected()
     {
         await using var server = await ServerDouble.StartAsync(Measuring());
         using var client = server.Client();
         var generator = client.AsEmbeddingGenerator(ModelKind.Image);
 
-        var error = await Assert.ThrowsAsync<ArgumentException>(() => generator.GenerateAsync([Picture(1), new DataContent(new byte[1], "text/plain")]));
+        var error = await Assert.ThrowsAsync<ArgumentException>(() => generator.GenerateAsync([TestImage(1), new DataContent(new byte[1], "text/plain")]));
 
         Assert.Contains("Value 1", error.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => client.AsEmbeddingGenerator(ModelKind.Unspecified));
@@ -67,7 +67,7 @@ public sealed class EmbeddingGeneratorTests
     }
 
     [Fact]
-    public async Task MetadataIsAskedOfTheServer()
+    public async Task MetadataIsReadFromTheServer()
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour
         {
@@ -87,7 +87,7 @@ public sealed class EmbeddingGeneratorTests
     }
 
     [Fact]
-    public async Task ServicesAreFoundByType()
+    public async Task ServicesAreReturnedByType()
     {
         await using var server = await ServerDouble.StartAsync();
         using var client = server.Client();
@@ -105,9 +105,9 @@ public sealed class EmbeddingGeneratorTests
         return (metadata.ProviderName, metadata.DefaultModelId, metadata.DefaultModelDimensions);
     }
 
-    private static DataContent Picture(int size) => new(new byte[size], "image/jpeg");
+    private static DataContent TestImage(int size) => new(new byte[size], "image/jpeg");
 
-    // Answers with the picture's size and its kind; an empty picture is an error.
+    // Returns the size and the kind of the image as the vector; an empty image is an error.
     private static Behaviour Measuring() => new()
     {
         OnStreamEmbed = async (requests, responses, _) =>
@@ -119,7 +119,7 @@ public sealed class EmbeddingGeneratorTests
                 var response = new StreamEmbedResponse { ItemId = request.ItemId };
                 if (size == 0)
                 {
-                    response.Error = new ItemError { Code = 3, Reason = "IMAGE_EMPTY", Message = "The picture is empty.", Field = "image.encoded" };
+                    response.Error = new ItemError { Code = 3, Reason = "IMAGE_EMPTY", Message = "The image is empty.", Field = "image.encoded" };
                 }
                 else
                 {

@@ -6,12 +6,12 @@ namespace Embeddings.Client.Tests.Calls;
 public sealed class BalancingTests
 {
     [Fact]
-    public async Task CallsAreSpreadAndGoOnWhenAServerDies()
+    public async Task CallsAreBalancedAndContinueWhenAServerStops()
     {
         await using var first = await ServerDouble.StartAsync();
         var second = await ServerDouble.StartAsync();
         using var client = Client(first, second, LoadBalancing.RoundRobin);
-        // Round robin is over servers that are connected: ask until both are.
+        // Round robin covers only connected servers, so call until both are connected.
         for (var i = 0; i < 5000 && (first.Behaviour.Calls.IsEmpty || second.Behaviour.Calls.IsEmpty); i++)
         {
             await client.CountVectorsAsync("c");
@@ -35,7 +35,7 @@ public sealed class BalancingTests
     }
 
     [Fact]
-    public async Task AStreamMovesToTheOtherServerWhenItsOwnDies()
+    public async Task AStreamMovesToTheOtherServerWhenItsServerStops()
     {
         var first = await ServerDouble.StartAsync();
         var second = await ServerDouble.StartAsync();
@@ -56,7 +56,7 @@ public sealed class BalancingTests
     }
 
     [Fact]
-    public async Task PickFirstStaysWithOneServer()
+    public async Task PickFirstUsesOneServer()
     {
         await using var first = await ServerDouble.StartAsync();
         await using var second = await ServerDouble.StartAsync();

@@ -10,7 +10,7 @@ namespace Embeddings.Client.Tests.Calls;
 public sealed class ErrorDetailsTests
 {
     [Fact]
-    public void ReasonFieldAndDelayAreRead()
+    public void ReasonFieldAndRetryDelayAreRead()
     {
         var info = new ErrorInfo();
         ErrorInfo.Descriptor.FindFieldByNumber(1).Accessor.SetValue(info, "IMAGE_MALFORMED");
@@ -32,7 +32,7 @@ public sealed class ErrorDetailsTests
     }
 
     [Fact]
-    public void WithoutDetailsTheStatusIsTheReason()
+    public void WithoutDetailsTheReasonIsTheStatusCode()
     {
         var error = ErrorDetails.ToException(new RpcException(new Status(StatusCode.NotFound, "")));
 
@@ -43,10 +43,10 @@ public sealed class ErrorDetailsTests
     [InlineData(StatusCode.OK, "OK")]
     [InlineData(StatusCode.Cancelled, "CANCELLED")]
     [InlineData(StatusCode.FailedPrecondition, "FAILED_PRECONDITION")]
-    public void StatusCodesAreWrittenAsTheSpecificationHasThem(StatusCode status, string word) => Assert.Equal(word, ErrorDetails.Word(status));
+    public void StatusCodesAreNamedAsInTheSpecification(StatusCode status, string word) => Assert.Equal(word, ErrorDetails.Word(status));
 
     [Fact]
-    public void BrokenDetailsNeverHideTheError()
+    public void MalformedDetailsDoNotHideTheError()
     {
         var random = new Random(7);
         for (var i = 0; i < 2000; i++)
@@ -65,7 +65,7 @@ public sealed class ErrorDetailsTests
     [InlineData(long.MaxValue, 0)]
     [InlineData(1, -5)]
     [InlineData(0, int.MaxValue)]
-    public void AnAbsurdDelayIsNone(long seconds, int nanos)
+    public void RetryDelaysOutOfRangeAreIgnored(long seconds, int nanos)
     {
         var details = new Google.Rpc.Status { Details = { Any.Pack(new RetryInfo { RetryDelay = new Duration { Seconds = seconds, Nanos = nanos } }) } };
 

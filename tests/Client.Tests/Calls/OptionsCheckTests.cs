@@ -26,7 +26,7 @@ public sealed class OptionsCheckTests
 
     [Theory]
     [MemberData(nameof(Bad))]
-    public void WhatIsOutOfRangeIsNamed(string name, EmbeddingsClientOptions options)
+    public void TheErrorNamesTheOptionThatIsOutOfRange(string name, EmbeddingsClientOptions options)
     {
         var error = Assert.Throws<ArgumentException>(() => new EmbeddingsClient(options));
 
@@ -42,7 +42,7 @@ public sealed class OptionsCheckTests
     [InlineData("http://host", "http://host:50051/")]
     [InlineData(" https://host:443/ ", "https://host:443/")]
     [InlineData("https://host", "https://host:50051/")]
-    public void AddressesMayBeShort(string address, string endpoint)
+    public void AddressesCanOmitSchemeAndPort(string address, string endpoint)
     {
         var uri = Assert.Single(OptionsCheck.Endpoints(Of(address)));
 

@@ -11,7 +11,7 @@ namespace Embeddings.Client.Tests.Calls;
 public sealed class UnaryCallerTests
 {
     [Fact]
-    public async Task ACallThatFindsNoServerIsTriedAgain()
+    public async Task ACallThatCannotReachAServerIsRetried()
     {
         var failures = 2;
         await using var server = await ServerDouble.StartAsync(new Behaviour
@@ -28,7 +28,7 @@ public sealed class UnaryCallerTests
     }
 
     [Fact]
-    public async Task SoManyTimesAndNoMore()
+    public async Task RetriesAreLimited()
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour
         {
@@ -43,7 +43,7 @@ public sealed class UnaryCallerTests
     }
 
     [Fact]
-    public async Task ADeletionIsNotRepeatedSinceItsCountWouldBeWrong()
+    public async Task ADeletionIsNotRetried()
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour
         {
@@ -58,7 +58,7 @@ public sealed class UnaryCallerTests
     }
 
     [Fact]
-    public async Task AFullServerIsAskedAgainWhenItSays()
+    public async Task ACallRejectedForOverloadIsRetriedAfterTheRequestedDelay()
     {
         var failures = 5;
         await using var server = await ServerDouble.StartAsync(new Behaviour { OnUnary = (_, _) => failures-- > 0 ? throw Full() : Task.CompletedTask });
@@ -75,11 +75,11 @@ public sealed class UnaryCallerTests
     [Theory]
     [InlineData(false, 30_000)]
     [InlineData(true, 150)]
-    public async Task ButNotWhereThatIsNotWantedOrTooLate(bool retryOnOverload, int deadlineMs)
+    public async Task ACallRejectedForOverloadIsNotRetriedIfDisabledOrAfterTheDeadline(bool retryOnOverload, int deadlineMs)
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour { OnUnary = (_, _) => throw Full() });
         using var client = server.Client(options => options with { RetryOnOverload = retryOnOverload });
-        // Connects first, so that the deadline is for the call alone.
+        // Connect first so that the deadline covers only the call.
         await client.WaitUntilServingAsync(TimeSpan.FromSeconds(10));
 
         var error = await Assert.ThrowsAsync<EmbeddingsException>(
@@ -114,7 +114,7 @@ public sealed class UnaryCallerTests
     }
 
     [Fact]
-    public async Task TheCallersTokenEndsACallAsACancellation()
+    public async Task TheCallersTokenCancelsACall()
     {
         var arrived = new TaskCompletionSource();
         await using var server = await ServerDouble.StartAsync(new Behaviour

@@ -4,16 +4,16 @@ using Grpc.Core;
 
 namespace Embeddings.Client.Tests.Doubles;
 
-/// <summary>What a server double does. Streams answer each item with the number in its id unless a test says otherwise.</summary>
+/// <summary>Behavior of a server double. By default, streams answer each item with the number in its id.</summary>
 internal sealed class Behaviour
 {
-    /// <summary>Called before every unary call is answered; throws to fail it.</summary>
+    /// <summary>Called before each unary call is answered. Throws to make the call fail.</summary>
     public Func<string, ServerCallContext, Task> OnUnary { get; set; } = (_, _) => Task.CompletedTask;
 
     public Func<IAsyncStreamReader<StreamEmbedRequest>, IServerStreamWriter<StreamEmbedResponse>, ServerCallContext, Task> OnStreamEmbed { get; set; } =
         EchoAsync;
 
-    /// <summary>The unary calls in their order, by name.</summary>
+    /// <summary>Names of the unary calls, in call order.</summary>
     public ConcurrentQueue<string> Calls { get; } = new();
 
     public List<VectorPoint> Points { get; } = [];

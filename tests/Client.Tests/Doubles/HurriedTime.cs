@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Embeddings.Client.Tests.Doubles;
 
-/// <summary>The real clock, but nobody waits: every timer is due at once and noted.</summary>
+/// <summary>The system clock with timers that are recorded and fire immediately.</summary>
 internal sealed class HurriedTime : TimeProvider
 {
     public ConcurrentQueue<TimeSpan> Waits { get; } = new();

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Embeddings.Client.Tests.Doubles;
 
-/// <summary>A real Kestrel on loopback that speaks the contract and does as a test says.</summary>
+/// <summary>A Kestrel server on loopback that implements the contract with the behavior defined by a test.</summary>
 internal sealed class ServerDouble : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -27,7 +27,7 @@ internal sealed class ServerDouble : IAsyncDisposable
 
     public HealthServiceImpl Health { get; }
 
-    /// <summary>As <c>host:port</c>.</summary>
+    /// <summary>Address as <c>host:port</c>.</summary>
     public string Address { get; }
 
     public int Port => int.Parse(Address.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);

@@ -4,7 +4,7 @@ using Embeddings.V1;
 
 namespace Embeddings.Client.Tests.Doubles;
 
-/// <summary>Items to stream, 0, 1, 2, ..., and how far they were read.</summary>
+/// <summary>Source of the items 0, 1, 2, and so on, which records how many have been read.</summary>
 internal sealed class Source(int count)
 {
     private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -12,7 +12,7 @@ internal sealed class Source(int count)
 
     public int Read => Volatile.Read(ref _read);
 
-    /// <summary>Completes when the enumerator is disposed of.</summary>
+    /// <summary>Completes when the enumerator has been disposed of.</summary>
     public Task Disposed => _disposed.Task;
 
     /// <summary>Awaited before each item.</summary>
@@ -35,7 +35,7 @@ internal sealed class Source(int count)
         }
     }
 
-    /// <summary>Fails unless the answers are 0, 1, 2, ... count - 1.</summary>
+    /// <summary>Fails unless the responses are 0, 1, 2, and so on to count - 1.</summary>
     public static void AssertAnswered(int count, IReadOnlyList<StreamEmbedResponse> responses) =>
         Assert.Equal(Enumerable.Range(0, count), responses.Select(response => (int)response.Embedding.Values[0]));
 }

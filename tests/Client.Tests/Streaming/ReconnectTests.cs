@@ -7,16 +7,16 @@ namespace Embeddings.Client.Tests.Streaming;
 
 public sealed class ReconnectTests
 {
-    /// <summary>How a server double breaks a connection.</summary>
+    /// <summary>Ways in which a server double breaks a connection.</summary>
     public enum Break
     {
-        /// <summary>HTTP/2 stream reset.</summary>
+        /// <summary>An HTTP/2 stream reset.</summary>
         Abort,
 
-        /// <summary>A server that says it goes away.</summary>
+        /// <summary>A server that returns UNAVAILABLE.</summary>
         Unavailable,
 
-        /// <summary>A call that the server's shutdown cancels.</summary>
+        /// <summary>A call canceled by the server's shutdown.</summary>
         Cancelled,
     }
 
@@ -26,7 +26,7 @@ public sealed class ReconnectTests
     [InlineData(Break.Unavailable, 1)]
     [InlineData(Break.Unavailable, 64)]
     [InlineData(Break.Cancelled, 64)]
-    public async Task EveryItemIsAnsweredOnceThoughTheConnectionBreaksAgainAndAgain(Break how, int maxInFlight)
+    public async Task EveryItemIsAnsweredOnceAlthoughTheConnectionBreaksRepeatedly(Break how, int maxInFlight)
     {
         var random = new Random(1234);
         var connections = 0;
@@ -35,7 +35,7 @@ public sealed class ReconnectTests
         {
             OnStreamEmbed = async (requests, responses, context) =>
             {
-                // The eighth connection holds; those before read some items, answer fewer and break.
+                // The eighth connection is stable. Earlier ones read some items, answer fewer of them, and break.
                 if (Interlocked.Increment(ref connections) == 8)
                 {
                     await Behaviour.EchoAsync(requests, responses, context);
@@ -68,7 +68,7 @@ public sealed class ReconnectTests
     }
 
     [Fact]
-    public async Task AServerThatComesBackOnItsPortIsFoundAgain()
+    public async Task TheClientReconnectsToARestartedServer()
     {
         var server = await ServerDouble.StartAsync();
         using var client = server.Client(options => options with
@@ -96,7 +96,7 @@ public sealed class ReconnectTests
     }
 
     [Fact]
-    public async Task ItGivesUpAfterSoManyTriesWithoutAnAnswer()
+    public async Task TheStreamFailsAfterTheMaximumNumberOfReconnects()
     {
         var connections = 0;
         await using var server = await ServerDouble.StartAsync(new Behaviour
@@ -118,7 +118,7 @@ public sealed class ReconnectTests
     }
 
     [Fact]
-    public async Task AnAnswerStartsTheCountAgain()
+    public async Task AResponseResetsTheNumberOfReconnects()
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour
         {
@@ -143,7 +143,7 @@ public sealed class ReconnectTests
     [InlineData(StatusCode.FailedPrecondition)]
     [InlineData(StatusCode.Internal)]
     [InlineData(StatusCode.ResourceExhausted)]
-    public async Task AServerThatSaysNoIsNotAskedAgain(StatusCode status)
+    public async Task ErrorsReturnedByTheServerAreNotRetried(StatusCode status)
     {
         var connections = 0;
         await using var server = await ServerDouble.StartAsync(new Behaviour

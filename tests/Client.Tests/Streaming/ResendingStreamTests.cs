@@ -12,7 +12,7 @@ public sealed class ResendingStreamTests
     [InlineData(1)]
     [InlineData(7)]
     [InlineData(256)]
-    public async Task AnswersComeOncePerRequestInOrder(int maxInFlight)
+    public async Task EachRequestGetsOneResponseInOrder(int maxInFlight)
     {
         await using var server = await ServerDouble.StartAsync();
         using var client = server.Client(options => options with { MaxInFlight = maxInFlight });
@@ -32,7 +32,7 @@ public sealed class ResendingStreamTests
     }
 
     [Fact]
-    public async Task TheSourceIsReadNoFurtherThanTheAnswersAllow()
+    public async Task TheSourceIsReadOnlyUpToTheInFlightLimit()
     {
         var received = new SemaphoreSlim(0);
         var answers = new SemaphoreSlim(0);
@@ -91,7 +91,7 @@ public sealed class ResendingStreamTests
     }
 
     [Fact]
-    public async Task WhatTheSourceThrowsComesAfterTheAnswersBeforeIt()
+    public async Task AnExceptionOfTheSourceFollowsTheResponsesToEarlierItems()
     {
         await using var server = await ServerDouble.StartAsync();
         using var client = server.Client();
@@ -112,7 +112,7 @@ public sealed class ResendingStreamTests
     }
 
     [Fact]
-    public async Task AnItemOverTheLimitIsNamed()
+    public async Task TheErrorOfATooLargeItemNamesIt()
     {
         await using var server = await ServerDouble.StartAsync();
         using var client = server.Client(options => options with { MaxMessageBytes = 1024 });
@@ -151,7 +151,7 @@ public sealed class ResendingStreamTests
     }
 
     [Fact]
-    public async Task TheOtherStreamsKeepOrderToo()
+    public async Task TheOtherStreamsAlsoKeepTheOrder()
     {
         await using var server = await ServerDouble.StartAsync();
         using var client = server.Client();

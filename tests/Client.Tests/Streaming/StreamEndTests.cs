@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Embeddings.Client.Tests.Streaming;
 
-/// <summary>How a stream ends before its source does.</summary>
+/// <summary>Streams that end before their source.</summary>
 public sealed class StreamEndTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -13,7 +13,7 @@ public sealed class StreamEndTests
     private readonly TaskCompletionSource _serverSawCancel = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [Fact]
-    public async Task StoppingToEnumerateCancelsTheCallAndDisposesOfTheSource()
+    public async Task StoppingTheEnumerationCancelsTheCallAndDisposesOfTheSource()
     {
         await using var server = await ServerDouble.StartAsync(Watched(answer: true));
         using var client = server.Client();
@@ -32,7 +32,7 @@ public sealed class StreamEndTests
     }
 
     [Fact]
-    public async Task TheCallersTokenEndsItWhileTheServerIsSilent()
+    public async Task TheCallersTokenEndsTheStreamOfASilentServer()
     {
         await using var server = await ServerDouble.StartAsync(Watched(answer: false));
         using var client = server.Client();
@@ -47,7 +47,7 @@ public sealed class StreamEndTests
     }
 
     [Fact]
-    public async Task TheTokenOfTheEnumerationCountsToo()
+    public async Task TheTokenOfTheEnumerationAlsoEndsTheStream()
     {
         await using var server = await ServerDouble.StartAsync(Watched(answer: false));
         using var client = server.Client();
@@ -86,7 +86,7 @@ public sealed class StreamEndTests
     [InlineData("wrong id")]
     [InlineData("too many")]
     [InlineData("too few")]
-    public async Task AServerThatBreaksTheRulesIsCaught(string how)
+    public async Task ViolationsOfTheProtocolAreDetected(string how)
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour
         {
@@ -117,7 +117,7 @@ public sealed class StreamEndTests
     }
 
     [Fact]
-    public async Task ADisposedClientSaysSo()
+    public async Task ADisposedClientThrowsObjectDisposedException()
     {
         await using var server = await ServerDouble.StartAsync();
         var client = server.Client();

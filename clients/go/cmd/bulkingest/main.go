@@ -1,4 +1,6 @@
-// Ingests all pictures of a folder as whole images: bulkingest FOLDER [URL]. File names are job ids.
+// Bulkingest ingests all JPEG files of a folder as whole images, with the file names as job ids.
+//
+// Usage: bulkingest FOLDER [URL]
 package main
 
 import (
@@ -43,7 +45,7 @@ func ingest(folder, address string) (stored, failed int, err error) {
 		return 0, 0, err
 	}
 
-	// A file is read when the server takes the next picture, so memory holds a few of them, however many there are.
+	// A file is read only when the server accepts the next image, so only a few images are in memory at a time.
 	next := func(context.Context) (*pb.StreamIngestRequest, error) {
 		if len(files) == 0 {
 			return nil, io.EOF

@@ -1,4 +1,6 @@
-// The scenario of clients/README.md: interop HOST:PORT JPEG VECTORS.json
+// Interop runs the interop scenario described in clients/README.md.
+//
+// Usage: interop HOST:PORT JPEG VECTORS.json
 package main
 
 import (

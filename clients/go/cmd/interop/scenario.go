@@ -126,7 +126,7 @@ func (s *scenario) ingest(ctx context.Context) error {
 		case 150:
 			jobID = ""
 		case 250:
-			image = encoded([]byte("no picture"))
+			image = encoded([]byte("not an image"))
 		}
 		face := &pb.FaceItem{JobId: jobID, MediaStoreId: fmt.Sprintf("media-%d", number%3), FaceIndex: int32(number), Face: &pb.FaceCrop{Image: image}}
 		return &pb.StreamIngestRequest{ItemId: fmt.Sprint(number), Collection: collection, Item: &pb.StreamIngestRequest_Face{Face: face}}, nil
@@ -136,8 +136,8 @@ func (s *scenario) ingest(ctx context.Context) error {
 		if answer.GetAck() != nil {
 			acks++
 		} else {
-			told := embeddings.FromItem(answer.GetError())
-			failed = append(failed, fmt.Sprintf("%s %v %s %s", answer.GetItemId(), told.Code, told.Reason, told.Field))
+			got := embeddings.FromItem(answer.GetError())
+			failed = append(failed, fmt.Sprintf("%s %v %s %s", answer.GetItemId(), got.Code, got.Reason, got.Field))
 		}
 		answered++
 		return expect(nil, answer.GetItemId() == fmt.Sprint(answered-1), "answer %d is %v", answered-1, answer.GetItemId())
@@ -196,14 +196,14 @@ func (s *scenario) count(ctx context.Context) error {
 		return err
 	}
 	deleted, err := s.forget(ctx, "other-go")
-	return expect(err, deleted == 1, "the other job is not there")
+	return expect(err, deleted == 1, "the other job was not found")
 }
 
 func (s *scenario) errors(ctx context.Context) error {
-	_, err := pb.NewEmbeddingServiceClient(s.connection).EmbedImage(ctx, &pb.EmbedImageRequest{Image: encoded([]byte("no picture"))})
-	var told *embeddings.Error
-	right := errors.As(embeddings.FromCall(err), &told) && told.Code == codes.InvalidArgument
-	return expect(nil, right && told.Reason == "IMAGE_FORMAT_UNKNOWN" && told.Field == "image.encoded", "told %v", err)
+	_, err := pb.NewEmbeddingServiceClient(s.connection).EmbedImage(ctx, &pb.EmbedImageRequest{Image: encoded([]byte("not an image"))})
+	var got *embeddings.Error
+	right := errors.As(embeddings.FromCall(err), &got) && got.Code == codes.InvalidArgument
+	return expect(nil, right && got.Reason == "IMAGE_FORMAT_UNKNOWN" && got.Field == "image.encoded", "got %v", err)
 }
 
 func (s *scenario) asQuery() *pb.SearchQuery {

@@ -1,4 +1,4 @@
-"""Embeds one face crop, then a batch of three; all vectors have norm 1."""
+"""Embeds one face crop, then a batch of three. All vectors have an L2 norm of 1."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Stores the faces of two media items, searches one of them, and forgets a job; in a collection of its own."""
+"""Stores the faces of two media items, searches them, and deletes the jobs again. Uses a separate collection."""
 
 import numpy as np
 
@@ -17,10 +17,10 @@ def main() -> None:
         print("all media items:")
         for result in store.search(vectors[3], limit=3):
             print(f"  {result['id']}: score {result['score']:.4f}, bbox {result['bbox']}")
-        print("media-1 alone:")
+        print("only media-1:")
         for result in store.search_by_media_store_id(vectors[3], "media-1", limit=3):
             print(f"  {result['id']}: score {result['score']:.4f}")
-        print(f"deleted: {store.delete_by_job_id('demo-0')} and {store.delete_by_job_id('demo-1')}, left: {store.count()}")
+        print(f"deleted: {store.delete_by_job_id('demo-0')} and {store.delete_by_job_id('demo-1')}, remaining: {store.count()}")
 
 
 if __name__ == "__main__":

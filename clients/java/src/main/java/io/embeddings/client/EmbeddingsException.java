@@ -13,7 +13,7 @@ import java.util.Objects;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** A call or an item that failed. */
+/** The error of a failed call or item. */
 public final class EmbeddingsException extends RuntimeException {
     private static final long serialVersionUID = 1L;
     private static final Metadata.Key<byte[]> DETAILS = Metadata.Key.of("grpc-status-details-bin", Metadata.BINARY_BYTE_MARSHALLER);
@@ -33,7 +33,7 @@ public final class EmbeddingsException extends RuntimeException {
         this.retryAfter = retryAfter;
     }
 
-    /** What a failed call says; takes StatusRuntimeException and StatusException. */
+    /** Converts the error of a failed call, which is a StatusRuntimeException or a StatusException. */
     public static EmbeddingsException fromCall(Throwable error) {
         Status status = Status.fromThrowable(error);
         Metadata trailers = Status.trailersFromThrowable(error);
@@ -57,39 +57,39 @@ public final class EmbeddingsException extends RuntimeException {
                 }
             }
         } catch (InvalidProtocolBufferException e) {
-            // The code and the message stay.
+            // Malformed details are ignored; the code and the message remain.
             reason = "";
         }
         return new EmbeddingsException(status.getCode(), reason, field, status.getDescription(), retryAfter);
     }
 
-    /** What one item of a stream failed of. */
+    /** Converts the error of a stream item. */
     public static EmbeddingsException fromItem(ItemError error) {
         Status.Code code = Status.fromCodeValue(error.getCode()).getCode();
         return new EmbeddingsException(code, error.getReason(), error.getField(), error.getMessage(), Duration.ZERO);
     }
 
-    /** The gRPC status code. */
+    /** gRPC status code. */
     public Status.Code code() {
         return code;
     }
 
-    /** UPPER_SNAKE word to switch on (docs/errors.md); empty where no server gave one. */
+    /** Machine-readable reason in UPPER_SNAKE_CASE (docs/errors.md). Empty if the server gave none. */
     public String reason() {
         return reason;
     }
 
-    /** Path of the field at fault, for example {@code image.encoded}; empty where no field is. */
+    /** Path of the invalid field, for example {@code image.encoded}. Empty if the error does not concern a field. */
     public String field() {
         return field;
     }
 
-    /** How long the server asks to wait; zero where it does not. */
+    /** Delay before a retry as requested by the server, or zero. */
     public Duration retryAfter() {
         return retryAfter;
     }
 
-    /** Whether the same may succeed later: the server was away, or full and said when to come again. */
+    /** Whether a retry may succeed: the server was unavailable, or overloaded and requested a retry. */
     public boolean retryable() {
         return code == Status.Code.UNAVAILABLE || (code == Status.Code.RESOURCE_EXHAUSTED && !retryAfter.isZero());
     }

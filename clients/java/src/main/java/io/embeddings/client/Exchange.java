@@ -22,11 +22,12 @@ import java.util.function.BiConsumer;
 import java.util.function.Function;
 
 /**
- * Sends requests and hands each with its answer to a handler, in order; all on the caller's thread.
+ * Sends requests and passes each request and its response to a handler, in order and on the caller's thread.
  *
- * <p>The source is read only while the call {@code isReady} and at most {@code maxInFlight} requests are without an answer; answers are asked for one by one. So
- * a slow server slows the source, a slow handler slows the server, and memory stays bounded. Where the connection breaks, what has no answer is sent again on a
- * new one; point ids make that safe.
+ * <p>The source is read only while the call {@code isReady} and fewer than {@code maxInFlight} requests are in flight;
+ * responses are requested one at a time. A slow server therefore slows down the source, a slow handler slows down the
+ * server, and memory use stays bounded. If the connection breaks, unanswered requests are resent on a new one, which is
+ * safe because point ids are derived from the items.
  */
 public final class Exchange<Q, A> {
     private final Function<StreamObserver<A>, StreamObserver<Q>> open;
@@ -34,15 +35,22 @@ public final class Exchange<Q, A> {
     private final Function<A, String> answerId;
     private final Options options;
 
-    // Requests without an answer, in order.
+    // Unanswered requests, in order.
     private final Deque<Q> unanswered = new ArrayDeque<>();
     private boolean exhausted;
     private boolean answered;
 
-    // The connection that was told that nothing more comes.
+    // The connection that has been half-closed.
     private StreamObserver<?> closed;
 
-    /** Any stream of the contract: the stub's method, and how its messages tell their item's name. */
+    /**
+     * Creates an exchange for any stream of the contract.
+     *
+     * @param open streaming method of the generated stub
+     * @param requestId returns the item id of a request
+     * @param answerId returns the item id of a response
+     * @param options options of the stream
+     */
     public Exchange(
             Function<StreamObserver<A>, StreamObserver<Q>> open, Function<Q, String> requestId, Function<A, String> answerId, Options options) {
         this.open = open;
@@ -51,22 +59,23 @@ public final class Exchange<Q, A> {
         this.options = options;
     }
 
-    /** Embeds and stores; an ack means durable. */
+    /** Creates an exchange that embeds and stores items. An ack means that the point is durable. */
     public static Exchange<StreamIngestRequest, StreamIngestResponse> ingest(Channel channel, Options options) {
         IngestServiceGrpc.IngestServiceStub stub = IngestServiceGrpc.newStub(channel);
         return new Exchange<>(stub::streamIngest, StreamIngestRequest::getItemId, StreamIngestResponse::getItemId, options);
     }
 
-    /** Embeds. */
+    /** Creates an exchange that embeds items. */
     public static Exchange<StreamEmbedRequest, StreamEmbedResponse> embed(Channel channel, Options options) {
         EmbeddingServiceGrpc.EmbeddingServiceStub stub = EmbeddingServiceGrpc.newStub(channel);
         return new Exchange<>(stub::streamEmbed, StreamEmbedRequest::getItemId, StreamEmbedResponse::getItemId, options);
     }
 
     /**
-     * Returns when all is answered; once for each exchange.
+     * Sends all requests and returns when all of them are answered. Can be called only once. Exceptions of the source and
+     * of the handler are rethrown unchanged.
      *
-     * @throws EmbeddingsException where the stream fails as a whole; what the source and the handler throw comes out unchanged
+     * @throws EmbeddingsException if the whole stream fails
      */
     public void run(Iterator<Q> source, BiConsumer<Q, A> handler) throws InterruptedException {
         for (int attempt = 1; ; attempt++) {
@@ -93,7 +102,7 @@ public final class Exchange<Q, A> {
                 send(call.requests, again, source);
                 Event<A> event = call.events.poll(options.timeout.toMillis(), TimeUnit.MILLISECONDS);
                 if (event == null) {
-                    String message = "no answer within " + options.timeout.toMillis() + " ms";
+                    String message = "The server sent no response within " + options.timeout.toMillis() + " ms.";
                     return new EmbeddingsException(Status.Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "", message, Duration.ZERO);
                 }
                 if (event.answer != null) {
@@ -104,17 +113,20 @@ public final class Exchange<Q, A> {
                     return EmbeddingsException.fromCall(event.error);
                 } else if (event.completed) {
                     finished = true;
-                    return exhausted && unanswered.isEmpty() ? null : internal("", "the stream ended with " + unanswered.size() + " items unanswered");
+                    if (exhausted && unanswered.isEmpty()) {
+                        return null;
+                    }
+                    return internal("", "The server ended the stream with " + unanswered.size() + " items unanswered.");
                 }
             }
         } finally {
             if (!finished) {
-                call.requests.cancel("given up by the caller", null);
+                call.requests.cancel("cancelled by the caller", null);
             }
         }
     }
 
-    // As much as flow control lets through; then the call tells when it is ready again.
+    // Sends as much as flow control allows. The call signals when it is ready again.
     private void send(ClientCallStreamObserver<Q> requests, Deque<Q> again, Iterator<Q> source) {
         while (requests.isReady() && !again.isEmpty()) {
             requests.onNext(again.remove());
@@ -143,7 +155,7 @@ public final class Exchange<Q, A> {
     private void take(A answer, BiConsumer<Q, A> handler) {
         Q request = unanswered.peek();
         if (request == null || !requestId.apply(request).equals(answerId.apply(answer))) {
-            throw internal("item_id", "the answer for item '" + answerId.apply(answer) + "' is out of turn");
+            throw internal("item_id", "The response for item '" + answerId.apply(answer) + "' is out of order.");
         }
         unanswered.remove();
         answered = true;
@@ -154,32 +166,32 @@ public final class Exchange<Q, A> {
         return new EmbeddingsException(Status.Code.INTERNAL, "INTERNAL", field, message, Duration.ZERO);
     }
 
-    /** How a stream behaves. */
+    /** Options of a stream. */
     public static final class Options {
         private Duration timeout = Duration.ofSeconds(30);
         private int maxInFlight = 512;
         private int attempts = 5;
 
-        /** How long to wait for an answer that is due; default 30 s. */
+        /** Maximum time to wait for the next response while requests are unanswered. Default: 30 s. */
         public Options timeout(Duration value) {
             timeout = value;
             return this;
         }
 
-        /** Requests without an answer at most; default 512. */
+        /** Maximum number of requests in flight. Default: 512. */
         public Options maxInFlight(int value) {
             maxInFlight = value;
             return this;
         }
 
-        /** Connections in a row that may break before any answer comes; default 5. */
+        /** Maximum number of consecutive connections that break without a response. Default: 5. */
         public Options attempts(int value) {
             attempts = value;
             return this;
         }
     }
 
-    // What happens on one connection, told to the caller's thread.
+    // Passes the events of one connection to the caller's thread.
     private final class Call implements ClientResponseObserver<Q, A> {
         private final BlockingQueue<Event<A>> events = new LinkedBlockingQueue<>();
         private ClientCallStreamObserver<Q> requests;
@@ -207,7 +219,7 @@ public final class Exchange<Q, A> {
         }
     }
 
-    // One of an answer, an error, the end; or none: the call is ready for more.
+    // A response, an error, or the end of the call. If none is set, the call is ready for more requests.
     private static final class Event<A> {
         private final A answer;
         private final Throwable error;

@@ -15,7 +15,11 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** Ingests all JPEG files of a folder as whole images: BulkIngest FOLDER [HOST:PORT]. File names are job ids. */
+/**
+ * Ingests all JPEG files of a folder as whole images, with the file names as job ids.
+ *
+ * <p>Usage: BulkIngest FOLDER [HOST:PORT]
+ */
 public final class BulkIngest {
     private BulkIngest() {}
 
@@ -27,7 +31,7 @@ public final class BulkIngest {
         int[] counts = new int[2];
         ManagedChannel channel = Connections.open(arguments.length > 1 ? arguments[1] : "localhost:50051");
         try (Stream<Path> files = Files.list(Path.of(arguments[0]))) {
-            // Lazy: a file is read when the server takes the next picture, so memory holds a few of them, however many there are.
+            // Lazy: a file is read only when the server accepts the next image, so only a few images are in memory at a time.
             Stream<StreamIngestRequest> items = files.filter(file -> file.toString().endsWith(".jpg")).map(BulkIngest::item);
             Exchange.ingest(channel, new Exchange.Options()).run(items.iterator(), (request, answer) -> {
                 if (answer.hasError()) {

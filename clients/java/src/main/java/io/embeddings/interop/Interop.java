@@ -9,7 +9,11 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
-/** The scenario of clients/README.md: Interop HOST:PORT JPEG VECTORS.json */
+/**
+ * Runs the interop scenario described in clients/README.md.
+ *
+ * <p>Usage: Interop HOST:PORT JPEG VECTORS.json
+ */
 public final class Interop {
     private Interop() {}
 

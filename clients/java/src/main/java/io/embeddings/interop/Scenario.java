@@ -41,7 +41,7 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 
-/** The steps, in their order: each needs those before. */
+/** Steps of the scenario. They must run in order, because each depends on the previous ones. */
 final class Scenario {
     private static final String COLLECTION = "interop_java";
     private static final String JOB = "job-java";
@@ -95,8 +95,8 @@ final class Scenario {
             got.add(values);
             expect(answer.getItemId().equals("" + at) && values.size() == 512, "answer " + at + " is " + answer.getItemId());
             expect(Math.abs(norm(values) - 1) < 1e-5, "norm of " + at);
-            expect(at < 256 || farthest(values, got.get(at - 256)) < 1e-6, "the same crop gives another vector: " + at);
-            expect(at < 1 || farthest(values, got.get(at - 1)) > 1e-6, "another crop gives the same vector: " + at);
+            expect(at < 256 || farthest(values, got.get(at - 256)) < 1e-6, "the same crop gives a different vector: " + at);
+            expect(at < 1 || farthest(values, got.get(at - 1)) > 1e-6, "a different crop gives the same vector: " + at);
         });
         expect(got.size() == CROPS, got.size() + " answers");
         query = got.get(100);
@@ -154,24 +154,24 @@ final class Scenario {
     void count() {
         counts.add(counted());
         expect(counts.equals(List.of(ITEMS - 2L, 1L)), "counts are " + counts);
-        expect(forget("other-java") == 1, "the other job is not there");
+        expect(forget("other-java") == 1, "the other job was not found");
     }
 
     void errors() {
-        EmbedImageRequest request = EmbedImageRequest.newBuilder().setImage(encoded("no picture".getBytes())).build();
+        EmbedImageRequest request = EmbedImageRequest.newBuilder().setImage(encoded("not an image".getBytes())).build();
         try {
             within(EmbeddingServiceGrpc.newBlockingStub(channel)).embedImage(request);
         } catch (StatusRuntimeException e) {
-            EmbeddingsException told = EmbeddingsException.fromCall(e);
-            boolean typed = told.code() == Status.Code.INVALID_ARGUMENT && told.reason().equals("IMAGE_FORMAT_UNKNOWN");
-            expect(typed && told.field().equals("image.encoded"), "told " + told.getMessage());
+            EmbeddingsException error = EmbeddingsException.fromCall(e);
+            boolean typed = error.code() == Status.Code.INVALID_ARGUMENT && error.reason().equals("IMAGE_FORMAT_UNKNOWN");
+            expect(typed && error.field().equals("image.encoded"), "got " + error.getMessage());
             return;
         }
         expect(false, "no error");
     }
 
     private static StreamIngestRequest item(int number) {
-        Image image = number == 250 ? encoded("no picture".getBytes()) : pixels(crop(number), number == 50 ? 1 : 0);
+        Image image = number == 250 ? encoded("not an image".getBytes()) : pixels(crop(number), number == 50 ? 1 : 0);
         FaceItem item = FaceItem.newBuilder()
                 .setJobId(number == 150 ? "" : JOB)
                 .setMediaStoreId("media-" + number % 3)
