@@ -21,8 +21,11 @@ public sealed class GhzTests : IDisposable
         AssertAllSucceedAsync("EmbedFace", 200, Json.Format(new EmbedFaceRequest { Face = Pictures.Crop(1) }));
 
     [ToolFact("GHZ")]
-    public Task Streams_succeed() =>
-        AssertAllSucceedAsync("StreamEmbed", 40, $"[{string.Join(", ", Enumerable.Range(0, 8).Select(i => Json.Format(Items.EmbedFace($"{i}", Pictures.Crop(i)))))}]");
+    public Task Streams_succeed()
+    {
+        var items = Enumerable.Range(0, 8).Select(i => Json.Format(Items.EmbedFace($"{i}", Pictures.Crop(i))));
+        return AssertAllSucceedAsync("StreamEmbed", 40, $"[{string.Join(", ", items)}]");
+    }
 
     private async Task AssertAllSucceedAsync(string method, int calls, string json)
     {
@@ -33,12 +36,13 @@ public sealed class GhzTests : IDisposable
         var (code, output) = await ChildProcess.RunAsync(
             Tool.Path("GHZ"),
             [
-                "--insecure", "--call", $"embeddings.v1.EmbeddingService.{method}", "-n", $"{calls}", "-c", "4", "--data-file", data,
-                "--format", "json", "--output", report, new Uri(server.Address).Authority,
+                "--insecure", "--call", $"embeddings.v1.EmbeddingService.{method}", "-n", $"{calls}", "-c", "4",
+                "--data-file", data, "--format", "json", "--output", report, new Uri(server.Address).Authority,
             ]);
         Assert.True(code == 0, output);
         using var result = JsonDocument.Parse(await File.ReadAllTextAsync(report));
-        var statuses = result.RootElement.GetProperty("statusCodeDistribution").EnumerateObject().Select(status => (status.Name, status.Value.GetInt32()));
+        var statuses = result.RootElement.GetProperty("statusCodeDistribution").EnumerateObject()
+            .Select(status => (status.Name, status.Value.GetInt32()));
         Assert.True(statuses.SequenceEqual([("OK", calls)]), result.RootElement.ToString());
         Assert.Equal(calls, result.RootElement.GetProperty("count").GetInt32());
     }

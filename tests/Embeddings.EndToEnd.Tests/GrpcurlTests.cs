@@ -11,7 +11,9 @@ public sealed class GrpcurlTests
     [ToolFact("GRPCURL")]
     public async Task The_lines_of_the_README_work()
     {
-        var lines = File.ReadLines(Path.Combine(Repository.Root, "README.md")).Where(line => line.StartsWith("grpcurl ", StringComparison.Ordinal)).ToList();
+        var lines = File.ReadLines(Path.Combine(Repository.Root, "README.md"))
+            .Where(line => line.StartsWith("grpcurl ", StringComparison.Ordinal))
+            .ToList();
         Assert.InRange(lines.Count, 3, int.MaxValue);
         Assert.All(lines, line => Assert.Contains(DocumentedAddress, line, StringComparison.Ordinal));
         await using var server = await TestServer.StartAsync();
@@ -19,8 +21,8 @@ public sealed class GrpcurlTests
         var path = $"{Path.GetDirectoryName(Tool.Path("GRPCURL"))}:{Environment.GetEnvironmentVariable("PATH")}";
         foreach (var line in lines)
         {
-            var (code, output) = await ChildProcess.RunAsync(
-                "sh", ["-c", line.Replace(DocumentedAddress, address, StringComparison.Ordinal)], Repository.Root, [new("PATH", path)]);
+            var command = line.Replace(DocumentedAddress, address, StringComparison.Ordinal);
+            var (code, output) = await ChildProcess.RunAsync("sh", ["-c", command], Repository.Root, [new("PATH", path)]);
             Assert.True(code == 0 && output.Length > 0, $"{line}: exit code {code}: {output}");
         }
     }

@@ -6,6 +6,9 @@ namespace Embeddings.EndToEnd.Tests;
 /// <summary>The server's metrics in an OpenTelemetry collector, over both of OTLP's protocols.</summary>
 public sealed class OtlpTests : IDisposable
 {
+    private static readonly string[] Instruments =
+        ["embeddings.batch.size", "embeddings.stage.duration", "embeddings.items", "embeddings.queue.depth"];
+
     private readonly TempFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -34,9 +37,11 @@ public sealed class OtlpTests : IDisposable
             using var collector = ChildProcess.Start(Tool.Path("OTELCOL"), ["--config", $"file:{config}"]);
             await collector.SeenAsync("Everything is ready");
             await using var server = await TestServer.StartAsync(
-                $"--Telemetry:OtlpEndpoint=http://127.0.0.1:{port}", $"--Telemetry:OtlpHttp={http}", "--Telemetry:ExportSeconds=1");
+                $"--Telemetry:OtlpEndpoint=http://127.0.0.1:{port}",
+                $"--Telemetry:OtlpHttp={http}",
+                "--Telemetry:ExportSeconds=1");
             await server.Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).Bound();
-            foreach (var name in new[] { "embeddings.batch.size", "embeddings.stage.duration", "embeddings.items", "embeddings.queue.depth" })
+            foreach (var name in Instruments)
             {
                 await collector.SeenAsync($"Name: {name}");
             }

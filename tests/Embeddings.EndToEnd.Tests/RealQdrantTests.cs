@@ -71,7 +71,9 @@ public sealed class RealQdrantTests
     private static Task<TestServer> StartServerAsync(QdrantNode qdrant, params string[] args) =>
         TestServer.StartAsync(["--Store:Kind=Qdrant", $"--Store:Qdrant:Url={qdrant.Address}", .. args]);
 
-    /// <summary>Sends a stream's share, the second half of it after the kill, and returns the ids that were acked. No item may fail.</summary>
+    /// <summary>
+    /// Sends a stream's share, the second half of it after the kill, and returns the ids that were acked. No item may fail.
+    /// </summary>
     private static async Task<List<string>> AckedAsync<TRequest, TResponse>(
         AsyncDuplexStreamingCall<TRequest, TResponse> call,
         int stream,
@@ -112,7 +114,8 @@ public sealed class RealQdrantTests
         var searches = 0;
         do
         {
-            var request = new SearchVectorsRequest { Collection = Collection, Limit = 5, Queries = { new SearchQuery { Vector = new() { Values = { Items.Vector(searches, 16) } } } } };
+            var query = new SearchQuery { Vector = new() { Values = { Items.Vector(searches, 16) } } };
+            var request = new SearchVectorsRequest { Collection = Collection, Limit = 5, Queries = { query } };
             Assert.Equal(5, (await api.Vectors.SearchVectorsAsync(request).Bound()).Results[0].Points.Count);
             searches++;
         }

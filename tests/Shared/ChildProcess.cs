@@ -39,7 +39,10 @@ internal sealed class ChildProcess : IDisposable
     }
 
     public static ChildProcess Start(
-        string program, IEnumerable<string> arguments, string? directory = null, IEnumerable<KeyValuePair<string, string>>? environment = null)
+        string program,
+        IEnumerable<string> arguments,
+        string? directory = null,
+        IEnumerable<KeyValuePair<string, string>>? environment = null)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -56,7 +59,10 @@ internal sealed class ChildProcess : IDisposable
 
     /// <summary>Runs a program to its end and returns its exit code and output.</summary>
     public static async Task<(int Code, string Output)> RunAsync(
-        string program, IEnumerable<string> arguments, string? directory = null, IEnumerable<KeyValuePair<string, string>>? environment = null)
+        string program,
+        IEnumerable<string> arguments,
+        string? directory = null,
+        IEnumerable<KeyValuePair<string, string>>? environment = null)
     {
         using var process = Start(program, arguments, directory, environment);
         return (await process.Ended.WaitAsync(Limit), process.Output);

@@ -20,7 +20,8 @@ internal sealed class QdrantCluster : IAsyncDisposable
         {
             for (var i = 0; i < nodes; i++)
             {
-                cluster._nodes.Add(await QdrantNode.StartAsync(inCluster: true, bootstrap: cluster._nodes.FirstOrDefault()?.Peers));
+                var first = cluster._nodes.FirstOrDefault()?.Peers;
+                cluster._nodes.Add(await QdrantNode.StartAsync(inCluster: true, bootstrap: first));
             }
             using var limit = new CancellationTokenSource(Limit);
             using var http = new HttpClient();
@@ -50,7 +51,8 @@ internal sealed class QdrantCluster : IAsyncDisposable
 
     private static async Task<int> PeersAsync(HttpClient http, QdrantNode node, CancellationToken cancellationToken)
     {
-        using var reply = JsonDocument.Parse(await http.GetStringAsync(new Uri(node.HttpAddress, "cluster"), cancellationToken));
+        var json = await http.GetStringAsync(new Uri(node.HttpAddress, "cluster"), cancellationToken);
+        using var reply = JsonDocument.Parse(json);
         return reply.RootElement.GetProperty("result").GetProperty("peers").EnumerateObject().Count();
     }
 }

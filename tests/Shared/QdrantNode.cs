@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Embeddings.Tests;
 
 /// <summary>
-/// A real Qdrant (<c>QDRANT_BINARY</c>) as a process of its own, on free loopback ports and with a folder that is deleted with it. Settings are Qdrant's own
-/// environment variables.
+/// A real Qdrant (<c>QDRANT_BINARY</c>) as a process of its own, on free loopback ports and with a folder that is deleted
+/// with it. Settings are Qdrant's own environment variables.
 /// </summary>
 internal sealed class QdrantNode : IAsyncDisposable
 {
@@ -44,7 +44,8 @@ internal sealed class QdrantNode : IAsyncDisposable
     }
 
     /// <summary>The address of its gRPC port.</summary>
-    public Uri Address => new($"{(_settings.ContainsKey("QDRANT__SERVICE__ENABLE_TLS") ? "https" : "http")}://127.0.0.1:{_grpc}");
+    public Uri Address =>
+        new($"{(_settings.ContainsKey("QDRANT__SERVICE__ENABLE_TLS") ? "https" : "http")}://127.0.0.1:{_grpc}");
 
     /// <summary>The address of its HTTP port.</summary>
     public Uri HttpAddress => new($"http://127.0.0.1:{_http}");
@@ -58,7 +59,8 @@ internal sealed class QdrantNode : IAsyncDisposable
     /// <param name="settings">Environment variables such as <c>QDRANT__SERVICE__API_KEY</c>.</param>
     /// <param name="inCluster">Whether it is a node of a cluster.</param>
     /// <param name="bootstrap">The first node's <see cref="Peers"/>; null for the first node.</param>
-    public static async Task<QdrantNode> StartAsync(IEnumerable<KeyValuePair<string, string>>? settings = null, bool inCluster = false, Uri? bootstrap = null)
+    public static async Task<QdrantNode> StartAsync(
+        IEnumerable<KeyValuePair<string, string>>? settings = null, bool inCluster = false, Uri? bootstrap = null)
     {
         for (var start = 1; ; start++)
         {
@@ -69,7 +71,8 @@ internal sealed class QdrantNode : IAsyncDisposable
                 return node;
             }
             // Another program may have taken a port between the choice and the start.
-            catch (InvalidOperationException) when (start < MaxStarts && node.Log.Contains("Address already in use", StringComparison.Ordinal))
+            catch (InvalidOperationException)
+                when (start < MaxStarts && node.Log.Contains("Address already in use", StringComparison.Ordinal))
             {
                 await node.DisposeAsync();
             }

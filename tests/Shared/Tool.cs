@@ -7,10 +7,12 @@ namespace Embeddings.Tests;
 internal static class Tool
 {
     /// <summary>The value of the variable, or null if it is not set.</summary>
-    public static string? Find(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
+    public static string? Find(string variable) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
     /// <summary>The value of a variable that the test's attribute has checked.</summary>
-    public static string Path(string variable) => Find(variable) ?? throw new InvalidOperationException($"{variable} is not set");
+    public static string Path(string variable) =>
+        Find(variable) ?? throw new InvalidOperationException($"{variable} is not set");
 
     /// <summary>Loopback ports that no socket listens on now; programs that cannot take port 0 get these.</summary>
     public static int[] FreePorts(int count)

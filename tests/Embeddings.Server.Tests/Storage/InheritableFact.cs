@@ -11,7 +11,9 @@ internal sealed class NeedsAttribute(params string[] variables) : Attribute
     public string[] Variables => variables;
 }
 
-/// <summary>A test of a base class, skipped in a derived class whose <see cref="NeedsAttribute"/> names only variables that are not set.</summary>
+/// <summary>
+/// A test of a base class, skipped in a derived class whose <see cref="NeedsAttribute"/> names only variables that are not set.
+/// </summary>
 [XunitTestCaseDiscoverer("Embeddings.Server.Tests.Storage.InheritableFactDiscoverer", "Embeddings.Server.Tests")]
 internal sealed class InheritableFactAttribute : FactAttribute;
 
@@ -21,7 +23,8 @@ internal sealed class InheritableTheoryAttribute : TheoryAttribute;
 
 internal sealed class InheritableFactDiscoverer(IMessageSink messages) : FactDiscoverer(messages)
 {
-    protected override IXunitTestCase CreateTestCase(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo factAttribute) =>
+    protected override IXunitTestCase CreateTestCase(
+        ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo factAttribute) =>
         new InheritableTestCase(DiagnosticMessageSink, discoveryOptions, testMethod);
 }
 
@@ -39,7 +42,8 @@ internal sealed class InheritableTestCase : XunitTestCase
     {
     }
 
-    public InheritableTestCase(IMessageSink messages, ITestFrameworkDiscoveryOptions options, ITestMethod method, object[]? arguments = null)
+    public InheritableTestCase(
+        IMessageSink messages, ITestFrameworkDiscoveryOptions options, ITestMethod method, object[]? arguments = null)
         : base(messages, options.MethodDisplayOrDefault(), options.MethodDisplayOptionsOrDefault(), method, arguments)
     {
     }

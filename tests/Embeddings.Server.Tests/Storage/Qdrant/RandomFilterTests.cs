@@ -44,10 +44,12 @@ public sealed class RandomFilterTests(RealQdrant real) : IDisposable
             Assert.True(expected.Count == await qdrant.CountAsync(Name, filter, None), text);
             selective += expected.Count is > 0 and < Points ? 1 : 0;
 
-            var spec = new SearchSpec { Filter = filter, Limit = Limit, Exact = true, ScoreThreshold = random.Next(3) == 0 ? 0.1f : null };
+            float? threshold = random.Next(3) == 0 ? 0.1f : null;
+            var spec = new SearchSpec { Filter = filter, Limit = Limit, Exact = true, ScoreThreshold = threshold };
             VectorQuery[] queries = [new(RandomVector(random)), new(RandomVector(random))];
-            var pairs = (await embedded.SearchAsync(Name, queries, spec, None)).Zip(await qdrant.SearchAsync(Name, queries, spec, None)).ToList();
-            Assert.All(pairs, pair => AssertSame(pair.First, pair.Second, text));
+            var ours = await embedded.SearchAsync(Name, queries, spec, None);
+            var theirs = await qdrant.SearchAsync(Name, queries, spec, None);
+            Assert.All(ours.Zip(theirs), pair => AssertSame(pair.First, pair.Second, text));
         }
         // Filters that match all points or none would prove little.
         Assert.InRange(selective, Filters / 2, Filters);
@@ -119,7 +121,9 @@ public sealed class RandomFilterTests(RealQdrant real) : IDisposable
         var key = random.Next(3) == 0 ? "year" : Keys[random.Next(Keys.Length)];
         if (key == "year")
         {
-            return random.Next(4) == 0 ? new(key, Number: random.Next(1999, 2011)) : new(key, Range: RandomRange(random, () => random.Next(1999, 2011)));
+            return random.Next(4) == 0
+                ? new(key, Number: random.Next(1999, 2011))
+                : new(key, Range: RandomRange(random, () => random.Next(1999, 2011)));
         }
         return random.Next(6) switch
         {
@@ -140,5 +144,6 @@ public sealed class RandomFilterTests(RealQdrant real) : IDisposable
         _ => new(null, bound(), null, bound()),
     };
 
-    private static float[] RandomVector(Random random) => [.. Enumerable.Range(0, Dimension).Select(_ => (float)(random.NextDouble() - 0.5))];
+    private static float[] RandomVector(Random random) =>
+        [.. Enumerable.Range(0, Dimension).Select(_ => (float)(random.NextDouble() - 0.5))];
 }

@@ -4,8 +4,8 @@ using Qdrant.Client;
 namespace Embeddings.Server.Tests.Storage.Qdrant;
 
 /// <summary>
-/// The real Qdrant of the tests that share one: started from <c>QDRANT_BINARY</c>, or the server at <c>QDRANT_URL</c> (its gRPC port) with
-/// <c>QDRANT_API_KEY</c>. Collections there get a prefix of their own and are removed afterwards.
+/// The real Qdrant of the tests that share one: started from <c>QDRANT_BINARY</c>, or the server at <c>QDRANT_URL</c> (its
+/// gRPC port) with <c>QDRANT_API_KEY</c>. Collections there get a prefix of their own and are removed afterwards.
 /// </summary>
 public sealed class RealQdrant : IAsyncLifetime
 {
@@ -17,7 +17,8 @@ public sealed class RealQdrant : IAsyncLifetime
 
     private static string? ApiKey => Tool.Find("QDRANT_API_KEY");
 
-    public async Task InitializeAsync() => _node = Tool.Find("QDRANT_BINARY") is null ? null : await QdrantNode.StartAsync();
+    public async Task InitializeAsync() =>
+        _node = Tool.Find("QDRANT_BINARY") is null ? null : await QdrantNode.StartAsync();
 
     public async Task DisposeAsync()
     {
@@ -38,7 +39,8 @@ public sealed class RealQdrant : IAsyncLifetime
     private async Task RemoveAsync(string prefix)
     {
         using var client = new QdrantClient(Address, ApiKey);
-        foreach (var name in (await client.ListCollectionsAsync()).Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
+        var names = await client.ListCollectionsAsync();
+        foreach (var name in names.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
         {
             await client.DeleteCollectionAsync(name);
         }
