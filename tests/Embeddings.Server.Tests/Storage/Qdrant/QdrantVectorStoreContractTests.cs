@@ -3,7 +3,7 @@ using Embeddings.Server.Storage;
 
 namespace Embeddings.Server.Tests.Storage.Qdrant;
 
-/// <summary>The suite of all stores: over a double, or over a real server where QDRANT_URL is set.</summary>
+/// <summary>The suite of all stores, over a double.</summary>
 public sealed class QdrantVectorStoreContractTests : VectorStoreContract, IAsyncLifetime
 {
     private readonly QdrantServer _server = new();
@@ -12,8 +12,7 @@ public sealed class QdrantVectorStoreContractTests : VectorStoreContract, IAsync
 
     public async Task DisposeAsync() => await _server.DisposeAsync();
 
-    private protected override async Task<IVectorStore> CreateAsync() =>
-        RealQdrant.Address is null ? await QdrantStores.StartAsync(_server) : await RealQdrant.StartAsync();
+    private protected override async Task<IVectorStore> CreateAsync() => await QdrantStores.StartAsync(_server);
 
     private protected override void AssertSameVector(float[] given, float[] found) => StoredVectorsTests.AssertNear(given, found);
 }
