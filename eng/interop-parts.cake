@@ -1,8 +1,11 @@
 // What the interop run is made of: programs with an end, the server, results, the table.
 using System.Diagnostics;
 
-// A language, and the Debian packages it needs.
-sealed record Language(string Name, string Packages);
+// A language, the Debian packages it needs, and the script under clients/ that runs it.
+sealed record Language(string Name, string Packages, string? ScriptFile = null)
+{
+    public string Script => ScriptFile ?? $"{Name}/interop/do.sh";
+}
 
 sealed record Outcome(int Code, bool TimedOut, List<string> Lines)
 {
@@ -172,7 +175,7 @@ static class InteropTable
         say("");
         foreach (var run in runs.Where(run => run.Missing is not null))
         {
-            say($"{run.Language.Name}: skipped, its packages cannot be had here: {run.Missing}");
+            say($"{run.Language.Name}: skipped: {run.Missing}");
         }
         var results = runs.SelectMany(run => LanguageRun.Steps.Select(step => (run.Language.Name, Step: step, run.Result(step).Passed, run.Result(step).Detail))).ToList();
         foreach (var (name, step, _, detail) in results.Where(result => result.Passed == false))

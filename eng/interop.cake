@@ -1,4 +1,4 @@
-// One scenario in every language against one server: clients/README.md says what it is, clients/LANGUAGE/interop/do.sh does it.
+// One scenario in every language against one server: clients/README.md says what it is, clients/LANGUAGE/interop does it.
 #load "interop-parts.cake"
 using System.Text.Json;
 
@@ -10,6 +10,7 @@ const int HaveSeconds = 300, BuildSeconds = 600, TestSeconds = 240, RunSeconds =
 var interopLanguages = new Language[]
 {
     new("python", "python3-grpcio python3-protobuf python3-numpy protobuf-compiler protobuf-compiler-grpc"),
+    new("pip", "", "python/interop/pip.sh"),
     new("node", ""),
     new("go", "golang-go golang-google-grpc-dev golang-github-golang-protobuf-1-5-dev golang-google-protobuf-dev protoc-gen-go protoc-gen-go-grpc protobuf-compiler"),
     new("cpp", "g++ cmake make pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc"),
@@ -136,7 +137,7 @@ bool InstallFromDebian(string packages)
 
 Outcome Do(LanguageRun run, string verb, int seconds, params string[] arguments)
 {
-    var outcome = Child.Run("sh", [$"clients/{run.Language.Name}/interop/do.sh", verb, .. arguments], seconds);
+    var outcome = Child.Run("sh", [$"clients/{run.Language.Script}", verb, .. arguments], seconds);
     System.IO.File.WriteAllLines($"{InteropResults}/{run.Language.Name}-{verb}.log", outcome.Lines);
     return outcome;
 }

@@ -48,7 +48,7 @@ internal sealed class QdrantCalls
     /// <param name="collection">The collection it is about, for the fault.</param>
     /// <param name="call">One try.</param>
     /// <param name="cancellationToken">The caller's.</param>
-    /// <param name="isAbandoned">Asked before it is tried again: whether nobody wants the answer any more.</param>
+    /// <param name="isAbandoned">Returns true once no caller waits for the answer; checked before each try and each pause.</param>
     public async Task<T> RunAsync<T>(
         QdrantCallKind kind,
         string collection,
@@ -68,7 +68,7 @@ internal sealed class QdrantCalls
         try
         {
             return await _pipeline.ExecuteAsync(
-                static (context, state) => state.self.TryAsync(state.call, state.timeout, context.CancellationToken), context, (self: this, call, timeout));
+                static (context, state) => state.self.TryAsync(state.call, state.timeout, context), context, (self: this, call, timeout));
         }
         catch (RpcException e) when (cancellationToken.IsCancellationRequested)
         {
@@ -84,10 +84,15 @@ internal sealed class QdrantCalls
         }
     }
 
-    private async ValueTask<T> TryAsync<T>(Func<QdrantGrpcClient, CallOptions, Task<T>> call, double timeoutSeconds, CancellationToken cancellationToken)
+    private async ValueTask<T> TryAsync<T>(Func<QdrantGrpcClient, CallOptions, Task<T>> call, double timeoutSeconds, ResilienceContext context)
     {
+        // The last caller may have left during the pause.
+        if (context.Properties.TryGetValue(Terms, out var terms) && terms.IsAbandoned?.Invoke() is true)
+        {
+            throw new OperationCanceledException("no caller waits for the answer any more");
+        }
         var deadline = _time.GetUtcNow().UtcDateTime.AddSeconds(timeoutSeconds);
-        return await call(_connection.Client, new CallOptions(deadline: deadline, cancellationToken: cancellationToken));
+        return await call(_connection.Client, new CallOptions(deadline: deadline, cancellationToken: context.CancellationToken));
     }
 
     private ValueTask<bool> ShouldRetry(RetryPredicateArguments<object> args)

@@ -1,6 +1,6 @@
 using Embeddings.Primitives;
-using Embeddings.QdrantDouble.Troubles;
 using Embeddings.Testing;
+using Embeddings.QdrantDouble.Troubles;
 using Grpc.Core;
 using Qdrant.Client.Grpc;
 
@@ -88,16 +88,59 @@ public sealed class QdrantFailureTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task A_caller_who_has_gone_waits_no_longer_and_his_points_are_not_tried_again()
+    public async Task A_caller_that_has_left_waits_no_longer_and_closing_does_not_wait_for_a_stalled_write()
     {
         await using var store = await FilledStoreAsync(options => options with { WriteTimeoutSeconds = 0.1 });
+        using var caller = new CancellationTokenSource();
         Troubles.Add(new(TroubleKind.Stall) { Method = Upsert });
-        using var patience = new CancellationTokenSource(50);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.UpsertAsync(Name, [Point("p")], patience.Token).WaitAsync(Limit));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.CountAsync(Name, PointFilter.All, patience.Token));
-        // The store closes without waiting for the time that tries may take.
+        CancelOnUpsert(caller);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.UpsertAsync(Name, [Point("p")], caller.Token).WaitAsync(Limit));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.CountAsync(Name, PointFilter.All, caller.Token));
         await store.DisposeAsync().AsTask().WaitAsync(Limit);
-        Assert.InRange(Troubles.Calls(Upsert), 0, 1);
+    }
+
+    [Fact]
+    public async Task The_points_of_a_caller_that_left_during_the_call_are_not_sent_again()
+    {
+        using var caller = new CancellationTokenSource();
+        await using var store = await FilledStoreAsync();
+        Troubles.Add(new(TroubleKind.Fail) { Method = Upsert });
+        CancelOnUpsert(caller);
+        await AssertSentOnceAsync(store, caller.Token);
+    }
+
+    [Fact]
+    public async Task The_points_of_a_caller_that_left_during_the_pause_are_not_sent_again()
+    {
+        const int CallRetried = 4102;
+        using var caller = new CancellationTokenSource();
+        var log = new EventLog((id, _) =>
+        {
+            if (id == CallRetried)
+            {
+                caller.Cancel();
+            }
+        });
+        await using var store = await QdrantStores.StartAsync(Server.Address, log: log);
+        await store.EnsureCollectionAsync(new(Name, 2, null), None);
+        Troubles.Add(new(TroubleKind.Fail) { Method = Upsert });
+        await AssertSentOnceAsync(store, caller.Token);
+    }
+
+    private void CancelOnUpsert(CancellationTokenSource caller) => Troubles.Observer = (_, request) =>
+    {
+        if (request is UpsertPoints)
+        {
+            caller.Cancel();
+        }
+    };
+
+    private async Task AssertSentOnceAsync(QdrantVectorStore store, CancellationToken caller)
+    {
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.UpsertAsync(Name, [Point("p")], caller).WaitAsync(Limit));
+        // Closing waits for what is in flight, so the count is final.
+        await store.DisposeAsync().AsTask().WaitAsync(Limit);
+        Assert.Equal(1, Troubles.Calls(Upsert));
     }
 
     [Fact]

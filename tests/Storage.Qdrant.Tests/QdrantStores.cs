@@ -1,5 +1,6 @@
-using Embeddings.QdrantDouble;
 using Embeddings.Testing;
+using Embeddings.QdrantDouble;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Storage.Qdrant.Tests;
@@ -11,11 +12,15 @@ internal static class QdrantStores
         StartAsync(server.Address, with);
 
     public static async Task<QdrantVectorStore> StartAsync(
-        Uri address, Func<QdrantStoreOptions, QdrantStoreOptions>? with = null, QdrantCollectionOptions? collections = null, TimeProvider? time = null)
+        Uri address,
+        Func<QdrantStoreOptions, QdrantStoreOptions>? with = null,
+        QdrantCollectionOptions? collections = null,
+        TimeProvider? time = null,
+        ILogger<QdrantVectorStore>? log = null)
     {
         var options = new QdrantStoreOptions { Url = address.ToString(), ProbeSeconds = 0.2, RetryDelayMs = 5 };
         var store = new QdrantVectorStore(
-            with?.Invoke(options) ?? options, collections ?? new(), NullLogger<QdrantVectorStore>.Instance, time ?? TimeProvider.System);
+            with?.Invoke(options) ?? options, collections ?? new(), log ?? NullLogger<QdrantVectorStore>.Instance, time ?? TimeProvider.System);
         await store.StartAsync(CancellationToken.None);
         return store;
     }

@@ -4,7 +4,7 @@ using Embeddings.Testing.Stores;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
-/// <summary>The suite of all stores: over a double, or over a real server where QDRANT_URL is set.</summary>
+/// <summary>The suite of all stores, over a double.</summary>
 public sealed class QdrantVectorStoreContractTests : VectorStoreContract, IAsyncLifetime
 {
     private readonly QdrantServer _server = new();
@@ -13,8 +13,7 @@ public sealed class QdrantVectorStoreContractTests : VectorStoreContract, IAsync
 
     public async Task DisposeAsync() => await _server.DisposeAsync();
 
-    private protected override async Task<IVectorStore> CreateAsync() =>
-        RealQdrant.Address is null ? await QdrantStores.StartAsync(_server) : await RealQdrant.StartAsync();
+    private protected override async Task<IVectorStore> CreateAsync() => await QdrantStores.StartAsync(_server);
 
     private protected override void AssertSameVector(float[] given, float[] found) => StoredVectorsTests.AssertNear(given, found);
 }

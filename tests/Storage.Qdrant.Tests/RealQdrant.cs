@@ -4,28 +4,49 @@ using Qdrant.Client;
 namespace Embeddings.Storage.Qdrant.Tests;
 
 /// <summary>
-/// The Qdrant server that QDRANT_URL names (its gRPC port), with QDRANT_API_KEY, for the tests that can do with either: collections there get a prefix of
-/// their own and are removed afterwards.
+/// The real Qdrant of the tests that share one: started from <c>QDRANT_BINARY</c>, or the server at <c>QDRANT_URL</c> (its
+/// gRPC port) with <c>QDRANT_API_KEY</c>. Collections there get a prefix of their own and are removed afterwards.
 /// </summary>
-internal static class RealQdrant
+public sealed class RealQdrant : IAsyncLifetime
 {
-    public static Uri? Address { get; } = Environment.GetEnvironmentVariable("QDRANT_URL") is { Length: > 0 } url ? new(url) : null;
+    public const string Collection = "real Qdrant";
 
-    private static string? ApiKey => Environment.GetEnvironmentVariable("QDRANT_API_KEY");
+    private QdrantNode? _node;
 
-    public static async Task<PrefixedStore> StartAsync()
+    public Uri Address => _node?.Address ?? new(Tool.Path("QDRANT_URL"));
+
+    private static string? ApiKey => Tool.Find("QDRANT_API_KEY");
+
+    public async Task InitializeAsync() =>
+        _node = Tool.Find("QDRANT_BINARY") is null ? null : await QdrantNode.StartAsync();
+
+    public async Task DisposeAsync()
+    {
+        if (_node is not null)
+        {
+            await _node.DisposeAsync();
+        }
+    }
+
+    /// <summary>A started store that sees only collections of its own; disposing it removes them.</summary>
+    internal async Task<PrefixedStore> StartStoreAsync()
     {
         var prefix = $"test-{Guid.NewGuid():N}-";
-        var store = await QdrantStores.StartAsync(Address!, options => options with { ApiKey = ApiKey });
+        var store = await QdrantStores.StartAsync(Address, options => options with { ApiKey = ApiKey });
         return new(store, prefix, () => RemoveAsync(prefix));
     }
 
-    private static async Task RemoveAsync(string prefix)
+    private async Task RemoveAsync(string prefix)
     {
-        using var client = new QdrantClient(Address!, ApiKey);
-        foreach (var name in (await client.ListCollectionsAsync()).Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
+        using var client = new QdrantClient(Address, ApiKey);
+        var names = await client.ListCollectionsAsync();
+        foreach (var name in names.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
         {
             await client.DeleteCollectionAsync(name);
         }
     }
 }
+
+/// <summary>The tests that share one real Qdrant.</summary>
+[CollectionDefinition(RealQdrant.Collection)]
+public sealed class RealQdrantCollection : ICollectionFixture<RealQdrant>;

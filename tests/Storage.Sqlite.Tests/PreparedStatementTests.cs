@@ -1,5 +1,5 @@
-using System.Text;
 using Embeddings.Testing;
+using System.Text;
 using Microsoft.Data.Sqlite;
 using static SQLitePCL.raw;
 

@@ -1,7 +1,7 @@
 using Embeddings.Testing;
-namespace Embeddings.Storage.Sqlite.Tests;
+namespace Embeddings.Testing;
 
-internal sealed class TemporaryDirectory : IDisposable
+public sealed class TemporaryDirectory : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("embeddings-store-").FullName;
 

@@ -1,7 +1,8 @@
+using Embeddings.Storage.Sqlite;
 using Embeddings.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace Embeddings.Storage.Sqlite.Tests;
+namespace Embeddings.Testing.Stores;
 
 internal static class EmbeddedStores
 {

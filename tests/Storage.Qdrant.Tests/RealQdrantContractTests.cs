@@ -1,0 +1,14 @@
+using Embeddings.Testing.Stores;
+using Embeddings.Testing;
+
+namespace Embeddings.Storage.Qdrant.Tests;
+
+/// <summary>The suite of all stores, over a real Qdrant.</summary>
+[Collection(RealQdrant.Collection)]
+[Needs("QDRANT_BINARY", "QDRANT_URL")]
+public sealed class RealQdrantContractTests(RealQdrant qdrant) : VectorStoreContract
+{
+    private protected override async Task<IVectorStore> CreateAsync() => await qdrant.StartStoreAsync();
+
+    private protected override void AssertSameVector(float[] given, float[] found) => StoredVectorsTests.AssertNear(given, found);
+}

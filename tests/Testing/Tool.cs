@@ -1,0 +1,26 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Embeddings.Testing;
+
+/// <summary>Programs and servers that environment variables name.</summary>
+public static class Tool
+{
+    /// <summary>The value of the variable, or null if it is not set.</summary>
+    public static string? Find(string variable) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
+
+    /// <summary>The value of a variable that the test's attribute has checked.</summary>
+    public static string Path(string variable) =>
+        Find(variable) ?? throw new InvalidOperationException($"{variable} is not set");
+
+    /// <summary>Loopback ports that no socket listens on now; programs that cannot take port 0 get these.</summary>
+    public static int[] FreePorts(int count)
+    {
+        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
+        listeners.ForEach(listener => listener.Start());
+        var ports = listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port).ToArray();
+        listeners.ForEach(listener => listener.Dispose());
+        return ports;
+    }
+}
