@@ -12,7 +12,8 @@ usage() {
   cat <<'TEXT'
 ./build.sh VERB [ARGUMENTS]
   build   builds everything (Release)
-  run     builds, starts the server and shows it working; --once stops after that
+  run     builds, starts the server and shows it working; --once stops after that, --models none does without the default models
+  models  prepares the default models, in artifacts/models; the other verbs do it as well
   test    builds and runs all tests; --filter NAME runs some of them
   bench   builds and runs the benchmarks
   lint    checks the contract (buf) and the code's format (dotnet format)

@@ -57,7 +57,7 @@ internal static class Manifests
           "origin": "{{MobileFaceNetOrigin}}",
           "sha256": "{sha256}",
           "description": "MobileFaceNet trained to tell people apart by aligned face crops. It finds no faces in photos, and a match is not proof of identity. Its publisher does not state what data it was trained on.",
-          "suggested_threshold": 0.5
+          "suggested_threshold": 0.509
         }
 
         """;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Embeddings.Cli.Demos;
 using Embeddings.Cli.Hosting;
+using Embeddings.Cli.Printing;
 using Embeddings.Client;
 
 namespace Embeddings.Cli.Commands;

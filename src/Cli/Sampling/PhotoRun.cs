@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Embeddings.Cli.Printing;
 using Embeddings.Client;
@@ -15,32 +16,24 @@ internal sealed class PhotoRun(EmbeddingsClient client, Output output, ItemKind 
 {
     private const int QueriesPerCall = 64;
 
-    private readonly string _collection = $"run-{Guid.NewGuid():N}";
-
     /// <summary>Stores and searches the images of a folder or a list. Always true: that images are hard to tell apart is no failure.</summary>
     public async Task<bool> RunAsync(string path, CancellationToken cancellationToken)
     {
         var images = Read(path);
         var table = new RankTable(output, "query (left out)");
-        try
+        await using var collection = new ScratchCollection(client);
+        var stored = await StoreAsync(images, collection.Name, cancellationToken);
+        var subjects = stored.GroupBy(i => images[i].Label).ToList();
+        var alone = subjects.Where(subject => subject.Count() == 1).Select(subject => subject.Key).ToList();
+        output.Line($"stored      {stored.Count} of {images.Count} images of {subjects.Count} subjects through StreamIngest");
+        if (alone.Count > 0)
         {
-            var stored = await StoreAsync(images, cancellationToken);
-            var subjects = stored.GroupBy(i => images[i].Label).ToList();
-            var alone = subjects.Where(subject => subject.Count() == 1).Select(subject => subject.Key).ToList();
-            output.Line($"stored      {stored.Count} of {images.Count} images of {subjects.Count} subjects through StreamIngest");
-            if (alone.Count > 0)
-            {
-                output.Line($"not queried {alone.Count} subjects with one image: {string.Join(", ", alone.Take(10))}{(alone.Count > 10 ? ", ..." : "")}");
-            }
-            var queries = subjects.Where(subject => subject.Count() > 1).SelectMany(subject => subject).Order();
-            foreach (var some in queries.Chunk(QueriesPerCall))
-            {
-                await SearchAsync(images, some, path, table, cancellationToken);
-            }
+            output.Line($"not queried {alone.Count} subjects with one image: {string.Join(", ", alone.Take(10))}{(alone.Count > 10 ? ", ..." : "")}");
         }
-        finally
+        var queries = subjects.Where(subject => subject.Count() > 1).SelectMany(subject => subject).Order();
+        foreach (var some in queries.Chunk(QueriesPerCall))
         {
-            await DropAsync();
+            await SearchAsync(images, some, collection.Name, path, table, cancellationToken);
         }
         table.Print();
         return true;
@@ -63,13 +56,13 @@ internal sealed class PhotoRun(EmbeddingsClient client, Output output, ItemKind 
     }
 
     // Indexes of the images that are stored now, in their order.
-    private async Task<List<int>> StoreAsync(IReadOnlyList<LabelledPicture> images, CancellationToken cancellationToken)
+    private async Task<List<int>> StoreAsync(IReadOnlyList<LabelledPicture> images, string collection, CancellationToken cancellationToken)
     {
         var stored = new List<int>();
         await ProgressView.RunAsync(output, "images", images.Count, async progress =>
         {
             var tally = default(Tally);
-            await foreach (var answer in client.StreamIngestAsync(Requests(images, cancellationToken), cancellationToken))
+            await foreach (var answer in client.StreamIngestAsync(Requests(images, collection, cancellationToken), cancellationToken))
             {
                 var index = int.Parse(answer.ItemId, CultureInfo.InvariantCulture);
                 if (answer.Error is { } error)
@@ -89,7 +82,7 @@ internal sealed class PhotoRun(EmbeddingsClient client, Output output, ItemKind 
     }
 
     private async IAsyncEnumerable<StreamIngestRequest> Requests(
-        IReadOnlyList<LabelledPicture> images, [EnumeratorCancellation] CancellationToken cancellationToken)
+        IReadOnlyList<LabelledPicture> images, string collection, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         for (var i = 0; i < images.Count; i++)
         {
@@ -103,17 +96,18 @@ internal sealed class PhotoRun(EmbeddingsClient client, Output output, ItemKind 
                 output.Note($"not stored: {ErrorLine.OneLine(fault.Error.Message)}");
                 continue;
             }
-            yield return Request($"{i}", images[i], image);
+            yield return Request($"{i}", images[i], image, collection);
         }
     }
 
-    private StreamIngestRequest Request(string id, LabelledPicture picture, Image image)
+    private StreamIngestRequest Request(string id, LabelledPicture picture, Image image, string collection)
     {
-        var request = new StreamIngestRequest { ItemId = id, Collection = _collection };
+        var request = new StreamIngestRequest { ItemId = id, Collection = collection };
         if (kind == ItemKind.Face)
         {
-            var landmarks = picture.Landmarks is { } at
-                ? FacePoints.From([.. at.Points().Select(point => new Point { X = point.X, Y = point.Y })])
+            Vector2[]? points = picture.Landmarks is { } face ? [face.LeftEye, face.RightEye, face.Nose, face.LeftMouthCorner, face.RightMouthCorner] : null;
+            var landmarks = points is not null
+                ? FacePoints.From([.. points.Select(at => new Point { X = at.X, Y = at.Y })])
                 : null;
             request.Face = new FaceItem { JobId = id, MediaStoreId = picture.Label, Face = new FaceCrop { Image = image, Landmarks = landmarks } };
         }
@@ -125,9 +119,10 @@ internal sealed class PhotoRun(EmbeddingsClient client, Output output, ItemKind 
     }
 
     // A query by a stored point leaves the point itself out.
-    private async Task SearchAsync(IReadOnlyList<LabelledPicture> images, int[] queries, string root, RankTable table, CancellationToken cancellationToken)
+    private async Task SearchAsync(
+        IReadOnlyList<LabelledPicture> images, int[] queries, string collection, string root, RankTable table, CancellationToken cancellationToken)
     {
-        var request = new SearchVectorsRequest { Collection = _collection, Limit = 1 };
+        var request = new SearchVectorsRequest { Collection = collection, Limit = 1 };
         request.Queries.AddRange(queries.Select(i => new SearchQuery { PointId = kind == ItemKind.Face ? $"{i}-0" : $"{i}" }));
         var answer = await client.SearchVectorsAsync(request, cancellationToken);
         var folder = Directory.Exists(root) ? root : Path.GetDirectoryName(Path.GetFullPath(root))!;
@@ -137,19 +132,6 @@ internal sealed class PhotoRun(EmbeddingsClient client, Output output, ItemKind 
             var best = result.Points.FirstOrDefault();
             var found = best is null ? (int?)null : int.Parse(best.Point.Payload.JobId, CultureInfo.InvariantCulture);
             table.Add(Name(i), found is { } index ? Name(index) : null, best, best?.Point.Payload.MediaStoreId == images[i].Label);
-        }
-    }
-
-    private async Task DropAsync()
-    {
-        try
-        {
-            // Not cancelled with the rest: nothing of the demonstration stays in a store that was given.
-            await client.DeleteCollectionAsync(new DeleteCollectionRequest { Collection = _collection }, CancellationToken.None);
-        }
-        catch (EmbeddingsException e) when (e.Status == Grpc.Core.StatusCode.NotFound)
-        {
-            // Nothing was stored.
         }
     }
 }

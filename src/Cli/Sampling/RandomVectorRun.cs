@@ -15,32 +15,24 @@ internal sealed class RandomVectorRun(EmbeddingsClient client, Output output)
 
     private const ulong Seed = 20_250_102;
 
-    private readonly string _collection = $"run-{Guid.NewGuid():N}";
-
     /// <summary>Whether every best match is right.</summary>
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
         output.Line($"samples     no models: {Subjects} random vectors of {Dimension} dimensions are stored, and a noisy copy of each is used as a query");
         var table = new RankTable(output, "query (noisy copy)");
-        try
-        {
-            var request = new UpsertVectorsRequest { Collection = _collection };
-            request.Points.AddRange(Enumerable.Range(1, Subjects).Select(subject => new VectorPoint { PointId = Name(subject), Vector = { Vector(subject) } }));
-            var stored = await client.UpsertVectorsAsync(request, cancellationToken);
-            output.Line($"stored      {stored.UpsertedCount} vectors through UpsertVectors");
+        await using var collection = new ScratchCollection(client);
+        var request = new UpsertVectorsRequest { Collection = collection.Name };
+        request.Points.AddRange(Enumerable.Range(1, Subjects).Select(subject => new VectorPoint { PointId = Name(subject), Vector = { Vector(subject) } }));
+        var stored = await client.UpsertVectorsAsync(request, cancellationToken);
+        output.Line($"stored      {stored.UpsertedCount} vectors through UpsertVectors");
 
-            var search = new SearchVectorsRequest { Collection = _collection, Limit = 1 };
-            search.Queries.AddRange(Enumerable.Range(1, Subjects).Select(subject => new SearchQuery { Vector = new QueryVector { Values = { Query(subject) } } }));
-            var answer = await client.SearchVectorsAsync(search, cancellationToken);
-            foreach (var (subject, result) in Enumerable.Range(1, Subjects).Zip(answer.Results))
-            {
-                var best = result.Points.FirstOrDefault();
-                table.Add(Name(subject), best?.Point.PointId, best, best?.Point.PointId == Name(subject));
-            }
-        }
-        finally
+        var search = new SearchVectorsRequest { Collection = collection.Name, Limit = 1 };
+        search.Queries.AddRange(Enumerable.Range(1, Subjects).Select(subject => new SearchQuery { Vector = new QueryVector { Values = { Query(subject) } } }));
+        var answer = await client.SearchVectorsAsync(search, cancellationToken);
+        foreach (var (subject, result) in Enumerable.Range(1, Subjects).Zip(answer.Results))
         {
-            await DropAsync();
+            var best = result.Points.FirstOrDefault();
+            table.Add(Name(subject), best?.Point.PointId, best, best?.Point.PointId == Name(subject));
         }
         table.Print();
         return table.AllRight;
@@ -58,18 +50,5 @@ internal sealed class RandomVectorRun(EmbeddingsClient client, Output output)
     {
         var dice = Dice.For(Seed, 0, subject, 1);
         return Vector(subject).Select(value => value + dice.Between(-Noise, Noise));
-    }
-
-    private async Task DropAsync()
-    {
-        try
-        {
-            // Not cancelled with the rest: nothing of the demonstration stays in a store that was given.
-            await client.DeleteCollectionAsync(new DeleteCollectionRequest { Collection = _collection }, CancellationToken.None);
-        }
-        catch (EmbeddingsException e) when (e.Status == Grpc.Core.StatusCode.NotFound)
-        {
-            // Nothing was stored.
-        }
     }
 }

@@ -9,12 +9,12 @@ namespace Embeddings.Server.Pipeline;
 internal sealed class ModelCatalogLoader(
     ModelOptions models, InferenceOptions inference, BatchingOptions batching, EmbeddingMetrics metrics, TimeProvider time, ILogger<ModelCatalog> log)
 {
-    /// <summary>The folder of the default models, which the build puts into the program's own folder.</summary>
-    internal static string DefaultModels { get; } = Path.Combine(AppContext.BaseDirectory, "models");
+    // The build puts them into the program's own folder.
+    private static readonly string DefaultModels = Path.Combine(AppContext.BaseDirectory, "models");
 
     public ModelCatalog Load()
     {
-        var files = models.Directories.SelectMany(Manifests).Concat(models.UseDefaults ? Defaults() : []);
+        var files = models.Directories.SelectMany(Manifests).Concat(models.UseDefaults ? Defaults(DefaultModels) : []);
         var budget = new ModelBudget(models.MaxLoadedBytes, inference);
         // In this order: of several models, the first of a kind is its default, and the default ones come last.
         var slots = new List<ModelSlot>();
@@ -73,13 +73,14 @@ internal sealed class ModelCatalogLoader(
         }
     }
 
-    // Never a silent start without them: clients would find out with their first request.
-    private static IEnumerable<string> Defaults() =>
-        Directory.Exists(DefaultModels) && Manifests(DefaultModels).ToList() is { Count: > 0 } files
+    /// <summary>The manifests of the default models. Never a silent start without them: clients would find out with their first request.</summary>
+    /// <exception cref="ModelException">There are none.</exception>
+    internal static IReadOnlyList<string> Defaults(string folder) =>
+        Directory.Exists(folder) && Manifests(folder).ToList() is { Count: > 0 } files
             ? files
             : throw new ModelException(
-                DefaultModels,
-                $"the default models are missing from {DefaultModels}. Run ./build.sh models and build again, "
+                folder,
+                $"the default models are missing from {folder}. Run ./build.sh models and build again, "
                     + "or start without them: --models none or --models DIR on the command line, or the setting Models:UseDefaults=false.");
 
     private static IEnumerable<string> Manifests(string directory)
