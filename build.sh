@@ -59,8 +59,13 @@ if [ "$verb" = qdrant ]; then
 fi
 
 if [ "$verb" = run ]; then
+  # The server needs the default models unless it is to start without them.
+  models=required
+  for argument in "$@"; do
+    case $argument in --models | --models=* | --Models:UseDefaults=*) models=none ;; esac
+  done
   # The server takes this process's place, so that signals reach it.
-  EMBEDDINGS_ARGUMENTS='' dotnet cake build.cake --verbosity=quiet --target=build
+  EMBEDDINGS_ARGUMENTS='' BUILD_MODELS=$models dotnet cake build.cake --verbosity=quiet --target=build
   exec "$root/embeddings" run "$@"
 fi
 EMBEDDINGS_ARGUMENTS=$line exec dotnet cake build.cake --verbosity=quiet --target="$verb"

@@ -16,11 +16,16 @@ Task("__PrepareModels").Does(() =>
     }
 });
 
-// For verbs that are of use without the models, too: they go on, and what needs the models says so.
+// For verbs that are of use without the models, too: they continue, and what needs the models says so. `run` sets the variable: it needs them, or none.
 Task("__TryPrepareModels").Does(() =>
 {
-    if (MissingForModels() is { } missing)
+    var wanted = EnvironmentVariable("BUILD_MODELS") ?? "";
+    if (wanted != "none" && MissingForModels() is { } missing)
     {
+        if (wanted == "required")
+        {
+            Fail($"the default models could not be prepared: {missing}. {WithoutModels}");
+        }
         Warn($"the default models could not be prepared: {missing}. Tests of them are skipped, and the server starts with --models none or --models DIR only");
     }
 });

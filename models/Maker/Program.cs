@@ -7,19 +7,19 @@ if (args is not [var packages, var archive, var sources, var models])
 }
 try
 {
-    var package = Path.Combine(packages, "microsoft.ml.dnnimagefeaturizer.resnet18", SourceFile.ResNet18.Version);
-    var (preprocess, resnet) = (SourceFile.ResNetPreprocess.ReadFrom(package), SourceFile.ResNet18.ReadFrom(package));
-    var face = SourceFile.MobileFaceNet.ReadFromArchive(archive);
+    var package = Path.Combine(packages, "microsoft.ml.dnnimagefeaturizer.resnet18", PublishedFile.ResNet18.Version);
+    var (preprocess, resnet) = (PublishedFile.ResNetPreprocess.ReadFrom(package), PublishedFile.ResNet18.ReadFrom(package));
+    var face = PublishedFile.MobileFaceNet.ReadFromArchive(archive);
 
     // The tests compare the models with what they were made from.
     Directory.CreateDirectory(sources);
-    File.WriteAllBytes(Path.Combine(sources, SourceFile.ResNetPreprocess.Name), preprocess);
-    File.WriteAllBytes(Path.Combine(sources, SourceFile.ResNet18.Name), resnet);
-    File.WriteAllBytes(Path.Combine(sources, SourceFile.MobileFaceNet.Name), face);
+    File.WriteAllBytes(Path.Combine(sources, PublishedFile.ResNetPreprocess.Name), preprocess);
+    File.WriteAllBytes(Path.Combine(sources, PublishedFile.ResNet18.Name), resnet);
+    File.WriteAllBytes(Path.Combine(sources, PublishedFile.MobileFaceNet.Name), face);
 
     Directory.CreateDirectory(models);
-    Write(TrainedModel.ResNet18(preprocess, resnet), SourceFile.ResNetLicence.ReadFrom(package));
-    Write(TrainedModel.MobileFaceNet(face), SourceFile.FaceLicence.ReadFromArchive(archive));
+    Write(TrainedModel.ResNet18(preprocess, resnet), PublishedFile.ResNetLicence.ReadFrom(package));
+    Write(TrainedModel.MobileFaceNet(face), PublishedFile.FaceLicence.ReadFromArchive(archive));
     return 0;
 }
 catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)

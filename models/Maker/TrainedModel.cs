@@ -21,8 +21,8 @@ public sealed class TrainedModel(string name, ModelProto graph, string manifest)
     public string Manifest => manifest.Replace("{sha256}", Convert.ToHexStringLower(SHA256.HashData(Graph.Span)), StringComparison.Ordinal);
 
     /// <summary>ResNet-18 behind its mean picture. The order of the channels is left to the manifest: <c>bgr</c>.</summary>
-    /// <param name="preprocess">Content of <see cref="SourceFile.ResNetPreprocess"/>.</param>
-    /// <param name="network">Content of <see cref="SourceFile.ResNet18"/>.</param>
+    /// <param name="preprocess">Content of <see cref="PublishedFile.ResNetPreprocess"/>.</param>
+    /// <param name="network">Content of <see cref="PublishedFile.ResNet18"/>.</param>
     public static TrainedModel ResNet18(byte[] preprocess, byte[] network)
     {
         var before = Load(preprocess).Graph;
@@ -43,7 +43,7 @@ public sealed class TrainedModel(string name, ModelProto graph, string manifest)
     }
 
     /// <summary>MobileFaceNet for batches of any size.</summary>
-    /// <param name="network">Content of <see cref="SourceFile.MobileFaceNet"/>.</param>
+    /// <param name="network">Content of <see cref="PublishedFile.MobileFaceNet"/>.</param>
     public static TrainedModel MobileFaceNet(byte[] network)
     {
         var model = Load(network);

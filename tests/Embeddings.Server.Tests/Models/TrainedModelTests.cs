@@ -86,9 +86,9 @@ public sealed class TrainedModelTests
     public void Another_file_than_the_expected_one_is_refused()
     {
         var content = File.ReadAllBytes(TrainedModels.Source("fr_feature.onnx"));
-        Assert.Same(content, SourceFile.MobileFaceNet.Check(content));
+        Assert.Same(content, PublishedFile.MobileFaceNet.Check(content));
         content[^1] ^= 1;
-        var message = Assert.Throws<InvalidDataException>(() => SourceFile.MobileFaceNet.Check(content)).Message;
+        var message = Assert.Throws<InvalidDataException>(() => PublishedFile.MobileFaceNet.Check(content)).Message;
         Assert.Contains("npm faceplugin-face-recognition-js 0.0.1: checksum mismatch of model/fr_feature.onnx: SHA-256 is ", message, StringComparison.Ordinal);
         Assert.Contains("expected 87aacdfe", message, StringComparison.Ordinal);
     }

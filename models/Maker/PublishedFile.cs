@@ -9,7 +9,7 @@ namespace Embeddings.Models.Maker;
 /// <param name="Version">Version of the package.</param>
 /// <param name="Path">Path of the file within the package.</param>
 /// <param name="Sha256">SHA-256 of the file, 64 lower-case hex digits.</param>
-public sealed record SourceFile(string Package, string Version, string Path, string Sha256)
+public sealed record PublishedFile(string Package, string Version, string Path, string Sha256)
 {
     private const string ResNetPackage = "NuGet Microsoft.ML.DnnImageFeaturizer.ResNet18";
     private const string ResNetVersion = "0.23.1";
@@ -17,23 +17,23 @@ public sealed record SourceFile(string Package, string Version, string Path, str
     private const string FaceVersion = "0.0.1";
 
     /// <summary>ResNet-18 without its classifier.</summary>
-    public static SourceFile ResNet18 { get; } = new(
+    public static PublishedFile ResNet18 { get; } = new(
         ResNetPackage, ResNetVersion, "tools/DnnImageModels/ResNet18Onnx/ResNet18.onnx", "e2552f19db2dfdb01b3669537b6a0f1b44da38d18279535492ed5dfc2ef1ff8f");
 
     /// <summary>The preprocessing that ResNet-18 was trained with.</summary>
-    public static SourceFile ResNetPreprocess { get; } = new(
+    public static PublishedFile ResNetPreprocess { get; } = new(
         ResNetPackage, ResNetVersion, "tools/DnnImageModels/ResNetPrepOnnx/ResNetPreprocess.onnx",
         "84bf8def78d0befaa3f6e73745d57d7016c6a192ead76f79686bd438c1047004");
 
     /// <summary>The licence of the package with ResNet-18.</summary>
-    public static SourceFile ResNetLicence { get; } = new(ResNetPackage, ResNetVersion, "LICENSE", "");
+    public static PublishedFile ResNetLicence { get; } = new(ResNetPackage, ResNetVersion, "LICENSE", "");
 
     /// <summary>MobileFaceNet.</summary>
-    public static SourceFile MobileFaceNet { get; } = new(
+    public static PublishedFile MobileFaceNet { get; } = new(
         FacePackage, FaceVersion, "model/fr_feature.onnx", "87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581");
 
     /// <summary>The licence of the package with MobileFaceNet.</summary>
-    public static SourceFile FaceLicence { get; } = new(FacePackage, FaceVersion, "LICENSE", "");
+    public static PublishedFile FaceLicence { get; } = new(FacePackage, FaceVersion, "LICENSE", "");
 
     /// <summary>The file's name without folders.</summary>
     public string Name => System.IO.Path.GetFileName(Path);
