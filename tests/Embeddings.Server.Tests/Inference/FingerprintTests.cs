@@ -32,7 +32,7 @@ public sealed class FingerprintTests
     {
         ModelManifest[] same =
         [
-            Plain with { Name = "other", Licence = "MIT", Description = "x", MaxBatch = 1, SuggestedThreshold = 0.5f },
+            Plain with { Name = "other", Licence = "MIT", Origin = "x", Description = "x", MaxBatch = 1, SuggestedThreshold = 0.5f },
             With(i => i with { Mean = [-0f, 0, 0] }),
         ];
         Assert.All(same, m => Assert.Equal(Fingerprint.Of(Plain), Fingerprint.Of(m)));
