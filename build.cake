@@ -1,5 +1,6 @@
 // The build: ./build.sh VERB (Windows: build VERB). Public targets are here; the steps they are made of are in eng/*.cake.
 #load "eng/common.cake"
+#load "eng/models.cake"
 #load "eng/compile.cake"
 #load "eng/test.cake"
 #load "eng/lint.cake"
@@ -9,17 +10,25 @@
 Task("build")
     .Description("Builds everything.")
     .IsDependentOn("__Restore")
+    .IsDependentOn("__TryPrepareModels")
     .IsDependentOn("__Compile");
+
+Task("models")
+    .Description("Prepares the default models from the packages they are published in.")
+    .IsDependentOn("__PrepareModels")
+    .Does(() => Say($"{PreparedModels}: {string.Join(", ", preparedFiles)}"));
 
 Task("test")
     .Description("Builds and runs all tests.")
     .IsDependentOn("__Restore")
+    .IsDependentOn("__TryPrepareModels")
     .IsDependentOn("__CompileForTests")
     .IsDependentOn("__RunTests");
 
 Task("bench")
     .Description("Builds and runs the benchmarks.")
     .IsDependentOn("__Restore")
+    .IsDependentOn("__PrepareModels")
     .IsDependentOn("__RunBenchmarks");
 
 Task("lint")
@@ -33,11 +42,13 @@ Task("lint")
 Task("pack")
     .Description("Makes the NuGet packages.")
     .IsDependentOn("__Restore")
+    .IsDependentOn("__PrepareModels")
     .IsDependentOn("__Pack");
 
 Task("publish")
     .Description("Publishes the command, self-contained, for an image (deploy/Dockerfile).")
     .IsDependentOn("__Restore")
+    .IsDependentOn("__PrepareModels")
     .IsDependentOn("__Publish");
 
 Task("docs")
@@ -47,6 +58,7 @@ Task("docs")
 Task("interop")
     .Description("Runs one scenario in every language against one server, and the lines of docs/debugging.md.")
     .IsDependentOn("__Restore")
+    .IsDependentOn("__PrepareModels")
     .IsDependentOn("__CompileCommand")
     .IsDependentOn("__FetchBuf")
     .IsDependentOn("__RunInterop");

@@ -8,7 +8,7 @@ set CAKE_SETTINGS_ENABLESCRIPTCACHE=true
 set DOTNET_CLI_UI_LANGUAGE=en
 
 if "%~1"=="" (
-  echo build VERB [ARGUMENTS], where VERB is build, run, test, bench, lint, pack or interop
+  echo build VERB [ARGUMENTS], where VERB is build, run, models, test, bench, lint, pack or interop
   exit /b 2
 )
 dotnet --list-sdks 2>nul | findstr /r "^[1-9][0-9][0-9]*\." >nul || (
@@ -32,6 +32,8 @@ exit /b %errorlevel%
 :run
 set RUN_ARGUMENTS=%EMBEDDINGS_ARGUMENTS%
 set EMBEDDINGS_ARGUMENTS=
+set BUILD_MODELS=required
+echo "%RUN_ARGUMENTS%" | findstr /i /c:"--models" >nul && set BUILD_MODELS=none
 dotnet cake build.cake --verbosity=quiet --target=build || exit /b 1
 call embeddings.cmd run %RUN_ARGUMENTS%
 exit /b %errorlevel%

@@ -12,7 +12,8 @@ usage() {
   cat <<'TEXT'
 ./build.sh VERB [ARGUMENTS]
   build   builds everything (Release)
-  run     builds, starts the server and shows it working; --once stops after that
+  run     builds, starts the server and shows it working; --once stops after that, --models none does without the default models
+  models  prepares the default models, in artifacts/models; the other verbs do it as well
   test    builds and runs all tests; --filter NAME runs some of them
   bench   builds and runs the benchmarks
   lint    checks the contract (buf) and the code's format (dotnet format)
@@ -58,8 +59,13 @@ if [ "$verb" = qdrant ]; then
 fi
 
 if [ "$verb" = run ]; then
+  # The server needs the default models unless it is to start without them.
+  models=required
+  for argument in "$@"; do
+    case $argument in --models | --models=* | --Models:UseDefaults=*) models=none ;; esac
+  done
   # The server takes this process's place, so that signals reach it.
-  EMBEDDINGS_ARGUMENTS='' dotnet cake build.cake --verbosity=quiet --target=build
+  EMBEDDINGS_ARGUMENTS='' BUILD_MODELS=$models dotnet cake build.cake --verbosity=quiet --target=build
   exec "$root/embeddings" run "$@"
 fi
 EMBEDDINGS_ARGUMENTS=$line exec dotnet cake build.cake --verbosity=quiet --target="$verb"

@@ -13,7 +13,7 @@ void Compile(string arguments) =>
 
 Task("__RunBenchmarks").Does(() =>
 {
-    const string Benchmarks = "tests/Embeddings.Benchmarks";
+    const string Benchmarks = "benchmarks";
     if (!DirectoryExists(Benchmarks))
     {
         Fail($"there are no benchmarks yet ({Benchmarks})");

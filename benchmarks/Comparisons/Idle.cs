@@ -54,7 +54,7 @@ internal static class Idle
             new Outcome
             {
                 Id = "P3",
-                What = $"one EmbedFace at a time, MobileFaceNet-sized: latency minus that of a bare run, medians of {calls}",
+                What = $"one EmbedFace at a time, mobilefacenet: latency minus that of a bare run, medians of {calls}",
                 Ours = $"{Spread.MedianOf(pairs.Ours):0.00} ms",
                 Reference = $"{Spread.MedianOf(pairs.Reference):0.00} ms",
                 Ratio = pairs.Difference,

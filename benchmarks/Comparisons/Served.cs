@@ -22,7 +22,7 @@ internal static class Served
             8,
             32,
             "P1",
-            "StreamEmbed of raw 112x112 crops, MobileFaceNet-sized, over a bare loop",
+            "StreamEmbed of raw 112x112 crops, mobilefacenet, over a bare loop",
             Goal.OrMore(0.95));
     }
 
@@ -34,7 +34,7 @@ internal static class Served
         settings.Count(24, 4),
         4,
         "P1b",
-        "StreamEmbed of JPEG 640x480, ResNet-18-sized, over a bare loop fed with tensors",
+        "StreamEmbed of JPEG 640x480, resnet18, over a bare loop fed with tensors",
         Goal.OrMore(0.90));
 
     public static async Task<IReadOnlyList<Outcome>> FreeAsync(BenchSettings settings)

@@ -18,11 +18,28 @@ internal sealed record BenchModel
     /// <summary>Bytes of a raw picture of its size.</summary>
     public int PixelBytes => Manifest.Input.TensorLength;
 
-    public static BenchModel MobileFaceNet(string directory) => Write(directory, "bench-mobilefacenet", ModelKind.Face, 112, 8, Networks.MobileFaceNet);
+    public static BenchModel MobileFaceNet(string directory) => Copy(directory, "mobilefacenet");
 
-    public static BenchModel ResNet18(string directory) => Write(directory, "bench-resnet18", ModelKind.Image, 224, 16, Networks.ResNet18);
+    public static BenchModel ResNet18(string directory) => Copy(directory, "resnet18");
 
     public static BenchModel Free(string directory) => Write(directory, "bench-free", ModelKind.Face, 112, 64, Networks.Free);
+
+    // One of the default models; in a folder of its own like all others.
+    private static BenchModel Copy(string directory, string name)
+    {
+        var folder = Path.Combine(directory, "models", name);
+        var source = Path.Combine(AppContext.BaseDirectory, "models");
+        if (!System.IO.File.Exists(Path.Combine(source, name + ".onnx")))
+        {
+            throw new BenchException($"the default model {name} is missing from {source}; ./build.sh models prepares it");
+        }
+        System.IO.Directory.CreateDirectory(folder);
+        foreach (var extension in (string[])[".onnx", ".json"])
+        {
+            System.IO.File.Copy(Path.Combine(source, name + extension), Path.Combine(folder, name + extension), overwrite: true);
+        }
+        return new BenchModel { Directory = folder, Manifest = ManifestReader.Read(Path.Combine(folder, name + ".json")) };
+    }
 
     private static BenchModel Write(string directory, string name, ModelKind kind, int size, int maxBatch, Func<Network> build)
     {

@@ -41,7 +41,7 @@ internal sealed class GrpcProcess : IDisposable
         return StartAsync("Embeddings.Server", port =>
         [
             $"--Server:GrpcPort={port}", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={store}", "--Logging:LogLevel:Default=Warning",
-            .. folders.Length > 0 ? ["--Models:BuiltIn=false"] : Array.Empty<string>(),
+            .. folders.Length > 0 ? ["--Models:UseDefaults=false"] : Array.Empty<string>(),
             .. folders.Select(static (folder, i) => $"--Models:Directories:{i}={folder}"), .. settings,
         ]);
     }

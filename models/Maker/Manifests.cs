@@ -1,43 +1,48 @@
 namespace Embeddings.Models.Maker;
 
-/// <summary>The built-in models' manifests as they stand in the files, in the order the server writes them.</summary>
+/// <summary>The manifests of the default models, in the order of fields in which the server writes them.</summary>
 internal static class Manifests
 {
-    public const string Image =
-        """
+    public const string ResNet18Origin = "NuGet Microsoft.ML.DnnImageFeaturizer.ResNet18 0.23.1: ResNet18.onnx, ResNetPreprocess.onnx";
+
+    public const string MobileFaceNetOrigin = "npm faceplugin-face-recognition-js 0.0.1: model/fr_feature.onnx";
+
+    public const string ResNet18 =
+        $$"""
         {
-          "name": "builtin-image",
+          "name": "resnet18",
           "kind": "image",
           "input": {
             "width": 224,
             "height": 224,
-            "color_order": "rgb",
+            "color_order": "bgr",
             "mean": [0, 0, 0],
-            "std": [255, 255, 255],
+            "std": [1, 1, 1],
             "resize": "stretch",
             "resize_to": 0,
             "interpolation": "bilinear"
           },
           "dimension": 512,
           "unit_length": false,
-          "max_batch": 32,
+          "max_batch": 16,
           "output": "embedding",
-          "licence": "Apache-2.0",
+          "licence": "MIT",
+          "origin": "{{ResNet18Origin}}",
           "sha256": "{sha256}",
-          "description": "A classical, untrained descriptor (edge directions and colours on grids): finds look-alikes and copies, not meaning."
+          "description": "ResNet-18 trained to name 1,000 kinds of things (ImageNet), without its last layer: finds images that show alike things and scenes. It does not recognise people, read text or understand words."
         }
 
         """;
 
-    public const string Face =
-        """
+    public const string MobileFaceNet =
+        $$"""
         {
-          "name": "builtin-face",
+          "name": "mobilefacenet",
           "kind": "face",
           "input": {
             "width": 112,
             "height": 112,
-            "color_order": "rgb",
+            "color_order": "bgr",
             "mean": [127.5, 127.5, 127.5],
             "std": [127.5, 127.5, 127.5],
             "resize": "stretch",
@@ -46,11 +51,13 @@ internal static class Manifests
           },
           "dimension": 512,
           "unit_length": true,
-          "max_batch": 64,
+          "max_batch": 32,
           "output": "embedding",
-          "licence": "Apache-2.0",
+          "licence": "MIT",
+          "origin": "{{MobileFaceNetOrigin}}",
           "sha256": "{sha256}",
-          "description": "A classical, untrained descriptor (Gabor filters on grids): finds look-alikes and copies of a face crop, not identity."
+          "description": "MobileFaceNet trained to tell people apart by aligned face crops. It finds no faces in photos, and a match is not proof of identity. Its publisher does not state what data it was trained on.",
+          "suggested_threshold": 0.509
         }
 
         """;

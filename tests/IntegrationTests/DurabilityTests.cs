@@ -88,6 +88,7 @@ public sealed class DurabilityTests
     [InlineData("--Server:Listen=nowhere", "Listen")]
     [InlineData("--Server:NoSuchKey=1", "NoSuchKey")]
     [InlineData("--Models:Directories:0=/no/such/folder", "is not a folder")]
+    [InlineData("--Models:BuiltIn=false", "BuiltIn")]
     public async Task A_bad_configuration_ends_the_start_with_one_clear_line(string argument, string word)
     {
         using var folder = new TempFolder();
@@ -95,6 +96,16 @@ public sealed class DurabilityTests
         Assert.NotEqual(0, code);
         Assert.Contains(word, output);
         Assert.DoesNotContain("   at ", output);
+    }
+
+    [Fact]
+    public async Task Without_any_model_the_server_serves_its_store()
+    {
+        await using var server = await TestServer.StartPlainAsync("--Models:UseDefaults=false");
+        Assert.Empty((await server.Api.Models.ListModelsAsync(new()).Bound()).Models);
+        await server.Api.Vectors.UpsertVectorsAsync(new() { Collection = Collection, Points = { Items.Point("a", [1]) } }).Bound();
+        Assert.Equal(Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus.Serving, (await server.Api.Health.CheckAsync(new()).Bound()).Status);
+        await server.Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
     }
 
     private static async Task IngestAsync(Api api, int stream, HashSet<string> acked)

@@ -85,7 +85,7 @@ public sealed class EmbedTests(ServerFixture server)
         var floats = new byte[rgb.Length * sizeof(float)];
         for (var i = 0; i < rgb.Length; i++)
         {
-            // The built-in model's mean and deviation.
+            // The test model's mean and deviation.
             BitConverter.TryWriteBytes(floats.AsSpan(i * sizeof(float)), (rgb[i] - 127.5f) / 127.5f);
         }
         var bytes = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.Rgb8, 112, 112, rgb));

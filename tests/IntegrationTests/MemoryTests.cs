@@ -25,7 +25,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
         using var folder = new TempFolder();
 
         // Batches of a size that trials have done with soon: each doubling takes its memory once, at whatever time, and is none of the load's length.
-        using var models = new ModelFolder().Add("builtin-face", Model, 100, maxBatch: 8);
+        using var models = new ModelFolder().Add(Items.FaceModel, Model, 100, maxBatch: 8);
         var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Logging:LogLevel:Microsoft.AspNetCore=Warning", models.Argument);
         using (process)
         using (api)

@@ -1,4 +1,5 @@
 using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.TestModels;
 using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests;
@@ -11,7 +12,7 @@ public sealed class ModelLifeTests
     [Fact]
     public async Task A_changed_model_is_loaded_anew_and_no_call_is_dropped()
     {
-        using var folder = new ModelFolder().Add("builtin-face", "changing", 0);
+        using var folder = new ModelFolder().Add(Items.FaceModel, "changing", 0);
         await using var server = await TestServer.StartAsync(folder.Argument, Often);
         var before = await GetAsync(server, "changing");
         var reloaded = false;
@@ -46,7 +47,7 @@ public sealed class ModelLifeTests
     [Fact]
     public async Task A_change_that_cannot_be_used_changes_nothing()
     {
-        using var folder = new ModelFolder().Add("builtin-face", "changing", 0);
+        using var folder = new ModelFolder().Add(Items.FaceModel, "changing", 0);
         await using var server = await TestServer.StartAsync(folder.Argument, Often);
         var before = await GetAsync(server, "changing");
         folder.Break("changing");
@@ -69,12 +70,12 @@ public sealed class ModelLifeTests
     [Fact]
     public async Task Lazy_models_are_loaded_by_the_first_request_and_make_room_for_each_other()
     {
-        using var folder = new ModelFolder().Add("builtin-face", "one", 1).Add("builtin-face", "two", 2).Add("builtin-face", "zero", 0);
-        var bytes = new FileInfo(Path.Combine(AppContext.BaseDirectory, "models", "builtin-face.onnx")).Length;
+        using var folder = new ModelFolder().Add(Items.FaceModel, "one", 1).Add(Items.FaceModel, "two", 2).Add(Items.FaceModel, "zero", 0);
+        var bytes = new FileInfo(Descriptor.PathOf(Items.FaceModel)).Length;
         // One for each session, and one for the narrow runs of a machine with few processors.
         var copies = Environment.ProcessorCount is > 1 and <= 8 ? 2 : (Environment.ProcessorCount + 7) / 8;
-        await using var server = await TestServer.StartAsync(
-            folder.Argument, "--Models:Lazy=true", "--Models:BuiltIn=false", $"--Models:MaxLoadedBytes={(2 * bytes * copies) + 10}");
+        await using var server = await TestServer.StartPlainAsync(
+            folder.Argument, "--Models:Lazy=true", "--Models:UseDefaults=false", $"--Models:MaxLoadedBytes={(2 * bytes * copies) + 10}");
         async Task<string> LoadedAsync() => string.Join(' ', (await server.Api.Models.ListModelsAsync(new()).Bound()).Models.Where(model => model.Loaded).Select(model => model.Name));
         Assert.Equal("one", await LoadedAsync());
         foreach (var (model, loaded) in new[] { ("two", "one two"), ("zero", "two zero"), ("one", "one zero") })

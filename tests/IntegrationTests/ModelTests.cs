@@ -34,6 +34,7 @@ public sealed class ModelTests : IAsyncLifetime
             Assert.True(model.Loaded);
             Assert.Equal("cpu", model.ExecutionProvider);
             Assert.NotEmpty(model.Licence);
+            Assert.NotEmpty(model.Origin);
             Assert.NotEmpty(model.Description);
             Assert.Equal(model.Kind == ModelKind.Face ? (112, 112) : (224, 224), (model.InputWidth, model.InputHeight));
         });

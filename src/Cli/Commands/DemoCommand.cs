@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Embeddings.Cli.Demos;
 using Embeddings.Cli.Hosting;
+using Embeddings.Cli.Printing;
 using Embeddings.Client;
 
 namespace Embeddings.Cli.Commands;
@@ -20,18 +21,20 @@ internal static class DemoCommand
 
     public static Command Create(GlobalOptions globals)
     {
-        var command = new Command("demo", "Shows one part of the service against a server it starts itself, on a store that is deleted afterwards.");
+        var models = ServerOptions.Models();
+        models.Recursive = true;
+        var command = new Command("demo", "Shows one part of the service against a server it starts itself, on a store that is deleted afterwards.") { models };
         foreach (var (name, description, run) in Demos)
         {
             var demo = new Command(name, description);
-            demo.SetAction((parsed, cancellationToken) => RunAsync(globals, parsed, run, cancellationToken));
+            demo.SetAction((parsed, cancellationToken) => RunAsync(globals.Output(parsed), parsed.GetValue(models), run, cancellationToken));
             command.Add(demo);
         }
         return command;
     }
 
     private static async Task<int> RunAsync(
-        GlobalOptions globals, ParseResult parsed, Func<Demo, CancellationToken, Task> run, CancellationToken cancellationToken)
+        Output output, string? models, Func<Demo, CancellationToken, Task> run, CancellationToken cancellationToken)
     {
         var folder = Directory.CreateTempSubdirectory("embeddings-demo-");
         try
@@ -40,11 +43,12 @@ internal static class DemoCommand
             [
                 "--Server:Listen=127.0.0.1", "--Server:GrpcPort=0", "--Server:HttpPort=0",
                 "--Store:Kind=Embedded", $"--Store:Embedded:Directory={folder.FullName}",
+                .. models is null ? [] : ServerOptions.ModelSettings(models),
             ];
             await using var server = await LocalServer.StartAsync(settings, quiet: true, cancellationToken);
             using var client = EmbeddingsClient.ForAddress(server.Address);
             await client.WaitUntilServingAsync(StartTimeout, cancellationToken);
-            await run(new Demo(client, globals.Output(parsed)), cancellationToken);
+            await run(new Demo(client, output), cancellationToken);
             return ExitCode.Done;
         }
         finally

@@ -5,7 +5,7 @@ namespace Embeddings.Cli.Commands;
 /// <summary>Finds models on this machine by what a person calls them.</summary>
 internal static class ModelFiles
 {
-    /// <summary>The manifest of a model: by the path of its file or manifest, or by name in the folder or among the built-in ones.</summary>
+    /// <summary>The manifest of a model: by the path of its file or manifest, or by name in the folder or among the default models.</summary>
     /// <exception cref="CliException">There is none.</exception>
     public static string Manifest(string nameOrPath, string folder)
     {

@@ -19,7 +19,7 @@ internal static class ModelsCheckCommand
         var name = new Argument<string>("name") { Description = "A model's name, or its file." };
         var pictures = new Argument<string?>("pictures")
         {
-            Description = "A folder of people (DIR/PERSON/*.jpg), or a file of one JSON object a line: path, label or media_store_id, landmarks.",
+            Description = "A folder with one folder per subject or files called SUBJECT__NAME, or a file of one JSON object a line: path, label or media_store_id, landmarks.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var models = new Option<string>("--models") { Description = "The folder of models.", HelpName = "DIR", DefaultValueFactory = _ => AddOptions.Folder };
@@ -34,7 +34,7 @@ internal static class ModelsCheckCommand
         {
             var output = globals.Output(parsed);
             var path = ModelFiles.Manifest(parsed.GetValue(name)!, parsed.GetValue(models)!);
-            using var model = ModelLoader.Load(path, new InferenceOptions());
+            using var model = ModelLoader.Load(path, new InferenceOptions { ProbeBatch = 0 });
             output.Line($"{model.Manifest.Name}: loads, {model.Manifest.Input.Width}x{model.Manifest.Input.Height} -> {model.Manifest.Dimension}, "
                 + $"batches up to {model.MaxBatch} give the vectors of single items");
             model.Notices.ToList().ForEach(notice => output.Line(ErrorLine.OneLine($"note        {notice}")));
@@ -96,13 +96,14 @@ internal static class ModelsCheckCommand
         {
             output.Line(line);
         }
-        output.Line($"pictures    {report.Pictures} of {report.Labels} people; {report.Same.Count} same pairs, {report.Different.Count} different ones");
+        output.Line($"pictures    {report.Pictures} of {report.Labels} subjects; {report.Same.Count} same pairs, {report.Different.Count} different ones");
         output.Line($"same        {report.Same.Min():0.000} to {report.Same.Max():0.000}, mean {report.Same.Average():0.000}");
         output.Line($"different   {report.Different.Min():0.000} to {report.Different.Max():0.000}, mean {report.Different.Average():0.000}");
         output.Line($"threshold   {separation.Threshold:0.000}, right in {separation.BalancedAccuracy:P1} of both sorts; equal error rate {separation.EqualErrorRate:P2}");
         output.Line($"rank-1      {report.Rank1:P1}");
         output.Line($"batch       a picture in a batch against itself alone: cosine {report.BatchCosine:0.00000} or more");
-        output.Line($"colours     {ManifestNames.Of(manifest.Input.ColorOrder)} separates by {separation.Distance:0.00} deviations, swapped by {report.Swapped.Distance:0.00}");
+        output.Line($"colours     {ManifestNames.Of(manifest.Input.ColorOrder)} separates by {separation.Distance:0.00} deviations, swapped by {report.Swapped.Distance:0.00}; "
+            + $"{CheckReport.SwapMargin:0.00} more would be a warning");
         if (report.SwappedIsBetter)
         {
             output.Note($"warning: {manifest.Name} separates better with red and blue swapped; its color_order "

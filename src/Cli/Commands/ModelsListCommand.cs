@@ -26,7 +26,7 @@ internal static class ModelsListCommand
                 output.Object(json => Write(json, model));
                 table.Add(model.Name, Kind(model), $"{model.InputWidth}x{model.InputHeight}", model.Dimension.ToString(CultureInfo.InvariantCulture),
                     YesNo(model.UnitLength), YesNo(model.DefaultForKind), model.Loaded ? model.ExecutionProvider : "not loaded", model.Licence);
-                remarks.AddRange(model.Notices.Prepend(model.Description).Where(text => text.Length > 0).Select(text => $"{model.Name}: {text}"));
+                remarks.AddRange(model.Notices.Prepend(Origin(model)).Prepend(model.Description).Where(text => text.Length > 0).Select(text => $"{model.Name}: {text}"));
             }
             output.Table(table);
             remarks.ForEach(remark => output.Line(ErrorLine.OneLine(remark)));
@@ -48,6 +48,7 @@ internal static class ModelsListCommand
         json.WriteBoolean("loaded", model.Loaded);
         json.WriteString("execution_provider", model.ExecutionProvider);
         json.WriteString("licence", model.Licence);
+        json.WriteString("origin", model.Origin);
         json.WriteString("sha256", model.Sha256);
         json.WriteString("fingerprint", model.Fingerprint);
         json.WriteString("description", model.Description);
@@ -62,6 +63,8 @@ internal static class ModelsListCommand
         }
         json.WriteEndArray();
     }
+
+    private static string Origin(Model model) => model.Origin.Length > 0 ? $"from {model.Origin}" : "";
 
     private static string Kind(Model model) => model.Kind.ToString().ToLowerInvariant();
 

@@ -3,10 +3,11 @@ using Embeddings.Cli.Hosting;
 using Embeddings.Cli.Printing;
 using Embeddings.Cli.Sampling;
 using Embeddings.Client;
+using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings run</c>: starts the server and shows it at work on pictures drawn by code.</summary>
+/// <summary><c>embeddings run</c>: starts the server and shows it at work on images drawn by code, or on the user's own.</summary>
 internal static class RunCommand
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
@@ -14,38 +15,82 @@ internal static class RunCommand
     public static Command Create(GlobalOptions globals)
     {
         var options = new ServerOptions();
-        var once = new Option<bool>("--once") { Description = "End after the show; without it the server goes on until Ctrl-C." };
-        var command = new Command("run",
-            "Starts the server, stores a sample set drawn by code and searches it with pictures held out. "
-            + "Exit code 0 only if at least 95 % of the best matches are right.")
+        var once = new Option<bool>("--once")
         {
-            once,
+            Description = "End after the demonstration, on free ports and in a temporary store unless others are given; without it the server runs until Ctrl-C.",
+        };
+        var photos = new Option<string?>("--photos")
+        {
+            Description = "With --once: show it with these images instead of drawn ones. A folder with one folder per subject, or with files called SUBJECT__NAME; "
+                + "or a file of JSON lines with path, label or media_store_id, and landmarks.",
+            HelpName = "DIR|LIST.jsonl",
+        };
+        var kind = CommonOptions.Kind();
+        var command = new Command("run",
+            "Starts the server, stores sample images and searches them with images that were held out. Exit code 0 only if every best match of the drawn ones is right.")
+        {
+            once, photos, kind,
         };
         options.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var output = globals.Output(parsed);
-            await using var server = await LocalServer.StartAsync(options.Read(parsed), quiet: true, cancellationToken);
-            ServeCommand.Announce(output, server);
-            using var client = EmbeddingsClient.ForAddress(server.Address);
-            await client.WaitUntilServingAsync(StartTimeout, cancellationToken);
-            await TellModelsAsync(client, output, cancellationToken);
-            var passed = await new SampleRun(client, output, new SampleSet()).RunAsync(cancellationToken);
-            if (!parsed.GetValue(once))
+            var images = parsed.GetValue(photos);
+            if (images is not null && !parsed.GetValue(once))
             {
-                output.Note($"serving at {server.Address}; Ctrl-C ends it");
-                await server.WaitForShutdownAsync(cancellationToken);
+                throw new CliException("--photos needs --once: the images are stored for the demonstration only.");
             }
-            return passed ? ExitCode.Done : ExitCode.Failed;
+            var settings = options.Read(parsed).ToList();
+            DirectoryInfo? folder = null;
+            try
+            {
+                if (parsed.GetValue(once))
+                {
+                    if (!options.NamesStore(parsed))
+                    {
+                        folder = Directory.CreateTempSubdirectory("embeddings-run-");
+                        settings.AddRange(["--Store:Kind=Embedded", $"--Store:Embedded:Directory={folder.FullName}"]);
+                    }
+                    if (!options.NamesPort(parsed))
+                    {
+                        settings.AddRange(["--Server:GrpcPort=0", "--Server:HttpPort=0"]);
+                    }
+                }
+                await using var server = await LocalServer.StartAsync(settings, quiet: true, cancellationToken);
+                ServeCommand.Announce(output, server);
+                using var client = EmbeddingsClient.ForAddress(server.Address);
+                await client.WaitUntilServingAsync(StartTimeout, cancellationToken);
+                var models = await client.ListAllModelsAsync(cancellationToken).ToListAsync(cancellationToken);
+                models.ForEach(model => output.Line(ErrorLine.OneLine(
+                    $"model       {model.Name} ({model.InputWidth}x{model.InputHeight} -> {model.Dimension}): {model.Description}")));
+                var passed = await ShowAsync(client, output, models, images, parsed.GetValue(kind), cancellationToken);
+                if (!parsed.GetValue(once))
+                {
+                    output.Note($"serving at {server.Address}; Ctrl-C ends it");
+                    await server.WaitForShutdownAsync(cancellationToken);
+                }
+                return passed ? ExitCode.Done : ExitCode.Failed;
+            }
+            finally
+            {
+                folder?.Delete(recursive: true);
+            }
         });
         return command;
     }
 
-    private static async Task TellModelsAsync(EmbeddingsClient client, Output output, CancellationToken cancellationToken)
+    private static Task<bool> ShowAsync(
+        EmbeddingsClient client, Output output, List<Model> models, string? images, ItemKind kind, CancellationToken cancellationToken)
     {
-        await foreach (var model in client.ListAllModelsAsync(cancellationToken))
+        var kinds = models.Where(model => model.DefaultForKind).Select(model => model.Kind == ModelKind.Face ? ItemKind.Face : ItemKind.Image).Order().ToList();
+        if (images is not null)
         {
-            output.Line(ErrorLine.OneLine($"model       {model.Name} ({model.InputWidth}x{model.InputHeight} -> {model.Dimension}): {model.Description}"));
+            return kinds.Contains(kind)
+                ? new PhotoRun(client, output, kind).RunAsync(images, cancellationToken)
+                : throw new CliException($"--photos needs a model; the server has no {kind.Word()} model.");
         }
+        return kinds.Count > 0
+            ? new SampleRun(client, output, new SampleSet(), kinds).RunAsync(cancellationToken)
+            : new RandomVectorRun(client, output).RunAsync(cancellationToken);
     }
 }

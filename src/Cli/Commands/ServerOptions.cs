@@ -10,6 +10,8 @@ namespace Embeddings.Cli.Commands;
 /// </summary>
 internal sealed partial class ServerOptions
 {
+    private const string NoModels = "none";
+
     private readonly Option<string> _listen = new("--listen")
     {
         Description = "The address to listen on; * for all. [default: 127.0.0.1, this machine alone]",
@@ -22,6 +24,7 @@ internal sealed partial class ServerOptions
         CommonOptions.Number("--http-port", 8080, -1, ushort.MaxValue, "The port of HTTP, for health; 0 for a free one, -1 for none.");
     private readonly Option<string> _data = new("--data") { Description = "The embedded store's folder. [default: ./data]", HelpName = "DIR" };
     private readonly Option<string> _store = new("--store") { Description = "Embedded or Qdrant. [default: Embedded]" };
+    private readonly Option<string> _models = Models();
 
     public void AddTo(Command command)
     {
@@ -30,6 +33,7 @@ internal sealed partial class ServerOptions
         command.Add(_httpPort);
         command.Add(_data);
         command.Add(_store);
+        command.Add(_models);
         command.TreatUnmatchedTokensAsErrors = false;
     }
 
@@ -39,7 +43,7 @@ internal sealed partial class ServerOptions
         var arguments = new List<string>();
         void Add<T>(Option<T> option, string key, Func<T, string> text)
         {
-            if (parsed.GetResult(option) is { Implicit: false })
+            if (Given(parsed, option))
             {
                 arguments.Add($"--{key}={text(parsed.GetValue(option)!)}");
             }
@@ -49,6 +53,10 @@ internal sealed partial class ServerOptions
         Add(_httpPort, "Server:HttpPort", port => port.ToString(CultureInfo.InvariantCulture));
         Add(_data, "Store:Embedded:Directory", Path.GetFullPath);
         Add(_store, "Store:Kind", text => text);
+        if (parsed.GetValue(_models) is { } models)
+        {
+            arguments.AddRange(ModelSettings(models));
+        }
         if (parsed.UnmatchedTokens.FirstOrDefault(token => !Setting().IsMatch(token)) is { } other)
         {
             throw new CliException($"unrecognized argument '{other}'; a setting of the server is --Section:Key=value");
@@ -56,6 +64,29 @@ internal sealed partial class ServerOptions
         arguments.AddRange(parsed.UnmatchedTokens);
         return arguments;
     }
+
+    /// <summary>Whether the command line says where points are stored.</summary>
+    public bool NamesStore(ParseResult parsed) => Given(parsed, _data) || Given(parsed, _store) || Sets(parsed, "--Store:");
+
+    /// <summary>Whether the command line names a port.</summary>
+    public bool NamesPort(ParseResult parsed) =>
+        Given(parsed, _grpcPort) || Given(parsed, _httpPort) || Sets(parsed, "--Server:GrpcPort=") || Sets(parsed, "--Server:HttpPort=");
+
+    /// <summary>The option that replaces the default models.</summary>
+    public static Option<string> Models() => new("--models")
+    {
+        Description = "none, or a folder of models, instead of the default models.",
+        HelpName = "none|DIR",
+    };
+
+    /// <summary>The server's settings for a value of that option.</summary>
+    public static IEnumerable<string> ModelSettings(string models) =>
+        models == NoModels ? ["--Models:UseDefaults=false"] : ["--Models:UseDefaults=false", $"--Models:Directories:0={Path.GetFullPath(models)}"];
+
+    private static bool Given(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
+
+    private static bool Sets(ParseResult parsed, string setting) =>
+        parsed.UnmatchedTokens.Any(token => token.StartsWith(setting, StringComparison.OrdinalIgnoreCase));
 
     [GeneratedRegex(@"^--\w+(:\w+)+=")]
     private static partial Regex Setting();

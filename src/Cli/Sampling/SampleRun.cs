@@ -1,56 +1,45 @@
-using System.Globalization;
 using Embeddings.Cli.Printing;
 using Embeddings.Client;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Sampling;
 
-/// <summary>Stores the sample set through one stream, then searches it with the pictures that were not stored.</summary>
-internal sealed class SampleRun(EmbeddingsClient client, Output output, SampleSet samples)
+/// <summary>Stores the sample set through one stream, then searches it with the images that were not stored.</summary>
+internal sealed class SampleRun(EmbeddingsClient client, Output output, SampleSet samples, IReadOnlyList<ItemKind> kinds)
 {
-    private const double LeastRight = 0.95;
-
-    // Other pictures in the same collections are none of the samples' business.
+    // Other points in the same collections are no match for a sample.
     private static readonly Filter SamplesOnly = new() { Attributes = { new AttributeCondition { Key = "sample", Flag = true } } };
 
-    /// <summary>Whether enough of the best matches are right.</summary>
+    /// <summary>Whether every best match is right.</summary>
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
-        const int Total = SampleSet.SubjectsOfAKind * 2 * SampleSet.StoredPictures;
-        output.Line($"samples     {SampleSet.SubjectsOfAKind} scenes and {SampleSet.SubjectsOfAKind} faces drawn by code, "
-            + $"each {SampleSet.HeldOut} times in other light, crop, scale and JPEG quality: "
-            + $"{SampleSet.StoredPictures} of each are stored, the last is held out and searched with");
-        await ProgressView.RunAsync(output, "samples", Total, progress => StoreAsync(progress, cancellationToken));
-        output.Line($"stored      {Total} pictures through StreamIngest");
+        var total = SampleSet.SubjectsOfAKind * kinds.Count * SampleSet.StoredPictures;
+        var subjects = string.Join(" and ", kinds.Select(kind => $"{SampleSet.SubjectsOfAKind} {(kind == ItemKind.Face ? "faces" : "scenes")}"));
+        output.Line($"samples     {subjects} drawn by code, each {SampleSet.HeldOut} times in different light, crop, scale and JPEG quality: "
+            + $"{SampleSet.StoredPictures} of each are stored, the last one is held out and used as a query");
+        await ProgressView.RunAsync(output, "samples", total, progress => StoreAsync(progress, cancellationToken));
+        output.Line($"stored      {total} images through StreamIngest");
 
-        var table = Tables.New("query (held out)", "best match", "score", "right");
-        var (right, asked) = (0, 0);
-        foreach (var kind in Enum.GetValues<ItemKind>())
+        var table = new RankTable(output, "query (held out)");
+        foreach (var kind in kinds)
         {
             var queries = samples.Queries(kind).ToList();
             var answer = await client.SearchVectorsAsync(Search(kind, queries), cancellationToken);
             foreach (var (query, result) in queries.Zip(answer.Results))
             {
                 var best = result.Points.FirstOrDefault();
-                var isRight = best?.Point.Payload.MediaStoreId == query.MediaStoreId;
-                (right, asked) = (right + (isRight ? 1 : 0), asked + 1);
-                Show(table, query, best, isRight);
+                table.Add(query.JobId, best?.Point.PointId, best, best?.Point.Payload.MediaStoreId == query.MediaStoreId);
             }
         }
-        output.Table(table);
-        output.Object(json =>
-        {
-            json.WriteNumber("rank_1", right);
-            json.WriteNumber("queries", asked);
-        });
-        output.Line($"rank-1 {right}/{asked}");
-        return right >= LeastRight * asked;
+        table.Print();
+        return table.AllRight;
     }
 
     private async Task StoreAsync(IProgress<Tally> progress, CancellationToken cancellationToken)
     {
         var tally = default(Tally);
-        await foreach (var answer in client.StreamIngestAsync(samples.Stored().Select(sample => sample.ToRequest()).ToAsyncEnumerable(), cancellationToken))
+        var stored = samples.Stored().Where(sample => kinds.Contains(sample.Kind)).Select(sample => sample.ToRequest());
+        await foreach (var answer in client.StreamIngestAsync(stored.ToAsyncEnumerable(), cancellationToken))
         {
             if (answer.Error is { } error)
             {
@@ -68,16 +57,4 @@ internal sealed class SampleRun(EmbeddingsClient client, Output output, SampleSe
         Limit = 1,
         Filter = SamplesOnly,
     };
-
-    private void Show(Spectre.Console.Table table, Sample query, ScoredPoint? best, bool isRight)
-    {
-        output.Object(json =>
-        {
-            json.WriteString("query", query.JobId);
-            json.WriteString("best_match", best?.Point.PointId);
-            json.WriteNumber("score", best?.Score ?? 0);
-            json.WriteBoolean("right", isRight);
-        });
-        table.Add(query.JobId, best?.Point.PointId ?? "nothing", (best?.Score ?? 0).ToString("0.0000", CultureInfo.InvariantCulture), isRight ? "yes" : "NO");
-    }
 }

@@ -38,12 +38,12 @@ internal sealed record InferenceOptions
     public int InterOpThreads { get; init; } = 1;
 
     /// <summary>
-    /// Items of the batch that a model is tried with at load, against one of them alone, 1 to 1,024; 0 for the largest that it would run. Fewer make
-    /// the start of slow models faster, and leave untried what only happens in larger batches.
+    /// Items of the batch that a model is tried with at load, against one of them alone, 1 to 1,024; 0 for the largest that it would run. A few show
+    /// whether neighbours change each other's vectors; more make the start slower, and show what only happens in larger batches.
     /// </summary>
-    /// <value>Default 0.</value>
+    /// <value>Default 4.</value>
     [Range(0, 1_024)]
-    public int ProbeBatch { get; init; }
+    public int ProbeBatch { get; init; } = 4;
 
     /// <summary>
     /// Whether a session's threads stay awake for 50 microseconds after each operator, in case another follows: a fifth less time for small models. Where

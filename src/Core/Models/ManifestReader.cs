@@ -66,6 +66,7 @@ internal static class ManifestReader
             MaxBatch = fields.Integer("max_batch", 1, 1_024, 32),
             Output = fields.Text("output", 256, ""),
             Licence = fields.Text("licence", 256, ""),
+            Origin = fields.Text("origin", 1_024, ""),
             Sha256 = Digits(fields, "sha256", null),
             DataSha256 = Digits(fields, "data_sha256", ""),
             Description = fields.Text("description", 4_096, ""),

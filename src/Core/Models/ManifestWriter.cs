@@ -49,6 +49,7 @@ internal static class ManifestWriter
         json.WriteNumber("max_batch", manifest.MaxBatch);
         json.WriteString("output", manifest.Output);
         json.WriteString("licence", manifest.Licence);
+        json.WriteString("origin", manifest.Origin);
         json.WriteString("sha256", manifest.Sha256);
         if (manifest.DataSha256.Length > 0)
         {

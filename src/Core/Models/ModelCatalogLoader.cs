@@ -9,13 +9,14 @@ namespace Embeddings.Core.Models;
 internal sealed class ModelCatalogLoader(
     ModelOptions models, InferenceOptions inference, BatchingOptions batching, EmbeddingMetrics metrics, TimeProvider time, ILogger<ModelCatalog> log)
 {
-    private static readonly string BuiltIn = Path.Combine(AppContext.BaseDirectory, "models");
+    // The build puts them into the program's own folder.
+    private static readonly string DefaultModels = Path.Combine(AppContext.BaseDirectory, "models");
 
     public ModelCatalog Load()
     {
-        var files = models.Directories.SelectMany(Manifests).Concat(models.BuiltIn ? Manifests(BuiltIn) : []);
+        var files = models.Directories.SelectMany(Manifests).Concat(models.UseDefaults ? Defaults(DefaultModels) : []);
         var budget = new ModelBudget(models.MaxLoadedBytes, inference);
-        // In this order: of several models, the first of a kind is its default, and the built-in ones come last.
+        // In this order: of several models, the first of a kind is its default, and the default ones come last.
         var slots = new List<ModelSlot>();
         foreach (var file in files)
         {
@@ -71,6 +72,16 @@ internal sealed class ModelCatalogLoader(
             throw new ModelException(name, $"is to be the default {kind.ToString().ToLowerInvariant()} model, but there is no such model of that kind");
         }
     }
+
+    /// <summary>The manifests of the default models. Never a silent start without them: clients would find out with their first request.</summary>
+    /// <exception cref="ModelException">There are none.</exception>
+    internal static IReadOnlyList<string> Defaults(string folder) =>
+        Directory.Exists(folder) && Manifests(folder).ToList() is { Count: > 0 } files
+            ? files
+            : throw new ModelException(
+                folder,
+                $"the default models are missing from {folder}. Run ./build.sh models and build again, "
+                    + "or start without them: --models none or --models DIR on the command line, or the setting Models:UseDefaults=false.");
 
     private static IEnumerable<string> Manifests(string directory)
     {

@@ -27,6 +27,9 @@ internal sealed record ModelManifest
     /// <summary>Licence of the weights, an SPDX identifier where there is one. Default: empty.</summary>
     public string Licence { get; init; } = "";
 
+    /// <summary>Where the weights come from, for example package, version and file. Default: empty.</summary>
+    public string Origin { get; init; } = "";
+
     /// <summary>SHA-256 of the model file, 64 hex digits; a file of another content is refused.</summary>
     public required string Sha256 { get; init; }
 

@@ -5,19 +5,19 @@ namespace Embeddings.Core.Models;
 /// <summary>Which models there are. Section <c>Models</c>.</summary>
 internal sealed record ModelOptions
 {
-    /// <summary>Whether the built-in models (<c>models</c> beside the program) are there too.</summary>
+    /// <summary>Whether the default models (the folder <c>models</c> of the program) are served. The server does not start if they are missing.</summary>
     /// <value>Default: true.</value>
-    public bool BuiltIn { get; init; } = true;
+    public bool UseDefaults { get; init; } = true;
 
     /// <summary>Further folders, in which every manifest (a <c>.json</c> with an <c>.onnx</c> beside it) is a model.</summary>
     /// <value>Default: none.</value>
     public IReadOnlyList<string> Directories { get; init; } = [];
 
-    /// <summary>The image model for requests that name none; empty for the first image model by name, built-in ones last.</summary>
+    /// <summary>The image model for requests that name none; empty for the first image model by name, the default ones last.</summary>
     /// <value>Default: empty.</value>
     public string DefaultImage { get; init; } = "";
 
-    /// <summary>The face model for requests that name none; empty for the first face model by name, built-in ones last.</summary>
+    /// <summary>The face model for requests that name none; empty for the first face model by name, the default ones last.</summary>
     /// <value>Default: empty.</value>
     public string DefaultFace { get; init; } = "";
 

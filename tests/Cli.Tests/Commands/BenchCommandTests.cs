@@ -1,5 +1,6 @@
 using System.Xml.Linq;
 using Embeddings.Cli.Hosting;
+using Embeddings.TestModels;
 
 namespace Embeddings.Cli.Tests.Commands;
 
@@ -33,8 +34,8 @@ public sealed class BenchCommandTests
 
     [Theory]
     [InlineData("no-such-model", "--kind", "face", "the server has no model 'no-such-model'")]
-    [InlineData("builtin-image", "--kind", "face", "embeds no faces")]
-    [InlineData("builtin-image", "--jpeg", "640", "is not WIDTHxHEIGHT")]
+    [InlineData("descriptor-image", "--kind", "face", "embeds no faces")]
+    [InlineData("descriptor-image", "--jpeg", "640", "is not WIDTHxHEIGHT")]
     public async Task What_cannot_be_is_one_clear_line(string model, string option, string value, string error)
     {
         using var folder = new TempFolder();
@@ -45,7 +46,7 @@ public sealed class BenchCommandTests
     }
 
     private static Task<LocalServer> StartAsync(TempFolder folder) => LocalServer.StartAsync(
-        ["--Server:Listen=127.0.0.1", "--Server:GrpcPort=0", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={Path.Combine(folder.Path, "data")}"],
+        ["--Server:Listen=127.0.0.1", "--Server:GrpcPort=0", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={Path.Combine(folder.Path, "data")}", .. Descriptor.Settings],
         quiet: true,
         CancellationToken.None);
 }

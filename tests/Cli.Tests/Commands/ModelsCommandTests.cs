@@ -1,4 +1,5 @@
 using Embeddings.Testing;
+using Embeddings.TestModels;
 
 namespace Embeddings.Cli.Tests.Commands;
 
@@ -27,12 +28,50 @@ public sealed class ModelsCommandTests : IDisposable
     [InlineData("models add a.onnx --mean 1,2", "--mean is three numbers")]
     [InlineData("models add a.onnx --size 224", "--size is WIDTHxHEIGHT")]
     [InlineData("models check nonsense", "there is no model 'nonsense'")]
-    [InlineData("models check builtin-face /no/such/folder", "there is no folder or file")]
     public async Task What_cannot_be_is_one_line(string arguments, string reason)
     {
         var result = await CommandResult.RunAsync(arguments.Split(' '));
         Assert.Equal(ExitCode.Failed, result.ExitCode);
         Assert.Contains(reason, Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Pictures_that_are_not_there_are_one_line()
+    {
+        var result = await CommandResult.RunAsync("models", "check", Descriptor.FaceModel, "/no/such/folder", "--models", Descriptor.Folder);
+        Assert.Equal(ExitCode.Failed, result.ExitCode);
+        Assert.Contains("there is no folder or file", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [TrainedModelsFact]
+    public async Task The_default_models_are_found_by_name()
+    {
+        foreach (var name in (string[])["resnet18", "mobilefacenet"])
+        {
+            var result = await CommandResult.RunAsync("models", "check", name);
+            Assert.Equal((ExitCode.Done, ""), (result.ExitCode, result.Error));
+            Assert.StartsWith($"{name}: loads", Assert.Single(result.Lines), StringComparison.Ordinal);
+        }
+    }
+
+    [TrainedModelsFact(NeedsMaterial = true)]
+    public async Task The_default_models_pass_the_check_on_real_images_without_a_warning()
+    {
+        (string Name, string Pictures, double MostErrors)[] checks =
+        [
+            ("mobilefacenet", Material.Path("faces.jsonl"), 0),
+            ("mobilefacenet", Material.Path("crops"), 0),
+            ("resnet18", Material.Path("images", "azure-samples", "CustomVision", "ImageClassification", "Images"), 0.06),
+        ];
+        foreach (var (name, pictures, mostErrors) in checks)
+        {
+            var result = await CommandResult.RunAsync("models", "check", name, pictures, "--json");
+            Assert.Equal((ExitCode.Done, ""), (result.ExitCode, result.Error));
+            var figures = Assert.Single(result.Objects);
+            Assert.Equal(1, figures.GetProperty("rank1").GetDouble());
+            Assert.InRange(figures.GetProperty("equal_error_rate").GetDouble(), 0, mostErrors);
+            Assert.False(figures.GetProperty("swapped_is_better").GetBoolean());
+        }
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Embeddings.Cli.Tests.Pulling;
-using Embeddings.Testing;
+using Embeddings.TestModels;
 
 namespace Embeddings.Cli.Tests.Commands;
 
@@ -9,7 +9,7 @@ public sealed class ModelsPullTests : IDisposable
 {
     private const string Preset = "insightface-arcface";
 
-    private static readonly string Original = Path.Combine(Repository.Root, "models", "builtin-face.onnx");
+    private static readonly string Original = Descriptor.PathOf(Descriptor.FaceModel);
 
     private readonly TempFolder _folder = new();
     private readonly FileServer _server = new((_, path, _, stream, _) =>

@@ -1,9 +1,10 @@
-using Embeddings.Cli.Copying;
-using Embeddings.Cli.Hosting;
-using Embeddings.QdrantDouble;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Embeddings.Tooling.Stores;
+using Embeddings.Cli.Copying;
+using Embeddings.Cli.Hosting;
+using Embeddings.QdrantDouble;
+using Embeddings.TestModels;
 
 namespace Embeddings.Cli.Tests.EndToEnd;
 
@@ -128,7 +129,7 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
         await _qdrant.DisposeAsync();
         var result = await CommandResult.RunAsync(["doctor", "--address", server.Address]);
         Assert.Equal(ExitCode.Failed, result.ExitCode);
-        Assert.Contains(result.Lines, line => line.StartsWith("ok    model builtin-face", StringComparison.Ordinal));
+        Assert.Contains(result.Lines, line => line.StartsWith("ok    model descriptor-face", StringComparison.Ordinal));
         Assert.Contains(result.Lines, line => line.StartsWith("FAIL  store upsert", StringComparison.Ordinal) && line.Contains("STORE_UNAVAILABLE", StringComparison.Ordinal));
     }
 
@@ -153,14 +154,14 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
         var result = await CommandResult.RunAsync(["doctor", "--address", server.Address]);
         Assert.Equal(ExitCode.Failed, result.ExitCode);
         var line = Assert.Single(result.Lines, line => line.StartsWith("FAIL", StringComparison.Ordinal));
-        Assert.Contains("face_embeddings holds 128-dimensional vectors, the default model builtin-face makes 512", line, StringComparison.Ordinal);
+        Assert.Contains("face_embeddings holds 128-dimensional vectors, the default model descriptor-face makes 512", line, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Run_once_finds_the_samples_in_Qdrant()
     {
         var result = await CommandResult.RunAsync(
-            ["run", "--once", "--store", "qdrant", "--grpc-port", "0", "--http-port", "-1", "--data", _folder.File("data"), .. Settings[..2]]);
+            ["run", "--once", "--store", "qdrant", "--grpc-port", "0", "--http-port", "-1", "--data", _folder.File("data"), .. Descriptor.Settings, .. Settings[..2]]);
         Assert.Equal(ExitCode.Done, result.ExitCode);
         Assert.Equal("rank-1 24/24", result.Lines[^1]);
     }
@@ -194,5 +195,5 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
     }
 
     private Task<LocalServer> ServeAsync(params string[] more) => LocalServer.StartAsync(
-        ["--Server:GrpcPort=0", "--Server:HttpPort=-1", "--Store:Kind=Qdrant", "--Store:Qdrant:WriteRetrySeconds=0.5", .. Settings, .. more], quiet: true, None);
+        ["--Server:GrpcPort=0", "--Server:HttpPort=-1", "--Store:Kind=Qdrant", "--Store:Qdrant:WriteRetrySeconds=0.5", .. Descriptor.Settings, .. Settings, .. more], quiet: true, None);
 }

@@ -1,4 +1,5 @@
 using Embeddings.Cli.Hosting;
+using Embeddings.TestModels;
 
 namespace Embeddings.Cli.Tests.EndToEnd;
 
@@ -11,7 +12,7 @@ public sealed class RunningServer : IAsyncLifetime
     public string Address => _server!.Address;
 
     internal static string[] Settings(string data) =>
-        ["--Server:GrpcPort=0", "--Server:HttpPort=0", $"--Store:Embedded:Directory={data}"];
+        ["--Server:GrpcPort=0", "--Server:HttpPort=0", $"--Store:Embedded:Directory={data}", .. Descriptor.Settings];
 
     public async Task InitializeAsync() => _server = await LocalServer.StartAsync(Settings(_folder.File("data")), quiet: true, default);
 

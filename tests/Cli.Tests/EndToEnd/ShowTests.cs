@@ -1,3 +1,7 @@
+using Embeddings.Testing;
+using Embeddings.Cli.Sampling;
+using Embeddings.TestModels;
+
 namespace Embeddings.Cli.Tests.EndToEnd;
 
 /// <summary>The commands that start a server of their own.</summary>
@@ -10,9 +14,9 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     [InlineData("face-store", 10)]
     public async Task A_demo_holds_what_it_claims(string demo, int steps)
     {
-        var plain = await CommandResult.RunAsync("demo", demo);
+        var plain = await CommandResult.RunAsync("demo", demo, "--models", Descriptor.Folder);
         Assert.Equal((ExitCode.Done, "", steps), (plain.ExitCode, plain.Error, plain.Lines.Count));
-        var json = await CommandResult.RunAsync("demo", demo, "--json");
+        var json = await CommandResult.RunAsync("demo", demo, "--models", Descriptor.Folder, "--json");
         Assert.Equal(steps, json.Objects.Count);
         Assert.All(json.Objects, step => Assert.NotEmpty(step.GetProperty("step").GetString()!));
     }
@@ -21,7 +25,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     public async Task Run_finds_what_was_held_out_and_again_on_the_same_store()
     {
         using var folder = new TempFolder();
-        string[] arguments = ["run", "--once", "--grpc-port", "0", "--http-port", "0", "--data", folder.File("data")];
+        string[] arguments = ["run", "--once", "--grpc-port", "0", "--http-port", "0", "--data", folder.File("data"), "--models", Descriptor.Folder];
         var first = await CommandResult.RunAsync(arguments);
         Assert.Equal((ExitCode.Done, "rank-1 24/24"), (first.ExitCode, first.Lines[^1]));
 
@@ -31,6 +35,68 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
         Assert.Equal(24, second.Objects.Count(line => line.TryGetProperty("query", out _)));
     }
 
+    [Fact]
+    public async Task Run_without_models_searches_random_vectors_and_touches_no_store_but_a_temporary_one()
+    {
+        var result = await CommandResult.RunAsync("run", "--once", "--models", "none");
+        Assert.Equal((ExitCode.Done, "rank-1 24/24"), (result.ExitCode, result.Lines[^1]));
+        Assert.DoesNotContain(result.Lines, line => line.StartsWith("model ", StringComparison.Ordinal));
+        Assert.False(Directory.Exists("data"));
+    }
+
+    [Fact]
+    public async Task Run_with_images_of_ones_own_leaves_each_out_once()
+    {
+        using var folder = new TempFolder();
+        foreach (var (subject, number) in ((int, int)[])[(1, 1), (1, 2), (2, 1), (2, 2), (3, 1)])
+        {
+            var sample = new SampleSet().Draw(ItemKind.Image, subject, number);
+            var file = number == 1 ? folder.File($"photos/{sample.Subject}__{number}.jpg") : folder.File($"photos/{sample.Subject}/{number}.jpg");
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            await File.WriteAllBytesAsync(file, sample.Jpeg.ToArray());
+        }
+        await File.WriteAllTextAsync(folder.File("photos/scene-01__broken.jpg"), "nonsense");
+        var result = await CommandResult.RunAsync(
+            "run", "--once", "--photos", folder.File("photos"), "--data", folder.File("data"), "--grpc-port", "0", "--http-port", "-1", "--models", Descriptor.Folder);
+        Assert.Equal((ExitCode.Done, "rank-1 4/4"), (result.ExitCode, result.Lines[^1]));
+        Assert.Contains("not queried 1 subjects with one image: scene-03", result.Lines);
+        Assert.Contains(result.ErrorLines, line => line.Contains("scene-01__broken.jpg", StringComparison.Ordinal));
+
+        // Nothing of it stays in a store that was given.
+        await using var server = await Hosting.LocalServer.StartAsync(RunningServer.Settings(folder.File("data")), quiet: true, default);
+        Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", server.Address)).Objects);
+    }
+
+    [Theory]
+    [InlineData("--photos needs --once", "run", "--photos", "/no/such/folder")]
+    [InlineData("there is no folder or file", "run", "--once", "--photos", "/no/such/folder", "--models", "DESCRIPTORS")]
+    [InlineData("the server has no image model", "run", "--once", "--photos", "/no/such/folder", "--models", "none")]
+    [InlineData("is not a folder", "run", "--once", "--models", "/no/such/folder")]
+    [InlineData("is not a folder", "serve", "--grpc-port", "0", "--http-port", "-1", "--models", "/no/such/folder")]
+    public async Task What_cannot_be_shown_is_one_line(string reason, params string[] arguments)
+    {
+        var result = await CommandResult.RunAsync([.. arguments.Select(argument => argument == "DESCRIPTORS" ? Descriptor.Folder : argument)]);
+        Assert.Equal(ExitCode.Failed, result.ExitCode);
+        Assert.Contains(reason, Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [TrainedModelsFact]
+    public async Task Run_with_the_default_models_finds_every_sample()
+    {
+        var result = await CommandResult.RunAsync("run", "--once");
+        Assert.Equal((ExitCode.Done, "rank-1 24/24"), (result.ExitCode, result.Lines[^1]));
+    }
+
+    [TrainedModelsFact(NeedsMaterial = true)]
+    public async Task Run_with_the_default_models_tells_real_people_and_trees_apart()
+    {
+        string[] photos = ["run", "--once", "--photos"];
+        Assert.Equal("rank-1 27/27", (await CommandResult.RunAsync([.. photos, Material.Path("faces.jsonl"), "--kind", "face"])).Lines[^1]);
+        Assert.Equal("rank-1 27/27", (await CommandResult.RunAsync([.. photos, Material.Path("crops"), "--kind", "face"])).Lines[^1]);
+        var trees = Material.Path("images", "azure-samples", "CustomVision", "ImageClassification", "Images");
+        Assert.Equal("rank-1 20/20", (await CommandResult.RunAsync([.. photos, trees])).Lines[^1]);
+    }
+
     [Theory]
     [InlineData("serve")]
     [InlineData("run")]
@@ -38,7 +104,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     {
         using var folder = new TempFolder();
         var port = new Uri(server.Address).Port;
-        var result = await CommandResult.RunAsync(command, "--grpc-port", $"{port}", "--http-port", "0", "--data", folder.File("data"));
+        var result = await CommandResult.RunAsync(command, "--grpc-port", $"{port}", "--http-port", "0", "--data", folder.File("data"), "--models", Descriptor.Folder);
         Assert.Equal((ExitCode.Failed, ""), (result.ExitCode, result.Output));
         Assert.Contains($"{port}: address already in use", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
     }

@@ -10,14 +10,14 @@ namespace Embeddings.Core.Tests.Inference;
 
 public sealed class EmbeddingModelTests : IDisposable
 {
-    private readonly TestModels _models = new();
+    private readonly TemporaryModels _models = new();
 
     public void Dispose() => _models.Dispose();
 
     [Fact]
     public void Vectors_are_those_of_a_plain_loop_wherever_in_the_tensor_they_lie()
     {
-        using var model = _models.Load(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3));
+        using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         using var tensor = model.CreateTensor();
         Assert.Equal(8, tensor.Capacity);
         var random = new Random(1);
@@ -48,7 +48,7 @@ public sealed class EmbeddingModelTests : IDisposable
     [Fact]
     public void A_run_outside_the_tensor_or_the_sessions_is_refused()
     {
-        using var model = _models.Load(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3), new() { Sessions = 2 });
+        using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3), new() { Sessions = 2 });
         using var tensor = model.CreateTensor();
         Assert.Equal(2, model.Sessions);
         model.Run(1, tensor, 0, 1);
@@ -56,7 +56,7 @@ public sealed class EmbeddingModelTests : IDisposable
         {
             Assert.Throws<ArgumentOutOfRangeException>(() => model.Run(session, tensor, first, count));
         }
-        using var other = _models.Load(TestModels.ChannelMeans(6, 7), TestModels.Manifest(7, 6, 3, "other"));
+        using var other = _models.Load(TemporaryModels.ChannelMeans(6, 7), TemporaryModels.Manifest(7, 6, 3, "other"));
         using var foreign = other.CreateTensor();
         Assert.Throws<ArgumentException>(() => model.Run(0, foreign, 0, 1));
     }
@@ -66,12 +66,12 @@ public sealed class EmbeddingModelTests : IDisposable
     {
         // The first pixel is an index into a table of two rows: 2 and more is out of range, and only the run finds out.
         var graph = new GraphBuilder("poison");
-        var input = graph.Input("input", TestModels.Float, 0, 3, 2, 2);
+        var input = graph.Input("input", TemporaryModels.Float, 0, 3, 2, 2);
         var pixel = graph.Node("Slice", [graph.Node("Flatten", [input]), graph.Longs([0], 1), graph.Longs([1], 1), graph.Longs([1], 1)]);
         var index = graph.Node("Squeeze", [graph.Node("Cast", [pixel], Attributes.Int("to", (long)TensorProto.Types.DataType.Int64)), graph.Longs([1], 1)]);
         graph.Node("Gather", [graph.Floats([1, 2, 3, 4], 2, 2), index], ["output"]);
-        graph.Output("output", TestModels.Float, 0, 2);
-        using var model = _models.Load(graph.Build(), TestModels.Manifest(2, 2, 2) with { Input = new() { Width = 2, Height = 2, Std = [1000, 1000, 1000] } });
+        graph.Output("output", TemporaryModels.Float, 0, 2);
+        using var model = _models.Load(graph.Build(), TemporaryModels.Manifest(2, 2, 2) with { Input = new() { Width = 2, Height = 2, Std = [1000, 1000, 1000] } });
         Assert.Equal(8, model.MaxBatch);
 
         using var tensor = model.CreateTensor();
@@ -99,7 +99,7 @@ public sealed class EmbeddingModelTests : IDisposable
     [Fact]
     public void Sessions_run_at_the_same_time()
     {
-        using var model = _models.Load(TestModels.ChannelMeans(16, 16), TestModels.Manifest(16, 16, 3), new() { Sessions = 3, IntraOpThreads = 1 });
+        using var model = _models.Load(TemporaryModels.ChannelMeans(16, 16), TemporaryModels.Manifest(16, 16, 3), new() { Sessions = 3, IntraOpThreads = 1 });
         Parallel.For(0, 3, session =>
         {
             using var tensor = model.CreateTensor();
@@ -121,9 +121,9 @@ public sealed class EmbeddingModelTests : IDisposable
     [Fact]
     public void Finishing_refuses_what_is_no_direction()
     {
-        using var image = _models.Load(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3));
-        var face = TestModels.Manifest(7, 5, 3, "face") with { Kind = ModelKind.Face, UnitLength = true };
-        using var faces = _models.Load(TestModels.ChannelMeans(5, 7), face);
+        using var image = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
+        var face = TemporaryModels.Manifest(7, 5, 3, "face") with { Kind = ModelKind.Face, UnitLength = true };
+        using var faces = _models.Load(TemporaryModels.ChannelMeans(5, 7), face);
         foreach (var model in (IEmbeddingModel[])[image, faces])
         {
             Assert.Equal(Reasons.VectorZero, Assert.Throws<Fault>(() => model.Finish(new float[3])).Reason);
@@ -141,7 +141,7 @@ public sealed class EmbeddingModelTests : IDisposable
     [Fact]
     public void What_is_disposed_says_so_and_disposing_twice_is_fine()
     {
-        var model = _models.Load(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3));
+        var model = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         var tensor = model.CreateTensor();
         model.Run(0, tensor, 0, 1);
         using (var gone = model.CreateTensor())

@@ -7,7 +7,7 @@ namespace Embeddings.Core.Tests.Inference;
 
 public sealed class FingerprintTests
 {
-    private static readonly ModelManifest Plain = TestModels.Manifest(112, 112, 512);
+    private static readonly ModelManifest Plain = TemporaryModels.Manifest(112, 112, 512);
 
     [Fact]
     public void Whatever_changes_vectors_changes_it()
@@ -35,7 +35,7 @@ public sealed class FingerprintTests
     {
         ModelManifest[] same =
         [
-            Plain with { Name = "other", Licence = "MIT", Description = "x", MaxBatch = 1, SuggestedThreshold = 0.5f },
+            Plain with { Name = "other", Licence = "MIT", Origin = "x", Description = "x", MaxBatch = 1, SuggestedThreshold = 0.5f },
             With(i => i with { Mean = [-0f, 0, 0] }),
         ];
         Assert.All(same, m => Assert.Equal(Fingerprint.Of(Plain), Fingerprint.Of(m)));

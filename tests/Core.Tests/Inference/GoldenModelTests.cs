@@ -12,7 +12,7 @@ public sealed class GoldenModelTests : IDisposable
     private static readonly float[] ImageNetMean = [123.675f, 116.28f, 103.53f];
     private static readonly float[] ImageNetStd = [58.395f, 57.12f, 57.375f];
 
-    private readonly TestModels _models = new();
+    private readonly TemporaryModels _models = new();
 
     public void Dispose() => _models.Dispose();
 
@@ -91,7 +91,7 @@ public sealed class GoldenModelTests : IDisposable
 
     private IEmbeddingModel Load(string file, int width, int height, int dimension, InputSpec? input = null)
     {
-        var manifest = TestModels.Manifest(width, height, dimension) with
+        var manifest = TemporaryModels.Manifest(width, height, dimension) with
         {
             Input = input ?? new() { Width = width, Height = height, Mean = ImageNetMean, Std = ImageNetStd },
         };

@@ -197,6 +197,7 @@ public sealed class ManifestTests
             MaxBatch = batch,
             Output = words,
             Licence = words,
+            Origin = words,
             Sha256 = new string('a', 64),
             Description = words,
             SuggestedThreshold = threshold,

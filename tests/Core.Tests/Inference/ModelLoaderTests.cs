@@ -9,14 +9,14 @@ namespace Embeddings.Core.Tests.Inference;
 
 public sealed class ModelLoaderTests : IDisposable
 {
-    private readonly TestModels _models = new();
+    private readonly TemporaryModels _models = new();
 
     public void Dispose() => _models.Dispose();
 
     [Fact]
     public void A_model_is_found_by_its_file_and_by_its_manifest()
     {
-        var path = _models.Save(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3));
+        var path = _models.Save(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         foreach (var either in (string[])[path, Path.ChangeExtension(path, ".json")])
         {
             using var model = ModelLoader.Load(either, new());
@@ -30,7 +30,7 @@ public sealed class ModelLoaderTests : IDisposable
     [Fact]
     public void A_file_of_another_content_is_refused()
     {
-        var path = _models.Save(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3));
+        var path = _models.Save(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         File.AppendAllBytes(path, [0]);
         Assert.Contains("SHA-256", Refused(path));
         File.Delete(path);
@@ -42,19 +42,19 @@ public sealed class ModelLoaderTests : IDisposable
     {
         var source = Path.Combine(_models.Folder, "garbage");
         File.WriteAllBytes(source, "this is not protobuf"u8);
-        Assert.Contains("cannot load", Refused(_models.Copy(source, TestModels.Manifest(7, 5, 3))));
+        Assert.Contains("cannot load", Refused(_models.Copy(source, TemporaryModels.Manifest(7, 5, 3))));
     }
 
     [Theory]
     [InlineData(5, 5, 3, "input input is [any, 3, 5, 7], the manifest says [batch, 3, 5, 5]")]
     [InlineData(7, 5, 4, "output output is [any, 3], the manifest says dimension 4")]
     public void A_model_that_does_not_fit_its_manifest_is_refused(int width, int height, int dimension, string reason) =>
-        Assert.Equal("test.onnx: " + reason, Refused(_models.Save(TestModels.ChannelMeans(5, 7), TestModels.Manifest(width, height, dimension))));
+        Assert.Equal("test.onnx: " + reason, Refused(_models.Save(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(width, height, dimension))));
 
     [Fact]
     public void A_fixed_batch_of_one_runs_one_at_a_time_on_every_processor()
     {
-        using var model = _models.Load(TestModels.ChannelMeans(5, 7, batch: 1), TestModels.Manifest(7, 5, 3));
+        using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7, batch: 1), TemporaryModels.Manifest(7, 5, 3));
         Assert.Equal(1, model.MaxBatch);
         Assert.Equal(Math.Min(8, Environment.ProcessorCount), Math.Max(model.Sessions, model.NarrowRuns));
         Assert.Contains("fixed", Assert.Single(model.Notices));
@@ -68,7 +68,7 @@ public sealed class ModelLoaderTests : IDisposable
     [Fact]
     public void A_fixed_batch_of_more_runs_with_empty_rows()
     {
-        using var model = _models.Load(TestModels.ChannelMeans(4, 4, batch: 4), TestModels.Manifest(4, 4, 3));
+        using var model = _models.Load(TemporaryModels.ChannelMeans(4, 4, batch: 4), TemporaryModels.Manifest(4, 4, 3));
         Assert.Equal(4, model.MaxBatch);
         Assert.Contains("fixed at 4", Assert.Single(model.Notices));
         AssertMeans(model);
@@ -84,24 +84,24 @@ public sealed class ModelLoaderTests : IDisposable
 
     [Fact]
     public void A_fixed_batch_whose_neighbours_change_a_vector_is_refused() =>
-        Assert.Contains("cannot be served", Refused(_models.Save(Turning(4), TestModels.Manifest(8, 8, 3))));
+        Assert.Contains("cannot be served", Refused(_models.Save(Turning(4), TemporaryModels.Manifest(8, 8, 3))));
 
     [Fact]
-    public void The_probe_fills_the_largest_batch()
+    public void The_probe_fills_as_large_a_batch_as_is_asked_for()
     {
         // Neighbours beyond the 16th are what changes a vector.
         var graph = new GraphBuilder("late");
-        var input = graph.Input("input", TestModels.Float, 0, 3, 8, 8);
+        var input = graph.Input("input", TemporaryModels.Float, 0, 3, 8, 8);
         var late = graph.Node("Slice", [input, graph.Longs([16], 1), graph.Longs([long.MaxValue], 1), graph.Longs([0], 1)]);
         var offset = graph.Node("Mul", [graph.Node("ReduceSum", [late], Attributes.Int("keepdims", 0)), graph.Floats([1, 0, 0], 1, 3)]);
         graph.Node("Add", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), offset], ["output"]);
-        graph.Output("output", TestModels.Float, 0, 3);
-        var path = _models.Save(graph.Build(), TestModels.Manifest(8, 8, 3) with { MaxBatch = 32 });
-        using (var model = ModelLoader.Load(path, new()))
+        graph.Output("output", TemporaryModels.Float, 0, 3);
+        var path = _models.Save(graph.Build(), TemporaryModels.Manifest(8, 8, 3) with { MaxBatch = 32 });
+        using (var model = ModelLoader.Load(path, new() { ProbeBatch = 0 }))
         {
             Assert.Equal(1, model.MaxBatch);
         }
-        using var hurried = ModelLoader.Load(path, new() { ProbeBatch = 8 });
+        using var hurried = ModelLoader.Load(path, new());
         Assert.Equal(32, hurried.MaxBatch);
     }
 
@@ -110,7 +110,7 @@ public sealed class ModelLoaderTests : IDisposable
     [InlineData("data_0", "gpu_0/softmax_1")]
     public void Odd_names_work(string input, string output)
     {
-        using var model = _models.Load(TestModels.ChannelMeans(5, 7, input, output), TestModels.Manifest(7, 5, 3));
+        using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7, input, output), TemporaryModels.Manifest(7, 5, 3));
         Assert.Equal(8, model.MaxBatch);
     }
 
@@ -118,7 +118,7 @@ public sealed class ModelLoaderTests : IDisposable
     public void Neighbours_that_change_a_vector_bring_the_batch_down_to_one()
     {
         // The largest value of the whole batch goes into each vector, as with dynamic quantization.
-        using var model = _models.Load(Turning(), TestModels.Manifest(8, 8, 3));
+        using var model = _models.Load(Turning(), TemporaryModels.Manifest(8, 8, 3));
         Assert.Equal(1, model.MaxBatch);
         Assert.Contains("neighbours", Assert.Single(model.Notices));
     }
@@ -127,10 +127,10 @@ public sealed class ModelLoaderTests : IDisposable
     public void A_graph_that_only_pretends_to_a_free_batch_runs_one_at_a_time()
     {
         var graph = new GraphBuilder("pretends");
-        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);
         graph.Node("Reshape", [graph.Node("GlobalAveragePool", [input]), graph.Longs([1, 3], 2)], ["output"]);
-        graph.Output("output", TestModels.Float, 0, 3);
-        using var model = _models.Load(graph.Build(), TestModels.Manifest(4, 4, 3));
+        graph.Output("output", TemporaryModels.Float, 0, 3);
+        using var model = _models.Load(graph.Build(), TemporaryModels.Manifest(4, 4, 3));
         Assert.Equal(1, model.MaxBatch);
         Assert.Single(model.Notices);
     }
@@ -139,10 +139,10 @@ public sealed class ModelLoaderTests : IDisposable
     public void An_output_declared_for_one_item_and_of_rank_four_is_taken_as_it_comes()
     {
         var graph = new GraphBuilder("rank4");
-        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);
         graph.Node("GlobalAveragePool", [input], ["output"]);
-        graph.Output("output", TestModels.Float, 1, 3, 1, 1);
-        using var model = _models.Load(graph.Build(), TestModels.Manifest(4, 4, 3));
+        graph.Output("output", TemporaryModels.Float, 1, 3, 1, 1);
+        using var model = _models.Load(graph.Build(), TemporaryModels.Manifest(4, 4, 3));
         Assert.Equal(8, model.MaxBatch);
         AssertMeans(model);
     }
@@ -151,10 +151,10 @@ public sealed class ModelLoaderTests : IDisposable
     public void An_output_whose_first_size_is_not_the_batch_is_copied()
     {
         var graph = new GraphBuilder("flat");
-        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);
         graph.Node("Reshape", [graph.Node("GlobalAveragePool", [input]), graph.Longs([-1], 1)], ["output"]);
-        graph.Output("output", TestModels.Float, 0);
-        using var model = _models.Load(graph.Build(), TestModels.Manifest(4, 4, 3));
+        graph.Output("output", TemporaryModels.Float, 0);
+        using var model = _models.Load(graph.Build(), TemporaryModels.Manifest(4, 4, 3));
         Assert.Equal(8, model.MaxBatch);
         AssertMeans(model);
     }
@@ -163,10 +163,10 @@ public sealed class ModelLoaderTests : IDisposable
     public void Float16_is_converted_both_ways()
     {
         var graph = new GraphBuilder("half");
-        var input = graph.Input("input", TestModels.Half, 0, 3, 4, 4);
+        var input = graph.Input("input", TemporaryModels.Half, 0, 3, 4, 4);
         graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])], ["output"]);
-        graph.Output("output", TestModels.Half, 0, 3);
-        using var model = _models.Load(graph.Build(), TestModels.Manifest(4, 4, 3));
+        graph.Output("output", TemporaryModels.Half, 0, 3);
+        using var model = _models.Load(graph.Build(), TemporaryModels.Manifest(4, 4, 3));
         Assert.Equal(8, model.MaxBatch);
         AssertMeans(model);
     }
@@ -175,9 +175,9 @@ public sealed class ModelLoaderTests : IDisposable
     public void Weights_beside_the_file_and_initializers_among_the_inputs_work()
     {
         var graph = new GraphBuilder("external");
-        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
-        graph.Input("weights", TestModels.Float, 3);
-        var weights = new TensorProto { Name = "weights", DataType = (int)TestModels.Float, DataLocation = TensorProto.Types.DataLocation.External };
+        var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);
+        graph.Input("weights", TemporaryModels.Float, 3);
+        var weights = new TensorProto { Name = "weights", DataType = (int)TemporaryModels.Float, DataLocation = TensorProto.Types.DataLocation.External };
         weights.Dims.Add(3);
         foreach (var (key, value) in new[] { ("location", "test.onnx.data"), ("offset", "0"), ("length", "12") })
         {
@@ -185,10 +185,10 @@ public sealed class ModelLoaderTests : IDisposable
         }
         graph.Initializer(weights);
         graph.Node("Mul", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), "weights"], ["output"]);
-        graph.Output("output", TestModels.Float, 0, 3);
+        graph.Output("output", TemporaryModels.Float, 0, 3);
         File.WriteAllBytes(
             Path.Combine(_models.Folder, "test.onnx.data"), MemoryMarshal.AsBytes<float>(new float[] { 1, 2, 3 }));
-        using var model = _models.Load(graph.Build(), TestModels.Manifest(4, 4, 3));
+        using var model = _models.Load(graph.Build(), TemporaryModels.Manifest(4, 4, 3));
         using var tensor = model.CreateTensor();
         tensor.Item(0).Fill(2);
         model.Run(0, tensor, 0, 1);
@@ -197,7 +197,7 @@ public sealed class ModelLoaderTests : IDisposable
         var path = Path.Combine(_models.Folder, "test.onnx");
         File.WriteAllBytes(Path.Combine(_models.Folder, "test.onnx.data"), MemoryMarshal.AsBytes<float>(new float[] { 1, 2, 4 }));
         Assert.Contains("data_sha256", Refused(path));
-        var other = _models.Save(graph.Build(), TestModels.Manifest(4, 4, 3));
+        var other = _models.Save(graph.Build(), TemporaryModels.Manifest(4, 4, 3));
         using var changed = ModelLoader.Load(other, new());
         Assert.NotEqual(model.Fingerprint, changed.Fingerprint);
         Assert.Equal(64, changed.Manifest.DataSha256.Length);
@@ -210,25 +210,25 @@ public sealed class ModelLoaderTests : IDisposable
     public void Weights_outside_the_folder_are_refused(string location)
     {
         var graph = new GraphBuilder("outside");
-        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
-        var weights = new TensorProto { Name = "weights", DataType = (int)TestModels.Float, DataLocation = TensorProto.Types.DataLocation.External };
+        var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);
+        var weights = new TensorProto { Name = "weights", DataType = (int)TemporaryModels.Float, DataLocation = TensorProto.Types.DataLocation.External };
         weights.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = location });
         graph.Initializer(weights);
         graph.Node("Mul", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), "weights"], ["output"]);
-        graph.Output("output", TestModels.Float, 0, 3);
-        Assert.Contains("does not lie beside it", Refused(_models.Save(graph.Build(), TestModels.Manifest(4, 4, 3))));
+        graph.Output("output", TemporaryModels.Float, 0, 3);
+        Assert.Contains("does not lie beside it", Refused(_models.Save(graph.Build(), TemporaryModels.Manifest(4, 4, 3))));
     }
 
     [Fact]
     public void Several_outputs_need_a_name()
     {
         var graph = new GraphBuilder("two");
-        var input = graph.Input("input", TestModels.Float, 0, 3, 4, 4);
+        var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);
         graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])], ["mean"]);
         graph.Node("Flatten", [graph.Node("GlobalMaxPool", [input])], ["max"]);
-        graph.Output("mean", TestModels.Float, 0, 3);
-        graph.Output("max", TestModels.Float, 0, 3);
-        var manifest = TestModels.Manifest(4, 4, 3);
+        graph.Output("mean", TemporaryModels.Float, 0, 3);
+        graph.Output("max", TemporaryModels.Float, 0, 3);
+        var manifest = TemporaryModels.Manifest(4, 4, 3);
         Assert.Contains("2 outputs (mean, max)", Refused(_models.Save(graph.Build(), manifest)));
         Assert.Contains("has no output median; it has mean, max", Refused(_models.Save(graph.Build(), manifest with { Output = "median" })));
         using var model = _models.Load(graph.Build(), manifest with { Output = "max" });
@@ -242,11 +242,11 @@ public sealed class ModelLoaderTests : IDisposable
     private static ModelProto Turning(long batch = 0)
     {
         var graph = new GraphBuilder("turning");
-        var input = graph.Input("input", TestModels.Float, batch, 3, 8, 8);
+        var input = graph.Input("input", TemporaryModels.Float, batch, 3, 8, 8);
         var largest = graph.Node("ReduceMax", [input], Attributes.Int("keepdims", 0));
         var offset = graph.Node("Mul", [largest, graph.Floats([1, 0, 0], 1, 3)]);
         graph.Node("Add", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), offset], ["output"]);
-        graph.Output("output", TestModels.Float, batch, 3);
+        graph.Output("output", TemporaryModels.Float, batch, 3);
         return graph.Build();
     }
 

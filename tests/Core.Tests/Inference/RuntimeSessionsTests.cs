@@ -11,7 +11,7 @@ public sealed class RuntimeSessionsTests : IDisposable
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
 
-    private readonly TestModels _models = new();
+    private readonly TemporaryModels _models = new();
 
     public void Dispose() => _models.Dispose();
 
@@ -70,5 +70,5 @@ public sealed class RuntimeSessionsTests : IDisposable
         () => sessions.Use(slot, run, static (session, _, run) => run(session)), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     private RuntimeSessions Open() =>
-        new(_models.Save(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3)), new(), new(1, 2, NarrowRuns: 3));
+        new(_models.Save(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3)), new(), new(1, 2, NarrowRuns: 3));
 }

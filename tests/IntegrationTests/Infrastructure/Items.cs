@@ -1,3 +1,4 @@
+using Embeddings.TestModels;
 using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
@@ -5,8 +6,8 @@ namespace Embeddings.IntegrationTests.Infrastructure;
 /// <summary>Requests as tests need them again and again.</summary>
 internal static class Items
 {
-    public const string ImageModel = "builtin-image";
-    public const string FaceModel = "builtin-face";
+    public const string ImageModel = Descriptor.ImageModel;
+    public const string FaceModel = Descriptor.FaceModel;
     public const int Dimension = 512;
 
     public static StreamEmbedRequest EmbedFace(string id, FaceCrop face, string model = "") => new() { ItemId = id, Face = face, Model = model };

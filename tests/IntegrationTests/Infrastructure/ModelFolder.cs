@@ -1,8 +1,9 @@
 using System.Text.Json.Nodes;
+using Embeddings.TestModels;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>A folder of further models: the built-in ones under other names and with other preprocessing, so of other fingerprints.</summary>
+/// <summary>A folder of further models: the test models under other names and with other preprocessing, so of other fingerprints.</summary>
 internal sealed class ModelFolder : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -10,9 +11,9 @@ internal sealed class ModelFolder : IDisposable
     public string Argument => $"--Models:Directories:0={_folder.Path}";
 
     /// <summary>Adds one that subtracts another mean, or has smaller batches.</summary>
-    public ModelFolder Add(string builtIn, string name, double mean, int? maxBatch = null)
+    public ModelFolder Add(string original, string name, double mean, int? maxBatch = null)
     {
-        var source = Path.Combine(AppContext.BaseDirectory, "models", builtIn);
+        var source = Path.Combine(Descriptor.Folder, original);
         File.Copy($"{source}.onnx", Path.Combine(_folder.Path, $"{name}.onnx"));
         var manifest = JsonNode.Parse(File.ReadAllText($"{source}.json"))!.AsObject();
         manifest["name"] = name;

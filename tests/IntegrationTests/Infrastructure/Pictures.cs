@@ -55,7 +55,7 @@ internal static class Pictures
     public static Image Pixels(PixelFormat format, int width, int height, byte[] data) =>
         new() { Pixels = new() { Width = width, Height = height, Format = format, Data = ByteString.CopyFrom(data) } };
 
-    /// <summary>A raw face crop of the built-in model's size.</summary>
+    /// <summary>A raw face crop of the test model's size.</summary>
     public static FaceCrop Crop(int seed) => new() { Image = Pixels(PixelFormat.Rgb8, CropSide, CropSide, Draw(seed, CropSide, CropSide)) };
 
     /// <summary>A face crop as floats, all of one value.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Embeddings.TestModels;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
@@ -26,7 +27,7 @@ internal sealed class ServerProcess : IDisposable
                 $"--Store:Embedded:Directory={directory}",
             },
         };
-        foreach (var arg in args)
+        foreach (var arg in Descriptor.Settings.Concat(args))
         {
             start.ArgumentList.Add(arg);
         }

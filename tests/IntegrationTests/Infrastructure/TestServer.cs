@@ -1,6 +1,7 @@
 using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Server;
+using Embeddings.TestModels;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -26,15 +27,18 @@ internal sealed class TestServer : IAsyncDisposable
 
     public Api Api { get; }
 
-    /// <summary>Starts a server over a folder that goes with it.</summary>
-    public static Task<TestServer> StartAsync(params string[] args)
+    /// <summary>Starts a server of the test models over a folder that goes with it.</summary>
+    public static Task<TestServer> StartAsync(params string[] args) => StartPlainAsync([.. Descriptor.Settings, .. args]);
+
+    /// <summary>The same with the models that the arguments name, or the default ones.</summary>
+    public static Task<TestServer> StartPlainAsync(params string[] args)
     {
         var folder = new TempFolder();
         return StartAsync(folder.Path, folder, args);
     }
 
     /// <summary>Starts a server over a folder of the caller's, which stays.</summary>
-    public static Task<TestServer> StartOnAsync(string directory, params string[] args) => StartAsync(directory, null, args);
+    public static Task<TestServer> StartOnAsync(string directory, params string[] args) => StartAsync(directory, null, [.. Descriptor.Settings, .. args]);
 
     public T Get<T>()
         where T : notnull => _app.Services.GetRequiredService<T>();

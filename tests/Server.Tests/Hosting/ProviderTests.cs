@@ -9,7 +9,7 @@ namespace Embeddings.Server.Tests.Hosting;
 
 public sealed class ProviderTests : IDisposable
 {
-    private readonly TestModels _models = new();
+    private readonly TemporaryModels _models = new();
 
     public void Dispose() => _models.Dispose();
 
@@ -41,7 +41,7 @@ public sealed class ProviderTests : IDisposable
     {
         // No build for one platform has all of them.
         var absent = Enum.GetValues<ExecutionProvider>().First(provider => ProviderSetup.Missing(provider) is not null);
-        var path = _models.Save(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3));
+        var path = _models.Save(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         var refused = Assert.Throws<ModelException>(() => ModelLoader.Load(path, new() { Provider = absent }));
         Assert.Contains("this build of ONNX Runtime has no", refused.Message, StringComparison.Ordinal);
 
@@ -53,7 +53,7 @@ public sealed class ProviderTests : IDisposable
     [Fact]
     public void Buckets_give_the_vectors_of_the_batches_they_hold()
     {
-        using var model = _models.Load(TestModels.ChannelMeans(5, 7), TestModels.Manifest(7, 5, 3) with { MaxBatch = 6 }, new() { BatchBuckets = true });
+        using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3) with { MaxBatch = 6 }, new() { BatchBuckets = true });
         Assert.Equal(6, model.MaxBatch);
         using var tensor = model.CreateTensor();
         Assert.Equal(6, tensor.Capacity);

@@ -22,6 +22,7 @@ internal static class ModelMapping
             UnitLength = manifest.UnitLength,
             MaxBatch = model?.MaxBatch ?? manifest.MaxBatch,
             Licence = manifest.Licence,
+            Origin = manifest.Origin,
             Sha256 = manifest.Sha256,
             Fingerprint = model?.Fingerprint ?? slot.Fingerprint,
             Description = manifest.Description,

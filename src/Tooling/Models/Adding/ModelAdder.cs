@@ -48,7 +48,7 @@ internal static class ModelAdder
         staging.Write(manifest);
 
         // As a server would, with one session: its checks and probes are the ones that count.
-        using var model = ModelLoader.Load(staging.File, new InferenceOptions { Sessions = 1 });
+        using var model = ModelLoader.Load(staging.File, new InferenceOptions { Sessions = 1, ProbeBatch = 0 });
         var notices = model.Notices.ToList();
         if (manifest.Licence.Length == 0)
         {

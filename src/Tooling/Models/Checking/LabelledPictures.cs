@@ -4,7 +4,7 @@ using Embeddings.Core.Imaging;
 
 namespace Embeddings.Tooling.Models.Checking;
 
-/// <summary>Finds labelled pictures: in a folder with one folder a person, or in a file of one JSON object a line.</summary>
+/// <summary>Finds labelled pictures: in a folder with one folder per subject or with files called <c>SUBJECT__NAME</c>, or in a file of JSON lines.</summary>
 internal static class LabelledPictures
 {
     /// <summary>More would make more pairs than memory is for.</summary>
@@ -17,19 +17,29 @@ internal static class LabelledPictures
     public static IReadOnlyList<LabelledPicture> Read(string path)
     {
         var found = (Directory.Exists(path) ? Folder(path) : Lines(path)).Take(Most + 1).ToList();
-        var people = found.GroupBy(picture => picture.Label).ToList();
+        var subjects = found.GroupBy(picture => picture.Label).ToList();
         return found.Count > Most ? throw new InvalidDataException($"{path}: has more than {Most:N0} pictures")
-            : people.Count < 2 || people.All(person => person.Count() < 2)
-                ? throw new InvalidDataException($"{path}: needs pictures of two people or more, and two or more of one of them; it has {found.Count} of {people.Count}")
+            : subjects.Count < 2 || subjects.All(subject => subject.Count() < 2)
+                ? throw new InvalidDataException(
+                    $"{path}: needs images of two subjects or more, and two images or more of one of them; it has {found.Count} images of {subjects.Count} subjects. "
+                        + "The subject is the name of an image's folder, or what comes before __ in its file name.")
                 : found;
     }
 
-    private static IEnumerable<LabelledPicture> Folder(string folder) => Directory.EnumerateDirectories(folder)
+    private static IEnumerable<LabelledPicture> Folder(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+        .Where(file => Extensions.Contains(Path.GetExtension(file).ToLowerInvariant()))
         .Order(StringComparer.Ordinal)
-        .SelectMany(person => Directory.EnumerateFiles(person)
-            .Where(file => Extensions.Contains(Path.GetExtension(file).ToLowerInvariant()))
-            .Order(StringComparer.Ordinal)
-            .Select(file => new LabelledPicture(Path.GetFileName(person), file, null)));
+        .Select(file => new LabelledPicture(Subject(folder, file), file, null))
+        .Where(picture => picture.Label.Length > 0);
+
+    // The path of the folder it is in, or for a file directly in the folder what comes before __; empty for one without.
+    private static string Subject(string folder, string file)
+    {
+        var below = Path.GetDirectoryName(Path.GetRelativePath(folder, file))!;
+        var name = Path.GetFileName(file);
+        var end = name.IndexOf("__", StringComparison.Ordinal);
+        return below.Length > 0 ? below : end > 0 ? name[..end] : "";
+    }
 
     private static IEnumerable<LabelledPicture> Lines(string file)
     {

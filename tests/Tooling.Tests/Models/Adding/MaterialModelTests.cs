@@ -9,7 +9,7 @@ namespace Embeddings.Tooling.Tests.Models.Adding;
 /// <summary>Real models as people come with them.</summary>
 public sealed class MaterialModelTests : IDisposable
 {
-    private readonly TestModels _models = new();
+    private readonly TemporaryModels _models = new();
 
     public void Dispose() => _models.Dispose();
 

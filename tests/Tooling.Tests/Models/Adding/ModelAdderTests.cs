@@ -9,7 +9,7 @@ namespace Embeddings.Tooling.Tests.Models.Adding;
 
 public sealed class ModelAdderTests : IDisposable
 {
-    private readonly TestModels _models = new();
+    private readonly TemporaryModels _models = new();
 
     private string Target => Path.Combine(_models.Folder, "to");
 
@@ -18,7 +18,7 @@ public sealed class ModelAdderTests : IDisposable
     [Fact]
     public void A_model_and_its_manifest_are_written_and_nothing_else()
     {
-        var added = ModelAdder.Add(Request(TestModels.ChannelMeans(224, 224), "imagenet-torchvision") with { Name = "my-model", Licence = "MIT" });
+        var added = ModelAdder.Add(Request(TemporaryModels.ChannelMeans(224, 224), "imagenet-torchvision") with { Name = "my-model", Licence = "MIT" });
         Assert.Equal(["my-model.json", "my-model.onnx"], Files());
         Assert.Empty(Directory.GetDirectories(Target));
         var manifest = ManifestReader.Read(Path.Combine(Target, "my-model.json"));
@@ -31,20 +31,20 @@ public sealed class ModelAdderTests : IDisposable
     [Fact]
     public void Flags_win_over_the_preset_and_the_graphs_size_over_both()
     {
-        var request = Request(TestModels.ChannelMeans(256, 128), "imagenet-torchvision") with { Resize = ResizeMode.Stretch, ColorOrder = ColorOrder.Bgr };
+        var request = Request(TemporaryModels.ChannelMeans(256, 128), "imagenet-torchvision") with { Resize = ResizeMode.Stretch, ColorOrder = ColorOrder.Bgr };
         var input = ModelAdder.Add(request).Manifest.Input;
         Assert.Equal((128, 256, ResizeMode.Stretch, 0, ColorOrder.Bgr), (input.Width, input.Height, input.Resize, input.ResizeTo, input.ColorOrder));
         Assert.Equal(123.675f, input.Mean[0]);
-        Assert.Equal(293, ModelAdder.Add(Request(TestModels.ChannelMeans(256, 256), "imagenet-torchvision") with { Name = "other" }).Manifest.Input.ResizeTo);
+        Assert.Equal(293, ModelAdder.Add(Request(TemporaryModels.ChannelMeans(256, 256), "imagenet-torchvision") with { Name = "other" }).Manifest.Input.ResizeTo);
     }
 
     [Fact]
     public void Without_a_preset_what_is_missing_is_asked_for()
     {
-        var refused = Refused(Request(TestModels.ChannelMeans(8, 8), null) with { Kind = ModelKind.Image });
+        var refused = Refused(Request(TemporaryModels.ChannelMeans(8, 8), null) with { Kind = ModelKind.Image });
         Assert.Contains("--preset or --color-order, --mean, --std", refused, StringComparison.Ordinal);
         Assert.Contains("insightface-arcface", refused, StringComparison.Ordinal);
-        var added = ModelAdder.Add(Request(TestModels.ChannelMeans(8, 8), null) with
+        var added = ModelAdder.Add(Request(TemporaryModels.ChannelMeans(8, 8), null) with
         {
             Kind = ModelKind.Image,
             ColorOrder = ColorOrder.Rgb,
@@ -52,12 +52,12 @@ public sealed class ModelAdderTests : IDisposable
             Std = [255, 255, 255],
         });
         Assert.Equal(255, added.Manifest.Input.Std[1]);
-        Assert.Contains("there is no preset nonsense", Refused(Request(TestModels.ChannelMeans(8, 8), "nonsense")), StringComparison.Ordinal);
+        Assert.Contains("there is no preset nonsense", Refused(Request(TemporaryModels.ChannelMeans(8, 8), "nonsense")), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Numbers_on_the_wrong_scale_are_refused() =>
-        Assert.Contains("multiply both by 255", Refused(Request(TestModels.ChannelMeans(8, 8), null) with
+        Assert.Contains("multiply both by 255", Refused(Request(TemporaryModels.ChannelMeans(8, 8), null) with
         {
             Kind = ModelKind.Image,
             ColorOrder = ColorOrder.Rgb,
@@ -71,13 +71,13 @@ public sealed class ModelAdderTests : IDisposable
         Assert.Contains("Sub, Mul", Refused(Request(Normalising(), "insightface-arcface")), StringComparison.Ordinal);
         var added = ModelAdder.Add(Request(Normalising(), "insightface-mxnet"));
         Assert.Equal((0, 1, true), (added.Manifest.Input.Mean[0], added.Manifest.Input.Std[0], added.Manifest.UnitLength));
-        Assert.Contains("does not begin", Refused(Request(TestModels.ChannelMeans(112, 112), "insightface-mxnet")), StringComparison.Ordinal);
+        Assert.Contains("does not begin", Refused(Request(TemporaryModels.ChannelMeans(112, 112), "insightface-mxnet")), StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_graph_of_any_size_needs_one()
     {
-        var any = TestModels.ChannelMeans(0, 0);
+        var any = TemporaryModels.ChannelMeans(0, 0);
         var flags = Request(any, null) with { Kind = ModelKind.Image, ColorOrder = ColorOrder.Rgb, Mean = [0, 0, 0], Std = [1, 1, 1] };
         Assert.Contains("--size", Refused(flags), StringComparison.Ordinal);
         Assert.Equal(40, ModelAdder.Add(flags with { Size = (40, 30) }).Manifest.Input.Width);
@@ -92,9 +92,9 @@ public sealed class ModelAdderTests : IDisposable
         Assert.Contains("--output map ", refused, StringComparison.Ordinal);
 
         var graph = new GraphBuilder("boxes");
-        var input = graph.Input("input", TestModels.Float, 1, 3, 8, 8);
+        var input = graph.Input("input", TemporaryModels.Float, 1, 3, 8, 8);
         graph.Node("Reshape", [input, graph.Longs([1, 48, 4], 3)], ["boxes"]);
-        graph.Output("boxes", TestModels.Float, 1, 48, 4);
+        graph.Output("boxes", TemporaryModels.Float, 1, 48, 4);
         Assert.Contains("detector", Refused(Request(graph.Build(), "imagenet-torchvision")), StringComparison.Ordinal);
         Assert.False(Directory.Exists(Target) && Files().Length > 0);
     }
@@ -117,7 +117,7 @@ public sealed class ModelAdderTests : IDisposable
     [Fact]
     public void A_model_that_is_there_is_replaced_only_when_asked()
     {
-        var request = Request(TestModels.ChannelMeans(8, 8), "imagenet-torchvision");
+        var request = Request(TemporaryModels.ChannelMeans(8, 8), "imagenet-torchvision");
         ModelAdder.Add(request);
         Assert.Contains("already", Refused(request), StringComparison.Ordinal);
         ModelAdder.Add(request with { Replace = true, Licence = "MIT" });
@@ -129,7 +129,7 @@ public sealed class ModelAdderTests : IDisposable
     [InlineData(".hidden")]
     [InlineData("")]
     public void A_bad_name_is_refused(string name) =>
-        Assert.Contains("name", Refused(Request(TestModels.ChannelMeans(8, 8), "imagenet-torchvision") with { Name = name }), StringComparison.Ordinal);
+        Assert.Contains("name", Refused(Request(TemporaryModels.ChannelMeans(8, 8), "imagenet-torchvision") with { Name = name }), StringComparison.Ordinal);
 
     private AddRequest Request(ModelProto model, string? preset)
     {
@@ -145,21 +145,21 @@ public sealed class ModelAdderTests : IDisposable
     private static ModelProto Normalising()
     {
         var graph = new GraphBuilder("normalises");
-        var input = graph.Input("data", TestModels.Float, 0, 3, 112, 112);
+        var input = graph.Input("data", TemporaryModels.Float, 0, 3, 112, 112);
         var scaled = graph.Node("Mul", [graph.Node("Sub", [input, graph.Floats([127.5f], 1)]), graph.Floats([0.0078125f], 1)]);
         graph.Node("Flatten", [graph.Node("GlobalAveragePool", [scaled])], ["fc1"]);
-        graph.Output("fc1", TestModels.Float, 0, 3);
+        graph.Output("fc1", TemporaryModels.Float, 0, 3);
         return graph.Build();
     }
 
     private static ModelProto Classifier()
     {
         var graph = new GraphBuilder("classifier");
-        var input = graph.Input("input", TestModels.Float, 0, 3, 8, 8);
+        var input = graph.Input("input", TemporaryModels.Float, 0, 3, 8, 8);
         graph.Node("Relu", [input], ["map"]);
         var scores = graph.Node("Conv", ["map", graph.Floats(new float[15], 5, 3, 1, 1)]);
         graph.Node("Softmax", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [scores])])], ["output"], Attributes.Int("axis", 1));
-        graph.Output("output", TestModels.Float, 0, 5);
+        graph.Output("output", TemporaryModels.Float, 0, 5);
         return graph.Build();
     }
 }

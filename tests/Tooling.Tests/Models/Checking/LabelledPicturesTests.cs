@@ -22,6 +22,17 @@ public sealed class LabelledPicturesTests : IDisposable
     }
 
     [Fact]
+    public void Files_outside_of_folders_are_read_by_what_comes_before_two_underscores()
+    {
+        foreach (var file in (string[])["ann__1.jpg", "ann__2.png", "bob__1.jpg", "stray.jpg", "club/carol__1.jpg"])
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_folder, file))!);
+            File.WriteAllText(Path.Combine(_folder, file), "");
+        }
+        Assert.Equal(["ann", "ann", "bob", "club"], LabelledPictures.Read(_folder).Select(picture => picture.Label));
+    }
+
+    [Fact]
     public void A_manifest_is_read_by_its_lines()
     {
         var pictures = LabelledPictures.Read(Write("""
@@ -41,8 +52,8 @@ public sealed class LabelledPicturesTests : IDisposable
     [InlineData("[]", "line 1")]
     [InlineData("""{"path": "a.jpg"}""", "line 1")]
     [InlineData("""{"path": "a.jpg", "label": "a", "landmarks": [[1, 2]]}""", "line 1")]
-    [InlineData("""{"path": "a.jpg", "label": "a"}""", "two people")]
-    [InlineData("", "two people")]
+    [InlineData("""{"path": "a.jpg", "label": "a"}""", "two subjects")]
+    [InlineData("", "two subjects")]
     public void What_cannot_be_compared_is_refused(string text, string reason) =>
         Assert.Contains(reason, Assert.Throws<InvalidDataException>(() => LabelledPictures.Read(Write(text))).Message, StringComparison.Ordinal);
 

@@ -1,10 +1,10 @@
 using Embeddings.Tooling.Onnx;
 using static Embeddings.Tooling.Onnx.Attributes;
 
-namespace Embeddings.Models.Maker;
+namespace Embeddings.TestModels;
 
 /// <summary>
-/// The built-in image model: [batch, 3, 224, 224], RGB 0 to 1, to [batch, 512]. Gradient orientations on grids of 6x6, 4x4 and 2x2 cells at three
+/// A classical, untrained image model: [batch, 3, 224, 224], RGB 0 to 1, to [batch, 512]. Gradient orientations on grids of 6x6, 4x4 and 2x2 cells at three
 /// scales (8 directions each), and a histogram of 16 colours on 2x2 cells.
 /// </summary>
 public static class ImageDescriptor
@@ -17,7 +17,7 @@ public static class ImageDescriptor
     /// <summary>Makes the model.</summary>
     public static ModelProto Build()
     {
-        var graph = new GraphBuilder("builtin-image");
+        var graph = new GraphBuilder("descriptor-image");
         var image = graph.Input("image", TensorProto.Types.DataType.Float, 0, 3, 224, 224);
         var half = graph.Average(image, 2, 2);
         var fine = graph.Gray(half);
@@ -33,7 +33,7 @@ public static class ImageDescriptor
         ];
         graph.Node("Concat", blocks, ["embedding"], Int("axis", 1));
         graph.Output("embedding", TensorProto.Types.DataType.Float, 0, 512);
-        return graph.Build("Embeddings.Models.Maker");
+        return graph.Build("Embeddings.TestModels");
     }
 
     // The Relu keeps the sign of an edge: bright above dark is another direction than dark above bright.

@@ -1,7 +1,7 @@
 using Embeddings.Tooling.Onnx;
 using static Embeddings.Tooling.Onnx.Attributes;
 
-namespace Embeddings.Models.Maker;
+namespace Embeddings.TestModels;
 
 /// <summary>
 /// The few layers both descriptors are made of. Each looks at one item of the batch alone (no reduction over the batch, no quantization by range), so

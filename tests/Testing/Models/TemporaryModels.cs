@@ -7,7 +7,7 @@ using Embeddings.Tooling.Onnx;
 namespace Embeddings.Testing.Models;
 
 /// <summary>Small real models made on the spot, each in a folder of its own that goes with it.</summary>
-internal sealed class TestModels : IDisposable
+internal sealed class TemporaryModels : IDisposable
 {
     public const TensorProto.Types.DataType Float = TensorProto.Types.DataType.Float;
     public const TensorProto.Types.DataType Half = TensorProto.Types.DataType.Float16;

@@ -1,4 +1,4 @@
-namespace Embeddings.Models.Maker;
+namespace Embeddings.TestModels;
 
 /// <summary>
 /// Small convolution kernels, row-major. Every weight is rounded to a multiple of 2^-16: the math libraries of different machines differ in the last

@@ -1,10 +1,10 @@
 using Embeddings.Tooling.Onnx;
 using static Embeddings.Tooling.Onnx.Attributes;
 
-namespace Embeddings.Models.Maker;
+namespace Embeddings.TestModels;
 
 /// <summary>
-/// The built-in face model: [batch, 3, 112, 112], RGB -1 to 1, to [batch, 512]. Brightness with its local mean and contrast taken out, then the
+/// A classical, untrained face model: [batch, 3, 112, 112], RGB -1 to 1, to [batch, 512]. Brightness with its local mean and contrast taken out, then the
 /// energy of Gabor filters of 8 orientations: fine ones on a grid of 8x6 cells, coarse ones on 4x4.
 /// </summary>
 public static class FaceDescriptor
@@ -14,7 +14,7 @@ public static class FaceDescriptor
     /// <summary>Makes the model.</summary>
     public static ModelProto Build()
     {
-        var graph = new GraphBuilder("builtin-face");
+        var graph = new GraphBuilder("descriptor-face");
         var face = graph.Input("face", TensorProto.Types.DataType.Float, 0, 3, 112, 112);
         var half = graph.Average(graph.Gray(face), 2, 2);
         var fine = Normalised(graph, half);
@@ -27,7 +27,7 @@ public static class FaceDescriptor
         ];
         graph.Node("Concat", blocks, ["embedding"], Int("axis", 1));
         graph.Output("embedding", TensorProto.Types.DataType.Float, 0, 512);
-        return graph.Build("Embeddings.Models.Maker");
+        return graph.Build("Embeddings.TestModels");
     }
 
     // (pixel - local mean) / local deviation: what is left is shape, whatever the lamp. The small constant keeps noise in flat skin small.

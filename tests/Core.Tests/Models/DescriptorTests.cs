@@ -1,0 +1,38 @@
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Testing;
+using Embeddings.TestModels;
+
+namespace Embeddings.Core.Tests.Models;
+
+/// <summary>The models that the tests serve: what they rely on.</summary>
+public sealed class DescriptorTests
+{
+    public static TheoryData<string> Names => new(Descriptor.ImageModel, Descriptor.FaceModel);
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_vector_is_the_same_whatever_its_batch(string name)
+    {
+        using var model = ModelLoader.Load(Descriptor.PathOf(name), new());
+        Assert.Empty(model.Notices);
+        Batches.AssertIndependent(model);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_vector_is_the_same_in_wide_and_narrow_runs(string name)
+    {
+        var path = Descriptor.PathOf(name);
+        var manifest = ManifestReader.Read(Path.ChangeExtension(path, ".json"));
+        var options = new InferenceOptions();
+        var sessions = new RuntimeSessions(path, options, new(1, 2, NarrowRuns: 3));
+        var signature = ModelSignature.Find(sessions.First, manifest, path);
+        var (layout, batch, notices) = new ModelProbe(path, manifest, signature, sessions, options).Run();
+        using var model = new ImageEmbeddingModel(new(manifest, signature, layout, batch, notices, sessions));
+        Assert.Equal((1, 3), (model.Sessions, model.NarrowRuns));
+        var vectors = new float[4][][];
+        Parallel.For(0, 4, slot => vectors[slot] = Batches.Run(model, slot, 8));
+        Assert.All(vectors[1..], narrow => Batches.AssertEqual(vectors[0], narrow));
+    }
+}

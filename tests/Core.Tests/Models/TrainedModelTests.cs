@@ -1,0 +1,117 @@
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Testing;
+using Embeddings.Tooling.Models.Inspection;
+using System.Text;
+using Embeddings.Models.Maker;
+
+namespace Embeddings.Core.Tests.Models;
+
+/// <summary>The default models against the published files they are made from.</summary>
+public sealed class TrainedModelTests
+{
+    private const int Images = 12;
+
+    private static readonly InferenceOptions Full = new() { ProbeBatch = 0 };
+
+    [TrainedModelsFact]
+    public void The_files_are_what_the_sources_make_and_the_same_every_time()
+    {
+        foreach (var _ in (int[])[1, 2])
+        {
+            foreach (var model in Make())
+            {
+                Assert.Equal(model.Graph.ToArray(), File.ReadAllBytes(TrainedModels.PathOf(model.Name)));
+                Assert.Equal(model.Manifest, File.ReadAllText(ManifestOf(model.Name)));
+            }
+        }
+    }
+
+    [TrainedModelsFact]
+    public void The_fingerprints_are_the_same_on_every_machine()
+    {
+        Assert.Equal("5601a5769288bb92ea05ffe41b33d8b81b9c367178804d04012bacb6df215f67", Fingerprint.Of(ManifestReader.Read(ManifestOf("resnet18"))));
+        Assert.Equal("30390a74c433d20635e00ac8e52f281cae917c4b6be9c5909fa8a9847727cdd0", Fingerprint.Of(ManifestReader.Read(ManifestOf("mobilefacenet"))));
+    }
+
+    [TrainedModelsFact]
+    public void The_manifests_are_as_the_server_writes_them_and_say_where_the_weights_come_from()
+    {
+        foreach (var (name, package) in ((string, string)[])[("resnet18", "ResNet18 0.23.1"), ("mobilefacenet", "faceplugin-face-recognition-js 0.0.1")])
+        {
+            var manifest = ManifestReader.Read(ManifestOf(name));
+            Assert.Equal(Encoding.UTF8.GetString(ManifestWriter.Write(manifest)), File.ReadAllText(ManifestOf(name)));
+            Assert.Equal((name, "MIT", 512), (manifest.Name, manifest.Licence, manifest.Dimension));
+            Assert.Contains(package, manifest.Origin, StringComparison.Ordinal);
+            Assert.Contains("Permission is hereby granted", File.ReadAllText(Path.Combine(TrainedModels.Folder, $"{name}.licence.txt")), StringComparison.Ordinal);
+        }
+    }
+
+    [TrainedModelsFact]
+    public void A_vector_is_the_same_whatever_its_batch()
+    {
+        foreach (var name in (string[])["resnet18", "mobilefacenet"])
+        {
+            using var model = ModelLoader.Load(TrainedModels.PathOf(name), Full);
+            Assert.Empty(model.Notices);
+            Batches.AssertIndependent(model);
+        }
+    }
+
+    [TrainedModelsFact]
+    public void ResNet_gives_what_the_published_pair_gives_one_by_one()
+    {
+        using var model = ModelLoader.Load(TrainedModels.PathOf("resnet18"), Full);
+        using var preprocess = new TrialRun(TrainedModels.Source("ResNetPreprocess.onnx"));
+        using var network = new TrialRun(TrainedModels.Source("ResNet18.onnx"));
+        long[] shape = [1, 3, 224, 224];
+        AssertSame(model, image =>
+        {
+            // The published pair takes red first and swaps by itself; the manifest's order is blue first.
+            var plane = image.Length / 3;
+            float[] rgb = [.. image.AsSpan(2 * plane, plane), .. image.AsSpan(plane, plane), .. image.AsSpan(0, plane)];
+            var (centred, _) = preprocess.Run(rgb, shape, "PreprocessedInput");
+            return network.Run(centred, shape, "Pooling395_Output_0").Values;
+        });
+    }
+
+    [TrainedModelsFact]
+    public void MobileFaceNet_gives_what_the_published_file_gives_one_by_one()
+    {
+        using var model = ModelLoader.Load(TrainedModels.PathOf("mobilefacenet"), Full);
+        using var published = new TrialRun(TrainedModels.Source("fr_feature.onnx"));
+        AssertSame(model, image => published.Run(image, [1, 3, 112, 112], "output").Values);
+    }
+
+    [TrainedModelsFact]
+    public void Another_file_than_the_expected_one_is_refused()
+    {
+        var content = File.ReadAllBytes(TrainedModels.Source("fr_feature.onnx"));
+        Assert.Same(content, PublishedFile.MobileFaceNet.Check(content));
+        content[^1] ^= 1;
+        var message = Assert.Throws<InvalidDataException>(() => PublishedFile.MobileFaceNet.Check(content)).Message;
+        Assert.Contains("npm faceplugin-face-recognition-js 0.0.1: checksum mismatch of model/fr_feature.onnx: SHA-256 is ", message, StringComparison.Ordinal);
+        Assert.Contains("expected 87aacdfe", message, StringComparison.Ordinal);
+    }
+
+    // A hundred-thousandth of the largest value: what another order of summing may change.
+    private static void AssertSame(IEmbeddingModel model, Func<float[], float[]> published)
+    {
+        var actual = Batches.Run(model, 0, Images);
+        var expected = Enumerable.Range(0, Images).Select(i =>
+        {
+            var image = new float[model.Manifest.Input.TensorLength];
+            ProbePicture.Draw(image, model.Manifest.Input, i);
+            return published(image);
+        }).ToArray();
+        Batches.AssertEqual(expected, actual, 1e-5f * expected.Max(vector => vector.Max(MathF.Abs)));
+    }
+
+    private static TrainedModel[] Make() =>
+    [
+        TrainedModel.ResNet18(File.ReadAllBytes(TrainedModels.Source("ResNetPreprocess.onnx")), File.ReadAllBytes(TrainedModels.Source("ResNet18.onnx"))),
+        TrainedModel.MobileFaceNet(File.ReadAllBytes(TrainedModels.Source("fr_feature.onnx"))),
+    ];
+
+    private static string ManifestOf(string name) => Path.ChangeExtension(TrainedModels.PathOf(name), ".json");
+}

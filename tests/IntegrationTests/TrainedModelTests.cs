@@ -1,0 +1,58 @@
+using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.Testing;
+using Embeddings.V1;
+
+namespace Embeddings.IntegrationTests;
+
+/// <summary>The default models on real photographs, over the wire.</summary>
+public sealed class TrainedModelTests
+{
+    [TrainedModelsFact]
+    public async Task The_default_models_are_the_trained_ones_and_say_where_they_come_from()
+    {
+        await using var server = await TestServer.StartPlainAsync();
+        var models = (await server.Api.Models.ListModelsAsync(new()).Bound()).Models;
+        Assert.Equal([("mobilefacenet", true), ("resnet18", true)], models.Select(model => (model.Name, model.DefaultForKind)));
+        Assert.All(models, model => Assert.Equal(("MIT", true), (model.Licence, model.Origin.Length > 0)));
+        Assert.Contains("does not state", models[0].Description, StringComparison.Ordinal);
+        Assert.True(models[0].HasSuggestedThreshold);
+    }
+
+    [TrainedModelsFact(NeedsMaterial = true)]
+    public async Task Every_pair_of_crops_of_one_person_is_nearer_than_every_pair_of_two()
+    {
+        await using var server = await TestServer.StartPlainAsync();
+        var files = Directory.GetFiles(Material.Path("crops"), "*.png").Order(StringComparer.Ordinal).ToList();
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(
+            files.Select(file => Items.EmbedFace(file, new() { Image = Pictures.Encoded(File.ReadAllBytes(file)) })));
+        var faces = answers.Select(answer => (Person: Path.GetFileName(answer.ItemId).Split("__")[0], answer.Embedding.Values)).ToList();
+        var pairs = faces.SelectMany((a, i) => faces.Skip(i + 1).Select(b => (Same: a.Person == b.Person, Cosine: Dot(a.Values, b.Values)))).ToLookup(pair => pair.Same, pair => pair.Cosine);
+        Assert.Equal((46, 360), (pairs[true].Count(), pairs[false].Count()));
+        Assert.Equal(0.597, pairs[true].Min(), 0.005);
+        Assert.Equal(0.421, pairs[false].Max(), 0.005);
+        var threshold = (await server.Api.Models.GetModelAsync(new() { Name = "mobilefacenet" }).Bound()).Model.SuggestedThreshold;
+        Assert.Equal((pairs[true].Min() + pairs[false].Max()) / 2, threshold, 0.005);
+    }
+
+    [TrainedModelsFact(NeedsMaterial = true)]
+    public async Task The_nearest_other_image_of_a_tree_is_of_the_same_kind_of_tree()
+    {
+        await using var server = await TestServer.StartPlainAsync();
+        var collection = ServerFixture.NewCollection();
+        string[] kinds = ["Hemlock", "Japanese_Cherry"];
+        var files = kinds.SelectMany(kind => Directory.GetFiles(Material.Path("images", "azure-samples", "CustomVision", "ImageClassification", "Images", kind))).ToList();
+        Assert.Equal(20, files.Count);
+        var answers = await server.Api.Ingest.StreamIngest().ExchangeAsync(
+            files.Select((file, i) => Items.IngestImage(collection, $"{i}", Pictures.Encoded(File.ReadAllBytes(file)), KindOf(file))));
+        Assert.All(answers, answer => Assert.NotNull(answer.Ack));
+        var request = new SearchVectorsRequest { Collection = collection, Limit = 1 };
+        request.Queries.AddRange(files.Select((_, i) => new SearchQuery { PointId = $"{i}" }));
+        var results = (await server.Api.Vectors.SearchVectorsAsync(request).Bound()).Results;
+        Assert.Equal(files.Select(KindOf), results.Select(result => result.Points[0].Point.Payload.MediaStoreId));
+    }
+
+    private static string KindOf(string file) => Path.GetFileName(Path.GetDirectoryName(file))!;
+
+    // The vectors have length 1.
+    private static double Dot(IEnumerable<float> left, IEnumerable<float> right) => left.Zip(right, (a, b) => (double)a * b).Sum();
+}

@@ -1,0 +1,24 @@
+using Embeddings.Core;
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Testing;
+
+namespace Embeddings.Tooling.Tests.Models;
+
+public sealed class ModelCatalogLoaderTests
+{
+    [Fact]
+    public void Default_models_that_are_missing_are_one_line_that_says_what_to_do()
+    {
+        var folder = Directory.CreateTempSubdirectory("embeddings-none-").FullName;
+        foreach (var missing in (string[])[folder, Path.Combine(folder, "none")])
+        {
+            var message = Assert.Throws<ModelException>(() => ModelCatalogLoader.Defaults(missing)).Message;
+            Assert.Contains(missing, message, StringComparison.Ordinal);
+            Assert.Contains("./build.sh models", message, StringComparison.Ordinal);
+            Assert.Contains("--models none", message, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', message);
+        }
+        Directory.Delete(folder);
+    }
+}
