@@ -10,6 +10,7 @@ internal abstract class EmbeddingModel : IEmbeddingModel
 {
     private readonly RuntimeSessions _sessions;
     private readonly TensorLayout _layout;
+    private readonly IReadOnlyList<string> _notices;
     private readonly string[] _inputNames;
     private readonly string[] _outputNames;
 
@@ -17,7 +18,7 @@ internal abstract class EmbeddingModel : IEmbeddingModel
     {
         Manifest = graph.Manifest;
         MaxBatch = graph.MaxBatch;
-        Notices = graph.Notices;
+        _notices = graph.Notices;
         Fingerprint = Models.Fingerprint.Of(graph.Manifest);
         _sessions = graph.Sessions;
         _layout = graph.Layout;
@@ -44,7 +45,7 @@ internal abstract class EmbeddingModel : IEmbeddingModel
     public string ExecutionProvider => _sessions.Provider;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Notices { get; }
+    public IReadOnlyList<string> Notices => _sessions.Failure is { } why ? [.. _notices, why] : _notices;
 
     /// <inheritdoc/>
     public BatchTensor CreateTensor() => new OrtBatchTensor(_layout, MaxBatch);
