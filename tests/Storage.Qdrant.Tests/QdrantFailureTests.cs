@@ -6,7 +6,9 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
-/// <summary>What passes is tried again, what does not is said; nothing is acknowledged that Qdrant did not take.</summary>
+/// <summary>
+/// Transient failures are retried, permanent failures reported; only writes that Qdrant has accepted are acknowledged.
+/// </summary>
 public sealed class QdrantFailureTests : QdrantTestBase
 {
     [Theory]
@@ -14,7 +16,7 @@ public sealed class QdrantFailureTests : QdrantTestBase
     [InlineData(TroubleKind.Fail, true)]
     [InlineData(TroubleKind.Drop, false)]
     [InlineData(TroubleKind.Drop, true)]
-    public async Task A_write_that_fails_in_passing_is_tried_again(TroubleKind kind, bool after)
+    public async Task A_write_is_retried_after_transient_failures(TroubleKind kind, bool after)
     {
         await using var store = await FilledStoreAsync();
         Troubles.Add(new(kind) { Method = Upsert, Times = 3, After = after });
@@ -26,11 +28,11 @@ public sealed class QdrantFailureTests : QdrantTestBase
     [Theory]
     [InlineData(TroubleKind.Fail)]
     [InlineData(TroubleKind.Drop)]
-    public async Task Reads_and_deletions_are_tried_again(TroubleKind kind)
+    public async Task Reads_and_deletions_are_retried(TroubleKind kind)
     {
         await using var store = await FilledStoreAsync();
         await store.UpsertAsync(Name, [Point("p"), Point("q"), Point("r")], None);
-        // Every second call, of whatever kind.
+        // Every second call of any kind.
         Troubles.Add(new(kind) { Every = 2, After = true });
         Assert.Equal(3, await store.CountAsync(Name, PointFilter.All, None));
         Assert.Equal(3, (await store.ListAsync(Name, PointFilter.All, 5, "", true, None)).Points.Count);
@@ -42,7 +44,7 @@ public sealed class QdrantFailureTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task What_Qdrant_refuses_is_not_acknowledged()
+    public async Task A_rejected_write_is_not_acknowledged()
     {
         await using var store = await FilledStoreAsync();
         Troubles.Add(new(TroubleKind.Fail) { Method = Upsert, Status = StatusCode.Internal, Message = "Service internal error: disk" });
@@ -54,7 +56,7 @@ public sealed class QdrantFailureTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task A_store_that_is_locked_is_not_there()
+    public async Task A_locked_store_is_unavailable()
     {
         await using var store = await FilledStoreAsync();
         Troubles.Add(new(TroubleKind.Fail) { Method = Upsert, Status = StatusCode.FailedPrecondition, Message = "Write operations are forbidden" });
@@ -64,7 +66,7 @@ public sealed class QdrantFailureTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task A_stall_ends_with_the_trys_deadline_and_the_next_try_may_succeed()
+    public async Task A_stalled_attempt_ends_at_its_deadline_and_is_retried()
     {
         await using var store = await FilledStoreAsync(options => options with { WriteTimeoutSeconds = 0.2 });
         Troubles.Add(new(TroubleKind.Stall) { Method = Upsert, Times = 1 });
@@ -73,7 +75,7 @@ public sealed class QdrantFailureTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task A_stall_without_end_is_unavailable()
+    public async Task A_permanent_stall_is_unavailable()
     {
         await using var store = await FilledStoreAsync(
             options => options with { WriteTimeoutSeconds = 0.2, WriteRetrySeconds = 3, ReadTimeoutSeconds = 0.2, ReadRetrySeconds = 0 });
@@ -83,36 +85,36 @@ public sealed class QdrantFailureTests : QdrantTestBase
         Assert.NotNull(fault.RetryAfter);
         Assert.True(Troubles.Calls(Upsert) >= 2);
         await FaultAsync(FaultKind.Unavailable, Reasons.StoreUnavailable, () => store.CountAsync(Name, PointFilter.All, None));
-        // On a busy machine its deadline may pass before it comes.
+        // On a busy machine the deadline may expire before the call arrives.
         Assert.InRange(Troubles.Calls("Points/Count"), 0, 1);
     }
 
     [Fact]
-    public async Task A_caller_who_has_gone_waits_no_longer_and_his_points_are_not_tried_again()
+    public async Task A_cancelled_call_ends_and_its_points_are_not_retried()
     {
         await using var store = await FilledStoreAsync(options => options with { WriteTimeoutSeconds = 0.1 });
         Troubles.Add(new(TroubleKind.Stall) { Method = Upsert });
-        using var patience = new CancellationTokenSource(50);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.UpsertAsync(Name, [Point("p")], patience.Token).WaitAsync(Limit));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.CountAsync(Name, PointFilter.All, patience.Token));
-        // The store closes without waiting for the time that tries may take.
+        using var cancellation = new CancellationTokenSource(50);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.UpsertAsync(Name, [Point("p")], cancellation.Token).WaitAsync(Limit));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.CountAsync(Name, PointFilter.All, cancellation.Token));
+        // The store closes without waiting for retries.
         await store.DisposeAsync().AsTask().WaitAsync(Limit);
         Assert.InRange(Troubles.Calls(Upsert), 0, 1);
     }
 
     [Fact]
-    public async Task A_rate_limit_is_waited_for_where_Qdrant_says_how_long()
+    public async Task A_rate_limit_with_a_delay_is_retried_after_the_delay()
     {
         await using var store = await FilledStoreAsync();
         Troubles.Add(Trouble.RateLimit(retryAfter: 1) with { Method = Upsert, Times = 1 });
-        var began = TimeProvider.System.GetTimestamp();
+        var started = TimeProvider.System.GetTimestamp();
         await store.UpsertAsync(Name, [Point("p")], None).WaitAsync(Limit);
-        Assert.True(TimeProvider.System.GetElapsedTime(began) >= TimeSpan.FromSeconds(0.9));
+        Assert.True(TimeProvider.System.GetElapsedTime(started) >= TimeSpan.FromSeconds(0.9));
         Assert.Equal(2, Troubles.Calls(Upsert));
     }
 
     [Fact]
-    public async Task A_rate_limit_is_the_callers_where_waiting_does_not_help_or_takes_too_long()
+    public async Task A_rate_limit_without_a_delay_or_with_a_long_one_is_reported_to_the_caller()
     {
         await using var store = await FilledStoreAsync();
         Troubles.Add(Trouble.RateLimit(retryAfter: null) with { Method = Upsert, Times = 1 });
@@ -125,7 +127,7 @@ public sealed class QdrantFailureTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task A_lost_node_fails_what_needs_it_and_is_made_up_for_when_it_is_back()
+    public async Task A_lost_node_fails_the_calls_that_need_it_until_it_returns()
     {
         await using var store = await FilledStoreAsync(options => options with { WriteRetrySeconds = 0.2, ReadRetrySeconds = 0.1 });
         var points = Enumerable.Range(0, 50).Select(i => Point($"p{i}")).ToList();
@@ -139,11 +141,12 @@ public sealed class QdrantFailureTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task One_bad_point_does_not_fail_those_it_is_sent_with()
+    public async Task One_invalid_point_does_not_fail_the_rest_of_its_upsert()
     {
         await using var store = await FilledStoreAsync();
-        Troubles.Refuse(request => request is UpsertPoints upsert && upsert.Points.Any(point => point.Payload["point_id"].StringValue == "bad"));
-        // Those that come while it is on its way go together.
+        Troubles.Refuse(request => request is UpsertPoints upsert
+            && upsert.Points.Any(point => point.Payload["point_id"].StringValue == "bad"));
+        // Points that arrive while it is in flight form one upsert.
         Troubles.Add(new(TroubleKind.Late) { Method = Upsert, Times = 1 });
         var first = store.UpsertAsync(Name, [Point("first")], None);
         var good = store.UpsertAsync(Name, [Point("good")], None);

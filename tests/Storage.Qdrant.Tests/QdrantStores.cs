@@ -6,12 +6,15 @@ namespace Embeddings.Storage.Qdrant.Tests;
 
 internal static class QdrantStores
 {
-    /// <summary>A started store over a double, impatient enough for tests.</summary>
+    /// <summary>Starts a store on a double with short intervals.</summary>
     public static Task<QdrantVectorStore> StartAsync(QdrantServer server, Func<QdrantStoreOptions, QdrantStoreOptions>? with = null) =>
         StartAsync(server.Address, with);
 
     public static async Task<QdrantVectorStore> StartAsync(
-        Uri address, Func<QdrantStoreOptions, QdrantStoreOptions>? with = null, QdrantCollectionOptions? collections = null, TimeProvider? time = null)
+        Uri address,
+        Func<QdrantStoreOptions, QdrantStoreOptions>? with = null,
+        QdrantCollectionOptions? collections = null,
+        TimeProvider? time = null)
     {
         var options = new QdrantStoreOptions { Url = address.ToString(), ProbeSeconds = 0.2, RetryDelayMs = 5 };
         var store = new QdrantVectorStore(

@@ -4,7 +4,7 @@ using Embeddings.Testing.Stores;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
-/// <summary>The suite of all stores: over a double, or over a real server where QDRANT_URL is set.</summary>
+/// <summary>The store contract with the double, or with a real server if QDRANT_URL is set.</summary>
 public sealed class QdrantVectorStoreContractTests : VectorStoreContract, IAsyncLifetime
 {
     private readonly QdrantServer _server = new();

@@ -13,3 +13,10 @@ internal static class EmbeddedStores
         return store;
     }
 }
+
+internal sealed class TemporaryDirectory : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("embeddings-store-").FullName;
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}

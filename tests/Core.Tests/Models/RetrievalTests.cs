@@ -44,7 +44,7 @@ public sealed class RetrievalTests(ITestOutputHelper output)
         // The input's size is far below a photograph's: variations of what is left of it are the harder ones.
         var originals = pictures.Select(p => p.Resize(model.Manifest.Input.Width, model.Manifest.Input.Height)).ToArray();
         var stored = originals.Select(p => Embed(model, tensor, p)).ToArray();
-        var others = stored.SelectMany((a, i) => stored.Skip(i + 1).Select(b => Cosine.Similarity(a, b))).Order().ToArray();
+        var others = stored.SelectMany((a, i) => stored.Skip(i + 1).Select(b => VectorMath.CosineSimilarity(a, b))).Order().ToArray();
         output.WriteLine($"{name}: different ones: median {others[others.Length / 2]:F3}, highest {others[^1]:F3}");
         var right = 0;
         foreach (var (variation, apply) in Variations)
@@ -53,9 +53,9 @@ public sealed class RetrievalTests(ITestOutputHelper output)
             for (var i = 0; i < originals.Length; i++)
             {
                 var query = Embed(model, tensor, apply(originals[i]));
-                var scores = stored.Select(s => Cosine.Similarity(query, s)).ToArray();
+                var scores = stored.Select(s => VectorMath.CosineSimilarity(query, s)).ToArray();
                 // Some photographs are there twice.
-                hits += scores.Where((s, j) => s > scores[i] && Cosine.Similarity(stored[i], stored[j]) < 0.98f).Any() ? 0 : 1;
+                hits += scores.Where((s, j) => s > scores[i] && VectorMath.CosineSimilarity(stored[i], stored[j]) < 0.98f).Any() ? 0 : 1;
                 lowest = Math.Min(lowest, scores[i]);
             }
             output.WriteLine($"  {variation}: {hits}/{originals.Length}, lowest own {lowest:F3}");
