@@ -18,15 +18,15 @@ internal static class Layout
     {
         var spec = new InputSpec { Width = 112, Height = 112, Mean = [127.5f, 127.5f, 127.5f], Std = [127.5f, 127.5f, 127.5f] };
         var pixels = Enumerable.Range(0, Items).Select(i => Pictures.Scene(112, 112, i)).ToArray();
-        using var tensor = new AlignedFloats(Items * spec.TensorLength);
-        using var copied = new AlignedFloats(Items * spec.TensorLength);
-        copied.Span.Fill(1);
+        using var tensor = AlignedBuffer.ZeroedFloats(Items * spec.TensorLength);
+        using var copied = AlignedBuffer.ZeroedFloats(Items * spec.TensorLength);
+        copied.AsSpan<float>().Fill(1);
 
         void Ours()
         {
             for (var i = 0; i < Items; i++)
             {
-                ByteLayout.Colors(pixels[i], tensor.Span.Slice(i * spec.TensorLength, spec.TensorLength), spec, swap: false);
+                ByteLayout.Colors(pixels[i], tensor.Slice<float>((nuint)(i * spec.TensorLength), spec.TensorLength), spec, swap: false);
             }
         }
 
@@ -34,7 +34,7 @@ internal static class Layout
         {
             for (var i = 0; i < Items; i++)
             {
-                copied.Span.Slice(i * spec.TensorLength, spec.TensorLength).CopyTo(tensor.Span.Slice(i * spec.TensorLength, spec.TensorLength));
+                copied.Slice<float>((nuint)(i * spec.TensorLength), spec.TensorLength).CopyTo(tensor.Slice<float>((nuint)(i * spec.TensorLength), spec.TensorLength));
             }
         }
 

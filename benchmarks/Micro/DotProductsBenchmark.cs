@@ -10,8 +10,8 @@ public unsafe class DotProductsBenchmark
     private const int Stride = 512;
 
     private readonly nint[] _addresses = new nint[Rows];
-    private AlignedFloats? _rows;
-    private AlignedFloats? _queries;
+    private AlignedBuffer? _rows;
+    private AlignedBuffer? _queries;
     private float[] _scores = [];
 
     [Params(1, 4, 64)]
@@ -20,19 +20,19 @@ public unsafe class DotProductsBenchmark
     [GlobalSetup]
     public void SetUp()
     {
-        _rows = new AlignedFloats(Rows * Stride);
-        _rows.Span.Fill(0.5f);
-        _queries = new AlignedFloats(Queries * Stride);
-        _queries.Span.Fill(0.25f);
+        _rows = AlignedBuffer.ZeroedFloats(Rows * Stride);
+        _rows.AsSpan<float>().Fill(0.5f);
+        _queries = AlignedBuffer.ZeroedFloats(Queries * Stride);
+        _queries.AsSpan<float>().Fill(0.25f);
         _scores = new float[Rows * Queries];
         for (var i = 0; i < Rows; i++)
         {
-            _addresses[i] = (nint)(_rows.Pointer + (i * Stride));
+            _addresses[i] = (nint)(_rows.Floats + (i * Stride));
         }
     }
 
     [Benchmark(OperationsPerInvoke = Rows)]
-    public void Compute() => DotProducts.Compute(_addresses, _queries!.Pointer, Queries, Stride, _scores);
+    public void Compute() => DotProducts.Compute(_addresses, _queries!.Floats, Queries, Stride, _scores);
 
     [GlobalCleanup]
     public void CleanUp()

@@ -20,8 +20,8 @@ public class HalfFloatsBenchmark
     }
 
     [Benchmark]
-    public void FromSingle() => HalfFloats.FromSingle(_singles, _halves);
+    public void FromSingle() => VectorMath.ToHalf(_singles, _halves);
 
     [Benchmark]
-    public void ToSingle() => HalfFloats.ToSingle(_halves, _singles);
+    public void ToSingle() => VectorMath.ToSingle(_halves, _singles);
 }

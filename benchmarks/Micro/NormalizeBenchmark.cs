@@ -3,7 +3,7 @@ using Embeddings.Primitives.Numerics;
 
 namespace Embeddings.Benchmarks.Micro;
 
-/// <summary>A vector to unit length, as the pipeline does it and as the embedded store does.</summary>
+/// <summary>Normalization in place, as in the pipeline, and to a row, as in the embedded store.</summary>
 public class NormalizeBenchmark
 {
     private float[] _vector = [];
@@ -20,8 +20,8 @@ public class NormalizeBenchmark
     }
 
     [Benchmark]
-    public bool InPlace() => UnitLength.TryNormalize(_vector);
+    public bool InPlace() => VectorMath.TryNormalize(_vector);
 
     [Benchmark]
-    public bool ToRow() => RowNormalizer.TryNormalize(_vector, _unit);
+    public bool ToRow() => VectorMath.TryNormalize(_vector, _unit);
 }

@@ -32,7 +32,7 @@ internal sealed class BareQdrant : IDisposable
     }
 
     public static PointStruct[] Prepare(IEnumerable<StoredPoint> points) =>
-        [.. points.Select(static point => PointWriter.ToPoint(PointIds.Of(point.Id), point))];
+        [.. points.Select(static point => PointMapper.ToPoint(PointIds.Of(point.Id), point))];
 
     /// <summary>Tries each way twice and keeps the faster.</summary>
     public async Task FindBestAsync(Func<PointStruct[]> next)

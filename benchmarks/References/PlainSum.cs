@@ -9,7 +9,7 @@ internal sealed unsafe class PlainSum : IDisposable
 {
     private const int SegmentFloats = 1 << 19;
 
-    private readonly AlignedFloats[] _segments;
+    private readonly AlignedBuffer[] _segments;
     private readonly ParallelOptions _threads;
     // Written so that no sum can be left out; one for each segment, apart, so that threads do not share a cache line.
     private readonly float[] _sums;
@@ -17,15 +17,15 @@ internal sealed unsafe class PlainSum : IDisposable
     public PlainSum(long floats, int threads)
     {
         _threads = new ParallelOptions { MaxDegreeOfParallelism = threads };
-        _segments = [.. Enumerable.Range(0, (int)((floats + SegmentFloats - 1) / SegmentFloats)).Select(_ => new AlignedFloats(SegmentFloats))];
+        _segments = [.. Enumerable.Range(0, (int)((floats + SegmentFloats - 1) / SegmentFloats)).Select(_ => AlignedBuffer.ZeroedFloats(SegmentFloats))];
         _sums = new float[_segments.Length * 16];
         foreach (var segment in _segments)
         {
-            segment.Span.Fill(0.001f);
+            segment.AsSpan<float>().Fill(0.001f);
         }
     }
 
-    public void Run() => Parallel.For(0, _segments.Length, _threads, i => _sums[i * 16] = Sum(_segments[i].Pointer));
+    public void Run() => Parallel.For(0, _segments.Length, _threads, i => _sums[i * 16] = Sum(_segments[i].Floats));
 
     public void Dispose()
     {

@@ -1,6 +1,6 @@
 namespace Embeddings.Primitives;
 
-/// <summary>Every reason an error of this server can carry (docs/errors.md). Part of the contract: never renamed.</summary>
+/// <summary>All error reasons (docs/errors.md). They are part of the contract and are never renamed.</summary>
 internal static class Reasons
 {
     // Input
@@ -22,7 +22,7 @@ internal static class Reasons
     public const string MessageTooLarge = "MESSAGE_TOO_LARGE";
     public const string MessageMalformed = "MESSAGE_MALFORMED";
 
-    // What is not there, or not as asked
+    // Models, points and collections
     public const string ModelNotFound = "MODEL_NOT_FOUND";
     public const string ModelKindMismatch = "MODEL_KIND_MISMATCH";
     public const string ModelUnavailable = "MODEL_UNAVAILABLE";
@@ -30,7 +30,7 @@ internal static class Reasons
     public const string CollectionNotFound = "COLLECTION_NOT_FOUND";
     public const string CollectionModelMismatch = "COLLECTION_MODEL_MISMATCH";
 
-    // The server's state
+    // Server state
     public const string QueueFull = "QUEUE_FULL";
     public const string StoreFull = "STORE_FULL";
     public const string StoreUnavailable = "STORE_UNAVAILABLE";

@@ -5,10 +5,14 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
 
-/// <summary>The user's own fields, JSON to Qdrant's values and back. Whole numbers become integers, the rest doubles; filters compare them alike.</summary>
+/// <summary>
+/// Maps the user's attributes from JSON to Qdrant's values and back. Whole numbers become integers, other numbers
+/// doubles; filters compare both alike.
+/// </summary>
 internal static class AttributeValues
 {
-    // Protocol Buffers readers stop at 100 nested messages; a JSON level takes up to three. What is deeper is kept as text.
+    // Protocol Buffers readers accept 100 nested messages; a JSON level takes up to three. Deeper values are stored as
+    // text.
     private const int MaxDepth = 16;
     private const string TextKey = "$json";
     private const double LargestExact = 1L << 53;
@@ -82,9 +86,10 @@ internal static class AttributeValues
         }
         if (!double.IsFinite(number))
         {
-            throw Fault.Invalid(Reasons.FieldInvalid, "payload.attributes", "attributes cannot be JSON: a number is not finite");
+            throw Fault.Invalid(
+                Reasons.FieldInvalid, "payload.attributes", $"attributes must be JSON with finite numbers; got {number}.");
         }
-        // Minus zero is no integer.
+        // Negative zero is not an integer.
         return double.IsInteger(number) && Math.Abs(number) <= LargestExact && !(number == 0 && double.IsNegative(number))
             ? new() { IntegerValue = (long)number }
             : new() { DoubleValue = number };
@@ -97,22 +102,48 @@ internal static class AttributeValues
         Value.KindOneofCase.IntegerValue => Number(value.IntegerValue),
         Value.KindOneofCase.DoubleValue => Number(value.DoubleValue),
         Value.KindOneofCase.ListValue => new JsonArray([.. value.ListValue.Values.Select(ToJson)]),
-        Value.KindOneofCase.StructValue => value.StructValue.Fields is { Count: 1 } fields && fields.TryGetValue(TextKey, out var text)
-            ? JsonNode.Parse(text.StringValue, documentOptions: DeepDocument)
-            : ToJson(value.StructValue),
+        Value.KindOneofCase.StructValue =>
+            value.StructValue.Fields is { Count: 1 } fields && fields.TryGetValue(TextKey, out var text)
+                ? JsonNode.Parse(text.StringValue, documentOptions: DeepDocument)
+                : ToJson(value.StructValue),
         _ => null,
     };
 
-    // As if it had been parsed: such a number can be read as any type that holds it.
+    // As a parsed element, which can be read as any numeric type that fits.
     private static JsonNode? Number<T>(T number) => JsonValue.Create(JsonSerializer.SerializeToElement(number));
 
-    private static Value AsText(JsonNode node) => new() { StructValue = new() { Fields = { [TextKey] = node.ToJsonString(Deep) } } };
+    private static Value AsText(JsonNode node) =>
+        new() { StructValue = new() { Fields = { [TextKey] = node.ToJsonString(Deep) } } };
 
-    // An object that looks like one kept as text is kept as text itself, so that reading is never in doubt.
+    // An object that looks like one stored as text is itself stored as text, so that reading is unambiguous.
     private static bool IsPlain(JsonNode? node, int depth) => node switch
     {
-        JsonObject fields => depth > 0 && !fields.ContainsKey(TextKey) && fields.All(field => IsPlain(field.Value, depth - 1)),
+        JsonObject fields =>
+            depth > 0 && !fields.ContainsKey(TextKey) && fields.All(field => IsPlain(field.Value, depth - 1)),
         JsonArray items => depth > 0 && items.All(item => IsPlain(item, depth - 1)),
         _ => true,
     };
+}
+
+/// <summary>
+/// Encodes the user's field names as keys in Qdrant. Its JSON paths accept quoted names without quotes and backslashes,
+/// so these characters and the percent sign are stored as %22, %5C and %25.
+/// </summary>
+internal static class AttributeKeys
+{
+    public static string Encode(string name) =>
+        name.AsSpan().IndexOfAny('%', '"', '\\') < 0
+            ? name
+            : name.Replace("%", "%25").Replace("\"", "%22").Replace("\\", "%5C");
+
+    public static string Decode(string key) =>
+        key.Contains('%') ? key.Replace("%22", "\"").Replace("%5C", "\\").Replace("%25", "%") : key;
+
+    /// <summary>Returns the path of a field in filters.</summary>
+    public static string Path(string name)
+    {
+        var key = Encode(name);
+        var isPlain = key.Length > 0 && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
+        return isPlain ? $"{PayloadKeys.Attributes}.{key}" : $"{PayloadKeys.Attributes}.\"{key}\"";
+    }
 }

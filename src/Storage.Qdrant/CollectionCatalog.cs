@@ -4,90 +4,101 @@ using Embeddings.Primitives;
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>
-/// The collections, remembered for a while so that a point costs no question. Another server may make, fill or drop them at any time: what is remembered is
-/// asked again when it is old, and forgotten when Qdrant says it is gone.
+/// A cache of the collections, so that writing a point needs no lookup. Other servers may create, fill or drop
+/// collections at any time: entries expire, and are removed when Qdrant reports that a collection does not exist.
 /// </summary>
 internal sealed class CollectionCatalog(CollectionAdmin admin, QdrantStoreOptions options, TimeProvider time) : IDisposable
 {
-    private readonly ConcurrentDictionary<string, CollectionState> _known = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, CollectionState> _cached = new(StringComparer.Ordinal);
 
-    // One at a time for a name, so that a thousand items that meet a new collection make it once. Striped: names are the user's, and without end.
-    private readonly SemaphoreSlim[] _turns = [.. Enumerable.Range(0, 16).Select(_ => new SemaphoreSlim(1))];
+    // One lookup at a time per name, so that many concurrent items create a new collection only once. Striped, because
+    // the number of names is unlimited.
+    private readonly SemaphoreSlim[] _locks = [.. Enumerable.Range(0, 16).Select(_ => new SemaphoreSlim(1))];
 
-    /// <summary>What is remembered, however old, or null. For those who ensured it just before.</summary>
-    public CollectionState? Remembered(string name) => _known.GetValueOrDefault(name);
+    /// <summary>
+    /// Returns the cached entry, even if it has expired, or null. For callers that have just ensured the collection.
+    /// </summary>
+    public CollectionState? Cached(string name) => _cached.GetValueOrDefault(name);
 
-    public void Forget(string name) => _known.TryRemove(name, out _);
+    public void Forget(string name) => _cached.TryRemove(name, out _);
 
-    /// <summary>The collection, or null.</summary>
+    /// <summary>Returns the collection, or null.</summary>
     public async ValueTask<CollectionState?> FindAsync(string name, CancellationToken cancellationToken)
     {
         if (Fresh(name) is { } fresh)
         {
             return fresh;
         }
-        var turn = TurnOf(name);
-        await turn.WaitAsync(cancellationToken);
+        var mutex = LockOf(name);
+        await mutex.WaitAsync(cancellationToken);
         try
         {
             return Fresh(name) ?? Keep(name, await admin.ReadAsync(name, cancellationToken));
         }
         finally
         {
-            turn.Release();
+            mutex.Release();
         }
     }
 
-    /// <summary>The collection; NOT_FOUND where there is none.</summary>
+    /// <summary>Returns the collection; NOT_FOUND if it does not exist.</summary>
     public async ValueTask<CollectionState> RequireAsync(string name, CancellationToken cancellationToken) =>
         Fresh(name) ?? await FindAsync(name, cancellationToken) ?? throw CollectionFaults.NotFound(name);
 
     public ValueTask EnsureAsync(CollectionSpec spec, CancellationToken cancellationToken) =>
-        Fresh(spec.Name) is { } state && !Adopts(state, spec) ? ValueTask.CompletedTask : new(EnsureSlowlyAsync(spec, cancellationToken));
+        Fresh(spec.Name) is { } state && !state.Info.Spec.Adopts(spec)
+            ? ValueTask.CompletedTask
+            : new(EnsureUncachedAsync(spec, cancellationToken));
 
     public void Dispose()
     {
-        foreach (var turn in _turns)
+        foreach (var mutex in _locks)
         {
-            turn.Dispose();
+            mutex.Dispose();
         }
     }
 
-    private async Task EnsureSlowlyAsync(CollectionSpec spec, CancellationToken cancellationToken)
+    private async Task EnsureUncachedAsync(CollectionSpec spec, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Dimension);
-        var turn = TurnOf(spec.Name);
-        await turn.WaitAsync(cancellationToken);
+        var mutex = LockOf(spec.Name);
+        await mutex.WaitAsync(cancellationToken);
         try
         {
             var state = Fresh(spec.Name) ?? Keep(spec.Name, await admin.ReadAsync(spec.Name, cancellationToken));
             if (state is null)
             {
                 await admin.CreateAsync(spec, cancellationToken);
-                // Read back, not assumed: another server may have been faster, with another model.
-                state = Keep(spec.Name, await admin.ReadAsync(spec.Name, cancellationToken)) ?? throw CollectionFaults.NotFound(spec.Name);
+                // Read back: another server may have created it first, with another model.
+                state = await ReadAsync(spec.Name, cancellationToken);
             }
-            if (Adopts(state, spec))
+            if (state.Info.Spec.Adopts(spec))
             {
                 await admin.SetModelAsync(state, spec.Model!, cancellationToken);
-                state = Keep(spec.Name, await admin.ReadAsync(spec.Name, cancellationToken)) ?? throw CollectionFaults.NotFound(spec.Name);
-                if (Adopts(state, spec))
+                state = await ReadAsync(spec.Name, cancellationToken);
+                if (state.Info.Spec.Adopts(spec))
                 {
-                    throw new Fault(FaultKind.Internal, Reasons.Internal, $"Qdrant did not keep the model of collection '{spec.Name}'");
+                    throw new Fault(
+                        FaultKind.Internal,
+                        Reasons.Internal,
+                        $"Qdrant did not store the model of collection '{spec.Name}'.");
                 }
             }
         }
         finally
         {
-            turn.Release();
+            mutex.Release();
         }
     }
 
-    private static bool Adopts(CollectionState state, CollectionSpec spec) =>
-        CollectionRules.Adopts(new(state.Info.Name, state.Info.Dimension, state.Info.Model), spec);
+    private async Task<CollectionState> ReadAsync(string name, CancellationToken cancellationToken) =>
+        Keep(name, await admin.ReadAsync(name, cancellationToken)) ?? throw CollectionFaults.NotFound(name);
 
     private CollectionState? Fresh(string name) =>
-        _known.TryGetValue(name, out var state) && time.GetElapsedTime(state.ReadAt).TotalSeconds < options.CollectionCacheSeconds ? state : null;
+        _cached.TryGetValue(name, out var state)
+        && time.GetElapsedTime(state.ReadAt).TotalSeconds < options.CollectionCacheSeconds
+            ? state
+            : null;
 
     private CollectionState? Keep(string name, CollectionState? state)
     {
@@ -97,10 +108,22 @@ internal sealed class CollectionCatalog(CollectionAdmin admin, QdrantStoreOption
         }
         else
         {
-            _known[name] = state;
+            _cached[name] = state;
         }
         return state;
     }
 
-    private SemaphoreSlim TurnOf(string name) => _turns[(uint)name.GetHashCode(StringComparison.Ordinal) % _turns.Length];
+    private SemaphoreSlim LockOf(string name) => _locks[(uint)name.GetHashCode(StringComparison.Ordinal) % _locks.Length];
+}
+
+/// <summary>A cached collection.</summary>
+/// <param name="Info">The collection; its count is Qdrant's estimate at the time of reading.</param>
+/// <param name="HasMetadata">
+/// True if the model is in its metadata; otherwise it is in a reserved point, which is excluded everywhere.
+/// </param>
+/// <param name="ReadAt">Timestamp of reading.</param>
+internal sealed record CollectionState(CollectionInfo Info, bool HasMetadata, long ReadAt)
+{
+    /// <summary>The ids of points that are not the user's.</summary>
+    public ReadOnlySpan<Guid> ReservedIds => HasMetadata ? [] : new ReadOnlySpan<Guid>(in PointIds.Reserved);
 }

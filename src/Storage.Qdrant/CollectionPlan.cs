@@ -2,7 +2,7 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
 
-/// <summary>How a collection is made and marked.</summary>
+/// <summary>Configuration and metadata of collections.</summary>
 internal static class CollectionPlan
 {
     private const long LayoutVersion = 1;
@@ -14,7 +14,12 @@ internal static class CollectionPlan
             CollectionName = spec.Name,
             VectorsConfig = new()
             {
-                Params = new() { Size = (ulong)spec.Dimension, Distance = Distance.Cosine, Memory = Placement(options.OnDiskVectors) },
+                Params = new()
+                {
+                    Size = (ulong)spec.Dimension,
+                    Distance = Distance.Cosine,
+                    Memory = Placement(options.OnDiskVectors),
+                },
             },
             ShardNumber = (uint)options.Shards,
             ReplicationFactor = (uint)options.Replicas,
@@ -30,22 +35,27 @@ internal static class CollectionPlan
         return create;
     }
 
-    /// <summary>Returns true if the server ignored the memory placement that it was given: Qdrant before 1.19 does not know the field.</summary>
-    public static bool IgnoresPlacement(CollectionParams made) => made.VectorsConfig?.Params is { HasMemory: false };
+    /// <summary>Returns true if Qdrant ignored the memory placement, as it does before 1.19.</summary>
+    public static bool IgnoresPlacement(CollectionParams created) => created.VectorsConfig?.Params is { HasMemory: false };
 
     private static Memory Placement(bool onDisk) => onDisk ? Memory.Cold : Memory.Cached;
 
-    /// <summary>Indexes on what filters ask for.</summary>
+    /// <summary>Payload indexes for filters.</summary>
     public static IEnumerable<CreateFieldIndexCollection> Indexes(string collection)
     {
-        return [Index(PayloadKeys.JobId, FieldType.Keyword), Index(PayloadKeys.MediaStoreId, FieldType.Keyword),
-            Index(PayloadKeys.FaceIndex, FieldType.Integer), Index(PayloadKeys.Confidence, FieldType.Float)];
+        return
+        [
+            Index(PayloadKeys.JobId, FieldType.Keyword),
+            Index(PayloadKeys.MediaStoreId, FieldType.Keyword),
+            Index(PayloadKeys.FaceIndex, FieldType.Integer),
+            Index(PayloadKeys.Confidence, FieldType.Float),
+        ];
 
         CreateFieldIndexCollection Index(string field, FieldType type) =>
             new() { CollectionName = collection, FieldName = field, FieldType = type, Wait = true };
     }
 
-    /// <summary>Writes the layout's version, and the model where it is known.</summary>
+    /// <summary>Writes the layout version, and the model if it is known.</summary>
     public static void Mark(IDictionary<string, Value> metadata, ModelStamp? model)
     {
         metadata[PayloadKeys.Layout] = LayoutVersion;
@@ -61,24 +71,29 @@ internal static class CollectionPlan
             ? new(metadata.TryGetValue(PayloadKeys.Model, out var name) ? name.StringValue : "", fingerprint.StringValue)
             : null;
 
-    /// <summary>A point that carries the model. It has a vector because Qdrant wants one.</summary>
+    /// <summary>Creates the point that stores the model. It has a vector because Qdrant requires one.</summary>
     public static PointStruct ReservedPoint(int dimension, ModelStamp model)
     {
         var vector = new DenseVector();
         vector.Data.Add(1);
         vector.Data.AddRange(Enumerable.Repeat(0f, dimension - 1));
-        var point = new PointStruct { Id = PointIds.Reserved, Vectors = new() { Vector = new() { Dense = vector } } };
+        var point = new PointStruct
+        {
+            Id = PointIds.Reserved,
+            Vectors = new() { Vector = new() { Dense = vector } },
+        };
         Mark(point.Payload, model);
         return point;
     }
 
-    /// <summary>Why a collection made by somebody else cannot be used; null where it can.</summary>
+    /// <summary>Returns the reason that a collection of another program cannot be used; null if it can.</summary>
     public static string? WhyUnusable(CollectionParams? parameters) => parameters?.VectorsConfig?.Params switch
     {
-        null => "it has named vectors or none, not one for each point",
-        { Distance: not Distance.Cosine } vectors => $"its distance is {vectors.Distance}, not Cosine",
-        { MultivectorConfig: not null } => "its points have several vectors each",
-        { Datatype: not (Datatype.Default or Datatype.Float32) } vectors => $"its numbers are {vectors.Datatype}, not Float32",
+        null => "it must have one unnamed vector per point, but has named vectors or none.",
+        { Distance: not Distance.Cosine } vectors => $"its distance must be Cosine; got {vectors.Distance}.",
+        { MultivectorConfig: not null } => "its points must have one vector, but have several.",
+        { Datatype: not (Datatype.Default or Datatype.Float32) } vectors =>
+            $"its data type must be Float32; got {vectors.Datatype}.",
         _ => null,
     };
 }

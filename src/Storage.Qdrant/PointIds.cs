@@ -5,8 +5,9 @@ using System.Text;
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>
-/// Qdrant takes UUIDs where users have names: a point's is the UUIDv5 (RFC 9562) of its name's UTF-8 in <see cref="Namespace"/>, the same in every collection.
-/// docs/qdrant-ids.md has test vectors. Never change it: every stored point would be lost.
+/// Maps point ids to Qdrant's UUIDs: the UUIDv5 (RFC 9562) of the id in UTF-8 within <see cref="Namespace"/>, the same
+/// in every collection. docs/qdrant-ids.md has test vectors. Never change the mapping: stored points would become
+/// unreachable.
 /// </summary>
 internal static class PointIds
 {
@@ -14,18 +15,20 @@ internal static class PointIds
 
     private static readonly byte[] Prefix = Namespace.ToByteArray(bigEndian: true);
 
-    /// <summary>No point is called "", so this one is free for what a collection must remember and an old Qdrant has no other place for.</summary>
+    /// <summary>
+    /// The id of the point that stores a collection's metadata in an old Qdrant. No user's point has the id "".
+    /// </summary>
     public static readonly Guid Reserved = Of("");
 
-    public static Guid Of(string name)
+    public static Guid Of(string id)
     {
-        var length = Prefix.Length + Encoding.UTF8.GetMaxByteCount(name.Length);
+        var length = Prefix.Length + Encoding.UTF8.GetMaxByteCount(id.Length);
         byte[]? rented = null;
         var buffer = length <= 512 ? stackalloc byte[512] : rented = ArrayPool<byte>.Shared.Rent(length);
         Prefix.CopyTo(buffer);
-        var used = Prefix.Length + Encoding.UTF8.GetBytes(name, buffer[Prefix.Length..]);
+        var used = Prefix.Length + Encoding.UTF8.GetBytes(id, buffer[Prefix.Length..]);
         Span<byte> hash = stackalloc byte[SHA1.HashSizeInBytes];
-#pragma warning disable CA5350 // UUIDv5 is SHA-1 by definition; nothing here is secret.
+#pragma warning disable CA5350 // UUIDv5 is defined with SHA-1; it protects nothing.
         SHA1.HashData(buffer[..used], hash);
 #pragma warning restore CA5350
         if (rented is not null)

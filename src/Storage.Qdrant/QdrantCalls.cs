@@ -5,50 +5,73 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
 
+/// <summary>Kinds of calls; they determine timeout and retry time.</summary>
+internal enum QdrantCallKind
+{
+    Read,
+    Write,
+    Manage,
+}
+
 /// <summary>
-/// Every call to Qdrant goes through here: 1. with a deadline of its own, 2. again after passing failures, with growing pauses and jitter, until its kind's
-/// time is up or the caller has gone, 3. as a fault where it fails for good.
+/// Runs all calls to Qdrant: each attempt has a deadline, transient failures are retried with exponential backoff and
+/// jitter until the retry time of the kind has passed or the caller has cancelled, and a permanent failure becomes a
+/// fault.
 /// </summary>
 internal sealed class QdrantCalls
 {
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
-    private static readonly ResiliencePropertyKey<QdrantCallTerms> Terms = new("terms");
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(2);
+    private static readonly ResiliencePropertyKey<RetryTerms> Terms = new("terms");
 
     private readonly QdrantConnection _connection;
     private readonly QdrantMonitor _monitor;
     private readonly QdrantStoreOptions _options;
     private readonly TimeProvider _time;
-    private readonly ILogger _log;
     private readonly ResiliencePipeline _pipeline;
 
-    public QdrantCalls(QdrantConnection connection, QdrantMonitor monitor, QdrantStoreOptions options, TimeProvider time, ILogger log)
+    public QdrantCalls(
+        QdrantConnection connection, QdrantMonitor monitor, QdrantStoreOptions options, TimeProvider time, ILogger log)
     {
-        (_connection, _monitor, _options, _time, _log) = (connection, monitor, options, time, log);
+        _connection = connection;
+        _monitor = monitor;
+        _options = options;
+        _time = time;
         _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddRetry(new RetryStrategyOptions
             {
                 ShouldHandle = ShouldRetry,
-                // The caller's time ends it, not a number of tries.
+                // Retries are limited by time, not by number.
                 MaxRetryAttempts = int.MaxValue,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
                 Delay = TimeSpan.FromMilliseconds(options.RetryDelayMs),
-                MaxDelay = LongestPause,
-                DelayGenerator = args => ValueTask.FromResult(args.Outcome.Exception is RpcException e ? QdrantFaults.RetryAfter(e) : null),
+                MaxDelay = MaxDelay,
+                DelayGenerator = args =>
+                    ValueTask.FromResult(args.Outcome.Exception is RpcException e ? QdrantFaults.RetryAfter(e) : null),
                 OnRetry = args =>
                 {
-                    _log.CallRetried(args.AttemptNumber + 1, args.RetryDelay.TotalMilliseconds, args.Outcome.Exception?.Message ?? "");
+                    log.CallRetried(
+                        args.AttemptNumber + 1, args.RetryDelay.TotalMilliseconds, args.Outcome.Exception?.Message ?? "");
                     return default;
                 },
             })
             .Build();
     }
 
-    /// <param name="kind">What it does.</param>
-    /// <param name="collection">The collection it is about, for the fault.</param>
-    /// <param name="call">One try.</param>
-    /// <param name="cancellationToken">The caller's.</param>
-    /// <param name="isAbandoned">Returns true once no caller waits for the answer; checked before each try and each pause.</param>
+    /// <summary>Runs a unary call with retries.</summary>
+    public Task<T> RunAsync<T>(
+        QdrantCallKind kind,
+        string collection,
+        Func<QdrantGrpcClient, CallOptions, AsyncUnaryCall<T>> call,
+        CancellationToken cancellationToken) =>
+        RunAsync(kind, collection, (client, options) => call(client, options).ResponseAsync, cancellationToken);
+
+    /// <summary>Runs a call with retries.</summary>
+    /// <param name="kind">The kind of call.</param>
+    /// <param name="collection">The name of the collection, for the fault.</param>
+    /// <param name="call">One attempt.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <param name="isAbandoned">Returns true if no caller needs the result any more; called before each attempt and each pause.</param>
     public async Task<T> RunAsync<T>(
         QdrantCallKind kind,
         string collection,
@@ -68,7 +91,9 @@ internal sealed class QdrantCalls
         try
         {
             return await _pipeline.ExecuteAsync(
-                static (context, state) => state.self.TryAsync(state.call, state.timeout, context), context, (self: this, call, timeout));
+                static (context, state) => state.self.TryAsync(state.call, state.timeout, context),
+                context,
+                (self: this, call, timeout));
         }
         catch (RpcException e) when (cancellationToken.IsCancellationRequested)
         {
@@ -84,12 +109,13 @@ internal sealed class QdrantCalls
         }
     }
 
-    private async ValueTask<T> TryAsync<T>(Func<QdrantGrpcClient, CallOptions, Task<T>> call, double timeoutSeconds, ResilienceContext context)
+    private async ValueTask<T> TryAsync<T>(
+        Func<QdrantGrpcClient, CallOptions, Task<T>> call, double timeoutSeconds, ResilienceContext context)
     {
         // The last caller may have left during the pause.
         if (context.Properties.TryGetValue(Terms, out var terms) && terms.IsAbandoned?.Invoke() is true)
         {
-            throw new OperationCanceledException("no caller waits for the answer any more");
+            throw new OperationCanceledException("No caller waits for the result any more.");
         }
         var deadline = _time.GetUtcNow().UtcDateTime.AddSeconds(timeoutSeconds);
         return await call(_connection.Client, new CallOptions(deadline: deadline, cancellationToken: context.CancellationToken));
@@ -103,9 +129,17 @@ internal sealed class QdrantCalls
         {
             return ValueTask.FromResult(false);
         }
-        _monitor.Doubt();
+        _monitor.ProbeSoon();
         args.Context.Properties.TryGetValue(Terms, out var terms);
-        var spent = _time.GetElapsedTime(terms!.Began) + (QdrantFaults.RetryAfter(exception) ?? TimeSpan.Zero);
+        var spent = _time.GetElapsedTime(terms!.Started) + (QdrantFaults.RetryAfter(exception) ?? TimeSpan.Zero);
         return ValueTask.FromResult(spent < terms.RetryFor && terms.IsAbandoned?.Invoke() is not true);
     }
+
+    /// <summary>Limits on the retries of a call.</summary>
+    /// <param name="Started">Timestamp of the first attempt.</param>
+    /// <param name="RetryFor">The time after which no attempt starts.</param>
+    /// <param name="IsAbandoned">
+    /// Returns true if no caller needs the result any more; null if only the token counts.
+    /// </param>
+    private sealed record RetryTerms(long Started, TimeSpan RetryFor, Func<bool>? IsAbandoned);
 }

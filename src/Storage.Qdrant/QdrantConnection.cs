@@ -1,13 +1,16 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
 
-/// <summary>The channel to Qdrant. It connects when first used, and again by itself whenever the connection is lost.</summary>
+/// <summary>The channel to Qdrant. It connects on first use and reconnects automatically.</summary>
 internal sealed class QdrantConnection : IDisposable
 {
-    // Asked for before each call, when idle too: a peer that vanished without a word is noticed within these.
+    // Pings are also sent while idle, so that a vanished peer is detected within these times.
     private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
@@ -27,9 +30,9 @@ internal sealed class QdrantConnection : IDisposable
         };
         if (Address.Scheme == Uri.UriSchemeHttps)
         {
-            handler.SslOptions = QdrantTls.Options(options);
+            handler.SslOptions = Tls(options);
         }
-        // The client's own channel keeps the default of 4 MB for an answer, which a page of vectors exceeds.
+        // The Qdrant client's own channel has the default response limit of 4 MB, which a page of vectors exceeds.
         _channel = GrpcChannel.ForAddress(Address, new()
         {
             HttpHandler = handler,
@@ -53,12 +56,36 @@ internal sealed class QdrantConnection : IDisposable
 
     public Uri Address { get; }
 
-    /// <summary>The generated stubs, all over one channel.</summary>
+    /// <summary>The generated stubs, all on one channel.</summary>
     public QdrantGrpcClient Client { get; }
 
     public void Dispose()
     {
         Client.Dispose();
         _channel.Dispose();
+    }
+
+    private static SslClientAuthenticationOptions Tls(QdrantStoreOptions options)
+    {
+        var tls = new SslClientAuthenticationOptions();
+        if (options.CertificateThumbprint is { } thumbprint)
+        {
+            var expected = Convert.FromHexString(thumbprint.Replace(":", "", StringComparison.Ordinal));
+            // A pinned certificate is stricter than a chain: host name and authority are not checked.
+            tls.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null
+                && CryptographicOperations.FixedTimeEquals(certificate.GetCertHash(HashAlgorithmName.SHA256), expected);
+        }
+        else if (options.CaFile is { } file)
+        {
+            var roots = new X509Certificate2Collection();
+            roots.ImportFromPemFile(file);
+            tls.CertificateChainPolicy = new()
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
+            tls.CertificateChainPolicy.CustomTrustStore.AddRange(roots);
+        }
+        return tls;
     }
 }

@@ -3,26 +3,28 @@ using Qdrant.Client.Grpc;
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>
-/// Deletions. Qdrant does not say how many points it removed, so they are counted first; one deletion at a time in a collection of this server, so that no
-/// point is counted twice. What another server does in between may be counted wrong, never deleted wrong.
+/// Deletes points. Qdrant does not return the number of points removed, so they are counted first; this server runs one
+/// deletion at a time per collection, so that no point is counted twice. Concurrent writes of other servers may make
+/// the count inexact, but never the deletion.
 /// </summary>
-internal sealed class QdrantDeletes(QdrantCalls calls, QdrantReads reads, UpsertLanes lanes)
+internal sealed class QdrantDeletes(QdrantCalls calls, QdrantReads reads, UpsertBatchers batchers)
 {
     private const int IdsPerCall = 1000;
 
     public async Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken)
     {
-        var turn = lanes.Of(collection).Deleting;
-        await turn.WaitAsync(cancellationToken);
+        var mutex = batchers.Of(collection).Deleting;
+        await mutex.WaitAsync(cancellationToken);
         try
         {
             var deleted = 0L;
-            foreach (var some in ids.Select(PointIds.Of).Distinct().Chunk(IdsPerCall))
+            foreach (var chunk in ids.Select(PointIds.Of).Distinct().Chunk(IdsPerCall))
             {
-                var existing = await reads.ExistingAsync(collection, some, cancellationToken);
+                var existing = await reads.ExistingAsync(collection, chunk, cancellationToken);
                 if (existing.Count > 0)
                 {
-                    await DeleteAsync(collection, new PointsSelector { Points = new() { Ids = { existing.Select(id => (PointId)id) } } }, cancellationToken);
+                    var points = new PointsIdsList { Ids = { existing.Select(id => (PointId)id) } };
+                    await DeleteAsync(collection, new PointsSelector { Points = points }, cancellationToken);
                     deleted += existing.Count;
                 }
             }
@@ -30,28 +32,28 @@ internal sealed class QdrantDeletes(QdrantCalls calls, QdrantReads reads, Upsert
         }
         finally
         {
-            turn.Release();
+            mutex.Release();
         }
     }
 
     public async Task<long> DeleteAsync(CollectionState state, PointFilter filter, CancellationToken cancellationToken)
     {
-        var turn = lanes.Of(state.Info.Name).Deleting;
-        await turn.WaitAsync(cancellationToken);
+        var mutex = batchers.Of(state.Info.Name).Deleting;
+        await mutex.WaitAsync(cancellationToken);
         try
         {
             var count = await reads.CountAsync(state, filter, cancellationToken);
             if (count > 0)
             {
-                // An empty filter, which is not none, matches every point.
-                var matching = QdrantFilters.ToFilter(filter, state.NotUsers) ?? new Filter();
+                // An empty filter, unlike a missing one, matches every point.
+                var matching = QdrantFilters.ToFilter(filter, state.ReservedIds) ?? new Filter();
                 await DeleteAsync(state.Info.Name, new PointsSelector { Filter = matching }, cancellationToken);
             }
             return count;
         }
         finally
         {
-            turn.Release();
+            mutex.Release();
         }
     }
 
@@ -61,7 +63,7 @@ internal sealed class QdrantDeletes(QdrantCalls calls, QdrantReads reads, Upsert
         return calls.RunAsync(
             QdrantCallKind.Write,
             collection,
-            async (client, call) => UpdateResults.ThrowIfNotCompleted((await client.Points.DeleteAsync(delete, call)).Result),
+            async (client, call) => QdrantFaults.ThrowIfIncomplete((await client.Points.DeleteAsync(delete, call)).Result),
             cancellationToken);
     }
 }

@@ -3,10 +3,10 @@ using Range = Qdrant.Client.Grpc.Range;
 
 namespace Embeddings.Storage.Qdrant;
 
-/// <summary>Filters in Qdrant's terms.</summary>
+/// <summary>Translates filters to Qdrant's filters.</summary>
 internal static class QdrantFilters
 {
-    /// <summary>What the filter asks, without the points to leave out; null where every point matches.</summary>
+    /// <summary>Translates a filter and excludes the given points; null if every point matches.</summary>
     public static Filter? ToFilter(PointFilter filter, params ReadOnlySpan<Guid> except)
     {
         var result = new Filter();
@@ -24,8 +24,10 @@ internal static class QdrantFilters
         }
         if (filter.Confidence is { } confidence)
         {
-            // Confidences are single-precision: 0.9 as a double is above 0.9 as a float, and "0.9 or more" must find it.
-            var range = new NumericRange(Single(confidence.Gt), Single(confidence.Gte), Single(confidence.Lt), Single(confidence.Lte));
+            // Confidences are single-precision: 0.9 as a double is above 0.9 as a float, and "0.9 or more" must find
+            // it.
+            var range = new NumericRange(
+                Single(confidence.Gt), Single(confidence.Gte), Single(confidence.Lt), Single(confidence.Lte));
             result.Must.Add(Conditions.Range(PayloadKeys.Confidence, Bounds(range)));
         }
         foreach (var condition in filter.Attributes)
@@ -43,7 +45,8 @@ internal static class QdrantFilters
     {
         var path = AttributeKeys.Path(condition.Key);
         filter.Must.Add(On(path, condition));
-        // A list matches where one of its items does, for Qdrant; here a list is never equal to its item. The path of a list's items finds nothing elsewhere.
+        // In Qdrant a list matches if one of its items does; in this store a list never equals its item. The path of a
+        // list's items matches only lists.
         filter.MustNot.Add(On(path + "[]", condition));
     }
 
@@ -53,7 +56,7 @@ internal static class QdrantFilters
         { Flag: { } flag } => Conditions.Match(path, flag),
         { Number: { } number } => Conditions.Range(path, new() { Gte = number, Lte = number }),
         { Range: { } range } => Conditions.Range(path, Bounds(range)),
-        _ => throw new ArgumentException("the condition has no value", nameof(condition)),
+        _ => throw new ArgumentException("The condition must have a value.", nameof(condition)),
     };
 
     private static Range Bounds(NumericRange bounds)
@@ -78,5 +81,6 @@ internal static class QdrantFilters
         return range;
     }
 
-    private static double? Single(double? bound) => bound is { } value ? (float)Math.Clamp(value, float.MinValue, float.MaxValue) : null;
+    private static double? Single(double? bound) =>
+        bound is { } value ? (float)Math.Clamp(value, float.MinValue, float.MaxValue) : null;
 }

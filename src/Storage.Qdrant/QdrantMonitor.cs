@@ -3,32 +3,34 @@ using Grpc.Core;
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>
-/// Looks in the background whether Qdrant is there and takes our key, so that health is answered at once and recovery is noticed without traffic.
+/// Probes in the background whether Qdrant is available and accepts the API key, so that health checks return at once
+/// and recovery is detected without traffic.
 /// </summary>
-internal sealed class QdrantMonitor(QdrantConnection connection, QdrantStoreOptions options, TimeProvider time, ILogger log) : IAsyncDisposable
+internal sealed class QdrantMonitor(
+    QdrantConnection connection, QdrantStoreOptions options, TimeProvider time, ILogger log) : IAsyncDisposable
 {
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LongestPauseWhileDown = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan MaxIntervalWhileDown = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MinInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _probed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private TaskCompletionSource _doubt = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private string? _reason = "Qdrant was not asked yet";
+    private TaskCompletionSource _probeRequest = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private string? _reason = "Qdrant has not been probed yet.";
     private Task _loop = Task.CompletedTask;
 
-    /// <summary>Null while Qdrant answers, else why it does not.</summary>
+    /// <summary>Null while Qdrant is available; otherwise the reason.</summary>
     public string? Reason => Volatile.Read(ref _reason);
 
-    /// <summary>Begins to look, and waits for the first answer.</summary>
+    /// <summary>Starts probing and waits for the first result.</summary>
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _loop = LoopAsync();
         return _probed.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>A call failed in a way that says Qdrant may be down: look soon.</summary>
-    public void Doubt() => Volatile.Read(ref _doubt).TrySetResult();
+    /// <summary>Requests an early probe, after a call that failed as if Qdrant were unavailable.</summary>
+    public void ProbeSoon() => Volatile.Read(ref _probeRequest).TrySetResult();
 
     public async ValueTask DisposeAsync()
     {
@@ -43,11 +45,11 @@ internal sealed class QdrantMonitor(QdrantConnection connection, QdrantStoreOpti
         {
             while (true)
             {
-                Volatile.Write(ref _doubt, new(TaskCreationOptions.RunContinuationsAsynchronously));
+                Volatile.Write(ref _probeRequest, new(TaskCreationOptions.RunContinuationsAsynchronously));
                 Set(await ProbeAsync());
                 _probed.TrySetResult();
-                await Task.Delay(ShortestPause, time, _stop.Token);
-                await Task.WhenAny(Task.Delay(Pause(), time, _stop.Token), _doubt.Task);
+                await Task.Delay(MinInterval, time, _stop.Token);
+                await Task.WhenAny(Task.Delay(Interval(), time, _stop.Token), _probeRequest.Task);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -55,18 +57,20 @@ internal sealed class QdrantMonitor(QdrantConnection connection, QdrantStoreOpti
         }
     }
 
-    private TimeSpan Pause()
+    private TimeSpan Interval()
     {
-        var pause = TimeSpan.FromSeconds(options.ProbeSeconds);
-        return Reason is not null && pause > LongestPauseWhileDown ? LongestPauseWhileDown : pause;
+        var interval = TimeSpan.FromSeconds(options.ProbeSeconds);
+        return Reason is not null && interval > MaxIntervalWhileDown ? MaxIntervalWhileDown : interval;
     }
 
     private async Task<string?> ProbeAsync()
     {
         try
         {
-            // Not the health service: that answers without a key, and then every call would fail on a store that is said to be healthy.
-            var call = new CallOptions(deadline: time.GetUtcNow().UtcDateTime + ProbeTimeout, cancellationToken: _stop.Token);
+            // Not the health service, which needs no API key: with a wrong key, every call would fail although the
+            // store is reported healthy.
+            var deadline = time.GetUtcNow().UtcDateTime + ProbeTimeout;
+            var call = new CallOptions(deadline: deadline, cancellationToken: _stop.Token);
             await connection.Client.Collections.ListAsync(new(), call);
             return null;
         }

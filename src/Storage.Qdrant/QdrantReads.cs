@@ -1,17 +1,21 @@
+using System.Buffers.Binary;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
 
-/// <summary>Reads of points by id, page or count.</summary>
+/// <summary>Gets, counts and lists points.</summary>
 internal sealed class QdrantReads(QdrantCalls calls)
 {
     public async Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
     {
-        var found = await FetchAsync(collection, [PointIds.Of(id)], withPayload: true, withVectors: true, cancellationToken);
-        return found.Count == 0 ? null : PointReader.Read(found[0].Id, found[0].Payload, found[0].Vectors, withPayload: true);
+        var found = await FetchAsync(
+            collection, [PointIds.Of(id)], withPayload: true, withVectors: true, cancellationToken);
+        return found.Count == 0
+            ? null
+            : PointMapper.ToStored(found[0].Id, found[0].Payload, found[0].Vectors, withPayload: true);
     }
 
-    /// <summary>Those of the ids that are there, in no order.</summary>
+    /// <summary>Returns the points that exist, in no particular order.</summary>
     public async Task<IReadOnlyList<RetrievedPoint>> FetchAsync(
         string collection, IEnumerable<Guid> ids, bool withPayload, bool withVectors, CancellationToken cancellationToken)
     {
@@ -19,46 +23,86 @@ internal sealed class QdrantReads(QdrantCalls calls)
         {
             CollectionName = collection,
             Ids = { ids.Select(id => (PointId)id) },
-            WithPayload = withPayload ? true : PointReader.NameOnly,
+            WithPayload = withPayload ? true : PointMapper.IdOnly,
             WithVectors = withVectors,
         };
-        var reply = await calls.RunAsync(QdrantCallKind.Read, collection, async (client, call) => await client.Points.GetAsync(get, call), cancellationToken);
+        var reply = await calls.RunAsync(
+            QdrantCallKind.Read, collection, (client, call) => client.Points.GetAsync(get, call), cancellationToken);
         return reply.Result;
     }
 
     public async Task<long> CountAsync(CollectionState state, PointFilter filter, CancellationToken cancellationToken)
     {
         var name = state.Info.Name;
-        var count = new CountPoints { CollectionName = name, Filter = QdrantFilters.ToFilter(filter, state.NotUsers), Exact = true };
-        var reply = await calls.RunAsync(QdrantCallKind.Read, name, async (client, call) => await client.Points.CountAsync(count, call), cancellationToken);
+        var count = new CountPoints
+        {
+            CollectionName = name,
+            Filter = QdrantFilters.ToFilter(filter, state.ReservedIds),
+            Exact = true,
+        };
+        var reply = await calls.RunAsync(
+            QdrantCallKind.Read, name, (client, call) => client.Points.CountAsync(count, call), cancellationToken);
         return (long)reply.Result.Count;
     }
 
     public async Task<PointPage> ListAsync(
-        CollectionState state, PointFilter filter, int pageSize, string pageToken, bool withVectors, CancellationToken cancellationToken)
+        CollectionState state,
+        PointFilter filter,
+        int pageSize,
+        string pageToken,
+        bool withVectors,
+        CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pageSize);
         var name = state.Info.Name;
         var scroll = new ScrollPoints
         {
             CollectionName = name,
-            Filter = QdrantFilters.ToFilter(filter, state.NotUsers),
+            Filter = QdrantFilters.ToFilter(filter, state.ReservedIds),
             Limit = (uint)pageSize,
-            Offset = QdrantPageToken.Read(pageToken, name),
+            Offset = Position(PageToken.Decode(name, pageToken)),
             WithPayload = true,
             WithVectors = withVectors,
         };
-        var reply = await calls.RunAsync(QdrantCallKind.Read, name, async (client, call) => await client.Points.ScrollAsync(scroll, call), cancellationToken);
+        var reply = await calls.RunAsync(
+            QdrantCallKind.Read, name, (client, call) => client.Points.ScrollAsync(scroll, call), cancellationToken);
         return new(
-            [.. reply.Result.Select(point => PointReader.Read(point.Id, point.Payload, point.Vectors, withPayload: true))],
-            reply.NextPageOffset is { } next ? QdrantPageToken.Make(name, next) : "");
+            [.. reply.Result.Select(point => PointMapper.ToStored(point.Id, point.Payload, point.Vectors, true))],
+            reply.NextPageOffset is { } next ? PageToken.Encode(name, Position(next)) : "");
     }
 
-    /// <summary>Of the ids, those that are there.</summary>
-    public async Task<List<Guid>> ExistingAsync(string collection, IReadOnlyList<Guid> ids, CancellationToken cancellationToken)
+    /// <summary>Returns the ids that exist.</summary>
+    public async Task<List<Guid>> ExistingAsync(
+        string collection, IReadOnlyList<Guid> ids, CancellationToken cancellationToken)
     {
-        var get = new GetPoints { CollectionName = collection, Ids = { ids.Select(id => (PointId)id) }, WithPayload = false, WithVectors = false };
-        var reply = await calls.RunAsync(QdrantCallKind.Read, collection, async (client, call) => await client.Points.GetAsync(get, call), cancellationToken);
+        var get = new GetPoints
+        {
+            CollectionName = collection,
+            Ids = { ids.Select(id => (PointId)id) },
+            WithPayload = false,
+            WithVectors = false,
+        };
+        var reply = await calls.RunAsync(
+            QdrantCallKind.Read, collection, (client, call) => client.Points.GetAsync(get, call), cancellationToken);
         return [.. reply.Result.Where(point => point.Id.HasUuid).Select(point => Guid.Parse(point.Id.Uuid))];
     }
+
+    // A position is a UUID of 16 bytes or a number of 8 bytes.
+    private static byte[] Position(PointId next)
+    {
+        if (!next.HasNum)
+        {
+            return Guid.Parse(next.Uuid).ToByteArray(bigEndian: true);
+        }
+        var bytes = new byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, next.Num);
+        return bytes;
+    }
+
+    private static PointId? Position(byte[]? position) => position?.Length switch
+    {
+        null => null,
+        sizeof(ulong) => new() { Num = BinaryPrimitives.ReadUInt64BigEndian(position) },
+        _ => new() { Uuid = new Guid(position, bigEndian: true).ToString() },
+    };
 }

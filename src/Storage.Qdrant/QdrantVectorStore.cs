@@ -3,9 +3,10 @@ using Embeddings.Primitives;
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>
-/// The store on a Qdrant cluster, which shards, replicates and searches; this server keeps nothing, and any number of servers may share a cluster. Not as in
-/// the embedded store: a write of more points than one upsert holds may be stored in part when it fails (sending it again is safe), and answers are
-/// approximate unless exact ones are asked for.
+/// The store on a Qdrant cluster, which shards, replicates and searches. The server keeps no state, and any number of
+/// servers can share a cluster. Unlike in the embedded store, a failed write of more points than one upsert holds may
+/// be stored in part (it can be repeated safely), and search results are approximate unless an exact search is
+/// requested.
 /// </summary>
 internal sealed class QdrantVectorStore : IVectorStore
 {
@@ -13,24 +14,25 @@ internal sealed class QdrantVectorStore : IVectorStore
     private readonly QdrantMonitor _monitor;
     private readonly CollectionAdmin _admin;
     private readonly CollectionCatalog _catalog;
-    private readonly UpsertLanes _lanes;
+    private readonly UpsertBatchers _batchers;
     private readonly QdrantReads _reads;
     private readonly QdrantSearch _search;
     private readonly QdrantDeletes _deletes;
     private bool _started;
     private bool _disposed;
 
-    public QdrantVectorStore(QdrantStoreOptions options, QdrantCollectionOptions collections, ILogger<QdrantVectorStore> log, TimeProvider time)
+    public QdrantVectorStore(
+        QdrantStoreOptions options, QdrantCollectionOptions collections, ILogger<QdrantVectorStore> log, TimeProvider time)
     {
         _connection = new(options);
         _monitor = new(_connection, options, time, log);
         var calls = new QdrantCalls(_connection, _monitor, options, time, log);
         _admin = new(calls, _connection, collections, time, log);
         _catalog = new(_admin, options, time);
-        _lanes = new(calls, _catalog, options, time, log);
+        _batchers = new(calls, _catalog, options, time, log);
         _reads = new(calls);
         _search = new(calls, _reads);
-        _deletes = new(calls, _reads, _lanes);
+        _deletes = new(calls, _reads, _batchers);
         if (options.ApiKey is { Length: > 0 } && _connection.Address is { Scheme: "http", IsLoopback: false })
         {
             log.KeyInTheClear(_connection.Address.Authority);
@@ -60,13 +62,14 @@ internal sealed class QdrantVectorStore : IVectorStore
     public async Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken)
     {
         RequireStarted();
-        var found = await Task.WhenAll((await _admin.NamesAsync(cancellationToken)).Select(name => CountedAsync(name, cancellationToken)));
+        var names = await _admin.NamesAsync(cancellationToken);
+        var found = await Task.WhenAll(names.Select(name => CountedAsync(name, cancellationToken)));
         return [.. found.OfType<CollectionInfo>().OrderBy(info => info.Name, StringComparer.Ordinal)];
     }
 
     public async Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken)
     {
-        // Whatever is remembered: what is counted must be what is there now.
+        // Not from the cache: the count must be current.
         _catalog.Forget(collection);
         var state = await RequireAsync(collection, cancellationToken);
         var count = await _reads.CountAsync(state, PointFilter.All, cancellationToken);
@@ -79,10 +82,11 @@ internal sealed class QdrantVectorStore : IVectorStore
     {
         RequireStarted();
         cancellationToken.ThrowIfCancellationRequested();
-        // However old: the caller has just ensured it, and points of one stream must be taken in their order, without a question in between.
-        return _catalog.Remembered(collection) is { } state
+        // Expired entries are accepted: the caller has just ensured the collection, and a lookup here could reorder the
+        // points of a stream.
+        return _catalog.Cached(collection) is { } state
             ? Write(state, points, cancellationToken)
-            : UpsertUnknownAsync(collection, points, cancellationToken);
+            : UpsertUncachedAsync(collection, points, cancellationToken);
     }
 
     public async Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
@@ -110,10 +114,16 @@ internal sealed class QdrantVectorStore : IVectorStore
     }
 
     public async Task<PointPage> ListAsync(
-        string collection, PointFilter filter, int pageSize, string pageToken, bool withVectors, CancellationToken cancellationToken)
+        string collection,
+        PointFilter filter,
+        int pageSize,
+        string pageToken,
+        bool withVectors,
+        CancellationToken cancellationToken)
     {
         var state = await RequireAsync(collection, cancellationToken);
-        return await ForgettingAsync(collection, () => _reads.ListAsync(state, filter, pageSize, pageToken, withVectors, cancellationToken));
+        return await ForgettingAsync(
+            collection, () => _reads.ListAsync(state, filter, pageSize, pageToken, withVectors, cancellationToken));
     }
 
     public async Task<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>> SearchAsync(
@@ -125,7 +135,9 @@ internal sealed class QdrantVectorStore : IVectorStore
         {
             CheckDimension(state, query.Vector.Length);
         }
-        return queries.Count == 0 ? [] : await ForgettingAsync(collection, () => _search.SearchAsync(state, queries, spec, cancellationToken));
+        return queries.Count == 0
+            ? []
+            : await ForgettingAsync(collection, () => _search.SearchAsync(state, queries, spec, cancellationToken));
     }
 
     public async ValueTask DisposeAsync()
@@ -134,7 +146,7 @@ internal sealed class QdrantVectorStore : IVectorStore
         {
             return;
         }
-        await _lanes.DisposeAsync();
+        await _batchers.DisposeAsync();
         await _monitor.DisposeAsync();
         _catalog.Dispose();
         _connection.Dispose();
@@ -144,7 +156,7 @@ internal sealed class QdrantVectorStore : IVectorStore
     {
         if (!Volatile.Read(ref _started))
         {
-            throw new Fault(FaultKind.Unavailable, Reasons.StoreUnavailable, "the store is not started");
+            throw CollectionFaults.NotStarted();
         }
     }
 
@@ -155,7 +167,8 @@ internal sealed class QdrantVectorStore : IVectorStore
         return _catalog.RequireAsync(collection, cancellationToken);
     }
 
-    private async Task UpsertUnknownAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
+    private async Task UpsertUncachedAsync(
+        string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
         await Write(await _catalog.RequireAsync(collection, cancellationToken), points, cancellationToken);
 
     private Task Write(CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
@@ -164,10 +177,10 @@ internal sealed class QdrantVectorStore : IVectorStore
         {
             CheckDimension(state, point.Vector.Length);
         }
-        return points.Count == 0 ? Task.CompletedTask : _lanes.Of(state.Info.Name).WriteAsync(points, cancellationToken);
+        return points.Count == 0 ? Task.CompletedTask : _batchers.Of(state.Info.Name).WriteAsync(points, cancellationToken);
     }
 
-    // Dropped by somebody else: what is remembered of it is wrong.
+    // Removes a collection from the cache if another program has dropped it.
     private async Task<T> ForgettingAsync<T>(string collection, Func<Task<T>> work)
     {
         try
@@ -186,9 +199,11 @@ internal sealed class QdrantVectorStore : IVectorStore
         try
         {
             var state = await _admin.ReadAsync(name, cancellationToken);
-            return state is null ? null : state.Info with { Count = await _reads.CountAsync(state, PointFilter.All, cancellationToken) };
+            return state is null
+                ? null
+                : state.Info with { Count = await _reads.CountAsync(state, PointFilter.All, cancellationToken) };
         }
-        // Gone in between, or another program's: not one of this store's.
+        // Dropped in between, or created by another program.
         catch (Fault fault) when (fault.Kind is FaultKind.NotFound or FaultKind.FailedPrecondition)
         {
             return null;
@@ -199,10 +214,7 @@ internal sealed class QdrantVectorStore : IVectorStore
     {
         if (dimension != state.Info.Dimension)
         {
-            throw Fault.Invalid(
-                Reasons.DimensionMismatch,
-                "vector",
-                $"the vector has {dimension} numbers, collection '{state.Info.Name}' holds {state.Info.Dimension}-dimensional ones");
+            throw CollectionFaults.WrongDimension(state.Info.Name, state.Info.Dimension, dimension);
         }
     }
 }

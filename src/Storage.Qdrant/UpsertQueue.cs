@@ -1,26 +1,29 @@
+using Qdrant.Client.Grpc;
+
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>
-/// Points that wait to be sent, in order of coming. Of equal ids one version waits, the newest; and none is handed out while an older version of it is on its
-/// way, since two upserts in flight may arrive in either order. Not thread-safe: its lane locks.
+/// Points that wait to be sent, in order of arrival. Of points with the same id only the newest version waits, and it
+/// is not sent while an older version is in flight, because two upserts in flight may arrive in either order. Not
+/// thread-safe: <see cref="UpsertBatcher"/> locks it.
 /// </summary>
 internal sealed class UpsertQueue
 {
     private readonly Queue<Guid> _ready = new();
     private readonly Dictionary<Guid, PendingPoint> _waiting = [];
-    private readonly HashSet<Guid> _sent = [];
+    private readonly HashSet<Guid> _inFlight = [];
 
-    /// <summary>Points that may be sent now.</summary>
+    /// <summary>The number of points that can be sent now.</summary>
     public int Count => _ready.Count;
 
-    /// <summary>Their bytes.</summary>
+    /// <summary>The size of the points that can be sent now.</summary>
     public long Bytes { get; private set; }
 
     public void Add(PendingPoint point)
     {
         var replaced = _waiting.GetValueOrDefault(point.Id);
         _waiting[point.Id] = replaced is null ? point : point with { Earlier = replaced };
-        if (_sent.Contains(point.Id))
+        if (_inFlight.Contains(point.Id))
         {
             return;
         }
@@ -31,7 +34,10 @@ internal sealed class UpsertQueue
         }
     }
 
-    /// <summary>The next points, at most so many and of at most so many bytes, but one at least; empty where nobody wants those that waited.</summary>
+    /// <summary>
+    /// Takes the next points within both limits, but at least one. Cancelled points are dropped, so the result may be
+    /// empty.
+    /// </summary>
     public List<PendingPoint> Take(int maxPoints, int maxBytes)
     {
         var taken = new List<PendingPoint>(Math.Min(maxPoints, Count));
@@ -50,22 +56,24 @@ internal sealed class UpsertQueue
             {
                 version.Job.Cancel();
             }
-            if (point.Wanted is { } wanted)
+            if (point.Newest is { } newest)
             {
-                _sent.Add(id);
-                taken.Add(wanted);
-                bytes += wanted.Bytes;
+                _inFlight.Add(id);
+                taken.Add(newest);
+                bytes += newest.Bytes;
             }
         }
         return taken;
     }
 
-    /// <summary>These are on their way no more: newer versions of them may go.</summary>
-    public void Landed(IEnumerable<PendingPoint> points)
+    /// <summary>
+    /// Records that these points are no longer in flight, so that newer versions of them can be sent.
+    /// </summary>
+    public void Completed(IEnumerable<PendingPoint> points)
     {
         foreach (var point in points)
         {
-            _sent.Remove(point.Id);
+            _inFlight.Remove(point.Id);
             if (_waiting.TryGetValue(point.Id, out var next))
             {
                 _ready.Enqueue(point.Id);
@@ -73,4 +81,47 @@ internal sealed class UpsertQueue
             }
         }
     }
+}
+
+/// <summary>A point to write, with the earlier versions that it replaces.</summary>
+internal sealed record PendingPoint(Guid Id, PointStruct Point, int Bytes, UpsertJob Job, PendingPoint? Earlier = null)
+{
+    /// <summary>This version and those it replaces, newest first.</summary>
+    public IEnumerable<PendingPoint> Versions
+    {
+        get
+        {
+            for (var version = this; version is not null; version = version.Earlier)
+            {
+                yield return version;
+            }
+        }
+    }
+
+    /// <summary>The newest version that is not cancelled, or null.</summary>
+    public PendingPoint? Newest => Job.IsCancelled ? Earlier?.Newest : this;
+}
+
+/// <summary>The points of one caller: completes when all are written, fails if one fails.</summary>
+internal sealed class UpsertJob(int points, CancellationToken cancellationToken)
+{
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _remaining = points;
+
+    public Task Task => _done.Task;
+
+    /// <summary>Returns true if the caller has cancelled, so that unsent points can be dropped.</summary>
+    public bool IsCancelled => cancellationToken.IsCancellationRequested;
+
+    public void PointStored()
+    {
+        if (Interlocked.Decrement(ref _remaining) == 0)
+        {
+            _done.TrySetResult();
+        }
+    }
+
+    public void Fail(Exception exception) => _done.TrySetException(exception);
+
+    public void Cancel() => _done.TrySetCanceled(cancellationToken);
 }

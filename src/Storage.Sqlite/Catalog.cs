@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>The collections there are. Read by all, changed by the writer.</summary>
+/// <summary>All collections. Any thread reads it; only the writer changes it.</summary>
 internal sealed class Catalog : IDisposable
 {
     private readonly ConcurrentDictionary<string, CollectionIndex> _collections = new(StringComparer.Ordinal);
@@ -13,22 +15,50 @@ internal sealed class Catalog : IDisposable
 
     public CollectionIndex? Find(string name) => _collections.GetValueOrDefault(name);
 
-    public CollectionIndex Require(string name) =>
-        Find(name) ?? throw CollectionFaults.NotFound(name);
+    public CollectionIndex Require(string name) => Find(name) ?? throw CollectionFaults.NotFound(name);
 
-    /// <summary>Takes in a collection as the file has it now.</summary>
+    /// <summary>Adds a collection, or updates its model.</summary>
     public void Set(long key, CollectionSpec spec)
     {
-        var index = _collections.GetOrAdd(spec.Name, static (name, arg) => new CollectionIndex(arg.key, name, arg.spec.Dimension, arg.spec.Model), (key, spec));
+        var index = _collections.GetOrAdd(
+            spec.Name,
+            static (name, arg) => new CollectionIndex(arg.key, name, arg.spec.Dimension, arg.spec.Model),
+            (key, spec));
         index.Model = spec.Model;
     }
 
-    /// <summary>Forgets a collection that the file has no longer.</summary>
+    /// <summary>Removes a dropped collection.</summary>
     public void Remove(CollectionIndex index)
     {
         if (_collections.TryRemove(KeyValuePair.Create(index.Name, index)))
         {
             index.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// Loads all collections of a file into memory. A row with an invalid vector (wrong length, not finite, all zero)
+    /// neither prevents the start nor is lost: it moves to the table <c>damaged</c>, and a warning is logged.
+    /// </summary>
+    public void Load(SqliteSession session, ILogger logger, CancellationToken cancellationToken)
+    {
+        using (var reader = session.Read("SELECT id, name, dimension, model, fingerprint FROM collections"))
+        {
+            while (reader.Read())
+            {
+                var (key, spec) = Decode(reader);
+                Set(key, spec);
+            }
+        }
+
+        foreach (var index in All)
+        {
+            var damaged = Load(session, index, cancellationToken);
+            if (damaged.Count > 0)
+            {
+                MoveDamaged(session, index, damaged.Keys);
+                logger.PointsDamaged(index.Name, damaged.Count, damaged.Values.First());
+            }
         }
     }
 
@@ -38,5 +68,52 @@ internal sealed class Catalog : IDisposable
         {
             index.Dispose();
         }
+    }
+
+    /// <summary>Decodes a row with the columns id, name, dimension, model and fingerprint.</summary>
+    public static (long Key, CollectionSpec Spec) Decode(SqliteDataReader row)
+    {
+        var model = row.IsDBNull(4) ? null : new ModelStamp(row.GetString(3), row.GetString(4));
+        return (row.GetInt64(0), new CollectionSpec(row.GetString(1), row.GetInt32(2), model));
+    }
+
+    private static Dictionary<long, string> Load(
+        SqliteSession session, CollectionIndex index, CancellationToken cancellationToken)
+    {
+        var damaged = new Dictionary<long, string>();
+        var vector = new float[index.Dimension];
+        var bytes = MemoryMarshal.AsBytes(vector.AsSpan());
+        var buffer = new byte[bytes.Length];
+        using var reader = session.Read($"SELECT row, id, vector FROM {index.Statements.Table} ORDER BY row");
+        while (reader.Read())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var row = reader.GetInt64(0);
+            var id = PointCodec.Text(reader, 1);
+            var isComplete = reader.GetBytes(2, 0, null, 0, 0) == buffer.Length
+                && reader.GetBytes(2, 0, buffer, 0, buffer.Length) == buffer.Length;
+            buffer.CopyTo(bytes);
+            if (!isComplete || !index.Load(row, id, vector))
+            {
+                damaged.Add(row, id);
+            }
+
+            index.NextRow = row + 1;
+        }
+
+        return damaged;
+    }
+
+    private static void MoveDamaged(SqliteSession session, CollectionIndex index, IEnumerable<long> rows)
+    {
+        session.Execute("BEGIN IMMEDIATE");
+        foreach (var row in rows)
+        {
+            session.Execute(
+                $"INSERT INTO damaged SELECT $1, * FROM {index.Statements.Table} WHERE row = $2", index.Name, row);
+            session.Execute(index.Statements.DeleteRow, row);
+        }
+
+        session.Execute("COMMIT");
     }
 }

@@ -3,16 +3,21 @@ using Microsoft.Data.Sqlite;
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// Copies committed pages from the log into the file beside the writer, which SQLite would have do it within a commit: nearly half of what a written point
-/// costs, while callers wait. The log begins anew only when nothing is left in it, and a writer that never pauses always leaves something: so rounds are made
-/// until little is left, and the writer copies that.
+/// Copies committed pages from the write-ahead log into the file in the background. SQLite would do so in the writer's
+/// commit, where it is nearly half of the cost of a written point, while callers wait. The log restarts only when it
+/// has been copied completely, and a writer that never pauses always adds to it: therefore the copy runs in rounds
+/// until little is left, and the writer copies the rest.
 /// </summary>
-/// <param name="open">Opens a connection for the copying.</param>
-/// <param name="flush">Flushes the file; SQLite does so only when it has copied everything, and the writer would wait for all of it then.</param>
-/// <param name="logger">Where failures go.</param>
+/// <param name="open">Opens a connection for copying.</param>
+/// <param name="flush">
+/// Flushes the file. SQLite does so only after the last page, when the writer would wait for the whole flush.
+/// </param>
+/// <param name="logger">The logger for failures.</param>
 internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogger logger)
 {
-    /// <summary>Pages in the log at which the writer copies all that is left, 128 MiB of them: for logs that readers kept from beginning anew.</summary>
+    /// <summary>
+    /// Log size in pages, 128 MiB, at which the writer copies the rest: for logs that readers kept from restarting.
+    /// </summary>
     public const int WriterPages = 16_000;
 
     private const long EveryBytes = 32L << 20;
@@ -22,12 +27,12 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
     private SqliteSession? _session;
     private Task _running = Task.CompletedTask;
     private long _written;
-    private long _begun;
+    private long _started;
     private volatile bool _isLittleLeft;
 
-    /// <summary>Takes note of a commit. The writer's alone, with its own session.</summary>
-    /// <param name="writer">Its session, with no transaction open.</param>
-    /// <param name="bytes">About how much it wrote.</param>
+    /// <summary>Records a commit. Called by the writer only.</summary>
+    /// <param name="writer">The writer's session, without an open transaction.</param>
+    /// <param name="bytes">The approximate number of bytes written.</param>
     public void Committed(SqliteSession writer, long bytes)
     {
         var written = Interlocked.Add(ref _written, bytes);
@@ -36,14 +41,16 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
             _isLittleLeft = false;
             TryCopy(() => writer, "PASSIVE");
         }
-        else if (written - _begun >= EveryBytes && _running.IsCompleted)
+        else if (written - _started >= EveryBytes && _running.IsCompleted)
         {
-            _begun = written;
-            _running = Task.Run(CopyBeside);
+            _started = written;
+            _running = Task.Run(CopyInBackground);
         }
     }
 
-    /// <summary>Waits for what runs, and copies what is left, after the writer's end: the file alone is the store then.</summary>
+    /// <summary>
+    /// Waits for a running copy and copies the rest after the writer has ended, so that the file alone is complete.
+    /// </summary>
     public async Task FinishAsync(SqliteSession writer)
     {
         await _running;
@@ -51,12 +58,12 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
         TryCopy(() => writer, "TRUNCATE");
     }
 
-    private void CopyBeside()
+    private void CopyInBackground()
     {
         for (var round = 0; round < MostRounds; round++)
         {
             var written = Interlocked.Read(ref _written);
-            // Passive: neither waits for anyone nor keeps anyone waiting.
+            // PASSIVE neither waits for other connections nor blocks them.
             if (!TryCopy(() => _session ??= open(), "PASSIVE", flush))
             {
                 return;

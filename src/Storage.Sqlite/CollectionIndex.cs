@@ -4,8 +4,8 @@ using Embeddings.Primitives.Numerics;
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// A collection in memory: vectors, ids and row numbers by slot, the slots dense. Ids are here too, a few percent beside the vectors, so that ties are
-/// broken exactly and a search without payloads needs no file.
+/// A collection in memory: vectors, ids and row numbers by slot, without gaps. The ids add a few percent to the size of
+/// the vectors; with them, ties are broken exactly and a search without payloads does not read the file.
 /// </summary>
 internal sealed class CollectionIndex : IDisposable
 {
@@ -25,7 +25,7 @@ internal sealed class CollectionIndex : IDisposable
         Statements = new PointStatements(key);
     }
 
-    /// <summary>Its number in the file.</summary>
+    /// <summary>The key in the file.</summary>
     public long Key { get; }
 
     public string Name { get; }
@@ -37,16 +37,19 @@ internal sealed class CollectionIndex : IDisposable
     public PointStatements Statements { get; }
 
     /// <summary>
-    /// The next row number. The writer's alone; never used twice while the server runs, so that a row number a search remembers stays that point's.
+    /// The next row number, used by the writer only. Row numbers are not reused while the server runs, so that a search
+    /// can refer to a point by its row number.
     /// </summary>
     public long NextRow { get; set; } = 1;
 
-    /// <summary>Readers of everything below hold it for reading while they read; it prefers writers, so searches in a row cannot keep them out.</summary>
+    /// <summary>
+    /// Guards all members below. It prefers writers, so that consecutive searches cannot starve them.
+    /// </summary>
     public ReaderWriterLockSlim Gate { get; } = new();
 
     public VectorSegments Vectors { get; }
 
-    /// <summary>Points in it; may be read without the gate.</summary>
+    /// <summary>The number of points; can be read without the gate.</summary>
     public int Count => Volatile.Read(ref _count);
 
     public CollectionInfo Info => new(Name, Dimension, Count, Model);
@@ -55,7 +58,9 @@ internal sealed class CollectionIndex : IDisposable
 
     public long Row(int slot) => _rows[slot];
 
-    /// <summary>The slots of those rows that are here, ascending, so that reading them goes one way through memory.</summary>
+    /// <summary>
+    /// Returns the slots of the rows that exist, in ascending order, so that memory is read in one direction.
+    /// </summary>
     public int[] Slots(IReadOnlyCollection<long> rows)
     {
         var slots = new List<int>(rows.Count);
@@ -71,7 +76,7 @@ internal sealed class CollectionIndex : IDisposable
         return [.. slots];
     }
 
-    /// <summary>Takes committed changes in, in order, as one step to every search.</summary>
+    /// <summary>Applies committed changes in order, atomically for searches.</summary>
     public void Apply(ReadOnlySpan<IndexChange> changes)
     {
         Gate.EnterWriteLock();
@@ -87,7 +92,7 @@ internal sealed class CollectionIndex : IDisposable
                 if (change.Point is { } point)
                 {
                     var isFinite = TryPut(change.Row, point.Id, point.Floats);
-                    Debug.Assert(isFinite, "callers refuse vectors that are not finite or all zero");
+                    Debug.Assert(isFinite, "Callers must reject vectors that are not finite or all zero.");
                 }
                 else
                 {
@@ -102,7 +107,7 @@ internal sealed class CollectionIndex : IDisposable
         }
     }
 
-    /// <summary>Puts one vector in while nobody searches yet; false where it has no direction.</summary>
+    /// <summary>Adds a vector before the first search. Returns false if it is not finite or all zero.</summary>
     public bool Load(long row, string id, ReadOnlySpan<float> vector)
     {
         var isLoaded = TryPut(row, id, vector);
@@ -112,7 +117,7 @@ internal sealed class CollectionIndex : IDisposable
 
     public void Dispose()
     {
-        // Searches that come late find an empty collection, not freed memory.
+        // A search that starts after this finds an empty collection, not freed memory.
         Gate.EnterWriteLock();
         _closed = true;
         _ids.Clear();
@@ -131,7 +136,7 @@ internal sealed class CollectionIndex : IDisposable
             Vectors.Reserve(slot + 1);
         }
 
-        if (!RowNormalizer.TryNormalize(vector, Vectors.Span(slot)))
+        if (!VectorMath.TryNormalize(vector, Vectors.Span(slot)))
         {
             return false;
         }
@@ -146,21 +151,21 @@ internal sealed class CollectionIndex : IDisposable
         return true;
     }
 
-    /// <summary>The last row moves into the hole.</summary>
+    /// <summary>Removes a row; the last row moves to its slot.</summary>
     private void Remove(long row)
     {
-        if (!_slots.Remove(row, out var hole))
+        if (!_slots.Remove(row, out var slot))
         {
             return;
         }
 
         var last = _rows.Count - 1;
-        if (hole != last)
+        if (slot != last)
         {
-            Vectors.Span(last).CopyTo(Vectors.Span(hole));
-            _rows[hole] = _rows[last];
-            _ids[hole] = _ids[last];
-            _slots[_rows[hole]] = hole;
+            Vectors.Span(last).CopyTo(Vectors.Span(slot));
+            _rows[slot] = _rows[last];
+            _ids[slot] = _ids[last];
+            _slots[_rows[slot]] = slot;
         }
 
         _rows.RemoveAt(last);

@@ -3,7 +3,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>The parts of a started store, opened and closed in order.</summary>
+/// <summary>The components of a started store, opened and closed in order.</summary>
 internal sealed class EmbeddedEngine : IAsyncDisposable
 {
     private readonly DirectoryLock _directory;
@@ -12,7 +12,8 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     private readonly DurableFile _file;
     private readonly DurableFile _log;
 
-    private EmbeddedEngine(DirectoryLock directory, SqliteSession session, Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
+    private EmbeddedEngine(
+        DirectoryLock directory, SqliteSession session, Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
     {
         _directory = directory;
         _session = session;
@@ -21,7 +22,8 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         Catalog = catalog;
         _checkpointer = new Checkpointer(() => SqliteSchema.Open(options.Directory, readOnly: false), _file.Flush, logger);
         var flusher = new GroupFlusher(_log.Flush, logger);
-        Writer = new GroupWriter(new GroupTransaction(session, catalog, flusher, _checkpointer, options.MaxPoints, logger), flusher, options, logger);
+        var transaction = new GroupTransaction(session, catalog, flusher, _checkpointer, options.MaxPoints, logger);
+        Writer = new GroupWriter(transaction, flusher, options, logger);
         Readers = new SessionPool(
             () => SqliteSchema.Open(options.Directory, readOnly: true),
             options.MaxConcurrentReads > 0 ? options.MaxConcurrentReads : 2 * Environment.ProcessorCount);
@@ -36,7 +38,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
 
     public ExactSearch Search { get; }
 
-    /// <summary>Takes the directory, opens the file and loads it; UNAVAILABLE where that cannot be.</summary>
+    /// <summary>Locks the directory, opens the file and loads it. UNAVAILABLE if that fails.</summary>
     public static EmbeddedEngine Open(EmbeddedStoreOptions options, ILogger logger, CancellationToken cancellationToken)
     {
         var directory = DirectoryLock.Take(options.Directory);
@@ -45,11 +47,14 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         try
         {
             session = SqliteSchema.Open(options.Directory, readOnly: false);
-            // NORMAL: a commit leaves flushing to the log's own handle, so that the next group need not wait for it. Copying into the file still flushes both.
+            // NORMAL: a commit does not flush the log. That happens through a separate handle, so the next group need
+            // not wait. A checkpoint still flushes both files.
             SqliteSchema.Run(session.Connection, "PRAGMA synchronous = NORMAL");
-            SqliteSchema.Run(session.Connection, $"PRAGMA wal_autocheckpoint = {Checkpointer.WriterPages}; PRAGMA journal_size_limit = {128 << 20};");
+            SqliteSchema.Run(
+                session.Connection,
+                $"PRAGMA wal_autocheckpoint = {Checkpointer.WriterPages}; PRAGMA journal_size_limit = {128 << 20};");
             SqliteSchema.Prepare(session, options.Directory);
-            IndexLoader.Load(session, catalog, logger, cancellationToken);
+            catalog.Load(session, logger, cancellationToken);
             return new EmbeddedEngine(directory, session, catalog, options, logger);
         }
         catch (Exception exception)
@@ -59,8 +64,11 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
             directory.Dispose();
             if (exception is SqliteException or IOException)
             {
-                var path = SqliteSchema.PathIn(options.Directory);
-                throw new Fault(FaultKind.Unavailable, Reasons.StoreUnavailable, $"'{path}' cannot be used: {exception.Message}", inner: exception);
+                throw new Fault(
+                    FaultKind.Unavailable,
+                    Reasons.StoreUnavailable,
+                    $"The store's file '{SqliteSchema.PathIn(options.Directory)}' cannot be used: {exception.Message}",
+                    inner: exception);
             }
 
             throw;

@@ -5,30 +5,34 @@ using Embeddings.Primitives.Numerics;
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// The store inside the server: points in a SQLite file, vectors in memory as well, searched exactly. What is acknowledged is on the disk and in the next
-/// search; a search that overlaps a write sees the point as it was or as it is.
+/// The embedded store: points in a SQLite file, vectors also in memory, where they are searched exactly. An
+/// acknowledged write is on disk and visible to the next search; a search that overlaps a write sees each point either
+/// before or after it.
 /// </summary>
-internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<EmbeddedVectorStore> log, TimeProvider time) : IVectorStore
+internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<EmbeddedVectorStore> log, TimeProvider time)
+    : IVectorStore
 {
     private EmbeddedEngine? _engine;
 
-    private EmbeddedEngine Engine =>
-        Volatile.Read(ref _engine) ?? throw new Fault(FaultKind.Unavailable, Reasons.StoreUnavailable, "the store is not started");
+    private EmbeddedEngine Engine => Volatile.Read(ref _engine) ?? throw CollectionFaults.NotStarted();
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         var engine = await Task.Run(() => EmbeddedEngine.Open(options, log, cancellationToken), cancellationToken);
         Volatile.Write(ref _engine, engine);
-        var catalog = engine.Catalog;
-        log.StoreReady(Path.GetFullPath(options.Directory), catalog.TotalPoints, catalog.All.Count(), time.GetElapsedTime(started).TotalMilliseconds);
+        log.StoreReady(
+            Path.GetFullPath(options.Directory),
+            engine.Catalog.TotalPoints,
+            engine.Catalog.All.Count(),
+            time.GetElapsedTime(started).TotalMilliseconds);
     }
 
     public async Task<string?> CheckAsync(CancellationToken cancellationToken)
     {
         if (Volatile.Read(ref _engine) is not { } engine)
         {
-            return "the store is not started";
+            return CollectionFaults.NotStarted().Message;
         }
 
         if (engine.Writer.LastError is null)
@@ -36,7 +40,7 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
             return null;
         }
 
-        // Writes failed: try one, since nobody sends any to a server that says it is not ready.
+        // Writes have failed. Try one here, since clients send none to a server that is not ready.
         try
         {
             await engine.Writer.WriteAsync(new ProbeRequest(cancellationToken), cancellationToken);
@@ -51,26 +55,31 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
     public ValueTask EnsureCollectionAsync(CollectionSpec spec, CancellationToken cancellationToken)
     {
         var engine = Engine;
-        if (engine.Catalog.Find(spec.Name) is { } index && !CollectionRules.Adopts(new CollectionSpec(index.Name, index.Dimension, index.Model), spec))
+        if (engine.Catalog.Find(spec.Name) is { } index && !index.Info.Spec.Adopts(spec))
         {
             return ValueTask.CompletedTask;
         }
 
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Dimension);
-        return new ValueTask(engine.Writer.WriteAsync(new EnsureCollectionRequest(engine.Catalog, spec, cancellationToken), cancellationToken));
+        var request = new EnsureCollectionRequest(engine.Catalog, spec, cancellationToken);
+        return new ValueTask(engine.Writer.WriteAsync(request, cancellationToken));
     }
 
     public ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken) =>
         ValueTask.FromResult(Engine.Catalog.Find(collection)?.Info);
 
-    public Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<CollectionInfo>>(
-            [.. Engine.Catalog.All.Select(static index => index.Info).OrderBy(static info => info.Name, StringComparer.Ordinal)]);
+    public Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken)
+    {
+        var collections = Engine.Catalog.All.Select(static index => index.Info);
+        return Task.FromResult<IReadOnlyList<CollectionInfo>>(
+            [.. collections.OrderBy(static info => info.Name, StringComparer.Ordinal)]);
+    }
 
     public Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken)
     {
         var engine = Engine;
-        return engine.Writer.WriteAsync(new DropCollectionRequest(engine.Catalog, engine.Catalog.Require(collection), cancellationToken), cancellationToken);
+        var request = new DropCollectionRequest(engine.Catalog, engine.Catalog.Require(collection), cancellationToken);
+        return engine.Writer.WriteAsync(request, cancellationToken);
     }
 
     public async Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
@@ -95,7 +104,7 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
     public Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
     {
         var index = Engine.Catalog.Require(collection);
-        return Engine.Readers.RunAsync(session => PointReader.Find(session, index, id), cancellationToken);
+        return Engine.Readers.RunAsync(session => PointQueries.Find(session, index, id), cancellationToken);
     }
 
     public Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken)
@@ -120,16 +129,24 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         var index = Engine.Catalog.Require(collection);
         return filter.IsEmpty
             ? Task.FromResult((long)index.Count)
-            : Engine.Readers.RunAsync(session => PointReader.Count(session, index, filter), cancellationToken);
+            : Engine.Readers.RunAsync(session => PointQueries.Count(session, index, filter), cancellationToken);
     }
 
     public Task<PointPage> ListAsync(
-        string collection, PointFilter filter, int pageSize, string pageToken, bool withVectors, CancellationToken cancellationToken)
+        string collection,
+        PointFilter filter,
+        int pageSize,
+        string pageToken,
+        bool withVectors,
+        CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pageSize);
         var index = Engine.Catalog.Require(collection);
-        var after = PageToken.Read(pageToken, index.Key);
-        return Engine.Readers.RunAsync(session => PointReader.Page(session, index, filter, pageSize, after, withVectors), cancellationToken);
+        // The table's name is never reused, unlike the collection's.
+        var position = PageToken.Decode(index.Statements.Table, pageToken);
+        var after = position is null ? 0 : BitConverter.ToInt64(position);
+        return Engine.Readers.RunAsync(
+            session => PointQueries.Page(session, index, filter, pageSize, after, withVectors), cancellationToken);
     }
 
     public async Task<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>> SearchAsync(
@@ -144,12 +161,15 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         }
 
         using var vectors = Normalize(index, queries);
-        var rows = spec.Filter.IsEmpty ? null : await engine.Readers.RunAsync(session => PointReader.Rows(session, index, spec.Filter), cancellationToken);
-        var plan = new SearchPlan(index, vectors, [.. queries.Select(static query => query.ExcludeId)], spec.Limit, spec.ScoreThreshold, rows);
+        var rows = spec.Filter.IsEmpty
+            ? null
+            : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
+        string?[] excludeIds = [.. queries.Select(static query => query.ExcludeId)];
+        var plan = new SearchPlan(index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, rows);
         var hits = await engine.Search.RunAsync(plan, cancellationToken);
         return spec is { WithPayload: false, WithVectors: false }
-            ? [.. hits.Select(static found => found.Select(Bare).ToArray())]
-            : await engine.Readers.RunAsync(session => PointReader.Fetch(session, index, hits, spec), cancellationToken);
+            ? [.. hits.Select(static found => found.Select(WithoutContent).ToArray())]
+            : await engine.Readers.RunAsync(session => PointQueries.Fetch(session, index, hits, spec), cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -160,9 +180,10 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         }
     }
 
-    private static ScoredStoredPoint Bare(Hit hit) => new(hit.Score, new StoredPoint(hit.Id, default, PointPayload.Empty));
+    private static ScoredStoredPoint WithoutContent(Hit hit) =>
+        new(hit.Score, new StoredPoint(hit.Id, default, PointPayload.Empty));
 
-    private static AlignedFloats Normalize(CollectionIndex index, IReadOnlyList<VectorQuery> queries)
+    private static AlignedBuffer Normalize(CollectionIndex index, IReadOnlyList<VectorQuery> queries)
     {
         var stride = index.Vectors.Stride;
         foreach (var query in queries)
@@ -170,13 +191,15 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
             RequireDimension(index, query.Vector.Length);
         }
 
-        var vectors = new AlignedFloats(checked(queries.Count * stride));
+        var vectors = AlignedBuffer.ZeroedFloats(checked(queries.Count * stride));
         for (var i = 0; i < queries.Count; i++)
         {
-            if (!RowNormalizer.TryNormalize(queries[i].Vector.Span, vectors.Span.Slice(i * stride, index.Dimension)))
+            var row = vectors.Slice<float>((nuint)(i * stride), index.Dimension);
+            if (!VectorMath.TryNormalize(queries[i].Vector.Span, row))
             {
                 vectors.Dispose();
-                throw Fault.Invalid(Reasons.VectorZero, "vector", "the query's vector is all zero or not finite");
+                throw Fault.Invalid(
+                    Reasons.VectorZero, "vector", "vector must have only finite values and at least one that is not zero.");
             }
         }
 
@@ -187,8 +210,7 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
     {
         if (dimension != index.Dimension)
         {
-            throw Fault.Invalid(
-                Reasons.DimensionMismatch, "vector", $"the vector has {dimension} numbers, collection '{index.Name}' holds {index.Dimension}-dimensional ones");
+            throw CollectionFaults.WrongDimension(index.Name, index.Dimension, dimension);
         }
     }
 }

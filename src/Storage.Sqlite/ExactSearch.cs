@@ -1,17 +1,36 @@
+using System.Runtime.CompilerServices;
+using Embeddings.Primitives.Numerics;
+
 namespace Embeddings.Storage.Sqlite;
 
+/// <summary>Several queries over one collection.</summary>
+/// <param name="Index">The collection.</param>
+/// <param name="Queries">The normalized query vectors, one stride apart.</param>
+/// <param name="ExcludeIds">For each query, the id of the point to exclude, or null.</param>
+/// <param name="Limit">The maximum number of hits per query.</param>
+/// <param name="Threshold">The minimum score, or null.</param>
+/// <param name="Rows">The rows to scan; null for all.</param>
+internal sealed record SearchPlan(
+    CollectionIndex Index, AlignedBuffer Queries, string?[] ExcludeIds, int Limit, float? Threshold, long[]? Rows)
+{
+    public int QueryCount => ExcludeIds.Length;
+
+    public TopK[] NewTops() => [.. ExcludeIds.Select(id => new TopK(Limit, Threshold, id))];
+}
+
 /// <summary>
-/// Compares queries with every vector, on all threads that are free. Permits bound the threads over all searches: alone, a search takes all; under load each
-/// gets fewer, which costs less than sharing, and the thread pool keeps its threads for everyone else.
+/// Compares queries with every vector on all free threads. Permits limit the threads over all searches: a single search
+/// takes all of them; under load each search gets fewer, which costs less than sharing, and the thread pool keeps its
+/// threads for other work.
 /// </summary>
 internal sealed class ExactSearch(int threads) : IDisposable
 {
-    // Fewer multiplications than this are done before a second thread has woken up.
+    // One thread completes fewer multiplications than this before a second thread wakes up.
     private const long WorkPerThread = 1 << 20;
 
     private readonly SemaphoreSlim _permits = new(threads);
 
-    /// <summary>For each query of the plan its hits, best first.</summary>
+    /// <summary>Returns the hits of each query, best first.</summary>
     public async Task<Hit[][]> RunAsync(SearchPlan plan, CancellationToken cancellationToken)
     {
         await _permits.WaitAsync(cancellationToken);
@@ -25,7 +44,7 @@ internal sealed class ExactSearch(int threads) : IDisposable
             }
 
             var workers = taken;
-            return await Task.Run(() => Scan(plan, workers, cancellationToken), cancellationToken);
+            return await Task.Run(() => Run(plan, workers, cancellationToken), cancellationToken);
         }
         finally
         {
@@ -35,9 +54,10 @@ internal sealed class ExactSearch(int threads) : IDisposable
 
     public void Dispose() => _permits.Dispose();
 
-    private static Hit[][] Scan(SearchPlan plan, int workers, CancellationToken cancellationToken)
+    private static Hit[][] Run(SearchPlan plan, int workers, CancellationToken cancellationToken)
     {
-        // Held for the whole scan: a point that moved meanwhile could be missed. Held by this thread, for the others that scan.
+        // Held for the whole scan, because a point that moves during the scan could be missed. This thread holds it for
+        // all workers.
         plan.Index.Gate.EnterReadLock();
         try
         {
@@ -48,15 +68,114 @@ internal sealed class ExactSearch(int threads) : IDisposable
             }
             else
             {
-                Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, _ => scan.Work(cancellationToken));
+                var parallelism = new ParallelOptions { MaxDegreeOfParallelism = workers };
+                Parallel.For(0, workers, parallelism, _ => scan.Work(cancellationToken));
             }
 
             cancellationToken.ThrowIfCancellationRequested();
-            return scan.Hits();
+            return scan.TakeHits();
         }
         finally
         {
             plan.Index.Gate.ExitReadLock();
+        }
+    }
+}
+
+/// <summary>
+/// One pass over a collection by several threads; a thread that finishes a unit of rows takes the next one. All queries
+/// are compared with a block of rows while it is in the core's cache, so additional queries cost arithmetic, not memory
+/// bandwidth.
+/// </summary>
+internal sealed unsafe class Scan
+{
+    // 64 rows of 512 dimensions are 128 KiB: together with as many queries they fit into the L2 cache.
+    private const int BlockRows = 64;
+
+    private readonly SearchPlan _plan;
+    private readonly int[]? _slots;
+    private readonly int _count;
+    private readonly int _unit;
+    private readonly TopK[] _merged;
+    private int _next = -1;
+
+    /// <summary>Prepares the scan. The caller holds the index's gate until it has the hits.</summary>
+    public Scan(SearchPlan plan)
+    {
+        _plan = plan;
+        _slots = plan.Rows is { } rows ? plan.Index.Slots(rows) : null;
+        _count = _slots?.Length ?? plan.Index.Count;
+        _unit = plan.Index.Vectors.SegmentRows;
+        _merged = plan.NewTops();
+    }
+
+    /// <summary>Scans units until none are left or the search is cancelled.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Work(CancellationToken cancellationToken)
+    {
+        var tops = _plan.NewTops();
+        var scores = new float[BlockRows * tops.Length];
+        var rows = stackalloc nint[BlockRows];
+        for (var first = NextUnit(); first < _count && !cancellationToken.IsCancellationRequested; first = NextUnit())
+        {
+            var end = (int)Math.Min(first + _unit, _count);
+            for (var start = (int)first; start < end; start += BlockRows)
+            {
+                Block(start, Math.Min(BlockRows, end - start), rows, scores, tops);
+            }
+        }
+
+        lock (_merged)
+        {
+            for (var q = 0; q < tops.Length; q++)
+            {
+                _merged[q].Merge(tops[q]);
+            }
+        }
+    }
+
+    /// <summary>Returns the hits of each query, best first; call it once.</summary>
+    public Hit[][] TakeHits() => [.. _merged.Select(static top => top.Take())];
+
+    private long NextUnit() => (long)Interlocked.Increment(ref _next) * _unit;
+
+    private int Slot(int position) => _slots is null ? position : _slots[position];
+
+    private void Block(int start, int count, nint* rows, float[] scores, TopK[] tops)
+    {
+        var vectors = _plan.Index.Vectors;
+        if (_slots is null)
+        {
+            // A unit is a segment, so the rows of a block are contiguous.
+            var first = vectors.Row(start);
+            for (var i = 0; i < count; i++)
+            {
+                rows[i] = (nint)(first + ((nint)i * vectors.Stride));
+            }
+        }
+        else
+        {
+            for (var i = 0; i < count; i++)
+            {
+                rows[i] = (nint)vectors.Row(_slots[start + i]);
+            }
+        }
+
+        DotProducts.Compute(new ReadOnlySpan<nint>(rows, count), _plan.Queries.Floats, tops.Length, vectors.Stride, scores);
+        for (var q = 0; q < tops.Length; q++)
+        {
+            var top = tops[q];
+            var floor = top.Floor;
+            var own = scores.AsSpan(q * count, count);
+            for (var i = 0; i < own.Length; i++)
+            {
+                if (own[i] >= floor)
+                {
+                    var slot = Slot(start + i);
+                    top.Offer(own[i], _plan.Index.Row(slot), _plan.Index.Id(slot));
+                    floor = top.Floor;
+                }
+            }
         }
     }
 }

@@ -1,13 +1,18 @@
 using System.Text;
+using System.Text.Json;
 using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>A filter as SQL over a collection's table. Every value is a parameter.</summary>
+/// <summary>Translates filters to SQL. Every value is a parameter.</summary>
 internal static class FilterSql
 {
-    /// <summary>A command <c>head WHERE filter AND condition tail</c>, not prepared; the session's matcher is set for it.</summary>
-    public static SqliteCommand Command(SqliteSession session, string head, PointFilter filter, string condition = "", string tail = "")
+    /// <summary>
+    /// Creates the command <c>head WHERE filter AND condition tail</c>, not prepared, and sets the session's matcher
+    /// for it.
+    /// </summary>
+    public static SqliteCommand Command(
+        SqliteSession session, string head, PointFilter filter, string condition = "", string tail = "")
     {
         var command = session.Connection.CreateCommand();
         var terms = new List<string>();
@@ -25,7 +30,8 @@ internal static class FilterSql
 
         if (filter.Confidence is { } range)
         {
-            // Confidences are single-precision: 0.9 as a double is above 0.9 as a float, and "0.9 or more" must find it.
+            // Confidences are single-precision: 0.9 as a double is above 0.9 as a float, and "0.9 or more" must find
+            // it.
             Bound(">", range.Gt);
             Bound(">=", range.Gte);
             Bound("<", range.Lt);
@@ -66,4 +72,75 @@ internal static class FilterSql
             return name;
         }
     }
+}
+
+/// <summary>
+/// Matches a point's attributes against conditions. It reads the JSON itself, because SQLite's functions compare
+/// numbers as integers, interpret quotes and dots in keys as path syntax and end texts at U+0000.
+/// </summary>
+internal sealed class AttributeMatcher
+{
+    private static readonly JsonReaderOptions Options = new() { MaxDepth = PointCodec.MaxJsonDepth };
+
+    private readonly IReadOnlyList<AttributeCondition> _conditions;
+    private readonly byte[][] _keys;
+
+    public AttributeMatcher(IReadOnlyList<AttributeCondition> conditions)
+    {
+        _conditions = conditions;
+        _keys = [.. conditions.Select(condition => Encoding.UTF8.GetBytes(condition.Key))];
+    }
+
+    /// <summary>A matcher without conditions, which matches every point.</summary>
+    public static AttributeMatcher None { get; } = new([]);
+
+    /// <summary>Returns true if the attributes, a JSON object in UTF-8 or null, meet all conditions.</summary>
+    public bool Matches(byte[]? json)
+    {
+        if (_conditions.Count == 0 || json is null)
+        {
+            return _conditions.Count == 0;
+        }
+
+        var met = 0;
+        var reader = new Utf8JsonReader(json, Options);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = reader;
+            reader.Read();
+            for (var i = 0; i < _keys.Length; i++)
+            {
+                if (name.ValueTextEquals(_keys[i]))
+                {
+                    if (!Holds(_conditions[i], ref reader))
+                    {
+                        return false;
+                    }
+
+                    met++;
+                }
+            }
+
+            reader.Skip();
+        }
+
+        return met == _conditions.Count;
+    }
+
+    private static bool Holds(AttributeCondition condition, ref Utf8JsonReader value) =>
+        condition switch
+        {
+            { Text: { } text } => value.TokenType == JsonTokenType.String && value.ValueTextEquals(text),
+            { Flag: { } flag } => value.TokenType == (flag ? JsonTokenType.True : JsonTokenType.False),
+            { Number: { } number } => value.TokenType == JsonTokenType.Number && value.GetDouble() == number,
+            { Range: { } range } => value.TokenType == JsonTokenType.Number && Holds(range, value.GetDouble()),
+            _ => false,
+        };
+
+    private static bool Holds(NumericRange range, double value) =>
+        (range.Gt is not { } gt || value > gt)
+        && (range.Gte is not { } gte || value >= gte)
+        && (range.Lt is not { } lt || value < lt)
+        && (range.Lte is not { } lte || value <= lte);
 }

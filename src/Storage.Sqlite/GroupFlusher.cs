@@ -4,12 +4,13 @@ using Embeddings.Primitives;
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// The second half of a group's way, beside the writer: flushes the log, takes committed groups into memory in their order, and answers. The writer commits
-/// the next group meanwhile instead of waiting for the disk; of groups that wait, one flush serves all.
+/// The second stage of a group commit, in parallel with the writer: flushes the log, applies committed groups in memory
+/// in order, and acknowledges them. The writer commits the next group instead of waiting for the disk; one flush serves
+/// all waiting groups.
 /// </summary>
 internal sealed class GroupFlusher : IDisposable
 {
-    // One being flushed and this many behind it: more would only make acks wait.
+    // One group is flushed and this many wait; more would only delay acknowledgements.
     private const int MaxWaiting = 2;
 
     private readonly BlockingCollection<WrittenGroup> _written = new(MaxWaiting);
@@ -22,8 +23,8 @@ internal sealed class GroupFlusher : IDisposable
     private volatile Fault? _broken;
     private volatile string? _lastError;
 
-    /// <param name="flush">Returns once what was committed before is on the disk; throws where that cannot be said.</param>
-    /// <param name="logger">Where failures go.</param>
+    /// <param name="flush">Returns when all earlier commits are on disk; throws if that is uncertain.</param>
+    /// <param name="logger">The logger for failures.</param>
     public GroupFlusher(Action flush, ILogger logger)
     {
         _flush = flush;
@@ -32,19 +33,22 @@ internal sealed class GroupFlusher : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Why the last group was not stored; null where it was.</summary>
+    /// <summary>The error of the last group; null if it was stored.</summary>
     public string? LastError => _lastError;
 
     /// <summary>
-    /// Set for good once a flush has failed. The system forgets which pages it could not write, and a later flush that succeeds says nothing of them: nothing
-    /// written from then on could be acknowledged truthfully. A restart reads what is really there.
+    /// Set permanently when a flush fails. The operating system then discards its record of the pages that it could not
+    /// write, and a later flush may succeed without them, so no further write can be acknowledged. A restart reads the
+    /// actual content of the disk.
     /// </summary>
     public Fault? Broken => _broken;
 
-    /// <summary>The most points that groups on their way may add to what the catalog counts.</summary>
+    /// <summary>The maximum number of points that groups in flight add to the catalog's count.</summary>
     public long PendingPoints => Interlocked.Read(ref _points);
 
-    /// <summary>Passes a group on after its transaction; waits where several wait already. The writer's alone.</summary>
+    /// <summary>
+    /// Queues a group after its transaction; blocks while the queue is full. Called by the writer only.
+    /// </summary>
     public void Add(WrittenGroup group)
     {
         lock (_lock)
@@ -56,7 +60,7 @@ internal sealed class GroupFlusher : IDisposable
         _written.Add(group);
     }
 
-    /// <summary>Waits until all groups are in memory. The writer's alone.</summary>
+    /// <summary>Waits until all groups are applied. Called by the writer only.</summary>
     public void Drain()
     {
         lock (_lock)
@@ -68,25 +72,27 @@ internal sealed class GroupFlusher : IDisposable
         }
     }
 
-    /// <summary>Tells callers on the thread pool, some at a time: one wake-up for each of them would cost more than their answers.</summary>
-    public static void Answer(List<WriteRequest> group, Action<WriteRequest> answer)
+    /// <summary>
+    /// Completes requests on the thread pool in batches: one wake-up per request would cost more than completing it.
+    /// </summary>
+    public static void Complete(List<WriteRequest> group, Action<WriteRequest> complete)
     {
-        foreach (var some in group.Chunk(64))
+        foreach (var chunk in group.Chunk(64))
         {
             ThreadPool.UnsafeQueueUserWorkItem(
                 static state =>
                 {
-                    foreach (var request in state.Some)
+                    foreach (var request in state.Requests)
                     {
-                        state.Answer(request);
+                        state.Complete(request);
                     }
                 },
-                (Some: some, Answer: answer),
+                (Requests: chunk, Complete: complete),
                 preferLocal: false);
         }
     }
 
-    /// <summary>Finishes what was added, and ends.</summary>
+    /// <summary>Finishes all queued groups and ends the thread.</summary>
     public void Dispose()
     {
         _written.CompleteAdding();
@@ -131,7 +137,8 @@ internal sealed class GroupFlusher : IDisposable
             _broken = new Fault(
                 FaultKind.Unavailable,
                 Reasons.StoreUnavailable,
-                $"the store's log could not be flushed to the disk: {exception.Message}; mend the disk and restart the server",
+                $"The store's log could not be flushed to disk: {exception.Message} "
+                + "Repair the disk, then restart the server.",
                 inner: exception);
         }
     }
@@ -141,9 +148,9 @@ internal sealed class GroupFlusher : IDisposable
         var error = group.Error ?? _broken ?? Apply(group.Context!);
         _lastError = error?.Message;
 
-        // Before the answers: who was answered finds the store's counts settled.
+        // Before completion, so that callers see correct counts.
         Interlocked.Add(ref _points, -group.Points);
-        Answer(group.Requests, error is null ? static request => request.Complete() : request => request.Fail(error));
+        Complete(group.Requests, error is null ? static request => request.Complete() : request => request.Fail(error));
         lock (_lock)
         {
             _groups--;
@@ -160,9 +167,23 @@ internal sealed class GroupFlusher : IDisposable
         }
         catch (Exception exception)
         {
-            // Out of memory: the points are durable, but an ack would promise that searches see them.
+            // Out of memory: the points are durable, but an acknowledgement would promise that searches see them.
             _logger.ApplyFailed(exception);
-            return new Fault(FaultKind.ResourceExhausted, Reasons.StoreFull, "the server has no memory for more vectors", inner: exception);
+            return new Fault(
+                FaultKind.ResourceExhausted,
+                Reasons.StoreFull,
+                "The server has no memory for more vectors.",
+                inner: exception);
         }
     }
+}
+
+/// <summary>A group after its transaction.</summary>
+/// <param name="Requests">The requests of the group.</param>
+/// <param name="Context">The changes to apply in memory; null if the transaction failed.</param>
+/// <param name="Error">The error of the transaction, or null.</param>
+internal readonly record struct WrittenGroup(List<WriteRequest> Requests, WriteContext? Context, Exception? Error)
+{
+    /// <summary>The maximum number of points that the group adds.</summary>
+    public long Points => Requests.Sum(static request => (long)request.Points);
 }

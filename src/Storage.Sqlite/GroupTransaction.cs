@@ -3,24 +3,25 @@ using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>Writes a group of requests in one transaction so that one that fails does not fail its neighbours.</summary>
+/// <summary>Writes a group of requests in one transaction. A request that fails does not fail the others.</summary>
 internal sealed class GroupTransaction(
     SqliteSession session, Catalog catalog, GroupFlusher flusher, Checkpointer checkpointer, int maxPoints, ILogger logger)
 {
     /// <summary>
-    /// Writes and commits them; requests that failed alone know it. Returns what memory has to learn once the log is flushed. Throws where all of them failed.
+    /// Writes and commits the group; a request that failed alone keeps its error. Returns the changes to apply in
+    /// memory once the log is flushed. Throws if the whole group failed.
     /// </summary>
     public WriteContext Write(List<WriteRequest> group)
     {
         var context = new WriteContext(session);
 
-        // In this order: points that come into memory in between are counted twice, not missed.
+        // In this order: points applied in memory between the two reads are counted twice, not missed.
         var total = flusher.PendingPoints + catalog.TotalPoints;
 
-        // Savepoints cost, so they come only where they may be needed: close to the limit, or after a failure.
+        // Savepoints cost time, so they are used only close to the limit or after a failure.
         if (total + group.Sum(static request => (long)request.Points) > maxPoints)
         {
-            // Close to it every point counts, so that none must be on its way.
+            // Close to the limit the count must be exact, so no group may be in flight.
             flusher.Drain();
             Commit(group, context, catalog.TotalPoints, eachAlone: true);
         }
@@ -84,8 +85,8 @@ internal sealed class GroupTransaction(
                 throw new Fault(
                     FaultKind.ResourceExhausted,
                     Reasons.StoreFull,
-                    $"the store is full: it holds {total + mark.Net} of at most {maxPoints} points; raise Store:Embedded:MaxPoints if memory allows, "
-                    + "or set Store:Kind to Qdrant for more than one machine holds");
+                    $"The store must not hold more than {maxPoints} points; it holds {total + mark.Net} points. "
+                    + "Delete points, raise Store:Embedded:MaxPoints if memory allows, or set Store:Kind to Qdrant.");
             }
         }
         catch (Exception exception) when (!SqliteFaults.IsEnvironment(exception))

@@ -1,11 +1,11 @@
 using System.Threading.Channels;
-using Embeddings.Primitives;
 
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// The one writer: takes all requests that wait, up to a limit, commits them in one transaction and leaves flushing and answering to the
-/// <see cref="GroupFlusher"/>. While one group is flushed the next one gathers and is written, so groups grow with the load and nobody waits for a timer.
+/// The only writer (group commit): takes all waiting requests up to a limit, commits them in one transaction and passes
+/// the group to the <see cref="GroupFlusher"/>, which flushes and acknowledges it. The next group forms and
+/// is written, so groups grow with the load and no request waits for a timer.
 /// </summary>
 internal sealed class GroupWriter : IAsyncDisposable
 {
@@ -23,17 +23,20 @@ internal sealed class GroupWriter : IAsyncDisposable
         _logger = logger;
         _maxGroupPoints = options.MaxGroupPoints;
 
-        // A channel is fair: requests are written in the order they came.
-        _queue = Channel.CreateBounded<WriteRequest>(new BoundedChannelOptions(options.WriteQueueLength) { SingleReader = true });
+        // A channel is first in, first out: requests are written in the order of arrival.
+        _queue = Channel.CreateBounded<WriteRequest>(
+            new BoundedChannelOptions(options.WriteQueueLength) { SingleReader = true });
 
-        // A thread of its own: SQLite blocks, and a busy thread pool must not hold up the acks.
+        // A dedicated thread: SQLite blocks, and a busy thread pool must not delay acknowledgements.
         new Thread(Loop) { IsBackground = true, Name = "store writer" }.Start();
     }
 
-    /// <summary>Why the file could not be written at the last attempt; null where it could.</summary>
+    /// <summary>The error of the last group; null if it was written.</summary>
     public string? LastError => _flusher.LastError;
 
-    /// <summary>Queues a request and waits until it is durable and searchable. Cancellation drops it as long as its group has not begun.</summary>
+    /// <summary>
+    /// Queues a request and waits until it is durable and searchable. Cancellation drops it until its group starts.
+    /// </summary>
     public async Task<long> WriteAsync(WriteRequest request, CancellationToken cancellationToken)
     {
         try
@@ -42,13 +45,13 @@ internal sealed class GroupWriter : IAsyncDisposable
         }
         catch (ChannelClosedException exception)
         {
-            throw new Fault(FaultKind.Unavailable, Reasons.ShuttingDown, "the store is shutting down", inner: exception);
+            throw CollectionFaults.ShuttingDown(exception);
         }
 
         return await request.Completion;
     }
 
-    /// <summary>Takes no more, and writes and flushes what waits.</summary>
+    /// <summary>Rejects new requests, then writes and flushes those that wait.</summary>
     public async ValueTask DisposeAsync()
     {
         _queue.Writer.TryComplete();
@@ -65,7 +68,7 @@ internal sealed class GroupWriter : IAsyncDisposable
             {
                 if (request.DropIfCancelled())
                 {
-                    GroupFlusher.Answer([request], static request => request.Complete());
+                    GroupFlusher.Complete([request], static request => request.Complete());
                     continue;
                 }
 

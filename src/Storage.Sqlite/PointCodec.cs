@@ -8,16 +8,22 @@ using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>Points to rows and back, bit for bit.</summary>
+/// <summary>Encodes points as rows and decodes them, bit for bit.</summary>
 internal static class PointCodec
 {
-    /// <summary>Far beyond what the contract lets in; what is stored must be readable.</summary>
+    /// <summary>
+    /// The maximum JSON depth, far above the contract's limit, so that everything stored can be read.
+    /// </summary>
     public const int MaxJsonDepth = 1000;
 
-    /// <summary>What <see cref="Decode"/> reads, in its order; the vector last, since a wide one spills over pages others need not follow.</summary>
+    /// <summary>
+    /// The columns that <see cref="Decode"/> reads, in order. The vector follows them, because a long one overflows to
+    /// further pages.
+    /// </summary>
     public const string Columns = "id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes";
 
-    private static readonly JsonWriterOptions WriterOptions = new() { MaxDepth = MaxJsonDepth, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions WriterOptions =
+        new() { MaxDepth = MaxJsonDepth, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly JsonDocumentOptions DocumentOptions = new() { MaxDepth = MaxJsonDepth };
 
@@ -39,7 +45,7 @@ internal static class PointCodec
         };
     }
 
-    /// <summary>The point a row of <see cref="Columns"/> holds, and the vector after them where the row has it.</summary>
+    /// <summary>Decodes a row of <see cref="Columns"/>, and the vector after them if requested.</summary>
     public static StoredPoint Decode(SqliteDataReader row, bool withPayload, bool withVector)
     {
         var payload = withPayload
@@ -49,18 +55,26 @@ internal static class PointCodec
                 MediaStoreId = Text(row, 2),
                 FaceIndex = row.IsDBNull(3) ? null : row.GetInt32(3),
                 Confidence = row.IsDBNull(4) ? null : (float)row.GetDouble(4),
-                Bbox = row.IsDBNull(5) || Floats(row, 5) is not [var x, var y, var width, var height] ? null : new BoundingBox(x, y, width, height),
+                Bbox = row.IsDBNull(5) ? null : Box(Floats(row, 5)),
                 Landmarks = row.IsDBNull(6) ? null : Floats(row, 6),
-                Attributes = row.IsDBNull(7) ? null : JsonNode.Parse(row.GetFieldValue<byte[]>(7), documentOptions: DocumentOptions) as JsonObject,
+                Attributes = row.IsDBNull(7) ? null : Attributes(row, 7),
             }
             : PointPayload.Empty;
         return new StoredPoint(Text(row, 0), withVector ? Floats(row, 8) : default, payload);
     }
 
-    /// <summary>A text column whole: read as a string, it would end at U+0000.</summary>
-    public static string Text(SqliteDataReader row, int column) => Encoding.UTF8.GetString(row.GetFieldValue<byte[]>(column));
+    /// <summary>Reads a text column, including any U+0000, at which a read as string would end.</summary>
+    public static string Text(SqliteDataReader row, int column) =>
+        Encoding.UTF8.GetString(row.GetFieldValue<byte[]>(column));
 
-    private static float[] Floats(SqliteDataReader row, int column) => MemoryMarshal.Cast<byte, float>(row.GetFieldValue<byte[]>(column)).ToArray();
+    private static BoundingBox? Box(float[] sides) =>
+        sides is [var x, var y, var width, var height] ? new BoundingBox(x, y, width, height) : null;
+
+    private static JsonObject? Attributes(SqliteDataReader row, int column) =>
+        JsonNode.Parse(row.GetFieldValue<byte[]>(column), documentOptions: DocumentOptions) as JsonObject;
+
+    private static float[] Floats(SqliteDataReader row, int column) =>
+        MemoryMarshal.Cast<byte, float>(row.GetFieldValue<byte[]>(column)).ToArray();
 
     private static byte[] Bytes(ReadOnlySpan<float> floats) => MemoryMarshal.AsBytes(floats).ToArray();
 
@@ -73,13 +87,49 @@ internal static class PointCodec
             {
                 attributes.WriteTo(writer);
             }
-            catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or NotSupportedException)
+            catch (Exception exception)
+                when (exception is ArgumentException or InvalidOperationException or NotSupportedException)
             {
                 throw Fault.Invalid(
-                    Reasons.FieldInvalid, "payload.attributes", "attributes cannot be JSON: a number is not finite, or they are too deep", exception);
+                    Reasons.FieldInvalid,
+                    "payload.attributes",
+                    $"attributes must be JSON with finite numbers and at most {MaxJsonDepth} levels.",
+                    exception);
             }
         }
 
         return buffer.ToArray();
     }
+}
+
+/// <summary>
+/// A point in the format of its table. Encoded on the caller's thread, so that the single writer has little to do.
+/// </summary>
+internal sealed record PointRow
+{
+    public required string Id { get; init; }
+
+    /// <summary>The id in UTF-8. Texts are bound as bytes, because SQLite would end strings at U+0000.</summary>
+    public required byte[] IdText { get; init; }
+
+    public required byte[] JobId { get; init; }
+
+    public required byte[] MediaStoreId { get; init; }
+
+    public required int? FaceIndex { get; init; }
+
+    public required float? Confidence { get; init; }
+
+    /// <summary>Four little-endian floats; landmarks and vector have the same format.</summary>
+    public required byte[]? Bbox { get; init; }
+
+    public required byte[]? Landmarks { get; init; }
+
+    /// <summary>JSON in UTF-8.</summary>
+    public required byte[]? Attributes { get; init; }
+
+    /// <summary>The vector as it was given.</summary>
+    public required byte[] Vector { get; init; }
+
+    public ReadOnlySpan<float> Floats => MemoryMarshal.Cast<byte, float>(Vector);
 }

@@ -1,10 +1,13 @@
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>The statements on one collection's table. Their texts are made once: sessions keep prepared commands by them.</summary>
+/// <summary>
+/// The SQL statements on a collection's table, built once, because sessions cache prepared statements by their SQL.
+/// </summary>
 internal sealed class PointStatements
 {
     private const string Assign =
-        "job_id = ?2, media_store_id = ?3, face_index = ?4, confidence = ?5, bbox = ?6, landmarks = ?7, attributes = ?8, vector = ?9";
+        "job_id = ?2, media_store_id = ?3, face_index = ?4, confidence = ?5, "
+        + "bbox = ?6, landmarks = ?7, attributes = ?8, vector = ?9";
 
     private readonly string _insert;
     private readonly string _replace;
@@ -14,7 +17,8 @@ internal sealed class PointStatements
     {
         Table = $"points_{collection}";
         _insert = $"""
-            INSERT INTO {Table}(row, id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes, vector)
+            INSERT INTO {Table}(
+                row, id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes, vector)
             VALUES (?10, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(id) DO NOTHING
             """;
         _replace = $"UPDATE {Table} SET {Assign} WHERE id = ?1 RETURNING row";
@@ -29,7 +33,7 @@ internal sealed class PointStatements
 
     public string DeleteRow { get; }
 
-    /// <summary>Inserts the point under this row number unless its id exists.</summary>
+    /// <summary>Inserts the point with this row number. Returns false if its id exists.</summary>
     public bool TryInsert(SqliteSession session, PointRow point, long row)
     {
         var statement = session.Statement(_insert);
@@ -38,7 +42,10 @@ internal sealed class PointStatements
         return statement.Execute() == 1;
     }
 
-    /// <summary>Overwrites the point of this id, which keeps its row number: listings that are under way neither miss nor repeat it.</summary>
+    /// <summary>
+    /// Replaces the point with this id and returns its row number, which stays the same so that running listings
+    /// neither miss nor repeat it.
+    /// </summary>
     public long Replace(SqliteSession session, PointRow point)
     {
         var statement = session.Statement(_replace);
@@ -46,7 +53,7 @@ internal sealed class PointStatements
         return (long)statement.Scalar()!;
     }
 
-    /// <summary>Deletes by id and tells the row number; null where the id is not there.</summary>
+    /// <summary>Deletes a point by id and returns its row number; null if it does not exist.</summary>
     public long? Delete(SqliteSession session, byte[] id) => (long?)session.Scalar(_delete, id);
 
     private static void Bind(PreparedStatement statement, PointRow point)

@@ -5,8 +5,9 @@ using static SQLitePCL.raw;
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// A statement as SQLite has it, for those that run once a point: a <see cref="SqliteCommand"/> boxes its values and makes a reader every time, and binds no
-/// bytes as text. Between runs it is reset, since one that is not keeps its transaction from ending.
+/// A native SQLite statement for statements that run once per point: a <see cref="SqliteCommand"/> boxes its values,
+/// allocates a reader for each run, and cannot bind bytes as text. It is reset after each run, because an active
+/// statement prevents its transaction from ending.
 /// </summary>
 internal sealed class PreparedStatement : IDisposable
 {
@@ -19,30 +20,36 @@ internal sealed class PreparedStatement : IDisposable
         Check(sqlite3_prepare_v3(connection, sql, SQLITE_PREPARE_PERSISTENT, out _statement));
     }
 
-    /// <summary>Binds the parameter of this number, counted from 1; it stays bound until it is bound again.</summary>
-    public void Bind(int parameter, long? value) =>
-        Check(value is { } number ? sqlite3_bind_int64(_statement, parameter, number) : sqlite3_bind_null(_statement, parameter));
+    /// <summary>Binds a parameter, numbered from 1; it stays bound until it is bound again.</summary>
+    public void Bind(int parameter, long? value) => Check(
+        value is { } number
+            ? sqlite3_bind_int64(_statement, parameter, number)
+            : sqlite3_bind_null(_statement, parameter));
 
     /// <inheritdoc cref="Bind(int, long?)"/>
-    public void Bind(int parameter, double? value) =>
-        Check(value is { } number ? sqlite3_bind_double(_statement, parameter, number) : sqlite3_bind_null(_statement, parameter));
+    public void Bind(int parameter, double? value) => Check(
+        value is { } number
+            ? sqlite3_bind_double(_statement, parameter, number)
+            : sqlite3_bind_null(_statement, parameter));
 
-    /// <summary>Binds bytes, which SQLite copies.</summary>
+    /// <summary>Binds a blob, which SQLite copies.</summary>
     public void BindBlob(int parameter, byte[]? bytes) =>
         Check(bytes is null ? sqlite3_bind_null(_statement, parameter) : sqlite3_bind_blob(_statement, parameter, bytes));
 
-    /// <summary>Binds a text whole, U+0000 too.</summary>
+    /// <summary>Binds a text, including any U+0000.</summary>
     public void BindText(int parameter, byte[]? utf8) =>
         Check(utf8 is null ? sqlite3_bind_null(_statement, parameter) : sqlite3_bind_text(_statement, parameter, utf8));
 
-    /// <summary>Runs it and tells how many rows it changed.</summary>
+    /// <summary>Runs the statement and returns the number of rows changed.</summary>
     public int Execute()
     {
         Scalar();
         return sqlite3_changes(_connection);
     }
 
-    /// <summary>Runs it and gives the number in the first column of the first row; null where there is no row.</summary>
+    /// <summary>
+    /// Runs the statement and returns the integer in the first column of the first row; null if there is no row.
+    /// </summary>
     public long? Scalar()
     {
         try

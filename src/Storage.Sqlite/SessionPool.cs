@@ -3,13 +3,18 @@ using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>The connections that read. SQLite's calls block, so they run on pool threads, a bounded number at once.</summary>
+/// <summary>
+/// The connections for reading. SQLite's calls block, so they run on the thread pool, a limited number at a time.
+/// </summary>
 internal sealed class SessionPool(Func<SqliteSession> open, int size) : IAsyncDisposable
 {
     private readonly ConcurrentBag<SqliteSession> _idle = [];
     private readonly SemaphoreSlim _permits = new(size);
 
-    /// <summary>Runs one piece of work in a read transaction: all its statements see one state of the file. Cancellation interrupts it.</summary>
+    /// <summary>
+    /// Runs work in a read transaction, so that all its statements see the same state of the file. Cancellation
+    /// interrupts it.
+    /// </summary>
     public async Task<T> RunAsync<T>(Func<SqliteSession, T> work, CancellationToken cancellationToken)
     {
         await _permits.WaitAsync(cancellationToken);
@@ -23,7 +28,7 @@ internal sealed class SessionPool(Func<SqliteSession> open, int size) : IAsyncDi
         }
     }
 
-    /// <summary>Waits for what runs, and closes the connections.</summary>
+    /// <summary>Waits for running work and closes the connections.</summary>
     public async ValueTask DisposeAsync()
     {
         for (var i = 0; i < size; i++)
@@ -54,7 +59,8 @@ internal sealed class SessionPool(Func<SqliteSession> open, int size) : IAsyncDi
             }
             finally
             {
-                // Not a SqliteTransaction: prepared commands would remember it beyond its end. An interrupt cannot hit here any more.
+                // Not a SqliteTransaction: prepared commands would keep a reference to it. No interrupt can occur here
+                // any more.
                 session.EndTransaction();
                 _idle.Add(session);
             }

@@ -3,16 +3,23 @@ using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>The database file: how it is opened and what is in it.</summary>
-/// <remarks>Each collection has a table of its own, so that its rows page and load in one run and its indexes carry no collection column.</remarks>
+/// <summary>Opens the database file and creates its tables.</summary>
+/// <remarks>
+/// Each collection has its own table, so that its rows load sequentially and its indexes need no collection column.
+/// </remarks>
 internal static class SqliteSchema
 {
-    /// <summary>Kept as <c>user_version</c>. A server refuses files of newer ones.</summary>
+    /// <summary>
+    /// The schema version, stored as <c>user_version</c>. A server rejects files with a newer version.
+    /// </summary>
     public const int Version = 1;
 
     public static string PathIn(string directory) => Path.Combine(directory, "embeddings.db");
 
-    /// <summary>A connection to the file, made if missing. Readers see the last commit and never wait for the writer (WAL).</summary>
+    /// <summary>
+    /// Opens a connection to the file and creates it if necessary. Readers see the last commit and never wait for the
+    /// writer (WAL).
+    /// </summary>
     public static SqliteSession Open(string directory, bool readOnly)
     {
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder
@@ -27,9 +34,12 @@ internal static class SqliteSchema
             connection.Open();
             var session = new SqliteSession(connection);
 
-            // 8 KiB pages hold three 512-d points, 4 KiB ones only one. FULL: a commit is on the disk when it returns.
-            Run(connection, "PRAGMA busy_timeout = 10000; PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-            Run(connection, "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384;");
+            // An 8 KiB page holds three points with 512 dimensions, a 4 KiB page only one. FULL: a commit is on disk
+            // when it returns.
+            Run(connection, "PRAGMA busy_timeout = 10000; PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;");
+            Run(connection, "PRAGMA synchronous = FULL;");
+            Run(connection, "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;");
+            Run(connection, "PRAGMA cache_size = -16384;");
             Run(connection, readOnly ? "PRAGMA query_only = ON;" : "PRAGMA temp_store = MEMORY;");
             return session;
         }
@@ -40,7 +50,7 @@ internal static class SqliteSchema
         }
     }
 
-    /// <summary>Makes what is missing; UNAVAILABLE for a file of a newer server.</summary>
+    /// <summary>Creates missing tables. UNAVAILABLE for a file of a newer server.</summary>
     public static void Prepare(SqliteSession session, string directory)
     {
         var version = (long)session.Scalar("PRAGMA user_version")!;
@@ -49,13 +59,15 @@ internal static class SqliteSchema
             throw new Fault(
                 FaultKind.Unavailable,
                 Reasons.StoreUnavailable,
-                $"'{PathIn(directory)}' has schema version {version}, made by a newer server; this one knows versions up to {Version}");
+                $"The schema version of '{PathIn(directory)}' must be at most {Version}; got {version}. "
+                + "Use a newer server.");
         }
 
         Run(session.Connection, $"""
             BEGIN IMMEDIATE;
             CREATE TABLE IF NOT EXISTS collections(
-                id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dimension INTEGER NOT NULL, model TEXT, fingerprint TEXT);
+                id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dimension INTEGER NOT NULL, model TEXT,
+                fingerprint TEXT);
             CREATE TABLE IF NOT EXISTS damaged(
                 collection TEXT, row INTEGER, id TEXT, job_id TEXT, media_store_id TEXT, face_index INTEGER, confidence REAL,
                 bbox BLOB, landmarks BLOB, attributes TEXT, vector BLOB);
@@ -64,12 +76,12 @@ internal static class SqliteSchema
             """);
     }
 
-    /// <summary>Makes the table of a new collection.</summary>
+    /// <summary>Creates the table of a new collection.</summary>
     public static void CreatePoints(SqliteSession session, long collection) =>
         Run(session.Connection, $"""
             CREATE TABLE points_{collection}(
-                row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, media_store_id TEXT NOT NULL, face_index INTEGER,
-                confidence REAL, bbox BLOB, landmarks BLOB, attributes TEXT, vector BLOB NOT NULL);
+                row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, media_store_id TEXT NOT NULL,
+                face_index INTEGER, confidence REAL, bbox BLOB, landmarks BLOB, attributes TEXT, vector BLOB NOT NULL);
             CREATE INDEX points_{collection}_job ON points_{collection}(job_id);
             CREATE INDEX points_{collection}_media ON points_{collection}(media_store_id);
             """);

@@ -1,14 +1,16 @@
+using Embeddings.Primitives;
 using Microsoft.Data.Sqlite;
+using static SQLitePCL.raw;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>One connection with its prepared statements. Not thread-safe: one user at a time.</summary>
+/// <summary>A connection with its prepared statements. Not thread-safe.</summary>
 internal sealed class SqliteSession : IDisposable
 {
-    /// <summary>The SQL function that asks <see cref="Matcher"/>.</summary>
+    /// <summary>The SQL function that calls <see cref="Matcher"/>.</summary>
     public const string MatchFunction = "attributes_match";
 
-    // Shapes of statements are few; this only bounds what thousands of collections would hold.
+    // There are few kinds of statements; this limits their number with thousands of collections.
     private const int MaxPrepared = 512;
 
     private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
@@ -22,10 +24,10 @@ internal sealed class SqliteSession : IDisposable
 
     public SqliteConnection Connection { get; }
 
-    /// <summary>What the running statement's <see cref="MatchFunction"/> asks of a point's attributes.</summary>
+    /// <summary>The matcher that <see cref="MatchFunction"/> uses in the running statement.</summary>
     public AttributeMatcher Matcher { get; set; } = AttributeMatcher.None;
 
-    /// <summary>The prepared command of this text, its parameters to be set by position.</summary>
+    /// <summary>Returns the prepared command for this SQL; the caller sets its parameters by position.</summary>
     public SqliteCommand Prepare(string sql, int parameters)
     {
         if (_prepared.TryGetValue(sql, out var command))
@@ -46,7 +48,7 @@ internal sealed class SqliteSession : IDisposable
         return command;
     }
 
-    /// <summary>The prepared statement of this text, its parameters to be bound.</summary>
+    /// <summary>Returns the prepared statement for this SQL; the caller binds its parameters.</summary>
     public PreparedStatement Statement(string sql)
     {
         if (_statements.TryGetValue(sql, out var statement))
@@ -62,15 +64,15 @@ internal sealed class SqliteSession : IDisposable
 
     public int Execute(string sql, params ReadOnlySpan<object> values) => With(sql, values).ExecuteNonQuery();
 
-    /// <summary>The first column of the first row; null where there is none.</summary>
+    /// <summary>Returns the first column of the first row; null if there is no row.</summary>
     public object? Scalar(string sql, params ReadOnlySpan<object> values) => With(sql, values).ExecuteScalar();
 
     public SqliteDataReader Read(string sql, params ReadOnlySpan<object> values) => With(sql, values).ExecuteReader();
 
-    /// <summary>Rolls back where a transaction is open; some failures have done so already.</summary>
+    /// <summary>Rolls back the transaction if it is still open; some failures have already done so.</summary>
     public void EndTransaction()
     {
-        if (SQLitePCL.raw.sqlite3_get_autocommit(Connection.Handle) == 0)
+        if (sqlite3_get_autocommit(Connection.Handle) == 0)
         {
             Execute("ROLLBACK");
         }
@@ -116,4 +118,50 @@ internal sealed class SqliteSession : IDisposable
         _prepared.Clear();
         _statements.Clear();
     }
+}
+
+/// <summary>Maps SQLite's errors to faults.</summary>
+internal static class SqliteFaults
+{
+    /// <summary>
+    /// Returns true if the environment caused the error (a full or failing disk, a damaged file), so that other
+    /// requests would fail too.
+    /// </summary>
+    public static bool IsEnvironment(Exception exception) =>
+        exception is SqliteException
+        {
+            SqliteErrorCode: SQLITE_BUSY or SQLITE_LOCKED or SQLITE_NOMEM or SQLITE_READONLY or SQLITE_IOERR
+                or SQLITE_CORRUPT or SQLITE_FULL or SQLITE_CANTOPEN or SQLITE_PROTOCOL or SQLITE_NOTADB,
+        };
+
+    /// <summary>
+    /// UNAVAILABLE if the environment caused the error, NOT_FOUND if the collection was dropped during the call;
+    /// otherwise the error itself, which is a bug.
+    /// </summary>
+    public static Exception ToFault(Exception exception)
+    {
+        if (IsEnvironment(exception))
+        {
+            return new Fault(
+                FaultKind.Unavailable,
+                Reasons.StoreUnavailable,
+                $"The store cannot use its file: {exception.Message}",
+                inner: exception);
+        }
+
+        return IsMissingTable(exception)
+            ? new Fault(
+                FaultKind.NotFound,
+                Reasons.CollectionNotFound,
+                "The collection was dropped during the call.",
+                "collection",
+                inner: exception)
+            : exception;
+    }
+
+    // SQLite has no error code for it. A statement prepared before the table was dropped is prepared again and fails
+    // with the same message.
+    private static bool IsMissingTable(Exception exception) =>
+        exception is SqliteException { SqliteErrorCode: SQLITE_ERROR }
+        && exception.Message.Contains("no such table", StringComparison.Ordinal);
 }

@@ -1,17 +1,38 @@
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>The best hits so far: a heap with the worst of them on top.</summary>
+/// <summary>A point found by a scan.</summary>
+internal readonly record struct Hit(float Score, long Row, string Id) : IComparable<Hit>
+{
+    /// <summary>
+    /// Orders hits from worst to best: by score, equal scores in descending ordinal order of their ids.
+    /// </summary>
+    public int CompareTo(Hit other)
+    {
+        if (Score == other.Score)
+        {
+            return string.CompareOrdinal(other.Id, Id);
+        }
+
+        return Score < other.Score ? -1 : 1;
+    }
+}
+
+/// <summary>The best hits so far, in a heap with the worst hit on top.</summary>
 internal sealed class TopK(int limit, float? threshold, string? excludeId)
 {
     private readonly float _minimum = threshold ?? float.NegativeInfinity;
-    private readonly List<Hit> _heap = [];
 
-    /// <summary>A score below this cannot enter. Cosines are cut to -1 to 1, so a floor of -1 lets all in.</summary>
+    // The hits are the priorities; an element of its own would only make the nodes larger and the heap slower.
+    private readonly PriorityQueue<byte, Hit> _heap = new();
+
+    /// <summary>
+    /// The lowest score that can enter. Cosines are clamped to -1 to 1, so a floor of -1 admits all scores.
+    /// </summary>
     public float Floor { get; private set; } = Open(threshold ?? float.NegativeInfinity);
 
     public void Offer(float score, long row, string id)
     {
-        // Rounding takes a cosine a hair out of its range; cut before comparing, or ties would look ordered.
+        // Rounding moves a cosine slightly out of its range; clamp before comparing, or ties would appear ordered.
         var hit = new Hit(Math.Clamp(score, -1f, 1f), row, id);
         if (hit.Score >= _minimum && !string.Equals(id, excludeId, StringComparison.Ordinal))
         {
@@ -19,20 +40,24 @@ internal sealed class TopK(int limit, float? threshold, string? excludeId)
         }
     }
 
-    /// <summary>Takes in what another found.</summary>
+    /// <summary>Adds the hits of another heap.</summary>
     public void Merge(TopK other)
     {
-        foreach (var hit in other._heap)
+        foreach (var (_, hit) in other._heap.UnorderedItems)
         {
             Add(hit);
         }
     }
 
-    /// <summary>The hits, best first.</summary>
-    public Hit[] ToSorted()
+    /// <summary>Removes all hits and returns them, best first.</summary>
+    public Hit[] Take()
     {
-        var hits = _heap.ToArray();
-        Array.Sort(hits, static (a, b) => a.Beats(b) ? -1 : b.Beats(a) ? 1 : 0);
+        var hits = new Hit[_heap.Count];
+        for (var i = hits.Length - 1; i >= 0; i--)
+        {
+            _heap.TryDequeue(out _, out hits[i]);
+        }
+
         return hits;
     }
 
@@ -42,45 +67,16 @@ internal sealed class TopK(int limit, float? threshold, string? excludeId)
     {
         if (_heap.Count < limit)
         {
-            _heap.Add(hit);
-            SiftUp(_heap.Count - 1);
+            _heap.Enqueue(0, hit);
         }
-        else if (hit.Beats(_heap[0]))
+        else
         {
-            _heap[0] = hit;
-            SiftDown();
+            _heap.EnqueueDequeue(0, hit);
         }
 
-        if (_heap.Count == limit)
+        if (_heap.Count == limit && _heap.TryPeek(out _, out var worst))
         {
-            Floor = Open(_heap[0].Score);
-        }
-    }
-
-    private void SiftUp(int child)
-    {
-        for (var parent = (child - 1) / 2; child > 0 && _heap[parent].Beats(_heap[child]); child = parent, parent = (child - 1) / 2)
-        {
-            (_heap[parent], _heap[child]) = (_heap[child], _heap[parent]);
-        }
-    }
-
-    private void SiftDown()
-    {
-        for (int parent = 0, child = 1; child < _heap.Count; child = (2 * parent) + 1)
-        {
-            if (child + 1 < _heap.Count && _heap[child].Beats(_heap[child + 1]))
-            {
-                child++;
-            }
-
-            if (!_heap[parent].Beats(_heap[child]))
-            {
-                return;
-            }
-
-            (_heap[parent], _heap[child]) = (_heap[child], _heap[parent]);
-            parent = child;
+            Floor = Open(worst.Score);
         }
     }
 }

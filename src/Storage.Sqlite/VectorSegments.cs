@@ -3,16 +3,17 @@ using Embeddings.Primitives.Numerics;
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// A collection's vectors at unit length, by slot. They lie in aligned segments of about 2 MiB rather than in one block: a block that grows must be copied,
-/// which takes twice the memory and stops writes and searches meanwhile, and 2 MiB are long enough to stream at full speed.
+/// A collection's normalized vectors by slot, in aligned segments of about 2 MiB rather than in one block: growing a
+/// block requires a copy, which takes twice the memory and stops writes and searches while it runs, and 2 MiB are
+/// enough to stream at full speed.
 /// </summary>
 internal sealed unsafe class VectorSegments : IDisposable
 {
     private const int SegmentBytes = 2 << 20;
     private const int MinSegmentRows = 64;
 
-    private readonly List<AlignedFloats> _segments = [];
-    private Task<AlignedFloats>? _next;
+    private readonly List<AlignedBuffer> _segments = [];
+    private Task<AlignedBuffer>? _next;
 
     public VectorSegments(int dimension)
     {
@@ -23,15 +24,15 @@ internal sealed unsafe class VectorSegments : IDisposable
 
     public int Dimension { get; }
 
-    /// <summary>Floats from one row to the next; those beyond the dimension are zero.</summary>
+    /// <summary>The number of floats from one row to the next; those beyond the dimension are zero.</summary>
     public int Stride { get; }
 
-    /// <summary>Rows in a segment.</summary>
+    /// <summary>The number of rows in a segment.</summary>
     public int SegmentRows { get; }
 
     /// <summary>
-    /// Makes room for this many rows. Memory that nobody had before comes slowly, page by page, so one segment more is made ready meanwhile: the writer, who
-    /// keeps searches out while it is here, finds it when it needs it.
+    /// Makes room for a number of rows. New memory is slow at first, because each page has to be committed, so the next
+    /// segment is prepared in the background: the writer, which blocks searches while it is here, finds it ready.
     /// </summary>
     public void Reserve(int rows)
     {
@@ -40,12 +41,15 @@ internal sealed unsafe class VectorSegments : IDisposable
             var ready = _next;
             _next = null;
             _segments.Add(ready is null ? NewSegment() : ready.GetAwaiter().GetResult());
-            // Not for the first one: most collections of a server that has thousands are small.
+            // Not after the first segment: most collections of a server with thousands are small.
             _next = _segments.Count > 1 ? Task.Run(NewSegment) : null;
         }
     }
 
-    /// <summary>Gives back the segments beyond this many rows, but for one, so that a row coming and going does not allocate each time.</summary>
+    /// <summary>
+    /// Frees the segments beyond a number of rows except one, so that repeated inserts and deletes do not allocate each
+    /// time.
+    /// </summary>
     public void Trim(int rows)
     {
         while ((long)(_segments.Count - 2) * SegmentRows >= rows)
@@ -55,7 +59,7 @@ internal sealed unsafe class VectorSegments : IDisposable
         }
     }
 
-    public float* Row(int slot) => _segments[slot / SegmentRows].Pointer + ((nint)(slot % SegmentRows) * Stride);
+    public float* Row(int slot) => _segments[slot / SegmentRows].Floats + ((nint)(slot % SegmentRows) * Stride);
 
     /// <summary>The row without its padding.</summary>
     public Span<float> Span(int slot) => new(Row(slot), Dimension);
@@ -68,9 +72,9 @@ internal sealed unsafe class VectorSegments : IDisposable
         }
 
         _segments.Clear();
-        _next?.ContinueWith(static made => made.Result.Dispose(), TaskContinuationOptions.OnlyOnRanToCompletion);
+        _next?.ContinueWith(static next => next.Result.Dispose(), TaskContinuationOptions.OnlyOnRanToCompletion);
         _next = null;
     }
 
-    private AlignedFloats NewSegment() => new(checked(SegmentRows * Stride));
+    private AlignedBuffer NewSegment() => AlignedBuffer.ZeroedFloats(checked(SegmentRows * Stride));
 }

@@ -2,10 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>One transaction under way: where to write, and what memory has to learn once it is committed.</summary>
+/// <summary>
+/// A running transaction: the session to write to, and the changes to apply in memory after the commit.
+/// </summary>
 internal sealed class WriteContext(SqliteSession session)
 {
-    // A row's payload, and its part of the pages of four indexes.
+    // A row's payload and its share of the pages of four indexes.
     private const int OverheadBytes = 1024;
 
     private readonly List<Action> _afterCommit = [];
@@ -14,10 +16,10 @@ internal sealed class WriteContext(SqliteSession session)
 
     public List<IndexChange> Changes { get; } = [];
 
-    /// <summary>Points inserted less points deleted so far.</summary>
+    /// <summary>The number of points inserted minus the number deleted.</summary>
     public long NetPoints { get; private set; }
 
-    /// <summary>About how much it has written, bytes.</summary>
+    /// <summary>The approximate number of bytes written.</summary>
     public long Bytes => Changes.Sum(static change => OverheadBytes + (long)(change.Point?.Vector.Length ?? 0));
 
     public void Inserted(CollectionIndex index, long row, PointRow point)
@@ -26,7 +28,8 @@ internal sealed class WriteContext(SqliteSession session)
         NetPoints++;
     }
 
-    public void Replaced(CollectionIndex index, long row, PointRow point) => Changes.Add(new IndexChange(index, row, point));
+    public void Replaced(CollectionIndex index, long row, PointRow point) =>
+        Changes.Add(new IndexChange(index, row, point));
 
     public void Deleted(CollectionIndex index, long row)
     {
@@ -36,10 +39,10 @@ internal sealed class WriteContext(SqliteSession session)
 
     public void AfterCommit(Action action) => _afterCommit.Add(action);
 
-    /// <summary>Where it stands, to come back to.</summary>
+    /// <summary>Returns the current position for <see cref="Rewind"/>.</summary>
     public (int Changes, int Actions, long Net) Mark() => (Changes.Count, _afterCommit.Count, NetPoints);
 
-    /// <summary>Forgets what came after the mark.</summary>
+    /// <summary>Discards the changes made after the mark.</summary>
     public void Rewind((int Changes, int Actions, long Net) mark)
     {
         Changes.RemoveRange(mark.Changes, Changes.Count - mark.Changes);
@@ -47,7 +50,7 @@ internal sealed class WriteContext(SqliteSession session)
         NetPoints = mark.Net;
     }
 
-    /// <summary>Takes the committed changes into memory.</summary>
+    /// <summary>Applies the committed changes in memory.</summary>
     public void Apply()
     {
         foreach (var action in _afterCommit)
@@ -55,16 +58,25 @@ internal sealed class WriteContext(SqliteSession session)
             action();
         }
 
-        // Runs of one collection: a group is seldom of more.
-        for (var (first, end) = (0, 0); first < Changes.Count; first = end)
+        // Consecutive changes of one collection are applied together; most groups have only one collection.
+        var first = 0;
+        while (first < Changes.Count)
         {
             var index = Changes[first].Index;
+            var end = first;
             while (end < Changes.Count && Changes[end].Index == index)
             {
                 end++;
             }
 
             index.Apply(CollectionsMarshal.AsSpan(Changes)[first..end]);
+            first = end;
         }
     }
 }
+
+/// <summary>A committed change to a collection.</summary>
+/// <param name="Index">The collection.</param>
+/// <param name="Row">The point's row number.</param>
+/// <param name="Point">The new content of the point; null if it was deleted.</param>
+internal readonly record struct IndexChange(CollectionIndex Index, long Row, PointRow? Point);

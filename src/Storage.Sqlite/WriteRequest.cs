@@ -1,20 +1,24 @@
+using Microsoft.Data.Sqlite;
+
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>Something a caller wants written, and waits for.</summary>
+/// <summary>A write that a caller waits for.</summary>
 internal abstract class WriteRequest(int points, CancellationToken cancellationToken)
 {
-    // What callers do next runs where they are completed: on the thread pool, many of them together, and never on the writer's thread.
+    // Continuations run where the request is completed: in batches on the thread pool, never on the writer's thread.
     private readonly TaskCompletionSource<long> _completion = new();
     private long _result;
     private Exception? _error;
 
-    /// <summary>Points it may add: what counts towards the size of a group and the store's limit.</summary>
+    /// <summary>
+    /// The maximum number of points that it adds; counts towards the group size and the store's limit.
+    /// </summary>
     public int Points { get; } = points;
 
-    /// <summary>How many points were written or removed, once that is durable and searchable.</summary>
+    /// <summary>The number of points written or removed, once the write is durable and searchable.</summary>
     public Task<long> Completion => _completion.Task;
 
-    /// <summary>Drops the request where its caller has given up.</summary>
+    /// <summary>Drops the request if its caller has cancelled it.</summary>
     public bool DropIfCancelled()
     {
         if (!cancellationToken.IsCancellationRequested)
@@ -26,17 +30,17 @@ internal abstract class WriteRequest(int points, CancellationToken cancellationT
         return true;
     }
 
-    /// <summary>Runs it within the transaction; may happen again after a rollback.</summary>
+    /// <summary>Executes the request within the transaction; called again after a rollback.</summary>
     public void Run(WriteContext context)
     {
         _error = null;
         _result = Execute(context);
     }
 
-    /// <summary>Notes that this request failed alone.</summary>
+    /// <summary>Records that this request failed while others of its group may succeed.</summary>
     public void Refuse(Exception error) => _error = error;
 
-    /// <summary>Tells the caller, after the commit.</summary>
+    /// <summary>Completes the caller's task after the commit.</summary>
     public void Complete()
     {
         if (_error is null)
@@ -49,7 +53,7 @@ internal abstract class WriteRequest(int points, CancellationToken cancellationT
         }
     }
 
-    /// <summary>Tells the caller that the whole group failed.</summary>
+    /// <summary>Fails the caller's task.</summary>
     public void Fail(Exception error)
     {
         if (error is OperationCanceledException)
@@ -63,4 +67,132 @@ internal abstract class WriteRequest(int points, CancellationToken cancellationT
     }
 
     protected abstract long Execute(WriteContext context);
+}
+
+/// <summary>Creates a collection, or records its first model.</summary>
+internal sealed class EnsureCollectionRequest(Catalog catalog, CollectionSpec spec, CancellationToken cancellationToken)
+    : WriteRequest(0, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        // Read from the file, not the catalog: another request of this transaction may have created the collection.
+        var session = context.Session;
+        if (Find(session) is not var (key, existing))
+        {
+            session.Execute(
+                "INSERT INTO collections(name, dimension, model, fingerprint) VALUES ($1, $2, $3, $4)",
+                spec.Name,
+                spec.Dimension,
+                spec.Model?.Name ?? (object)DBNull.Value,
+                spec.Model?.Fingerprint ?? (object)DBNull.Value);
+            var created = (long)session.Scalar("SELECT last_insert_rowid()")!;
+            SqliteSchema.CreatePoints(session, created);
+            context.AfterCommit(() => catalog.Set(created, spec));
+        }
+        else if (existing.Adopts(spec))
+        {
+            session.Execute(
+                "UPDATE collections SET model = $1, fingerprint = $2 WHERE id = $3",
+                spec.Model!.Name,
+                spec.Model.Fingerprint,
+                key);
+            context.AfterCommit(() => catalog.Set(key, spec));
+        }
+
+        return 0;
+    }
+
+    private (long Key, CollectionSpec Spec)? Find(SqliteSession session)
+    {
+        using SqliteDataReader reader = session.Read(
+            "SELECT id, name, dimension, model, fingerprint FROM collections WHERE name = $1", spec.Name);
+        return reader.Read() ? Catalog.Decode(reader) : null;
+    }
+}
+
+/// <summary>Removes a collection with all its points.</summary>
+internal sealed class DropCollectionRequest(Catalog catalog, CollectionIndex index, CancellationToken cancellationToken)
+    : WriteRequest(0, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        // Counted in the file, not in memory: earlier requests of this transaction may have added points.
+        var count = (long)context.Session.Scalar($"SELECT count(*) FROM {index.Statements.Table}")!;
+        context.Session.Execute($"DROP TABLE {index.Statements.Table}");
+        context.Session.Execute("DELETE FROM collections WHERE id = $1", index.Key);
+        context.AfterCommit(() => catalog.Remove(index));
+        return count;
+    }
+}
+
+/// <summary>Inserts or replaces points in order; if ids repeat, the last point wins.</summary>
+internal sealed class UpsertRequest(CollectionIndex index, PointRow[] points, CancellationToken cancellationToken)
+    : WriteRequest(points.Length, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        foreach (var point in points)
+        {
+            if (index.Statements.TryInsert(context.Session, point, index.NextRow))
+            {
+                context.Inserted(index, index.NextRow++, point);
+            }
+            else
+            {
+                context.Replaced(index, index.Statements.Replace(context.Session, point), point);
+            }
+        }
+
+        return points.Length;
+    }
+}
+
+/// <summary>Removes points by id.</summary>
+internal sealed class DeleteIdsRequest(CollectionIndex index, byte[][] ids, CancellationToken cancellationToken)
+    : WriteRequest(0, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        var deleted = 0L;
+        foreach (var id in ids)
+        {
+            if (index.Statements.Delete(context.Session, id) is { } row)
+            {
+                context.Deleted(index, row);
+                deleted++;
+            }
+        }
+
+        return deleted;
+    }
+}
+
+/// <summary>Removes the points that match a filter.</summary>
+internal sealed class DeleteMatchingRequest(CollectionIndex index, PointFilter filter, CancellationToken cancellationToken)
+    : WriteRequest(0, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        var deleted = 0L;
+        using var command = FilterSql.Command(
+            context.Session, $"DELETE FROM {index.Statements.Table}", filter, tail: "RETURNING row");
+        using var reader = command.ExecuteReader();
+        while (reader.Read())
+        {
+            context.Deleted(index, reader.GetInt64(0));
+            deleted++;
+        }
+
+        return deleted;
+    }
+}
+
+/// <summary>Writes an unchanged value, to check whether the file is writable again after a failure.</summary>
+internal sealed class ProbeRequest(CancellationToken cancellationToken) : WriteRequest(0, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        SqliteSchema.Run(context.Session.Connection, $"PRAGMA user_version = {SqliteSchema.Version}");
+        return 0;
+    }
 }

@@ -3,53 +3,71 @@ using Embeddings.Primitives;
 namespace Embeddings.Storage;
 
 /// <summary>
-/// Keeps vectors and finds them again by cosine similarity. Thread-safe. Every method throws <see cref="Fault"/>: UNAVAILABLE while the store
-/// is not ready, NOT_FOUND for a collection that is not there, otherwise as said.
+/// Stores vectors and searches them by cosine similarity. Thread-safe. Every method throws <see cref="Fault"/>:
+/// UNAVAILABLE while the store is not ready, NOT_FOUND if the collection does not exist, and the codes documented on
+/// each method.
 /// </summary>
 internal interface IVectorStore : IAsyncDisposable
 {
-    /// <summary>Makes it ready; called once, before anything else. A store behind a network may become ready later by itself.</summary>
+    /// <summary>
+    /// Opens the store. Call it once, before any other method. A remote store may become ready later.
+    /// </summary>
     Task StartAsync(CancellationToken cancellationToken);
 
-    /// <summary>Null while it is ready, else why not, in one sentence for the operator.</summary>
+    /// <summary>Returns null if the store is ready; otherwise the reason, in one sentence for the operator.</summary>
     Task<string?> CheckAsync(CancellationToken cancellationToken);
 
     /// <summary>
-    /// Makes the collection if it is missing, and lets a model be its first; FAILED_PRECONDITION, naming both sides, where it has another dimension, or
-    /// another model's fingerprint and <see cref="CollectionSpec.Model"/> is not null. Cheap when nothing is to be done.
+    /// Creates the collection if it does not exist and records the first model that fills it. FAILED_PRECONDITION,
+    /// naming both sides, if the collection has another dimension, or if <see cref="CollectionSpec.Model"/> is not null
+    /// and the collection has another model fingerprint. Cheap if nothing changes.
     /// </summary>
     ValueTask EnsureCollectionAsync(CollectionSpec spec, CancellationToken cancellationToken);
 
-    /// <summary>A collection, or null.</summary>
+    /// <summary>Returns the collection, or null.</summary>
     ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken);
 
-    /// <summary>All collections, by ordinal name.</summary>
+    /// <summary>Returns all collections in ordinal order of their names.</summary>
     Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken);
 
-    /// <summary>Removes a collection with all its points, durably, and says how many there were.</summary>
+    /// <summary>Removes a collection with all its points, durably, and returns the number of points.</summary>
     Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes points, replacing those whose ids exist, and completes once they are durable: all or none. Of equal ids the last wins. The store groups what
-    /// many callers write. INVALID_ARGUMENT for a vector of another dimension, RESOURCE_EXHAUSTED where the store is full.
+    /// Writes points, replacing those whose ids exist, and completes when they are durable: all or none. If ids repeat,
+    /// the last point wins. Concurrent calls are written in groups. INVALID_ARGUMENT for a vector of another dimension,
+    /// RESOURCE_EXHAUSTED if the store is full.
     /// </summary>
     Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken);
 
-    /// <summary>One point with its vector, or null.</summary>
+    /// <summary>Returns one point with its vector, or null.</summary>
     Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken);
 
-    /// <summary>Removes points, durably, and says how many there were.</summary>
+    /// <summary>Removes points by id, durably, and returns the number removed.</summary>
     Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken);
 
-    /// <summary>Removes all points that match, durably, and says how many there were.</summary>
+    /// <summary>Removes all points that match, durably, and returns the number removed.</summary>
     Task<long> DeleteAsync(string collection, PointFilter filter, CancellationToken cancellationToken);
 
-    /// <summary>Counts, exactly, the points that match.</summary>
+    /// <summary>Returns the exact number of points that match.</summary>
     Task<long> CountAsync(string collection, PointFilter filter, CancellationToken cancellationToken);
 
-    /// <summary>A page of points. INVALID_ARGUMENT (<see cref="Reasons.PageTokenInvalid"/>) for a token it did not make.</summary>
-    Task<PointPage> ListAsync(string collection, PointFilter filter, int pageSize, string pageToken, bool withVectors, CancellationToken cancellationToken);
+    /// <summary>
+    /// Returns a page of points. INVALID_ARGUMENT (<see cref="Reasons.PageTokenInvalid"/>) for a token from another
+    /// listing.
+    /// </summary>
+    Task<PointPage> ListAsync(
+        string collection,
+        PointFilter filter,
+        int pageSize,
+        string pageToken,
+        bool withVectors,
+        CancellationToken cancellationToken);
 
-    /// <summary>The points nearest to each query, best first, equal scores by ordinal id. INVALID_ARGUMENT for a query of another dimension.</summary>
-    Task<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>> SearchAsync(string collection, IReadOnlyList<VectorQuery> queries, SearchSpec spec, CancellationToken cancellationToken);
+    /// <summary>
+    /// Returns the points nearest to each query, best first, equal scores in ordinal order of their ids.
+    /// INVALID_ARGUMENT for a query of another dimension.
+    /// </summary>
+    Task<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>> SearchAsync(
+        string collection, IReadOnlyList<VectorQuery> queries, SearchSpec spec, CancellationToken cancellationToken);
 }

@@ -2,11 +2,12 @@ using System.Globalization;
 using Embeddings.QdrantDouble;
 using Embeddings.QdrantDouble.Troubles;
 
-// A double of a Qdrant server as a program: --port 6334 --file data.bin --api-key KEY --old, and troubles:
-// --drop-every N, --fail-every N, --late MILLISECONDS.
+// The double as a program. Options: --port 6334 --file data.bin --api-key KEY --old; injected failures: --drop-every N,
+// --fail-every N, --late MILLISECONDS.
 if (args.Contains("--help"))
 {
-    Console.WriteLine("usage: [--port N] [--file PATH] [--api-key KEY] [--old] [--drop-every N] [--fail-every N] [--late MILLISECONDS]");
+    Console.WriteLine("usage: [--port N] [--file PATH] [--api-key KEY] [--old]");
+    Console.WriteLine("       [--drop-every N] [--fail-every N] [--late MILLISECONDS]");
     return;
 }
 

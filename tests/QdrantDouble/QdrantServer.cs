@@ -14,7 +14,8 @@ using Microsoft.Extensions.Logging;
 namespace Embeddings.QdrantDouble;
 
 /// <summary>
-/// A double of a Qdrant server on the loopback address. It can be stopped and started again on its port; with a file, it then has what it had.
+/// A double of a Qdrant server on the loopback address. It can be stopped and restarted on the same port; with a file,
+/// it keeps its data.
 /// </summary>
 public sealed class QdrantServer(DoubleOptions? options = null) : IAsyncDisposable
 {
@@ -23,13 +24,13 @@ public sealed class QdrantServer(DoubleOptions? options = null) : IAsyncDisposab
     private DoubleOptions _options = options ?? new();
     private WebApplication? _app;
 
-    /// <summary>What goes wrong.</summary>
+    /// <summary>The injected failures.</summary>
     public TroublePlan Troubles { get; } = new();
 
-    /// <summary>Where it listens, once it has been started.</summary>
+    /// <summary>The address, available after the start.</summary>
     public Uri Address => new($"{(_options.Certificate is null ? "http" : "https")}://127.0.0.1:{_options.Port}");
 
-    /// <summary>A double that runs.</summary>
+    /// <summary>Starts a new double.</summary>
     public static async Task<QdrantServer> StartNewAsync(DoubleOptions? options = null)
     {
         var server = new QdrantServer(options);
@@ -63,17 +64,18 @@ public sealed class QdrantServer(DoubleOptions? options = null) : IAsyncDisposab
             grpc.Interceptors.Add<TroubleInterceptor>();
         });
         var app = builder.Build();
-        // What is wrong with the file is said now, not at the first call.
+        // An invalid file is reported at the start, not at the first call.
         app.Services.GetRequiredService<Database>();
         app.MapGrpcService<HealthApi>();
         app.MapGrpcService<CollectionsApi>();
         app.MapGrpcService<PointsApi>();
         await app.StartAsync();
         _app = app;
-        _options = _options with { Port = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port };
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+        _options = _options with { Port = new Uri(addresses.First()).Port };
     }
 
-    /// <summary>Stops at once: what is under way breaks off.</summary>
+    /// <summary>Stops at once and aborts running calls.</summary>
     public async Task StopAsync()
     {
         if (Interlocked.Exchange(ref _app, null) is { } app)
@@ -83,7 +85,7 @@ public sealed class QdrantServer(DoubleOptions? options = null) : IAsyncDisposab
         }
     }
 
-    /// <summary>Ends when the program is told to stop.</summary>
+    /// <summary>Waits until the program is asked to stop.</summary>
     public Task WaitAsync() => _app is { } app ? ((IHost)app).WaitForShutdownAsync() : Task.CompletedTask;
 
     public async ValueTask DisposeAsync() => await StopAsync();

@@ -13,7 +13,7 @@ public sealed class AttributeKeysTests
     [InlineData("C:\\x", "attributes.\"C:%5Cx\"")]
     [InlineData("наука", "attributes.\"наука\"")]
     [InlineData("", "attributes.\"\"")]
-    public void Paths_are_what_Qdrant_reads(string name, string path) => Assert.Equal(path, AttributeKeys.Path(name));
+    public void Paths_follow_the_syntax_of_Qdrant(string name, string path) => Assert.Equal(path, AttributeKeys.Path(name));
 
     [Theory]
     [InlineData("%")]
@@ -21,7 +21,7 @@ public sealed class AttributeKeysTests
     [InlineData("%2522")]
     [InlineData("%25\"\\%5C%")]
     [InlineData("%%225C")]
-    public void Keys_come_back(string name)
+    public void Encoded_keys_decode_to_the_same_name(string name)
     {
         var key = AttributeKeys.Encode(name);
         Assert.DoesNotContain('"', key);

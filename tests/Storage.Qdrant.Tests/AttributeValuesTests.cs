@@ -13,7 +13,7 @@ public sealed class AttributeValuesTests
     [InlineData("""{"$json":1}""")]
     [InlineData("""{"a":{"$json":"{}"}}""")]
     [InlineData("""{"a":{"$json":5,"b":[{"$json":""}]}}""")]
-    public void Attributes_come_back(string json)
+    public void Attributes_are_restored(string json)
     {
         var attributes = JsonNode.Parse(json)!.AsObject();
         var back = AttributeValues.ToJson(AttributeValues.ToValue(attributes).StructValue);
@@ -23,7 +23,7 @@ public sealed class AttributeValuesTests
     [Theory]
     [InlineData(32)]
     [InlineData(200)]
-    public void Deep_ones_come_back_and_pass_any_reader(int depth)
+    public void Deep_attributes_are_restored_and_within_the_depth_limit_of_readers(int depth)
     {
         JsonNode node = JsonValue.Create(1);
         for (var i = 0; i < depth; i++)
@@ -39,7 +39,7 @@ public sealed class AttributeValuesTests
     }
 
     [Fact]
-    public void Whole_numbers_are_integers_and_others_doubles()
+    public void Whole_numbers_are_integers_and_other_numbers_doubles()
     {
         var attributes = new JsonObject { ["a"] = 3.0, ["b"] = 3.5, ["c"] = -0.0, ["d"] = 1e20, ["e"] = 7L, ["f"] = 1.5f };
         var fields = AttributeValues.ToValue(attributes).StructValue.Fields;
@@ -52,7 +52,7 @@ public sealed class AttributeValuesTests
     }
 
     [Fact]
-    public void A_number_that_is_none_is_refused()
+    public void NaN_is_rejected()
     {
         var fault = Assert.Throws<Fault>(() => AttributeValues.ToValue(new JsonObject { ["a"] = double.NaN }));
         Assert.Equal((FaultKind.InvalidArgument, "payload.attributes"), (fault.Kind, fault.Field));

@@ -4,7 +4,9 @@ using Embeddings.Testing.Stores;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
-/// <summary>The same suite over a Qdrant that keeps no metadata of collections: the reserved point must show nowhere.</summary>
+/// <summary>
+/// The store contract with a Qdrant without collection metadata: the reserved point must be invisible.
+/// </summary>
 public sealed class OldQdrantContractTests : VectorStoreContract, IAsyncLifetime
 {
     private readonly QdrantServer _server = new(new() { Old = true });

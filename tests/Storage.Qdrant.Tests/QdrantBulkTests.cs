@@ -8,7 +8,7 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
-/// <summary>How points are grouped into upserts.</summary>
+/// <summary>Batching of points into upserts.</summary>
 public sealed class QdrantBulkTests : QdrantTestBase
 {
     private readonly ConcurrentQueue<UpsertPoints> _upserts = new();
@@ -26,7 +26,7 @@ public sealed class QdrantBulkTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task Many_callers_share_upserts_of_bounded_size()
+    public async Task Many_callers_share_upserts_of_limited_size()
     {
         await using var store = await FilledStoreAsync();
         Troubles.Add(new(TroubleKind.Late) { Method = Upsert, Delay = TimeSpan.FromMilliseconds(20) });
@@ -38,17 +38,18 @@ public sealed class QdrantBulkTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task Upserts_are_bounded_in_bytes()
+    public async Task Upserts_are_limited_in_bytes()
     {
         await using var store = await StoreAsync(options => options with { MaxUpsertBytes = 10_000 });
         await store.EnsureCollectionAsync(new("wide", 1000, null), None);
-        await store.UpsertAsync("wide", [.. Enumerable.Range(0, 10).Select(i => VectorStoreContract.Point($"p{i}", [.. Enumerable.Repeat(1f, 1000)]))], None);
+        float[] vector = [.. Enumerable.Repeat(1f, 1000)];
+        await store.UpsertAsync("wide", [.. Enumerable.Range(0, 10).Select(i => VectorStoreContract.Point($"p{i}", vector))], None);
         Assert.All(_upserts, upsert => Assert.Equal(2, upsert.Points.Count));
         Assert.Equal(5, _upserts.Count);
     }
 
     [Fact]
-    public async Task A_lone_point_goes_at_once()
+    public async Task A_single_point_is_sent_at_once()
     {
         await using var store = await QdrantStores.StartAsync(Server.Address, time: new NoTimers());
         await store.EnsureCollectionAsync(new(Name, 2, null), None);
@@ -57,7 +58,7 @@ public sealed class QdrantBulkTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task A_few_points_do_not_wait_for_ever_for_the_upsert_before_them()
+    public async Task A_partial_batch_does_not_wait_for_a_stalled_upsert()
     {
         await using var store = await FilledStoreAsync();
         Troubles.Add(new(TroubleKind.Stall) { Method = Upsert, Times = 1 });
@@ -67,10 +68,10 @@ public sealed class QdrantBulkTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task The_later_of_equal_ids_wins_however_many_are_on_their_way()
+    public async Task The_last_point_of_an_id_wins_with_any_number_in_flight()
     {
         await using var store = await FilledStoreAsync(options => options with { MaxUpsertPoints = 3, MaxUpsertDelayMs = 0 });
-        // Answers of uneven lateness, and some that fail after they were carried out: the order of arrival is anything.
+        // Varying delays, and failures after execution, so that upserts can arrive in any order.
         Troubles.Add(new(TroubleKind.Fail) { Method = Upsert, Every = 3, After = true });
         Troubles.Add(new(TroubleKind.Late) { Method = Upsert, Every = 2, Delay = TimeSpan.FromMilliseconds(10) });
         var random = new Random(3);
@@ -96,7 +97,7 @@ public sealed class QdrantBulkTests : QdrantTestBase
     [Theory]
     [InlineData(AckLevel.Durable, true)]
     [InlineData(AckLevel.Accepted, false)]
-    public async Task An_ack_is_what_was_asked_for(object ack, bool waits)
+    public async Task The_acknowledgement_level_follows_the_option(object ack, bool waits)
     {
         await using var store = await FilledStoreAsync(options => options with { Ack = (AckLevel)ack });
         await store.UpsertAsync(Name, [Point("p")], None);
@@ -104,7 +105,7 @@ public sealed class QdrantBulkTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task Nothing_of_a_wrong_dimension_is_sent_to_a_server_that_would_swallow_it()
+    public async Task A_wrong_dimension_is_never_sent_to_a_server_that_would_ignore_it()
     {
         await ReplaceServerAsync(new DoubleOptions { Old = true });
         await using var store = await FilledStoreAsync(options => options with { Ack = AckLevel.Accepted });
@@ -116,7 +117,7 @@ public sealed class QdrantBulkTests : QdrantTestBase
         Assert.Equal(0, await store.CountAsync(Name, PointFilter.All, None));
     }
 
-    /// <summary>A clock by which no waiting ever ends.</summary>
+    /// <summary>A clock whose timers never fire.</summary>
     private sealed class NoTimers : TimeProvider
     {
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>

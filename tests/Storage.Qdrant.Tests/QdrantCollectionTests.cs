@@ -11,7 +11,7 @@ public sealed class QdrantCollectionTests : QdrantTestBase
     private static readonly ModelStamp Two = new("two", new string('2', 64));
 
     [Fact]
-    public async Task Collections_are_made_as_the_options_say()
+    public async Task Collections_are_created_with_the_options()
     {
         var options = new QdrantCollectionOptions
         {
@@ -29,11 +29,15 @@ public sealed class QdrantCollectionTests : QdrantTestBase
 
         using var client = new QdrantClient(Server.Address);
         var info = await client.GetCollectionInfoAsync(Name);
-        var made = info.Config.Params;
-        Assert.Equal((512UL, Distance.Cosine, Memory.Cold), (made.VectorsConfig.Params.Size, made.VectorsConfig.Params.Distance, made.VectorsConfig.Params.Memory));
-        Assert.Equal((6U, 3U, 2U, Memory.Cached), (made.ShardNumber, made.ReplicationFactor, made.WriteConsistencyFactor, made.Payload.Memory));
+        var created = info.Config.Params;
+        var vectors = created.VectorsConfig.Params;
+        Assert.Equal((512UL, Distance.Cosine, Memory.Cold), (vectors.Size, vectors.Distance, vectors.Memory));
+        Assert.Equal(
+            (6U, 3U, 2U, Memory.Cached),
+            (created.ShardNumber, created.ReplicationFactor, created.WriteConsistencyFactor, created.Payload.Memory));
         Assert.Equal((32UL, 200UL), (info.Config.HnswConfig.M, info.Config.HnswConfig.EfConstruct));
-        Assert.Equal((QuantizationType.Int8, Memory.Pinned), (info.Config.QuantizationConfig.Scalar.Type, info.Config.QuantizationConfig.Scalar.Memory));
+        var quantization = info.Config.QuantizationConfig.Scalar;
+        Assert.Equal((QuantizationType.Int8, Memory.Pinned), (quantization.Type, quantization.Memory));
         Assert.Equal(
             [
                 ("confidence", PayloadSchemaType.Float), ("face_index", PayloadSchemaType.Integer),
@@ -43,7 +47,7 @@ public sealed class QdrantCollectionTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task Indexes_are_there_before_the_first_point()
+    public async Task Indexes_are_created_before_the_first_point()
     {
         var calls = new List<string>();
         Troubles.Observer = (method, _) =>
@@ -61,7 +65,7 @@ public sealed class QdrantCollectionTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task What_is_known_is_not_asked_again()
+    public async Task Cached_collections_need_no_call()
     {
         await using var store = await FilledStoreAsync();
         var before = Troubles.Calls("Collections/Get");
@@ -90,7 +94,7 @@ public sealed class QdrantCollectionTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task A_collection_of_another_kind_is_refused_with_the_reason()
+    public async Task An_incompatible_collection_is_rejected_with_the_reason()
     {
         using var client = new QdrantClient(Server.Address);
         await client.CreateCollectionAsync("dot", new VectorParams { Size = 2, Distance = Distance.Dot });
@@ -106,7 +110,7 @@ public sealed class QdrantCollectionTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task What_somebody_else_dropped_is_noticed_and_can_be_made_anew()
+    public async Task A_collection_dropped_by_another_program_is_detected_and_can_be_created_again()
     {
         await using var store = await FilledStoreAsync();
         await store.UpsertAsync(Name, [Point("p")], None);
@@ -119,7 +123,7 @@ public sealed class QdrantCollectionTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task What_somebody_else_made_anew_with_another_dimension_is_noticed()
+    public async Task A_collection_created_again_with_another_dimension_is_detected()
     {
         await using var store = await FilledStoreAsync();
         using var client = new QdrantClient(Server.Address);

@@ -7,12 +7,13 @@ namespace Embeddings.Storage.Qdrant.Tests;
 public sealed class QdrantReadTests : QdrantTestBase
 {
     [Fact]
-    public async Task Of_thousands_that_are_tied_the_first_by_id_win_whole()
+    public async Task Of_thousands_of_tied_points_the_first_by_id_are_returned_with_content()
     {
         await using var store = await FilledStoreAsync();
         var ids = Enumerable.Range(0, 3000).Select(i => $"p{i:D4}").ToArray();
         new Random(1).Shuffle(ids);
-        await store.UpsertAsync(Name, [.. ids.Select(id => new StoredPoint(id, new float[] { 1, 1 }, new() { JobId = $"job of {id}" })), Point("best")], None);
+        var tied = ids.Select(id => new StoredPoint(id, new float[] { 1, 1 }, new() { JobId = $"job of {id}" }));
+        await store.UpsertAsync(Name, [.. tied, Point("best")], None);
 
         VectorQuery[] queries = [new(new float[] { 1, 0 }), new(new float[] { 0, -1 }, "best")];
         var hits = await store.SearchAsync(Name, queries, new() { Limit = 4, WithVectors = true }, None);
@@ -24,7 +25,7 @@ public sealed class QdrantReadTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task Many_queries_are_one_call_and_say_how_to_search()
+    public async Task Many_queries_are_one_call_with_the_search_parameters()
     {
         await using var store = await FilledStoreAsync();
         await store.UpsertAsync(Name, [Point("p"), Point("q", 0, 1)], None);
@@ -34,12 +35,14 @@ public sealed class QdrantReadTests : QdrantTestBase
         var found = await store.SearchAsync(Name, queries, new() { Exact = true, HnswEf = 77, WithPayload = false }, None);
         Assert.All(found, hits => Assert.Equal(["p", "q"], hits.Select(hit => hit.Point.Id)));
         Assert.Equal(1, Troubles.Calls("QueryBatch"));
-        Assert.All(sent!.QueryPoints, query => Assert.Equal((true, 77UL, true), (query.Params.Exact, query.Params.HnswEf, query.Params.Quantization.Rescore)));
+        Assert.All(
+            sent!.QueryPoints.Select(query => query.Params),
+            search => Assert.Equal((true, 77UL, true), (search.Exact, search.HnswEf, search.Quantization.Rescore)));
         Assert.All(sent.QueryPoints, query => Assert.DoesNotContain("job_id", query.WithPayload.Include.Fields));
     }
 
     [Fact]
-    public async Task A_page_may_be_larger_than_a_channel_takes_by_default()
+    public async Task A_page_may_exceed_the_default_message_size()
     {
         const int Dimension = 2048;
         await using var store = await StoreAsync();
@@ -54,7 +57,7 @@ public sealed class QdrantReadTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task Deletions_at_once_count_each_point_once()
+    public async Task Concurrent_deletions_count_each_point_once()
     {
         await using var store = await FilledStoreAsync();
         var ids = Enumerable.Range(0, 2500).Select(i => $"p{i}").ToList();
@@ -65,10 +68,10 @@ public sealed class QdrantReadTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task Scores_are_cosines_whatever_the_lengths()
+    public async Task Scores_are_cosines_for_any_norm()
     {
         await using var store = await FilledStoreAsync();
-        // Qdrant itself would leave the first as it is, and overflow on the second.
+        // Qdrant itself would leave the first unchanged and overflow on the second.
         await store.UpsertAsync(Name, [Point("short", 3e-30f, 4e-30f), Point("long", -4e25f, 3e25f)], None);
         var hits = (await store.SearchAsync(Name, [new(new float[] { 1e-30f, 0 })], new(), None))[0];
         Assert.Equal(["short", "long"], hits.Select(hit => hit.Point.Id));

@@ -6,14 +6,15 @@ using Embeddings.Testing;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
-/// <summary>A Qdrant that is not there yet, or goes and comes back.</summary>
+/// <summary>A Qdrant that starts late or restarts.</summary>
 public sealed class QdrantRecoveryTests : QdrantTestBase
 {
     [Fact]
-    public async Task A_store_whose_Qdrant_is_down_starts_says_so_and_recovers()
+    public async Task A_store_starts_without_Qdrant_reports_it_and_recovers()
     {
         var port = FreePort();
-        await using var store = await QdrantStores.StartAsync(new Uri($"http://127.0.0.1:{port}"), options => options with { ReadRetrySeconds = 0 });
+        await using var store = await QdrantStores.StartAsync(
+            new Uri($"http://127.0.0.1:{port}"), options => options with { ReadRetrySeconds = 0 });
         Assert.Contains($"127.0.0.1:{port}", await store.CheckAsync(None), StringComparison.Ordinal);
         await FaultAsync(FaultKind.Unavailable, Reasons.StoreUnavailable, () => store.EnsureCollectionAsync(new(Name, 2, null), None).AsTask());
 
@@ -25,7 +26,7 @@ public sealed class QdrantRecoveryTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task A_store_that_was_not_started_is_not_there()
+    public async Task A_store_that_has_not_been_started_is_unavailable()
     {
         await using var store = new QdrantVectorStore(
             new(), new(), Microsoft.Extensions.Logging.Abstractions.NullLogger<QdrantVectorStore>.Instance, TimeProvider.System);
@@ -34,7 +35,7 @@ public sealed class QdrantRecoveryTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task Writes_wait_out_a_restart_and_health_shows_it()
+    public async Task Writes_survive_a_restart_and_health_reports_it()
     {
         var file = Path.GetTempFileName();
         try
@@ -60,7 +61,7 @@ public sealed class QdrantRecoveryTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task A_wrong_key_is_the_operators_to_hear()
+    public async Task A_wrong_API_key_is_reported()
     {
         await ReplaceServerAsync(new() { ApiKey = "right" });
         await using (var none = await StoreAsync())
@@ -71,7 +72,7 @@ public sealed class QdrantRecoveryTests : QdrantTestBase
         {
             Assert.Contains("Invalid API key", await wrong.CheckAsync(None), StringComparison.Ordinal);
             var fault = await FaultAsync(FaultKind.Unavailable, Reasons.StoreUnavailable, () => wrong.ListCollectionsAsync(None));
-            Assert.Contains("refuses the API key", fault.Message, StringComparison.Ordinal);
+            Assert.Contains("rejected the API key", fault.Message, StringComparison.Ordinal);
         }
         await using var store = await FilledStoreAsync(options => options with { ApiKey = "right" });
         Assert.Null(await store.CheckAsync(None));

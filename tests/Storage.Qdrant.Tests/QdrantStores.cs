@@ -1,5 +1,5 @@
-using Embeddings.Testing;
 using Embeddings.QdrantDouble;
+using Embeddings.Testing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -7,7 +7,7 @@ namespace Embeddings.Storage.Qdrant.Tests;
 
 internal static class QdrantStores
 {
-    /// <summary>A started store over a double, impatient enough for tests.</summary>
+    /// <summary>Starts a store on a double with short intervals.</summary>
     public static Task<QdrantVectorStore> StartAsync(QdrantServer server, Func<QdrantStoreOptions, QdrantStoreOptions>? with = null) =>
         StartAsync(server.Address, with);
 

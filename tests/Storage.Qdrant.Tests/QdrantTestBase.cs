@@ -6,7 +6,7 @@ using Embeddings.Testing.Stores;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
-/// <summary>A double, and what tests over it do again and again.</summary>
+/// <summary>A double of Qdrant and common steps of its tests.</summary>
 public abstract class QdrantTestBase : IAsyncLifetime
 {
     protected const string Name = "c";
@@ -22,16 +22,17 @@ public abstract class QdrantTestBase : IAsyncLifetime
 
     public async Task DisposeAsync() => await Server.DisposeAsync();
 
-    /// <summary>Another double instead of the default one.</summary>
+    /// <summary>Replaces the double with another one.</summary>
     protected async Task ReplaceServerAsync(DoubleOptions options)
     {
         await Server.DisposeAsync();
         Server = await QdrantServer.StartNewAsync(options);
     }
 
-    private protected Task<QdrantVectorStore> StoreAsync(Func<QdrantStoreOptions, QdrantStoreOptions>? with = null) => QdrantStores.StartAsync(Server, with);
+    private protected Task<QdrantVectorStore> StoreAsync(Func<QdrantStoreOptions, QdrantStoreOptions>? with = null) =>
+        QdrantStores.StartAsync(Server, with);
 
-    /// <summary>A store with a collection of two dimensions.</summary>
+    /// <summary>Starts a store with a collection of dimension 2.</summary>
     private protected async Task<QdrantVectorStore> FilledStoreAsync(Func<QdrantStoreOptions, QdrantStoreOptions>? with = null)
     {
         var store = await StoreAsync(with);

@@ -5,7 +5,7 @@ using Embeddings.Testing;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
-/// <summary>A Qdrant behind TLS: one is believed whose certificate is known, and no other.</summary>
+/// <summary>TLS connections to Qdrant: only known certificates are trusted.</summary>
 public sealed class QdrantTlsTests : QdrantTestBase, IDisposable
 {
     private readonly X509Certificate2 _certificate = Make("CN=qdrant");
@@ -18,10 +18,10 @@ public sealed class QdrantTlsTests : QdrantTestBase, IDisposable
     }
 
     [Fact]
-    public async Task An_unknown_certificate_is_not_believed() => Assert.NotNull(await CheckAsync(options => options));
+    public async Task An_unknown_certificate_is_rejected() => Assert.NotNull(await CheckAsync(options => options));
 
     [Fact]
-    public async Task A_pinned_certificate_is_believed()
+    public async Task A_pinned_certificate_is_trusted()
     {
         var thumbprint = _certificate.GetCertHashString(HashAlgorithmName.SHA256);
         Assert.Null(await CheckAsync(options => options with { CertificateThumbprint = thumbprint }));
@@ -31,7 +31,7 @@ public sealed class QdrantTlsTests : QdrantTestBase, IDisposable
     }
 
     [Fact]
-    public async Task An_authority_of_our_own_is_believed_and_no_other()
+    public async Task Only_the_configured_authority_is_trusted()
     {
         await File.WriteAllTextAsync(_file, _certificate.ExportCertificatePem());
         Assert.Null(await CheckAsync(options => options with { CaFile = _file }));

@@ -7,14 +7,14 @@ using CollectionInfo = Embeddings.Storage.CollectionInfo;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
-/// <summary>Where a collection has no metadata, its model lies in a reserved point, which is none of the user's.</summary>
+/// <summary>Without collection metadata, the model is stored in a reserved point that users do not see.</summary>
 public sealed class ReservedPointTests
 {
     private static readonly CancellationToken None = CancellationToken.None;
     private static readonly ModelStamp Model = new("m", new string('a', 64));
 
     [Fact]
-    public async Task The_reserved_point_shows_nowhere_and_stays()
+    public async Task The_reserved_point_is_invisible_and_permanent()
     {
         await using var server = await QdrantServer.StartNewAsync(new() { Old = true });
         await using var store = await QdrantStores.StartAsync(server);
@@ -35,7 +35,7 @@ public sealed class ReservedPointTests
     }
 
     [Fact]
-    public async Task Where_there_is_metadata_there_is_no_reserved_point()
+    public async Task With_metadata_there_is_no_reserved_point()
     {
         await using var server = await QdrantServer.StartNewAsync();
         await using var store = await QdrantStores.StartAsync(server);
@@ -47,19 +47,25 @@ public sealed class ReservedPointTests
     }
 
     [Fact]
-    public async Task A_collection_made_by_another_program_is_taken_as_it_is()
+    public async Task A_collection_of_another_program_is_used_as_it_is()
     {
         await using var server = await QdrantServer.StartNewAsync();
         await using var store = await QdrantStores.StartAsync(server);
         using var client = new QdrantClient(server.Address);
         await client.CreateCollectionAsync("c", new VectorParams { Size = 2, Distance = Distance.Cosine });
-        await client.UpsertAsync("c", [new() { Id = 7, Vectors = new float[] { 3, 4 }, Payload = { ["job_id"] = "j" } }]);
+        await client.UpsertAsync("c", [
+            new() { Id = 7, Vectors = new float[] { 3, 4 }, Payload = { ["job_id"] = "j" } },
+            new() { Id = ulong.MaxValue, Vectors = new float[] { 3, 4 } },
+        ]);
 
-        Assert.Equal(new CollectionInfo("c", 2, 1, null), await store.FindCollectionAsync("c", None));
+        Assert.Equal(new CollectionInfo("c", 2, 2, null), await store.FindCollectionAsync("c", None));
         var point = Assert.Single((await store.ListAsync("c", new() { JobId = "j" }, 10, "", true, None)).Points);
         Assert.Equal("7", point.Id);
+        var first = await store.ListAsync("c", PointFilter.All, 1, "", false, None);
+        var second = await store.ListAsync("c", PointFilter.All, 1, first.NextPageToken, false, None);
+        Assert.Equal(["7", $"{ulong.MaxValue}"], first.Points.Concat(second.Points).Select(found => found.Id));
         await store.EnsureCollectionAsync(new("c", 2, Model), None);
-        Assert.Equal(1, await store.CountAsync("c", PointFilter.All, None));
+        Assert.Equal(2, await store.CountAsync("c", PointFilter.All, None));
         Assert.Equal(Model, (await store.FindCollectionAsync("c", None))!.Model);
     }
 }

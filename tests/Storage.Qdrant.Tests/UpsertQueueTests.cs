@@ -7,7 +7,7 @@ public sealed class UpsertQueueTests
     private readonly UpsertQueue _queue = new();
 
     [Fact]
-    public void Points_leave_in_order_and_within_the_limits()
+    public void Points_are_taken_in_order_and_within_the_limits()
     {
         foreach (var name in new[] { "a", "b", "c", "d", "e" })
         {
@@ -21,7 +21,7 @@ public sealed class UpsertQueueTests
     }
 
     [Fact]
-    public void Of_equal_ids_that_wait_the_last_is_sent_once_for_all()
+    public void Of_waiting_points_with_the_same_id_only_the_last_is_sent()
     {
         var (first, second) = (Job(), Job());
         _queue.Add(Pending("a", first, bytes: 10));
@@ -34,10 +34,10 @@ public sealed class UpsertQueueTests
     }
 
     [Fact]
-    public void No_id_is_on_its_way_twice()
+    public void No_id_is_in_flight_twice()
     {
         _queue.Add(Pending("a"));
-        var flying = _queue.Take(10, 1000);
+        var inFlight = _queue.Take(10, 1000);
         _queue.Add(Pending("a", bytes: 5));
         _queue.Add(Pending("b"));
         _queue.Add(Pending("a", bytes: 7));
@@ -45,27 +45,27 @@ public sealed class UpsertQueueTests
         var others = _queue.Take(10, 1000);
         Assert.Equal(Ids("b"), Ids(others));
         Assert.Empty(_queue.Take(10, 1000));
-        _queue.Landed(flying);
+        _queue.Completed(inFlight);
         Assert.Equal((1, 7L), (_queue.Count, _queue.Bytes));
         Assert.Equal(2, Assert.Single(_queue.Take(10, 1000)).Versions.Count());
-        _queue.Landed(others);
+        _queue.Completed(others);
         Assert.Equal(0, _queue.Count);
     }
 
     [Fact]
-    public async Task What_its_caller_gave_up_is_not_sent_but_what_it_would_have_replaced_is()
+    public async Task A_cancelled_point_is_not_sent_but_the_version_it_replaced_is()
     {
-        using var gone = new CancellationTokenSource();
-        var (given, kept) = (Job(gone.Token), Job());
+        using var cancellation = new CancellationTokenSource();
+        var (cancelled, kept) = (Job(cancellation.Token), Job());
         _queue.Add(Pending("a", kept, bytes: 3));
-        _queue.Add(Pending("a", given));
-        _queue.Add(Pending("b", given));
-        await gone.CancelAsync();
+        _queue.Add(Pending("a", cancelled));
+        _queue.Add(Pending("b", cancelled));
+        await cancellation.CancelAsync();
         var taken = _queue.Take(10, 1000);
         Assert.Same(kept, Assert.Single(taken).Job);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given.Task);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled.Task);
         Assert.Equal((0, 0L), (_queue.Count, _queue.Bytes));
-        _queue.Landed(taken);
+        _queue.Completed(taken);
         Assert.Equal(0, _queue.Count);
     }
 

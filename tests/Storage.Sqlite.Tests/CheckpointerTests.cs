@@ -8,14 +8,14 @@ namespace Embeddings.Storage.Sqlite.Tests;
 public sealed class CheckpointerTests : IDisposable
 {
     private const int RowBytes = 1 << 20;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
     private readonly TemporaryDirectory _directory = new();
 
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task The_log_begins_anew_though_the_writer_never_pauses()
+    public async Task The_log_restarts_although_the_writer_never_pauses()
     {
         using var writer = Writer();
         using var log = new DurableFile(SqliteSchema.PathIn(_directory.Path) + "-wal");
@@ -23,9 +23,10 @@ public sealed class CheckpointerTests : IDisposable
         var checkpointer = new Checkpointer(() => SqliteSchema.Open(_directory.Path, readOnly: false), () => flushes++, NullLogger.Instance);
         var first = Salt();
         var rows = 0L;
-        for (var began = DateTime.UtcNow; Salt().SequenceEqual(first); rows++)
+        var started = TimeProvider.System.GetTimestamp();
+        for (; Salt().SequenceEqual(first); rows++)
         {
-            Assert.True(DateTime.UtcNow - began < Patience, $"after {rows} MiB the log was still the same");
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < Limit, $"The log has not restarted after {rows} MiB.");
             writer.Execute("INSERT INTO t VALUES (zeroblob($1))", RowBytes);
             log.Flush();
             checkpointer.Committed(writer, RowBytes);
@@ -40,7 +41,7 @@ public sealed class CheckpointerTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_disk_that_fails_leaves_the_copying_to_the_next_time(bool opens)
+    public async Task A_failed_copy_is_repeated_later(bool opens)
     {
         using var writer = Writer();
         var checkpointer = new Checkpointer(
@@ -57,10 +58,11 @@ public sealed class CheckpointerTests : IDisposable
         Assert.Equal(70L, writer.Scalar("SELECT count(*) FROM t"));
     }
 
-    // SQLite draws a new salt whenever the log begins anew (its file format, section 4.1: bytes 16 to 23 of the log's header).
+    // SQLite changes the salt whenever the log restarts (file format, section 4.1: bytes 16 to 23 of the log's header).
     private byte[] Salt()
     {
-        using var file = new FileStream(SqliteSchema.PathIn(_directory.Path) + "-wal", FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var path = SqliteSchema.PathIn(_directory.Path) + "-wal";
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         var header = new byte[24];
         file.ReadExactly(header);
         return header[16..];

@@ -7,7 +7,7 @@ namespace Embeddings.Storage.Sqlite.Tests;
 
 public sealed class EmbeddedVectorStoreModelTests : IDisposable
 {
-    // Distinct directions, and a query no two of them are equally far from.
+    // Distinct directions, and a query with a different distance to each of them.
     private const int Directions = 24;
     private const double QueryAngle = 0.1;
     private readonly TemporaryDirectory _directory = new();
@@ -15,7 +15,7 @@ public sealed class EmbeddedVectorStoreModelTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Any_sequence_of_writes_leaves_what_a_dictionary_would_hold()
+    public async Task Any_sequence_of_writes_has_the_same_result_as_a_dictionary()
     {
         await using var store = await EmbeddedStores.StartAsync(_directory.Path);
         var runs = 0;
@@ -30,7 +30,7 @@ public sealed class EmbeddedVectorStoreModelTests : IDisposable
         var writes = new List<Task>();
         foreach (var operation in operations)
         {
-            // Not awaited one by one: they meet in groups, and must still act in their order.
+            // Not awaited one by one, so that they form groups; they must still be applied in order.
             writes.Add(Apply(store, collection, model, operation));
         }
 

@@ -42,7 +42,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Every_acknowledged_point_survives_a_crash_once()
+    public async Task Every_acknowledged_point_survives_a_crash_exactly_once()
     {
         using var crashed = new TemporaryDirectory();
         var acked = new List<string>();
@@ -54,7 +54,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
                 acked.Add($"p{i % 30}");
             }
 
-            // What a killed process leaves: file and log as they are, no checkpoint, no close.
+            // The files of a killed process: no checkpoint and no close.
             foreach (var file in Directory.GetFiles(_directory.Path, "embeddings.db*").Where(file => !file.EndsWith("-shm", StringComparison.Ordinal)))
             {
                 await using var source = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
@@ -70,7 +70,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task A_full_store_refuses_new_points_but_replaces_and_deletes()
+    public async Task A_full_store_rejects_new_points_but_replaces_and_deletes()
     {
         await using var store = await EmbeddedStores.StartAsync(_directory.Path, maxPoints: 3);
         await store.EnsureCollectionAsync(new CollectionSpec(Name, 2, null), None);
@@ -95,7 +95,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task A_second_server_on_the_directory_is_refused_in_one_line()
+    public async Task A_second_server_on_the_directory_is_rejected_in_one_line()
     {
         await using (await StartedAsync(2))
         {
@@ -109,7 +109,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task A_newer_or_foreign_file_is_refused()
+    public async Task A_newer_or_foreign_file_is_rejected()
     {
         await (await StartedAsync(2)).DisposeAsync();
         Execute("PRAGMA user_version = 99");
@@ -121,7 +121,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Unreadable_vectors_are_set_aside_at_start()
+    public async Task Invalid_vectors_are_moved_away_at_start()
     {
         await using (var store = await StartedAsync(4))
         {
@@ -157,7 +157,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Writers_and_searchers_do_not_disturb_each_other()
+    public async Task Writes_and_searches_run_concurrently()
     {
         await using var store = await StartedAsync(64);
         await store.UpsertAsync(Name, [.. Enumerable.Range(0, 500).Select(i => Point($"fixed{i}", Vector(64, i)))], None);
@@ -179,7 +179,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
         {
             for (var i = s; !writers.All(writer => writer.IsCompleted); i = (i + 7) % 500)
             {
-                // A point nobody touches is in every answer, wherever the deletions move it.
+                // An unchanged point is in every result, wherever deletions move it.
                 var hits = await SearchAsync(store, Vector(64, i), new SearchSpec { Limit = 3 });
                 Assert.Equal($"fixed{i}", hits[0].Point.Id);
             }
@@ -189,7 +189,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Closing_writes_what_waits_and_refuses_what_comes()
+    public async Task Closing_completes_waiting_writes_and_rejects_new_ones()
     {
         var store = await StartedAsync(2);
         var writes = Enumerable.Range(0, 100).Select(i => store.UpsertAsync(Name, [Point($"p{i}", [1, 0])], None)).ToList();
@@ -203,7 +203,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Before_its_start_it_is_unavailable()
+    public async Task A_store_that_has_not_been_started_is_unavailable()
     {
         var options = new EmbeddedStoreOptions { Directory = _directory.Path };
         await using var store = new EmbeddedVectorStore(options, NullLogger<EmbeddedVectorStore>.Instance, TimeProvider.System);

@@ -27,13 +27,13 @@ public sealed class GroupWriterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_full_disk_is_unavailable_until_there_is_room()
+    public async Task A_full_disk_is_unavailable_until_space_is_free()
     {
         await using var writer = Writer(static () => { });
         var index = await CollectionAsync(writer);
         await UpsertAsync(writer, index, "a");
 
-        // SQLite's own limit of pages fails the same way as a full disk.
+        // SQLite's page limit fails in the same way as a full disk.
         var pages = (long)_session.Scalar("PRAGMA page_count")!;
         _session.Scalar($"PRAGMA max_page_count = {pages}");
         var fault = await Assert.ThrowsAsync<Fault>(() => UpsertAsync(writer, index, "b"));
@@ -49,7 +49,7 @@ public sealed class GroupWriterTests : IDisposable
     }
 
     [Fact]
-    public async Task An_ack_waits_for_the_flush_while_the_next_group_is_written()
+    public async Task An_acknowledgement_waits_for_the_flush_while_the_next_group_is_written()
     {
         using var disk = new SemaphoreSlim(1);
         using var flushing = new SemaphoreSlim(0);
@@ -79,7 +79,7 @@ public sealed class GroupWriterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_failed_flush_acknowledges_nothing_and_takes_no_more()
+    public async Task A_failed_flush_acknowledges_nothing_and_rejects_further_writes()
     {
         var isBroken = false;
         await using var writer = Writer(() =>
@@ -98,7 +98,7 @@ public sealed class GroupWriterTests : IDisposable
             Assert.Contains("no such device", fault.Message, StringComparison.Ordinal);
         }
 
-        // A flush that succeeds later says nothing of what was lost before.
+        // A later successful flush does not restore what was lost.
         isBroken = false;
         await Assert.ThrowsAsync<Fault>(() => writer.WriteAsync(new ProbeRequest(default), default));
         Assert.NotNull(writer.LastError);
@@ -107,7 +107,7 @@ public sealed class GroupWriterTests : IDisposable
     }
 
     [Fact]
-    public async Task The_limit_of_points_counts_those_that_are_being_flushed()
+    public async Task The_point_limit_includes_points_that_are_being_flushed()
     {
         await using var writer = Writer(static () => Thread.Sleep(1));
         var index = await CollectionAsync(writer);
@@ -137,7 +137,9 @@ public sealed class GroupWriterTests : IDisposable
     private GroupWriter Writer(Action flush)
     {
         var flusher = new GroupFlusher(flush, NullLogger.Instance);
-        var checkpointer = new Checkpointer(() => throw new InvalidOperationException("nothing to copy"), static () => { }, NullLogger.Instance);
-        return new GroupWriter(new GroupTransaction(_session, _catalog, flusher, checkpointer, MaxPoints, NullLogger.Instance), flusher, new EmbeddedStoreOptions(), NullLogger.Instance);
+        var checkpointer = new Checkpointer(
+            () => throw new InvalidOperationException("There is nothing to copy."), static () => { }, NullLogger.Instance);
+        var transaction = new GroupTransaction(_session, _catalog, flusher, checkpointer, MaxPoints, NullLogger.Instance);
+        return new GroupWriter(transaction, flusher, new EmbeddedStoreOptions(), NullLogger.Instance);
     }
 }

@@ -28,7 +28,7 @@ public sealed class PreparedStatementTests : IDisposable
     [InlineData("")]
     [InlineData("größer 写真 \U0001F600")]
     [InlineData("before\0after")]
-    public void What_is_bound_is_what_is_stored(string text)
+    public void Bound_values_are_stored_unchanged(string text)
     {
         var bytes = Encoding.UTF8.GetBytes(text);
         Assert.Equal(1, Run(1, bytes, bytes, long.MinValue, 0.1f));
@@ -40,7 +40,7 @@ public sealed class PreparedStatementTests : IDisposable
     }
 
     [Fact]
-    public void Null_is_stored_as_null_and_not_as_what_was_bound_before()
+    public void Null_is_stored_as_null_and_not_as_the_previous_value()
     {
         Run(1, "a"u8.ToArray(), [1], 1, 1);
         Run(2, "b"u8.ToArray(), null, null, null);
@@ -48,7 +48,7 @@ public sealed class PreparedStatementTests : IDisposable
     }
 
     [Fact]
-    public void It_tells_the_rows_it_changed_and_the_number_it_returns()
+    public void Execution_returns_the_rows_changed_and_the_value_selected()
     {
         Assert.Equal(1, Run(1, "a"u8.ToArray()));
         Assert.Equal(0, Run(1, "b"u8.ToArray()));
@@ -62,7 +62,7 @@ public sealed class PreparedStatementTests : IDisposable
     }
 
     [Fact]
-    public void An_error_is_what_a_command_throws_and_the_transaction_goes_on()
+    public void Errors_equal_those_of_a_command_and_the_transaction_continues()
     {
         _session.Execute("BEGIN IMMEDIATE");
         Run(1, "a"u8.ToArray());
@@ -74,7 +74,7 @@ public sealed class PreparedStatementTests : IDisposable
     }
 
     [Fact]
-    public void Wrong_SQL_and_a_table_that_went_are_errors()
+    public void Invalid_SQL_and_a_dropped_table_are_errors()
     {
         AssertFails(SQLITE_ERROR, "SELEC 1", () => _session.Statement("SELEC 1"));
         Run(1, "a"u8.ToArray());
@@ -83,7 +83,7 @@ public sealed class PreparedStatementTests : IDisposable
     }
 
     [Fact]
-    public void A_session_keeps_some_statements_and_closes_them()
+    public void A_session_caches_a_limited_number_of_statements_and_closes_them()
     {
         Run(1, "a"u8.ToArray());
         var first = _session.Statement(Insert);
@@ -96,7 +96,7 @@ public sealed class PreparedStatementTests : IDisposable
         Assert.NotSame(first, _session.Statement(Insert));
         Assert.Equal(1, Run(2, "b"u8.ToArray()));
 
-        // SQLite removes its log with the last connection, which a statement left over would keep open.
+        // SQLite removes its log with the last connection, which an open statement would keep open.
         var log = SqliteSchema.PathIn(_directory.Path) + "-wal";
         Assert.True(File.Exists(log));
         _session.Dispose();

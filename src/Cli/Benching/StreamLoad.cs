@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Embeddings.Client;
 using Embeddings.V1;
@@ -19,11 +18,11 @@ internal sealed class StreamLoad(EmbeddingsClient client, IReadOnlyList<StreamEm
 
     private async Task<LoadResult> RunAsync(TimeSpan about, long items, CancellationToken cancellationToken)
     {
-        var began = Stopwatch.GetTimestamp();
+        var began = TimeProvider.System.GetTimestamp();
         var share = items == long.MaxValue ? items : (items + streams - 1) / streams;
         var runs = Enumerable.Range(0, streams)
             .Select(stream => Task.Run(() => StreamAsync(stream, began, about, share, cancellationToken), cancellationToken));
-        return LoadResult.Sum(await Task.WhenAll(runs), Stopwatch.GetElapsedTime(began));
+        return LoadResult.Sum(await Task.WhenAll(runs), TimeProvider.System.GetElapsedTime(began));
     }
 
     private async Task<LoadResult> StreamAsync(int stream, long began, TimeSpan about, long items, CancellationToken cancellationToken)
@@ -33,16 +32,16 @@ internal sealed class StreamLoad(EmbeddingsClient client, IReadOnlyList<StreamEm
         var result = new LoadResult();
         async IAsyncEnumerable<StreamEmbedRequest> Requests([EnumeratorCancellation] CancellationToken token = default)
         {
-            for (var i = 0L; i < items && Stopwatch.GetElapsedTime(began) < about && !token.IsCancellationRequested; i++)
+            for (var i = 0L; i < items && TimeProvider.System.GetElapsedTime(began) < about && !token.IsCancellationRequested; i++)
             {
-                sent.Enqueue(Stopwatch.GetTimestamp());
+                sent.Enqueue(TimeProvider.System.GetTimestamp());
                 yield return requests[(int)((stream + i) % requests.Count)];
             }
         }
         await foreach (var response in client.StreamEmbedAsync(Requests(cancellationToken), cancellationToken))
         {
             sent.TryDequeue(out var moment);
-            result.Add(response, Stopwatch.GetElapsedTime(moment));
+            result.Add(response, TimeProvider.System.GetElapsedTime(moment));
         }
         return result;
     }

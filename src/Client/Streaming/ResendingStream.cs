@@ -56,7 +56,7 @@ internal sealed class ResendingStream<TRequest, TResponse>(
         finally
         {
             await stop.CancelAsync().ConfigureAwait(false);
-            await Task.WhenAny(filling, Task.Delay(SourceGrace, CancellationToken.None)).ConfigureAwait(false);
+            await Task.WhenAny(filling, Task.Delay(SourceGrace, TimeProvider.System, CancellationToken.None)).ConfigureAwait(false);
         }
     }
 

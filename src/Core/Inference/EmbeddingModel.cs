@@ -72,7 +72,7 @@ internal abstract class EmbeddingModel : IEmbeddingModel
     /// <summary>Brings the vector to L2 norm 1, or throws where that is impossible.</summary>
     protected void Normalize(Span<float> vector)
     {
-        if (!UnitLength.TryNormalize(vector))
+        if (!VectorMath.TryNormalize(vector))
         {
             throw Unusable(vector);
         }
@@ -81,13 +81,13 @@ internal abstract class EmbeddingModel : IEmbeddingModel
     /// <summary>Throws where the vector has a NaN or an infinity, or no length.</summary>
     protected void Check(ReadOnlySpan<float> vector)
     {
-        if (!Finite.All(vector) || Finite.IsZero(vector))
+        if (!VectorMath.IsFinite(vector) || VectorMath.IsZero(vector))
         {
             throw Unusable(vector);
         }
     }
 
-    private Fault Unusable(ReadOnlySpan<float> vector) => Finite.All(vector)
+    private Fault Unusable(ReadOnlySpan<float> vector) => VectorMath.IsFinite(vector)
         ? Fault.Invalid(Reasons.VectorZero, "image", $"model {Manifest.Name} sees nothing in this picture: its vector is all zeros")
         : Fault.Invalid(Reasons.VectorNotFinite, "image", $"model {Manifest.Name} gives NaN or infinity for this picture");
 

@@ -34,7 +34,7 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
 
         var single = RunAlone(tensor);
         var alone = tensor.Vector(0).ToArray();
-        if (!Finite.All(alone))
+        if (!VectorMath.IsFinite(alone))
         {
             throw new ModelException(file, "gives NaN or infinity for an ordinary picture");
         }
@@ -73,7 +73,7 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         ProbePicture.Draw(tensor.Item(0), manifest.Input, 0);
         var shape = RunAlone(tensor);
         var alone = tensor.Vector(0).ToArray();
-        if (!Finite.All(alone))
+        if (!VectorMath.IsFinite(alone))
         {
             throw new ModelException(file, "gives NaN or infinity for an ordinary picture");
         }
@@ -137,5 +137,5 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
 
     // Two vectors of zeros are the same, though they have no cosine.
     private static float Same(ReadOnlySpan<float> left, ReadOnlySpan<float> right) =>
-        left.SequenceEqual(right) ? 1 : Cosine.Similarity(left, right) is var cosine && float.IsNaN(cosine) ? 0 : cosine;
+        left.SequenceEqual(right) ? 1 : VectorMath.CosineSimilarity(left, right) is var cosine && float.IsNaN(cosine) ? 0 : cosine;
 }

@@ -72,12 +72,12 @@ internal sealed class OrtBatchTensor : BatchTensor
             }
             if (_halfInput is not null)
             {
-                HalfFloats.FromSingle(Slice<float>(_input, first, count, _itemLength), Slice<Half>(_halfInput, first, count, _itemLength));
+                VectorMath.ToHalf(Slice<float>(_input, first, count, _itemLength), Slice<Half>(_halfInput, first, count, _itemLength));
             }
             Call(first, count, state, run);
             if (_halfOutput is not null && _layout.OutputShape is not null)
             {
-                HalfFloats.ToSingle(Slice<Half>(_halfOutput, first, count, _layout.Dimension), Slice<float>(_output, first, count, _layout.Dimension));
+                VectorMath.ToSingle(Slice<Half>(_halfOutput, first, count, _layout.Dimension), Slice<float>(_output, first, count, _layout.Dimension));
             }
         }
         finally
@@ -95,7 +95,7 @@ internal sealed class OrtBatchTensor : BatchTensor
         var vectors = Slice<float>(_output, first, count, _layout.Dimension);
         if (_layout.HalfOutput)
         {
-            HalfFloats.ToSingle(MemoryMarshal.Cast<Float16, Half>(made.GetTensorDataAsSpan<Float16>())[..vectors.Length], vectors);
+            VectorMath.ToSingle(MemoryMarshal.Cast<Float16, Half>(made.GetTensorDataAsSpan<Float16>())[..vectors.Length], vectors);
         }
         else
         {

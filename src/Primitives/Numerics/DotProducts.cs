@@ -4,29 +4,30 @@ using System.Runtime.Intrinsics;
 namespace Embeddings.Primitives.Numerics;
 
 /// <summary>
-/// Dot products of many rows with many queries. Rows and queries are zero-padded to <see cref="Stride"/> floats and lie at multiples of 64 bytes.
+/// Dot products of many rows with many queries. Rows and queries are zero-padded to <see cref="Stride"/> floats and
+/// aligned to 64 bytes.
 /// </summary>
 /// <remarks>
-/// Each pair of row and query has one accumulator and the same order of additions whatever tile computes it, so equal vectors have equal scores to the
-/// last bit wherever they lie: without that, ties could not be told from near-ties.
+/// Each pair of row and query has one accumulator and the same order of additions in every tile, so equal vectors have
+/// bitwise equal scores at any position. Without that, ties could not be distinguished from near-ties.
 /// </remarks>
 internal static unsafe class DotProducts
 {
-    /// <summary>Rows in a tile.</summary>
+    /// <summary>Number of rows in a tile.</summary>
     public const int TileRows = 4;
 
-    /// <summary>Floats a vector is padded to a multiple of: a 64-byte register.</summary>
-    private const int Lanes = 16;
+    /// <summary>Number of floats in a 64-byte register; vectors are padded to a multiple of it.</summary>
+    private const int RegisterFloats = 16;
 
-    /// <summary>Floats from one row to the next for vectors of <paramref name="dimension"/> numbers.</summary>
-    public static int Stride(int dimension) => checked(dimension + Lanes - 1) / Lanes * Lanes;
+    /// <summary>Number of floats from one row to the next for vectors of this dimension.</summary>
+    public static int Stride(int dimension) => checked(dimension + RegisterFloats - 1) / RegisterFloats * RegisterFloats;
 
     /// <summary>Writes <c>scores[q * rows.Length + r]</c> for every query <c>q</c> and row <c>r</c>.</summary>
-    /// <param name="rows">Addresses of the rows.</param>
-    /// <param name="queries">The queries, one after the other, <paramref name="stride"/> floats each.</param>
-    /// <param name="queryCount">How many queries.</param>
-    /// <param name="stride">Floats in a row, from <see cref="Stride"/>.</param>
-    /// <param name="scores">At least rows times queries floats.</param>
+    /// <param name="rows">The addresses of the rows.</param>
+    /// <param name="queries">The queries, contiguous, <paramref name="stride"/> floats each.</param>
+    /// <param name="queryCount">The number of queries.</param>
+    /// <param name="stride">The number of floats in a row, from <see cref="Stride"/>.</param>
+    /// <param name="scores">The output: at least rows times queries floats.</param>
     public static void Compute(ReadOnlySpan<nint> rows, float* queries, int queryCount, int stride, Span<float> scores)
     {
         if (Vector512.IsHardwareAccelerated)
@@ -39,7 +40,7 @@ internal static unsafe class DotProducts
         }
     }
 
-    /// <summary>The same with chosen tiles, so that tests reach those this machine would not take.</summary>
+    /// <summary>The same with the given tiles, so that tests cover tiles that this machine would not select.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void Compute(
         ReadOnlySpan<nint> rows,
@@ -67,7 +68,8 @@ internal static unsafe class DotProducts
             {
                 for (var r = 0; r < rows.Length; r += TileRows)
                 {
-                    // The last tile repeats its last row: cheaper than a second kernel, and the same order of additions.
+                    // The last tile repeats its last row: cheaper than a second kernel, with the same order of
+                    // additions.
                     var count = Math.Min(TileRows, rows.Length - r);
                     for (var i = 0; i < TileRows; i++)
                     {

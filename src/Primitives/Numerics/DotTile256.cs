@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace Embeddings.Primitives.Numerics;
 
-/// <summary>Register tiles of <see cref="DotProducts"/> for 256-bit vectors: eight accumulators, four rows and a query fill 13 of the 16 registers.</summary>
+/// <summary>
+/// Register tiles of <see cref="DotProducts"/> for 256-bit vectors: eight accumulators, four rows and a query use 13 of
+/// the 16 registers.
+/// </summary>
 internal static unsafe class DotTile256
 {
     /// <summary>Four rows by two queries: <c>tile[q * 4 + r]</c>.</summary>
@@ -46,8 +49,9 @@ internal static unsafe class DotTile256
     }
 
     /// <summary>
-    /// Any number of rows by one query: <c>scores[r]</c>. The rows one after the other: one query is as fast as memory, and memory is fastest read straight
-    /// ahead; the processor overlaps the end of one row with the next.
+    /// Any number of rows by one query: <c>scores[r]</c>. One row after the other: a single query is limited by memory
+    /// bandwidth, which is highest for sequential reads; the processor overlaps the end of one row with the start of
+    /// the next.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RowsByOne(nint* rows, int count, float* query, int stride, float* scores)

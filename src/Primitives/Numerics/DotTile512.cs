@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Embeddings.Primitives.Numerics;
 
 /// <summary>
-/// Register tiles of <see cref="DotProducts"/> for 512-bit vectors: sixteen accumulators, four rows and a query fill 21 of the 32 registers, and each load of
-/// a query feeds four multiplications.
+/// Register tiles of <see cref="DotProducts"/> for 512-bit vectors: sixteen accumulators, four rows and a query use 21
+/// of the 32 registers, and each load of a query feeds four multiplications.
 /// </summary>
 internal static unsafe class DotTile512
 {
@@ -71,8 +71,9 @@ internal static unsafe class DotTile512
     }
 
     /// <summary>
-    /// Any number of rows by one query: <c>scores[r]</c>. The rows one after the other: one query is as fast as memory, and memory is fastest read straight
-    /// ahead; the processor overlaps the end of one row with the next.
+    /// Any number of rows by one query: <c>scores[r]</c>. One row after the other: a single query is limited by memory
+    /// bandwidth, which is highest for sequential reads; the processor overlaps the end of one row with the start of
+    /// the next.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RowsByOne(nint* rows, int count, float* query, int stride, float* scores)

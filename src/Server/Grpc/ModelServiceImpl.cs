@@ -10,7 +10,7 @@ internal sealed class ModelServiceImpl(ModelCatalog models) : V1.ModelService.Mo
     public override Task<V1.ListModelsResponse> ListModels(V1.ListModelsRequest request, ServerCallContext context)
     {
         var size = Require.Count(request.PageSize, "page_size", 100, 1000);
-        var (page, next) = NamePages.Take(models.All, slot => slot.Name, size, request.PageToken);
+        var (page, next) = NamePages.Take("models", models.All, slot => slot.Name, size, request.PageToken);
         return Task.FromResult(new V1.ListModelsResponse { Models = { page.Select(ToContract) }, NextPageToken = next });
     }
 

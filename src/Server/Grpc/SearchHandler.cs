@@ -103,7 +103,7 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
     private async Task<(VectorQuery Vector, EmbedResult? Embedded)> EmbedAsync(CollectionInfo collection, EmbedRequest request, CancellationToken cancellationToken)
     {
         var result = await pipeline.EmbedAsync(request, cancellationToken);
-        CollectionRules.Adopts(new(collection.Name, collection.Dimension, collection.Model), Collections.SpecFor(collection.Name, result.Model));
+        collection.Spec.Adopts(Collections.SpecFor(collection.Name, result.Model));
         return (new(result.Vector), result);
     }
 

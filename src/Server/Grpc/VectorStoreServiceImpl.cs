@@ -93,7 +93,8 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
     public override async Task<V1.ListCollectionsResponse> ListCollections(V1.ListCollectionsRequest request, ServerCallContext context)
     {
         var size = Require.Count(request.PageSize, "page_size", DefaultPageSize, MaxPageSize);
-        var (page, next) = NamePages.Take(await store.ListCollectionsAsync(context.CancellationToken), collection => collection.Name, size, request.PageToken);
+        var collections = await store.ListCollectionsAsync(context.CancellationToken);
+        var (page, next) = NamePages.Take("collections", collections, collection => collection.Name, size, request.PageToken);
         return new() { Collections = { page.Select(ToContract) }, NextPageToken = next };
     }
 

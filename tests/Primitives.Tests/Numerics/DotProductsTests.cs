@@ -24,19 +24,19 @@ public sealed unsafe class DotProductsTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Equals_the_plain_loop(int dimension, int rowCount, int queryCount)
+    public void Agrees_with_a_plain_loop(int dimension, int rowCount, int queryCount)
     {
         var stride = DotProducts.Stride(dimension);
         using var rows = Filled(rowCount, dimension, seed: 1);
         using var queries = Filled(queryCount, dimension, seed: 2);
-        var addresses = Enumerable.Range(0, rowCount).Select(r => (nint)(rows.Pointer + (r * stride))).ToArray();
+        var addresses = Enumerable.Range(0, rowCount).Select(r => (nint)(rows.Floats + (r * stride))).ToArray();
         var best = new float[rowCount * queryCount];
         var wide = new float[best.Length];
         var narrow = new float[best.Length];
 
-        DotProducts.Compute(addresses, queries.Pointer, queryCount, stride, best);
-        DotProducts.Compute(addresses, queries.Pointer, queryCount, stride, wide, 4, &DotTile512.FourByFour, &DotTile512.RowsByOne);
-        DotProducts.Compute(addresses, queries.Pointer, queryCount, stride, narrow, 2, &DotTile256.FourByTwo, &DotTile256.RowsByOne);
+        DotProducts.Compute(addresses, queries.Floats, queryCount, stride, best);
+        DotProducts.Compute(addresses, queries.Floats, queryCount, stride, wide, 4, &DotTile512.FourByFour, &DotTile512.RowsByOne);
+        DotProducts.Compute(addresses, queries.Floats, queryCount, stride, narrow, 2, &DotTile256.FourByTwo, &DotTile256.RowsByOne);
 
         for (var q = 0; q < queryCount; q++)
         {
@@ -45,7 +45,7 @@ public sealed unsafe class DotProductsTests
                 var expected = 0.0;
                 for (var i = 0; i < dimension; i++)
                 {
-                    expected += (double)rows.Pointer[(r * stride) + i] * queries.Pointer[(q * stride) + i];
+                    expected += (double)rows.Floats[(r * stride) + i] * queries.Floats[(q * stride) + i];
                 }
 
                 var at = (q * rowCount) + r;
@@ -57,22 +57,22 @@ public sealed unsafe class DotProductsTests
     }
 
     [Fact]
-    public void Equal_vectors_have_equal_scores_wherever_they_lie()
+    public void Equal_vectors_have_equal_scores_at_any_position()
     {
         const int Dimension = 77;
         var stride = DotProducts.Stride(Dimension);
         using var row = Filled(1, Dimension, seed: 3);
         using var queries = Filled(1, Dimension, seed: 4);
-        using var many = new AlignedFloats(7 * stride);
+        using var many = AlignedBuffer.ZeroedFloats(7 * stride);
         for (var q = 0; q < 7; q++)
         {
-            queries.Span.CopyTo(many.Span[(q * stride)..]);
+            queries.AsSpan<float>().CopyTo(many.AsSpan<float>()[(q * stride)..]);
         }
 
-        // 11 rows and 7 queries: whole tiles, tails of rows and tails of queries.
-        var addresses = Enumerable.Repeat((nint)row.Pointer, 11).ToArray();
+        // 11 rows and 7 queries: whole tiles, and partial tiles of rows and of queries.
+        var addresses = Enumerable.Repeat((nint)row.Floats, 11).ToArray();
         var scores = new float[11 * 7];
-        DotProducts.Compute(addresses, many.Pointer, 7, stride, scores);
+        DotProducts.Compute(addresses, many.Floats, 7, stride, scores);
 
         Assert.Single(scores.Select(BitConverter.SingleToInt32Bits).Distinct());
     }
@@ -84,15 +84,15 @@ public sealed unsafe class DotProductsTests
     [InlineData(512, 512)]
     public void Rows_are_padded_to_whole_registers(int dimension, int stride) => Assert.Equal(stride, DotProducts.Stride(dimension));
 
-    private static AlignedFloats Filled(int count, int dimension, int seed)
+    private static AlignedBuffer Filled(int count, int dimension, int seed)
     {
         var random = new Random(seed);
         var stride = DotProducts.Stride(dimension);
-        var floats = new AlignedFloats(count * stride);
+        var floats = AlignedBuffer.ZeroedFloats(count * stride);
         for (var r = 0; r < count; r++)
         {
             var vector = Enumerable.Range(0, dimension).Select(_ => (random.NextSingle() * 2) - 1).ToArray();
-            Assert.True(RowNormalizer.TryNormalize(vector, floats.Span[(r * stride)..]));
+            Assert.True(VectorMath.TryNormalize(vector, floats.AsSpan<float>()[(r * stride)..]));
         }
 
         return floats;

@@ -3,7 +3,7 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.QdrantDouble.Rpc;
 
-/// <summary>The service qdrant.Collections, as far as the double serves it.</summary>
+/// <summary>The service qdrant.Collections, with the methods that the double implements.</summary>
 [BindServiceMethod(typeof(CollectionsRpc), nameof(Bind))]
 public abstract class CollectionsRpc
 {

@@ -3,7 +3,7 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.QdrantDouble.Rpc;
 
-/// <summary>The service qdrant.Points, as far as the double serves it.</summary>
+/// <summary>The service qdrant.Points, with the methods that the double implements.</summary>
 [BindServiceMethod(typeof(PointsRpc), nameof(Bind))]
 public abstract class PointsRpc
 {

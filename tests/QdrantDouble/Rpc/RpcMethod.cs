@@ -4,11 +4,14 @@ using Grpc.Core;
 namespace Embeddings.QdrantDouble.Rpc;
 
 /// <summary>
-/// Methods of Qdrant's contract, declared over the package's messages: it has client stubs only, and so no code has to be generated here.
+/// Methods of Qdrant's contract, declared with the messages of the client package, which has no server stubs. No code
+/// generation is needed.
 /// </summary>
 internal static class RpcMethod
 {
-    /// <summary>Adds a unary method. It has no handler here: the binder finds that in the service's type, by the method's name.</summary>
+    /// <summary>
+    /// Adds a unary method without a handler: the binder finds the handler in the service's type by the method's name.
+    /// </summary>
     public static void Add<TRequest, TResponse>(ServiceBinderBase binder, string service, string name)
         where TRequest : class, IMessage<TRequest>, new()
         where TResponse : class, IMessage<TResponse>, new() =>

@@ -26,7 +26,7 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
                 throw Errors.Dimension(collection.Dimension, size);
             }
         }
-        // Shards take their points one by one: those of the nodes that are there are written even where others fail.
+        // Shards write their points separately: points of available nodes are written even if others fail.
         var lost = points.Where(point => plan.IsLost(NodeOf(point.Key))).ToList();
         if (lost.Count > 0)
         {
@@ -118,13 +118,13 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
         {
             throw Errors.Dimension(collection.Dimension, dense.Data.Count);
         }
-        var query = Point.Normalise([.. dense.Data]);
+        var query = Point.Normalize([.. dense.Data]);
         var matches = FilterMatch.Compile(request.Filter);
         return
         [
             .. collection.Sorted().Where(matches)
                 .Select(point => (Point: point, Score: point.Score(query)))
-                // Of the points at the threshold Qdrant gives none.
+                // Qdrant excludes points at the threshold.
                 .Where(hit => !request.HasScoreThreshold || hit.Score > request.ScoreThreshold)
                 .OrderByDescending(hit => hit.Score)
                 .Skip((int)request.Offset)

@@ -4,7 +4,7 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.QdrantDouble.Services;
 
-/// <summary>Points as answers.</summary>
+/// <summary>Maps points to responses.</summary>
 internal static class Replies
 {
     public static RetrievedPoint Retrieved(Point point, WithPayloadSelector? withPayload, WithVectorsSelector? withVectors, DoubleOptions options)
@@ -30,7 +30,7 @@ internal static class Replies
         var output = new VectorOutput();
         if (options.Old)
         {
-#pragma warning disable CS0612 // What old servers fill.
+#pragma warning disable CS0612 // Filled by old servers.
             output.Data.AddRange(point.Vector);
 #pragma warning restore CS0612
         }

@@ -60,7 +60,7 @@ internal sealed class Collection(CreateCollection config)
         }
     }
 
-    /// <summary>All points as they are now, by id.</summary>
+    /// <summary>Returns all points in order of their ids.</summary>
     public Point[] Sorted()
     {
         lock (_lock)
@@ -69,15 +69,23 @@ internal sealed class Collection(CreateCollection config)
         }
     }
 
-    /// <summary>All points of this id and after it.</summary>
+    /// <summary>Returns the points from this id on.</summary>
     public IEnumerable<Point> From(PointKey key)
     {
         var points = Sorted();
-        var (low, high) = (0, points.Length);
+        var low = 0;
+        var high = points.Length;
         while (low < high)
         {
             var middle = (low + high) / 2;
-            (low, high) = points[middle].Key.CompareTo(key) < 0 ? (middle + 1, high) : (low, middle);
+            if (points[middle].Key.CompareTo(key) < 0)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
         }
         return points.Skip(low);
     }

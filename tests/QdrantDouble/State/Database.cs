@@ -4,7 +4,7 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.QdrantDouble.State;
 
-/// <summary>The collections, and the journal of what was done to them.</summary>
+/// <summary>The collections and the journal of their changes.</summary>
 internal sealed class Database : IDisposable
 {
     private const byte Created = 1;
@@ -84,7 +84,7 @@ internal sealed class Database : IDisposable
     public static Point ToPoint(Collection collection, PointStruct point)
     {
         var vector = Dense(point);
-        return new(PointKey.Of(point.Id), collection.IsCosine ? Point.Normalise(vector) : vector, point.Payload);
+        return new(PointKey.Of(point.Id), collection.IsCosine ? Point.Normalize(vector) : vector, point.Payload);
     }
 
     public static float[] Dense(PointStruct point) => [.. point.Vectors?.Vector?.Dense?.Data ?? []];
@@ -120,7 +120,7 @@ internal sealed class Database : IDisposable
                 Find(deleted.CollectionName)?.Remove(deleted.Points.Points.Ids.Select(PointKey.Of));
                 break;
             default:
-                throw new InvalidDataException($"the journal has a record of kind {kind}");
+                throw new InvalidDataException($"The journal has a record of the unknown kind {kind}.");
         }
     }
 }

@@ -2,10 +2,12 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.QdrantDouble.State;
 
-/// <summary>Whether a point meets a filter. Types are strict; a list meets a condition when one of its items does.</summary>
+/// <summary>
+/// Matches points against filters. Types are strict; a list meets a condition if one of its items does.
+/// </summary>
 internal static class FilterMatch
 {
-    /// <summary>The filter as a test, its paths parsed once.</summary>
+    /// <summary>Compiles a filter to a predicate, parsing its paths once.</summary>
     public static Func<Point, bool> Compile(Filter? filter)
     {
         if (filter is null)
@@ -19,7 +21,9 @@ internal static class FilterMatch
         Func<Point, bool>[] must = [.. filter.Must.Select(Compile)];
         Func<Point, bool>[] not = [.. filter.MustNot.Select(Compile)];
         Func<Point, bool>[] should = [.. filter.Should.Select(Compile)];
-        return point => must.All(test => test(point)) && !not.Any(test => test(point)) && (should.Length == 0 || should.Any(test => test(point)));
+        return point => must.All(test => test(point))
+            && !not.Any(test => test(point))
+            && (should.Length == 0 || should.Any(test => test(point)));
     }
 
     private static Func<Point, bool> Compile(Condition condition)

@@ -2,7 +2,7 @@ using Google.Protobuf;
 
 namespace Embeddings.QdrantDouble.State;
 
-/// <summary>What was written, message after message, in a file: another double reads it and goes on.</summary>
+/// <summary>A file of all writes, from which another double can continue.</summary>
 internal sealed class Journal : IDisposable
 {
     private readonly Lock _lock = new();
@@ -17,7 +17,7 @@ internal sealed class Journal : IDisposable
         _file = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1 << 16);
         using var reader = new BinaryReader(_file, System.Text.Encoding.UTF8, leaveOpen: true);
         var end = 0L;
-        // A record that is cut off was never acknowledged.
+        // A truncated record was never acknowledged.
         while (_file.Length - end >= 5)
         {
             var kind = reader.ReadByte();

@@ -3,7 +3,8 @@ using Qdrant.Client.Grpc;
 namespace Embeddings.QdrantDouble.State;
 
 /// <summary>
-/// A path into a payload, as Qdrant reads it: keys of letters, digits, - and _, or any text without quote and backslash in quotes; [0] for an item, [] for all.
+/// A path into a payload, as Qdrant reads it: keys of letters, digits, - and _, or any text without quote and backslash
+/// in quotes; [0] for an item, [] for all.
 /// </summary>
 internal sealed class JsonPath
 {

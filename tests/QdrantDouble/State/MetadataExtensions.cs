@@ -3,7 +3,7 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.QdrantDouble.State;
 
-/// <summary>Changes to a collection's metadata: keys that are named are replaced, the others stay.</summary>
+/// <summary>Merges a collection's metadata: the given keys are replaced, others stay.</summary>
 internal static class MetadataExtensions
 {
     public static void MergeFrom(this MapField<string, Value> metadata, MapField<string, Value> changes)

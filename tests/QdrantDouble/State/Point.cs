@@ -3,18 +3,20 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.QdrantDouble.State;
 
-/// <summary>A point as it is kept: its vector as Qdrant's cosine distance wants it.</summary>
+/// <summary>A stored point, with its vector normalized as Qdrant does for cosine distance.</summary>
 internal sealed record Point(PointKey Key, float[] Vector, MapField<string, Value> Payload)
 {
-    /// <summary>What Qdrant does on upload: divides by the length, unless the vector is (nearly) zero or has length 1 already.</summary>
-    public static float[] Normalise(float[] vector)
+    /// <summary>
+    /// Normalizes like Qdrant on upload: divides by the norm unless the vector is almost zero or already has norm 1.
+    /// </summary>
+    public static float[] Normalize(float[] vector)
     {
         var squares = 0f;
         foreach (var value in vector)
         {
             squares += value * value;
         }
-        // f32::EPSILON, which is not .NET's.
+        // Rust's f32::EPSILON, which differs from .NET's.
         const float Epsilon = 1.1920929e-7f;
         if (squares < Epsilon || MathF.Abs(squares - 1) <= 1e-6f)
         {

@@ -2,34 +2,34 @@ using Grpc.Core;
 
 namespace Embeddings.QdrantDouble.Troubles;
 
-/// <summary>Something to go wrong.</summary>
+/// <summary>An injected failure.</summary>
 public sealed record Trouble(TroubleKind Kind)
 {
-    /// <summary>Which calls, by the end of their names (<c>Points/Upsert</c>); empty for all.</summary>
+    /// <summary>The affected calls, by the end of their names (<c>Points/Upsert</c>); empty for all.</summary>
     public string Method { get; init; } = "";
 
-    /// <summary>Of these, every so manieth.</summary>
+    /// <summary>Affects every n-th of these calls.</summary>
     public int Every { get; init; } = 1;
 
-    /// <summary>How often in all.</summary>
+    /// <summary>Maximum number of affected calls.</summary>
     public int Times { get; init; } = int.MaxValue;
 
-    /// <summary>Whether the call is carried out first: the caller cannot know.</summary>
+    /// <summary>Executes the call before it fails; the caller cannot detect that.</summary>
     public bool After { get; init; }
 
     /// <summary>For <see cref="TroubleKind.Fail"/>.</summary>
     public StatusCode Status { get; init; } = StatusCode.Unavailable;
 
     /// <summary>For <see cref="TroubleKind.Fail"/>.</summary>
-    public string Message { get; init; } = "the double was told to fail";
+    public string Message { get; init; } = "Injected failure";
 
-    /// <summary>For <see cref="TroubleKind.Fail"/>: seconds of the metadata retry-after; null for none.</summary>
+    /// <summary>For <see cref="TroubleKind.Fail"/>: the retry-after metadata in seconds; null for none.</summary>
     public int? RetryAfter { get; init; }
 
     /// <summary>For <see cref="TroubleKind.Late"/>.</summary>
     public TimeSpan Delay { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>As Qdrant says that there were too many calls.</summary>
+    /// <summary>Creates a failure like Qdrant's rate limit.</summary>
     public static Trouble RateLimit(int? retryAfter) => new(TroubleKind.Fail)
     {
         Status = StatusCode.ResourceExhausted,

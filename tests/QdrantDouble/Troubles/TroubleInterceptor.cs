@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Connections.Features;
 
 namespace Embeddings.QdrantDouble.Troubles;
 
-/// <summary>Stands before every call: asks for the key, then lets go wrong what shall.</summary>
+/// <summary>Runs before every call: checks the API key, then injects failures.</summary>
 internal sealed class TroubleInterceptor(DoubleOptions options, TroublePlan plan) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
@@ -32,7 +32,7 @@ internal sealed class TroubleInterceptor(DoubleOptions options, TroublePlan plan
                 break;
             case TroubleKind.Drop:
                 context.GetHttpContext().Features.Get<IConnectionLifetimeFeature>()!.Abort();
-                throw new RpcException(new Status(StatusCode.Unavailable, "nobody reads this: the connection is gone"));
+                throw new RpcException(new Status(StatusCode.Unavailable, "The connection was aborted."));
             default:
                 await Task.Delay(trouble.Delay, context.CancellationToken);
                 break;
@@ -47,11 +47,15 @@ internal sealed class TroubleInterceptor(DoubleOptions options, TroublePlan plan
             return;
         }
         var key = context.RequestHeaders.GetValue("api-key")
-            ?? (context.RequestHeaders.GetValue("authorization") is { } bearer && bearer.StartsWith("Bearer ", StringComparison.Ordinal) ? bearer[7..] : null);
+            ?? BearerToken(context.RequestHeaders.GetValue("authorization"));
         if (key != options.ApiKey)
         {
             throw new RpcException(new Status(
-                StatusCode.Unauthenticated, key is null ? "Must provide an API key or an Authorization bearer token" : "Invalid API key or JWT"));
+                StatusCode.Unauthenticated,
+                key is null ? "Must provide an API key or an Authorization bearer token" : "Invalid API key or JWT"));
         }
     }
+
+    private static string? BearerToken(string? authorization) =>
+        authorization?.StartsWith("Bearer ", StringComparison.Ordinal) is true ? authorization[7..] : null;
 }

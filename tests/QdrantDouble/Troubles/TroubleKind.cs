@@ -1,17 +1,17 @@
 namespace Embeddings.QdrantDouble.Troubles;
 
-/// <summary>What goes wrong with a call.</summary>
+/// <summary>Kinds of injected failures.</summary>
 public enum TroubleKind
 {
-    /// <summary>It fails with a status.</summary>
+    /// <summary>The call fails with a status.</summary>
     Fail,
 
-    /// <summary>It is never answered.</summary>
+    /// <summary>The call gets no response.</summary>
     Stall,
 
-    /// <summary>Its connection breaks, and with it every other call on it.</summary>
+    /// <summary>The connection is aborted, with all its calls.</summary>
     Drop,
 
-    /// <summary>It is answered late.</summary>
+    /// <summary>The response is delayed.</summary>
     Late,
 }

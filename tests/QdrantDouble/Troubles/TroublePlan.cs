@@ -2,7 +2,7 @@ using Grpc.Core;
 
 namespace Embeddings.QdrantDouble.Troubles;
 
-/// <summary>What shall go wrong. Thread-safe; outlives restarts of its double.</summary>
+/// <summary>Injected failures. Thread-safe; kept across restarts of the double.</summary>
 public sealed class TroublePlan
 {
     private readonly Lock _lock = new();
@@ -11,10 +11,10 @@ public sealed class TroublePlan
     private readonly HashSet<int> _lostNodes = [];
     private Func<object, bool>? _bad;
 
-    /// <summary>Told of every call that came: its method and its request.</summary>
+    /// <summary>Called for every call with its method and request.</summary>
     public Action<string, object>? Observer { get; set; }
 
-    /// <summary>From now on, requests like this are INVALID_ARGUMENT.</summary>
+    /// <summary>Fails matching requests with INVALID_ARGUMENT from now on.</summary>
     public void Refuse(Func<object, bool> bad)
     {
         lock (_lock)
@@ -23,7 +23,7 @@ public sealed class TroublePlan
         }
     }
 
-    /// <summary>From now on, besides what was said before.</summary>
+    /// <summary>Adds a failure to those injected from now on.</summary>
     public void Add(Trouble trouble)
     {
         lock (_lock)
@@ -32,7 +32,7 @@ public sealed class TroublePlan
         }
     }
 
-    /// <summary>Nothing goes wrong any more; no node is lost.</summary>
+    /// <summary>Removes all failures and restores all nodes.</summary>
     public void Clear()
     {
         lock (_lock)
@@ -43,7 +43,7 @@ public sealed class TroublePlan
         }
     }
 
-    /// <summary>The points of this node can be neither read nor written.</summary>
+    /// <summary>Makes the points of a node unavailable for reads and writes.</summary>
     public void LoseNode(int node)
     {
         lock (_lock)
@@ -52,7 +52,7 @@ public sealed class TroublePlan
         }
     }
 
-    /// <summary>Calls that came, those that went wrong too, by the end of their names; empty for all.</summary>
+    /// <summary>Counts calls, including failed ones, by the end of their names; empty for all.</summary>
     public int Calls(string method = "")
     {
         lock (_lock)
@@ -80,7 +80,7 @@ public sealed class TroublePlan
         }
     }
 
-    /// <summary>Counts a call, and says what goes wrong with it; null for nothing.</summary>
+    /// <summary>Counts a call and returns the failure to inject, or null.</summary>
     internal Trouble? Next(string method, object request)
     {
         lock (_lock)
@@ -88,29 +88,33 @@ public sealed class TroublePlan
             _calls[method] = _calls.GetValueOrDefault(method) + 1;
             foreach (var entry in _entries)
             {
-                if (entry.Strikes(method))
+                if (entry.Applies(method))
                 {
                     return entry.Trouble;
                 }
             }
-            return _bad?.Invoke(request) is true ? new(TroubleKind.Fail) { Status = StatusCode.InvalidArgument, Message = "Wrong input: refused" } : null;
+            return _bad?.Invoke(request) is true
+                ? new(TroubleKind.Fail) { Status = StatusCode.InvalidArgument, Message = "Wrong input: refused" }
+                : null;
         }
     }
 
     private sealed class Entry(Trouble trouble)
     {
         private int _seen;
-        private int _struck;
+        private int _applied;
 
         public Trouble Trouble => trouble;
 
-        public bool Strikes(string method)
+        public bool Applies(string method)
         {
-            if (!method.EndsWith(trouble.Method, StringComparison.Ordinal) || _struck >= trouble.Times || ++_seen % trouble.Every != 0)
+            if (!method.EndsWith(trouble.Method, StringComparison.Ordinal)
+                || _applied >= trouble.Times
+                || ++_seen % trouble.Every != 0)
             {
                 return false;
             }
-            _struck++;
+            _applied++;
             return true;
         }
     }

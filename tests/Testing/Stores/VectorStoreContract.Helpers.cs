@@ -34,6 +34,6 @@ public abstract partial class VectorStoreContract
         Assert.Equal((kind, reason), (fault.Kind, fault.Reason));
     }
 
-    /// <summary>A vector is kept bit for bit; a store that cannot do so says how near it comes.</summary>
+    /// <summary>Asserts bitwise equality; a store with a documented error overrides it.</summary>
     private protected virtual void AssertSameVector(float[] given, float[] found) => Assert.Equal(given, found);
 }

@@ -11,7 +11,8 @@ public abstract partial class VectorStoreContract
     {
         await using var store = await StartedAsync(5);
         string[] ids = ["b", "B", "a10", "a2", "é", "Z", "_", "a1"];
-        await store.UpsertAsync(Name, [.. ids.Select(id => Point(id, [1, 2, 3, 4, 5])), Point("best", [0, 0, 0, 0, 1]), Point("far", [0, 0, 0, 0, -1])], None);
+        var tied = ids.Select(id => Point(id, [1, 2, 3, 4, 5]));
+        await store.UpsertAsync(Name, [.. tied, Point("best", [0, 0, 0, 0, 1]), Point("far", [0, 0, 0, 0, -1])], None);
 
         var hits = await SearchAsync(store, [0, 0, 0, 0, 2], new SearchSpec { Limit = 4 });
 
@@ -21,18 +22,25 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task Search_honours_threshold_exclusion_and_what_was_asked_for()
+    public async Task Search_applies_threshold_exclusion_and_content_options()
     {
         await using var store = await StartedAsync(2);
-        await store.UpsertAsync(Name, [Point("x", [2, 0], """{"k":1}"""), Point("d", [1, 1]), Point("y", [0, 3]), Point("-x", [-1, 0])], None);
+        StoredPoint[] points = [Point("x", [2, 0], """{"k":1}"""), Point("d", [1, 1]), Point("y", [0, 3]), Point("-x", [-1, 0])];
+        await store.UpsertAsync(Name, points, None);
 
-        Assert.Equal(["x", "d", "y"], (await SearchAsync(store, [1, 0], new SearchSpec { ScoreThreshold = 0 })).Select(hit => hit.Point.Id));
+        var above = await SearchAsync(store, [1, 0], new SearchSpec { ScoreThreshold = 0 });
+        Assert.Equal(["x", "d", "y"], above.Select(hit => hit.Point.Id));
         Assert.Equal(4, (await SearchAsync(store, [1, 0], new SearchSpec { ScoreThreshold = -1 })).Count);
         var excluding = await store.SearchAsync(
-            Name, [new VectorQuery(new float[] { 1, 0 }, "x"), new VectorQuery(new float[] { 0, 1 })], new SearchSpec { Limit = 2, WithPayload = false }, None);
+            Name,
+            [new VectorQuery(new float[] { 1, 0 }, "x"), new VectorQuery(new float[] { 0, 1 })],
+            new SearchSpec { Limit = 2, WithPayload = false },
+            None);
         Assert.Equal(["d", "y"], excluding[0].Select(hit => hit.Point.Id));
         Assert.Equal(["y", "d"], excluding[1].Select(hit => hit.Point.Id));
-        Assert.All(excluding.SelectMany(hits => hits), hit => Assert.Equal((true, true), (hit.Point.Vector.IsEmpty, hit.Point.Payload == PointPayload.Empty)));
+        Assert.All(
+            excluding.SelectMany(hits => hits).Select(hit => hit.Point),
+            point => Assert.Equal((true, PointPayload.Empty), (point.Vector.IsEmpty, point.Payload)));
 
         var full = (await SearchAsync(store, [1, 0], new SearchSpec { Limit = 1, WithVectors = true }))[0].Point;
         Assert.Equal([2, 0], full.Vector.ToArray());
@@ -40,7 +48,7 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task Pages_give_each_point_once_while_others_are_written()
+    public async Task Pages_return_each_point_once_during_writes()
     {
         await using var store = await StartedAsync(2);
         var ids = Enumerable.Range(0, 50).Select(i => $"p{i:D2}").ToArray();
@@ -54,7 +62,8 @@ public abstract partial class VectorStoreContract
             Assert.InRange(page.Points.Count, 1, 7);
             seen.AddRange(page.Points.Select(point => point.Id));
             token = page.NextPageToken;
-            await store.UpsertAsync(Name, [Point($"new{seen.Count}", [1, 0]), Point(ids[seen.Count % 50], [0, 1]), Point(ids[0], [0, 1])], None);
+            StoredPoint[] written = [Point($"new{seen.Count}", [1, 0]), Point(ids[seen.Count % 50], [0, 1]), Point(ids[0], [0, 1])];
+            await store.UpsertAsync(Name, written, None);
         }
         while (token.Length > 0 && seen.Count < 200);
 
@@ -62,7 +71,7 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task Pages_end_exactly_and_refuse_foreign_tokens()
+    public async Task Pages_end_exactly_and_reject_foreign_tokens()
     {
         await using var store = await StartedAsync(2);
         await store.EnsureCollectionAsync(new CollectionSpec("other", 2, null), None);
@@ -74,7 +83,8 @@ public abstract partial class VectorStoreContract
 
         Assert.Equal((2, 2, ""), (first.Points.Count, second.Points.Count, second.NextPageToken));
         Assert.All(first.Points, point => Assert.True(point.Vector.IsEmpty));
-        foreach (var token in new[] { "x", "AAAA", "!!", "0", new string('A', 5000), first.NextPageToken[1..], first.NextPageToken + "A", "\0", "é" })
+        string[] foreign = ["x", "AAAA", "!!", "0", new string('A', 5000), "\0", "é"];
+        foreach (var token in (string[])[.. foreign, first.NextPageToken[1..], first.NextPageToken + "A"])
         {
             var fault = await Assert.ThrowsAsync<Fault>(() => store.ListAsync(Name, PointFilter.All, 2, token, false, None));
             Assert.Equal((FaultKind.InvalidArgument, Reasons.PageTokenInvalid), (fault.Kind, fault.Reason));
@@ -84,7 +94,7 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task Finds_the_same_as_a_plain_loop()
+    public async Task Search_agrees_with_a_plain_loop()
     {
         const int Dimension = 33;
         await using var store = await StartedAsync(Dimension);
@@ -97,9 +107,10 @@ public abstract partial class VectorStoreContract
 
         foreach (var (query, hits) in queries.Zip(results))
         {
-            var expected = points.Select(point => Cosine(point.Vector.Span, query.Vector.Span)).OrderDescending().Take(20).ToArray();
-            Assert.All(hits.Zip(expected), pair => Assert.Equal(pair.Second, pair.First.Score, 1e-5));
-            Assert.All(hits, hit => Assert.Equal(hit.Score, Cosine(points.Single(point => point.Id == hit.Point.Id).Vector.Span, query.Vector.Span), 1e-5));
+            var cosines = points.ToDictionary(point => point.Id, point => Cosine(point.Vector.Span, query.Vector.Span));
+            Assert.All(hits.Zip(cosines.Values.OrderDescending()), pair => Assert.Equal(pair.Second, pair.First.Score, 1e-5));
+            Assert.All(hits, hit => Assert.Equal(hit.Score, cosines[hit.Point.Id], 1e-5));
+            Assert.Equal(20, hits.Count);
         }
 
         float[] Vector() => [.. Enumerable.Range(0, Dimension).Select(_ => (random.NextSingle() * 2) - 1)];

@@ -5,14 +5,14 @@ using Embeddings.Storage;
 
 namespace Embeddings.Testing.Stores;
 
-/// <summary>What every store must do; a test class per store derives from it.</summary>
+/// <summary>The contract of all stores; one test class per store derives from it.</summary>
 public abstract partial class VectorStoreContract
 {
     private const string Name = "faces";
     private static readonly CancellationToken None = CancellationToken.None;
 
     [InheritableFact]
-    public async Task Gives_back_what_it_was_given_bit_for_bit()
+    public async Task Points_are_restored_bit_for_bit()
     {
         await using var store = await StartedAsync(3);
         var point = new StoredPoint("p", new[] { 3e-41f, -1.5f, 1e30f }, new PointPayload
@@ -38,7 +38,7 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task A_dropped_collection_is_gone_and_can_be_made_anew()
+    public async Task A_dropped_collection_is_gone_and_can_be_created_again()
     {
         await using var store = await StartedAsync(2);
         await store.UpsertAsync(Name, [Point("p", [1, 0]), Point("q", [0, 1])], None);
@@ -61,7 +61,7 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task Writers_of_a_collection_that_is_dropped_are_told_so()
+    public async Task Writers_of_a_dropped_collection_get_an_error()
     {
         await using var store = await StartedAsync(2);
         var writers = Enumerable.Range(0, 4).Select(writer => Task.Run(async () =>
@@ -96,7 +96,7 @@ public abstract partial class VectorStoreContract
     [InlineData("наука 🚀 e\u0301")]
     [InlineData("nul\0in the middle")]
     [InlineData("%_\\$1?\n\t")]
-    public async Task Any_text_is_a_text(string text)
+    public async Task Any_text_is_stored_unchanged(string text)
     {
         await using var store = await StartedAsync(2);
         var attributes = new JsonObject { ["k." + text] = text, ["other"] = 1 };
@@ -148,7 +148,7 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task Filters_hold_together()
+    public async Task All_conditions_of_a_filter_must_hold()
     {
         await using var store = await StartedAsync(2);
         await store.UpsertAsync(
@@ -175,7 +175,7 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task Of_equal_ids_the_last_wins()
+    public async Task The_last_point_of_an_id_wins()
     {
         await using var store = await StartedAsync(2);
         await store.UpsertAsync(Name, [Point("p", [1, 0]), Point("q", [0, 1]), Point("p", [0, 5])], None);
@@ -185,11 +185,11 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task Deleting_counts_what_was_there()
+    public async Task Deletion_counts_existing_points()
     {
         await using var store = await StartedAsync(2);
         await store.UpsertAsync(Name, [Point("a", [1, 0]), Point("b", [0, 1]), Point("c", [1, 1])], None);
-        Assert.Equal(2, await store.DeleteAsync(Name, ["a", "nobody", "a", "c"], None));
+        Assert.Equal(2, await store.DeleteAsync(Name, ["a", "missing", "a", "c"], None));
         Assert.Equal(0, await store.DeleteAsync(Name, ["a"], None));
         Assert.Equal(0, await store.DeleteAsync(Name, [], None));
         Assert.Null(await store.GetAsync(Name, "a", None));
@@ -220,13 +220,13 @@ public abstract partial class VectorStoreContract
 
         await store.EnsureCollectionAsync(new CollectionSpec("Another", 2, null), None);
         Assert.Equal(["Another", Name], (await store.ListCollectionsAsync(None)).Select(info => info.Name));
-        Assert.Null(await store.FindCollectionAsync("nobody", None));
+        Assert.Null(await store.FindCollectionAsync("missing", None));
 
         Task EnsureAsync(int dimension, ModelStamp model) => store.EnsureCollectionAsync(new CollectionSpec(Name, dimension, model), None).AsTask();
     }
 
     [InheritableFact]
-    public async Task Many_may_make_one_collection_at_once()
+    public async Task A_collection_can_be_created_concurrently()
     {
         await using var store = await CreateAsync();
         var spec = new CollectionSpec(Name, 2, new ModelStamp("m", "f"));
@@ -235,14 +235,14 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task What_is_not_there_or_does_not_fit_is_said()
+    public async Task Missing_collections_and_wrong_dimensions_are_reported()
     {
         await using var store = await StartedAsync(2);
-        await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.UpsertAsync("nobody", [Point("p", [1, 0])], None));
-        await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.GetAsync("nobody", "p", None));
-        await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.DeleteAsync("nobody", ["p"], None));
-        await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.CountAsync("nobody", PointFilter.All, None));
-        await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.ListAsync("nobody", PointFilter.All, 1, "", false, None));
+        await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.UpsertAsync("missing", [Point("p", [1, 0])], None));
+        await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.GetAsync("missing", "p", None));
+        await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.DeleteAsync("missing", ["p"], None));
+        await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.CountAsync("missing", PointFilter.All, None));
+        await AssertFaultAsync(FaultKind.NotFound, Reasons.CollectionNotFound, () => store.ListAsync("missing", PointFilter.All, 1, "", false, None));
         await AssertFaultAsync(
             FaultKind.InvalidArgument, Reasons.DimensionMismatch, () => store.UpsertAsync(Name, [Point("p", [1, 0]), Point("q", [1, 0, 0])], None));
         await AssertFaultAsync(FaultKind.InvalidArgument, Reasons.DimensionMismatch, () => SearchAsync(store, [1], new SearchSpec()));
@@ -252,7 +252,7 @@ public abstract partial class VectorStoreContract
     }
 
     [InheritableFact]
-    public async Task A_call_given_up_before_it_starts_does_nothing()
+    public async Task A_call_cancelled_before_it_starts_does_nothing()
     {
         await using var store = await StartedAsync(2);
         using var cancelled = new CancellationTokenSource();
@@ -263,7 +263,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(0, await store.CountAsync(Name, PointFilter.All, None));
     }
 
-    /// <summary>A started store with nothing in it; disposing it removes what it kept.</summary>
+    /// <summary>Starts an empty store; disposing it removes its data.</summary>
     private protected abstract Task<IVectorStore> CreateAsync();
 
     private async Task<IVectorStore> StartedAsync(int dimension)

@@ -1,32 +1,24 @@
 using System.Text;
-using Embeddings.Primitives;
+using Embeddings.Storage;
 
 namespace Embeddings.Server.Grpc.Mapping;
 
-/// <summary>Pages of a short list that is sorted by name; a token is the last name of the page before, so that it stays good while the list changes.</summary>
+/// <summary>
+/// Pages of a short list sorted by name. The token contains the last name of the previous page, so it stays valid when
+/// the list changes.
+/// </summary>
 internal static class NamePages
 {
-    public static (IReadOnlyList<T> Page, string Next) Take<T>(IReadOnlyList<T> sorted, Func<T, string> name, int size, string token)
+    public static (IReadOnlyList<T> Page, string Next) Take<T>(
+        string listing, IReadOnlyList<T> sorted, Func<T, string> name, int size, string token)
     {
-        var after = Decode(token);
+        var after = PageToken.Decode(listing, token) is { } position ? Encoding.UTF8.GetString(position) : "";
         var page = sorted.Where(item => string.CompareOrdinal(name(item), after) > 0).Take(size + 1).ToList();
         if (page.Count <= size)
         {
             return (page, "");
         }
         page.RemoveAt(size);
-        return (page, Convert.ToBase64String(Encoding.UTF8.GetBytes(name(page[^1]))));
-    }
-
-    private static string Decode(string token)
-    {
-        try
-        {
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(Convert.FromBase64String(token));
-        }
-        catch (Exception e) when (e is FormatException or ArgumentException)
-        {
-            throw Fault.Invalid(Reasons.PageTokenInvalid, "page_token", "page_token is not one of this list");
-        }
+        return (page, PageToken.Encode(listing, Encoding.UTF8.GetBytes(name(page[^1]))));
     }
 }

@@ -17,11 +17,11 @@ internal static class VectorMapping
         }
         var vector = new float[values.Count];
         values.CopyTo(vector, 0);
-        if (!Finite.All(vector))
+        if (!VectorMath.IsFinite(vector))
         {
             throw Fault.Invalid(Reasons.VectorNotFinite, field, $"{field} holds NaN or infinity");
         }
-        return Finite.IsZero(vector) ? throw Fault.Invalid(Reasons.VectorZero, field, $"{field} is all zero: it has no direction") : vector;
+        return VectorMath.IsZero(vector) ? throw Fault.Invalid(Reasons.VectorZero, field, $"{field} is all zero: it has no direction") : vector;
     }
 
     public static StoredPoint ToStored(V1.VectorPoint? point) => new(

@@ -37,7 +37,7 @@ internal sealed class ModelChecker(IEmbeddingModel model, Preprocessor preproces
                 if (compared++ < ComparedAlone)
                 {
                     model.Run(0, tensor, i, 1);
-                    lowest = made[i] is { } batched && Finished(tensor.Vector(i)) is { } alone ? Math.Min(lowest, Cosine.Similarity(batched, alone)) : lowest;
+                    lowest = made[i] is { } batched && Finished(tensor.Vector(i)) is { } alone ? Math.Min(lowest, VectorMath.CosineSimilarity(batched, alone)) : lowest;
                 }
                 if (made[i] is { } vector && turnedOnes[i] is { } turnedVector)
                 {
@@ -93,7 +93,7 @@ internal sealed class ModelChecker(IEmbeddingModel model, Preprocessor preproces
         {
             for (var j = i + 1; j < vectors.Count; j++)
             {
-                (labels[i] == labels[j] ? same : different).Add(Cosine.Similarity(vectors[i], vectors[j]));
+                (labels[i] == labels[j] ? same : different).Add(VectorMath.CosineSimilarity(vectors[i], vectors[j]));
             }
         }
         return (same, different);
@@ -104,7 +104,7 @@ internal sealed class ModelChecker(IEmbeddingModel model, Preprocessor preproces
         var asked = Enumerable.Range(0, vectors.Count).Where(i => labels.Count(label => label == labels[i]) > 1).ToList();
         var right = asked.Count(i =>
         {
-            var nearest = Enumerable.Range(0, vectors.Count).Where(j => j != i).MaxBy(j => Cosine.Similarity(vectors[i], vectors[j]));
+            var nearest = Enumerable.Range(0, vectors.Count).Where(j => j != i).MaxBy(j => VectorMath.CosineSimilarity(vectors[i], vectors[j]));
             return labels[nearest] == labels[i];
         });
         return right / (double)asked.Count;

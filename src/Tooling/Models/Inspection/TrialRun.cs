@@ -66,14 +66,14 @@ internal sealed class TrialRun : IDisposable
     private static Float16[] Halves(float[] values)
     {
         var halves = new Float16[values.Length];
-        HalfFloats.FromSingle(values, MemoryMarshal.Cast<Float16, Half>(halves.AsSpan()));
+        VectorMath.ToHalf(values, MemoryMarshal.Cast<Float16, Half>(halves.AsSpan()));
         return halves;
     }
 
     private static float[] Singles(ReadOnlySpan<Float16> halves)
     {
         var values = new float[halves.Length];
-        HalfFloats.ToSingle(MemoryMarshal.Cast<Float16, Half>(halves), values);
+        VectorMath.ToSingle(MemoryMarshal.Cast<Float16, Half>(halves), values);
         return values;
     }
 }

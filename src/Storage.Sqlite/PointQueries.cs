@@ -3,8 +3,8 @@ using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>What is read from the file.</summary>
-internal static class PointReader
+/// <summary>Queries on a collection's table.</summary>
+internal static class PointQueries
 {
     public static StoredPoint? Find(SqliteSession session, CollectionIndex index, string id)
     {
@@ -18,7 +18,7 @@ internal static class PointReader
         return (long)command.ExecuteScalar()!;
     }
 
-    /// <summary>The row numbers of the points that match.</summary>
+    /// <summary>Returns the row numbers of the points that match.</summary>
     public static long[] Rows(SqliteSession session, CollectionIndex index, PointFilter filter)
     {
         var rows = new List<long>();
@@ -32,12 +32,17 @@ internal static class PointReader
         return [.. rows];
     }
 
-    /// <summary>A page in the order of row numbers: it is the order of arrival, and replacing a point does not change its place.</summary>
-    public static PointPage Page(SqliteSession session, CollectionIndex index, PointFilter filter, int size, long after, bool withVectors)
+    /// <summary>
+    /// Returns a page in the order of row numbers, which is the order of insertion; replacing a point does not change
+    /// its position.
+    /// </summary>
+    public static PointPage Page(
+        SqliteSession session, CollectionIndex index, PointFilter filter, int size, long after, bool withVectors)
     {
         var columns = withVectors ? $"{PointCodec.Columns}, vector" : $"{PointCodec.Columns}, NULL";
+        var table = index.Statements.Table;
         using var command = FilterSql.Command(
-            session, $"SELECT {columns}, row FROM {index.Statements.Table}", filter, "row > $after", "ORDER BY row LIMIT $limit");
+            session, $"SELECT {columns}, row FROM {table}", filter, "row > $after", "ORDER BY row LIMIT $limit");
         command.Parameters.AddWithValue("$after", after);
         command.Parameters.AddWithValue("$limit", (long)size + 1);
         var points = new List<StoredPoint>();
@@ -47,7 +52,7 @@ internal static class PointReader
         {
             if (points.Count == size)
             {
-                return new PointPage(points, PageToken.Make(index.Key, last));
+                return new PointPage(points, PageToken.Encode(table, BitConverter.GetBytes(last)));
             }
 
             points.Add(PointCodec.Decode(reader, withPayload: true, withVectors));
@@ -58,11 +63,13 @@ internal static class PointReader
     }
 
     /// <summary>
-    /// The points of hits. One that was removed since the scan, or no longer matches the filter, is left out: the answer then has fewer, never a hole.
+    /// Returns the points of hits. Points that were deleted after the scan or no longer match the filter are omitted;
+    /// the result is then shorter.
     /// </summary>
     public static ScoredStoredPoint[][] Fetch(SqliteSession session, CollectionIndex index, Hit[][] hits, SearchSpec spec)
     {
-        using var command = FilterSql.Command(session, $"SELECT {PointCodec.Columns}, vector FROM {index.Statements.Table}", spec.Filter, "row = $row");
+        using var command = FilterSql.Command(
+            session, $"SELECT {PointCodec.Columns}, vector FROM {index.Statements.Table}", spec.Filter, "row = $row");
         var row = command.Parameters.Add("$row", SqliteType.Integer);
         return [.. hits.Select(found => found.Select(Fetch).OfType<ScoredStoredPoint>().ToArray())];
 
@@ -70,7 +77,9 @@ internal static class PointReader
         {
             row.Value = hit.Row;
             using var reader = command.ExecuteReader();
-            return reader.Read() ? new ScoredStoredPoint(hit.Score, PointCodec.Decode(reader, spec.WithPayload, spec.WithVectors)) : null;
+            return reader.Read()
+                ? new ScoredStoredPoint(hit.Score, PointCodec.Decode(reader, spec.WithPayload, spec.WithVectors))
+                : null;
         }
     }
 }

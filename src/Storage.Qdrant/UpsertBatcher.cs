@@ -1,0 +1,211 @@
+using System.Collections.Concurrent;
+using Embeddings.Primitives;
+using Qdrant.Client.Grpc;
+
+namespace Embeddings.Storage.Qdrant;
+
+/// <summary>
+/// The batchers of all collections with writes. They are created only for existing collections, so their number is
+/// limited.
+/// </summary>
+internal sealed class UpsertBatchers(
+    QdrantCalls calls, CollectionCatalog catalog, QdrantStoreOptions options, TimeProvider time, ILogger log)
+    : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, Lazy<UpsertBatcher>> _batchers = new(StringComparer.Ordinal);
+
+    public UpsertBatcher Of(string collection) => _batchers.GetOrAdd(
+        collection, name => new(() => new(name, calls, options, time, log, () => catalog.Forget(name)))).Value;
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var batcher in _batchers.Values)
+        {
+            await batcher.Value.DisposeAsync();
+        }
+    }
+}
+
+/// <summary>
+/// Batches the upserts of one collection. Full batches are sent at once, several in parallel; a partial batch is sent
+/// if no upsert is in flight or after the batching delay. A single point is therefore sent at once, and many streams
+/// form full upserts.
+/// </summary>
+internal sealed class UpsertBatcher : IAsyncDisposable
+{
+    private static readonly TimeSpan MaxShutdownTime = TimeSpan.FromSeconds(5);
+
+    private readonly string _collection;
+    private readonly QdrantCalls _calls;
+    private readonly QdrantStoreOptions _options;
+    private readonly ILogger _log;
+    private readonly Action _collectionChanged;
+    private readonly Lock _lock = new();
+    private readonly UpsertQueue _queue = new();
+    private readonly ITimer _timer;
+    private readonly CancellationTokenSource _closing = new();
+    private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _inFlight;
+    private bool _isTimerSet;
+    private bool _closed;
+
+    public UpsertBatcher(
+        string collection,
+        QdrantCalls calls,
+        QdrantStoreOptions options,
+        TimeProvider time,
+        ILogger log,
+        Action collectionChanged)
+    {
+        _collection = collection;
+        _calls = calls;
+        _options = options;
+        _log = log;
+        _collectionChanged = collectionChanged;
+        _timer = time.CreateTimer(
+            static batcher => ((UpsertBatcher)batcher!).DelayElapsed(),
+            this,
+            Timeout.InfiniteTimeSpan,
+            Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Serializes deletions, which count the points first and delete them afterwards.</summary>
+    public SemaphoreSlim Deleting { get; } = new(1);
+
+    /// <summary>Queues the points in order before it returns; the task completes when they are written.</summary>
+    public Task WriteAsync(IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
+    {
+        var job = new UpsertJob(points.Count, cancellationToken);
+        var pending = new PendingPoint[points.Count];
+        for (var i = 0; i < pending.Length; i++)
+        {
+            var id = PointIds.Of(points[i].Id);
+            var point = PointMapper.ToPoint(id, points[i]);
+            pending[i] = new(id, point, PointMapper.SizeOf(points[i], point), job);
+        }
+        lock (_lock)
+        {
+            if (_closed)
+            {
+                throw CollectionFaults.ShuttingDown();
+            }
+            foreach (var point in pending)
+            {
+                _queue.Add(point);
+            }
+            Dispatch(allowPartial: false);
+        }
+        return job.Task.WaitAsync(cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            Dispatch(allowPartial: true);
+            EndIfEmpty();
+        }
+        _closing.CancelAfter(MaxShutdownTime);
+        await _empty.Task;
+        await _timer.DisposeAsync();
+        _closing.Dispose();
+        Deleting.Dispose();
+    }
+
+    private void DelayElapsed()
+    {
+        lock (_lock)
+        {
+            _isTimerSet = false;
+            Dispatch(allowPartial: true);
+        }
+    }
+
+    // The caller holds the lock.
+    private void Dispatch(bool allowPartial)
+    {
+        while (_queue.Count > 0 && _inFlight < _options.MaxUpsertsInFlight)
+        {
+            var isFull = _queue.Count >= _options.MaxUpsertPoints || _queue.Bytes >= _options.MaxUpsertBytes;
+            if (!isFull && _inFlight > 0 && !allowPartial && !_closed)
+            {
+                if (!_isTimerSet)
+                {
+                    _isTimerSet = true;
+                    _timer.Change(TimeSpan.FromMilliseconds(_options.MaxUpsertDelayMs), Timeout.InfiniteTimeSpan);
+                }
+                return;
+            }
+            var batch = _queue.Take(_options.MaxUpsertPoints, _options.MaxUpsertBytes);
+            if (batch.Count > 0)
+            {
+                _inFlight++;
+                _ = Task.Run(() => RunAsync(batch));
+            }
+        }
+    }
+
+    private async Task RunAsync(List<PendingPoint> batch)
+    {
+        await SendAsync(batch);
+        lock (_lock)
+        {
+            _inFlight--;
+            _queue.Completed(batch);
+            Dispatch(allowPartial: false);
+            EndIfEmpty();
+        }
+    }
+
+    /// <summary>Sends a batch and completes its jobs; never throws.</summary>
+    private async Task SendAsync(IReadOnlyList<PendingPoint> batch)
+    {
+        try
+        {
+            var isDurable = _options.Ack == AckLevel.Durable;
+            var request = new UpsertPoints { CollectionName = _collection, Wait = isDurable };
+            request.Points.AddRange(batch.Select(point => point.Point));
+            await _calls.RunAsync(
+                QdrantCallKind.Write,
+                _collection,
+                async (client, call) =>
+                    QdrantFaults.ThrowIfIncomplete((await client.Points.UpsertAsync(request, call)).Result, !isDurable),
+                _closing.Token,
+                () => batch.All(point => point.Versions.All(version => version.Job.IsCancelled)));
+            foreach (var version in batch.SelectMany(point => point.Versions))
+            {
+                version.Job.PointStored();
+            }
+        }
+        catch (Fault fault) when (fault.Kind == FaultKind.InvalidArgument && batch.Count > 1)
+        {
+            // One invalid point must not fail the others.
+            _log.UpsertHalved(batch.Count, fault.Message);
+            var half = batch.Count / 2;
+            await SendAsync([.. batch.Take(half)]);
+            await SendAsync([.. batch.Skip(half)]);
+        }
+        catch (Exception e)
+        {
+            // The collection was dropped, or created again with another dimension, by another program.
+            if (e is Fault { Kind: FaultKind.NotFound or FaultKind.InvalidArgument })
+            {
+                _collectionChanged();
+            }
+            var failure = e is OperationCanceledException ? CollectionFaults.ShuttingDown(e) : e;
+            foreach (var version in batch.SelectMany(point => point.Versions))
+            {
+                version.Job.Fail(failure);
+            }
+        }
+    }
+
+    private void EndIfEmpty()
+    {
+        if (_closed && _inFlight == 0 && _queue.Count == 0)
+        {
+            _empty.TrySetResult();
+        }
+    }
+}

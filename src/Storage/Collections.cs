@@ -1,0 +1,85 @@
+using Embeddings.Primitives;
+
+namespace Embeddings.Storage;
+
+/// <summary>The required properties of a collection.</summary>
+/// <param name="Name">
+/// The name, validated by the caller: 1 to 128 of a-z, A-Z, 0-9, <c>_</c>, <c>-</c>, <c>.</c>.
+/// </param>
+/// <param name="Dimension">The dimension of its vectors.</param>
+/// <param name="Model">The model that fills it; null if unknown, which permits any.</param>
+internal sealed record CollectionSpec(string Name, int Dimension, ModelStamp? Model)
+{
+    /// <summary>
+    /// Checks this existing collection against the one a caller needs: FAILED_PRECONDITION, naming both sides, if they
+    /// differ. Returns true if the caller's model becomes the collection's first.
+    /// </summary>
+    public bool Adopts(CollectionSpec wanted)
+    {
+        if (Dimension != wanted.Dimension)
+        {
+            var source = wanted.Model is { } maker ? $"model '{maker.Name}' makes" : "the vectors have";
+            throw new Fault(
+                FaultKind.FailedPrecondition,
+                wanted.Model is null ? Reasons.DimensionMismatch : Reasons.CollectionModelMismatch,
+                $"Collection '{Name}' holds vectors with {Dimension} dimensions; {source} {wanted.Dimension}. "
+                + "Use another collection.");
+        }
+
+        if (Model is { } first && wanted.Model is { } model && first.Fingerprint != model.Fingerprint)
+        {
+            throw new Fault(
+                FaultKind.FailedPrecondition,
+                Reasons.CollectionModelMismatch,
+                $"Collection '{Name}' holds vectors of model '{first.Name}' (fingerprint {Short(first)}), "
+                + $"not of model '{model.Name}' (fingerprint {Short(model)}). Use another collection.");
+        }
+
+        return Model is null && wanted.Model is not null;
+    }
+
+    private static string Short(ModelStamp model) => model.Fingerprint[..Math.Min(12, model.Fingerprint.Length)];
+}
+
+/// <summary>The state of a collection.</summary>
+/// <param name="Name">The name.</param>
+/// <param name="Dimension">The dimension of its vectors.</param>
+/// <param name="Count">The number of points.</param>
+/// <param name="Model">The model that fills it; null if no known model has yet.</param>
+internal sealed record CollectionInfo(string Name, int Dimension, long Count, ModelStamp? Model)
+{
+    public CollectionSpec Spec => new(Name, Dimension, Model);
+}
+
+/// <summary>The model that fills a collection.</summary>
+/// <param name="Name">The name, for messages.</param>
+/// <param name="Fingerprint">
+/// SHA-256 of file and preprocessing, 64 hexadecimal digits; the value that is compared.
+/// </param>
+internal sealed record ModelStamp(string Name, string Fingerprint);
+
+/// <summary>Errors that all stores report in the same words.</summary>
+internal static class CollectionFaults
+{
+    public static Fault NotFound(string collection) =>
+        new(FaultKind.NotFound, Reasons.CollectionNotFound, $"Collection '{collection}' does not exist.", "collection");
+
+    public static Fault PointNotFound(string collection, string id) =>
+        new(
+            FaultKind.NotFound,
+            Reasons.PointNotFound,
+            $"Point '{id}' does not exist in collection '{collection}'.",
+            "point_id");
+
+    public static Fault WrongDimension(string collection, int expected, int actual) =>
+        Fault.Invalid(
+            Reasons.DimensionMismatch,
+            "vector",
+            $"vector must have {expected} dimensions, as collection '{collection}' has; got {actual}.");
+
+    public static Fault NotStarted() =>
+        new(FaultKind.Unavailable, Reasons.StoreUnavailable, "The store has not been started.");
+
+    public static Fault ShuttingDown(Exception? inner = null) =>
+        new(FaultKind.Unavailable, Reasons.ShuttingDown, "The store is shutting down.", inner: inner);
+}

@@ -1,0 +1,65 @@
+namespace Embeddings.Storage;
+
+/// <summary>A query.</summary>
+/// <param name="Vector">The vector, of any norm except zero.</param>
+/// <param name="ExcludeId">The id of a point to exclude, such as the one whose vector this is, or null.</param>
+internal sealed record VectorQuery(ReadOnlyMemory<float> Vector, string? ExcludeId = null);
+
+/// <summary>Search parameters.</summary>
+internal sealed record SearchSpec
+{
+    /// <summary>The maximum number of points per query, 1 to 1,000.</summary>
+    public int Limit { get; init; } = 10;
+
+    /// <summary>The minimum cosine similarity; null for no minimum.</summary>
+    public float? ScoreThreshold { get; init; }
+
+    public PointFilter Filter { get; init; } = PointFilter.All;
+
+    public bool WithPayload { get; init; } = true;
+
+    public bool WithVectors { get; init; }
+
+    /// <summary>Compares the query with every vector. Ignored by a store that is always exact.</summary>
+    public bool Exact { get; init; }
+
+    /// <summary>Size of the candidate list of an HNSW search; null for the store's default.</summary>
+    public int? HnswEf { get; init; }
+}
+
+/// <summary>A search result.</summary>
+/// <param name="Score">Cosine similarity to the query, -1 to 1.</param>
+/// <param name="Point">
+/// The point: its vector is empty and its payload is <see cref="PointPayload.Empty"/> unless they were requested.
+/// </param>
+internal sealed record ScoredStoredPoint(float Score, StoredPoint Point);
+
+/// <summary>A filter on points. All conditions that are not null must hold.</summary>
+internal sealed record PointFilter
+{
+    public static PointFilter All { get; } = new();
+
+    public string? JobId { get; init; }
+
+    public string? MediaStoreId { get; init; }
+
+    public int? FaceIndex { get; init; }
+
+    public NumericRange? Confidence { get; init; }
+
+    public IReadOnlyList<AttributeCondition> Attributes { get; init; } = [];
+
+    /// <summary>Returns true if every point matches.</summary>
+    public bool IsEmpty =>
+        JobId is null && MediaStoreId is null && FaceIndex is null && Confidence is null && Attributes.Count == 0;
+}
+
+/// <summary>
+/// A condition on one top-level field of the user's attributes: exactly one of the four values is not null. Types are
+/// strict, and an absent field never matches.
+/// </summary>
+internal sealed record AttributeCondition(
+    string Key, string? Text = null, double? Number = null, bool? Flag = null, NumericRange? Range = null);
+
+/// <summary>A numeric range. All bounds that are not null must hold; at least one is not null.</summary>
+internal sealed record NumericRange(double? Gt, double? Gte, double? Lt, double? Lte);
