@@ -76,9 +76,14 @@ internal static class ReadmeSnippets
         await client.WaitUntilServingAsync(TimeSpan.FromSeconds(30));
     }
 
-    public static void Register(IServiceCollection services, IConfiguration configuration)
+    public static void Register(IServiceCollection services, string key)
     {
-        services.AddEmbeddingsClient(configuration.GetSection("Embeddings"));
+        services.AddEmbeddingsClient("Embeddings")
+            .AddCallCredentials((context, metadata) =>
+            {
+                metadata.Add("authorization", $"Bearer {key}");
+                return Task.CompletedTask;
+            });
     }
 
     public static async Task<object> GenerateAsync(EmbeddingsClient client, byte[] jpeg)

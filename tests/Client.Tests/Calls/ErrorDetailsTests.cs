@@ -43,7 +43,9 @@ public sealed class ErrorDetailsTests
     [InlineData(StatusCode.OK, "OK")]
     [InlineData(StatusCode.Cancelled, "CANCELLED")]
     [InlineData(StatusCode.FailedPrecondition, "FAILED_PRECONDITION")]
-    public void StatusCodesAreNamedAsInTheSpecification(StatusCode status, string word) => Assert.Equal(word, ErrorDetails.Word(status));
+    [InlineData((StatusCode)99, "STATUS_99")]
+    public void StatusCodesAreNamedAsInTheSpecification(StatusCode status, string name) =>
+        Assert.Equal(name, ErrorDetails.StatusName(status));
 
     [Fact]
     public void MalformedDetailsDoNotHideTheError()

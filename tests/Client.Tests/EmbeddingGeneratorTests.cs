@@ -1,10 +1,9 @@
-using Embeddings.Client.AI;
 using Embeddings.Client.Tests.Doubles;
 using Embeddings.V1;
 using Grpc.Core;
 using Microsoft.Extensions.AI;
 
-namespace Embeddings.Client.Tests.AI;
+namespace Embeddings.Client.Tests;
 
 public sealed class EmbeddingGeneratorTests
 {
@@ -99,7 +98,8 @@ public sealed class EmbeddingGeneratorTests
         Assert.Null(generator.GetService(typeof(EmbeddingsClient), "key"));
     }
 
-    private static (string? Provider, string? Model, int? Dimensions) Metadata(EmbeddingGenerator generator)
+    private static (string? Provider, string? Model, int? Dimensions) Metadata(
+        IEmbeddingGenerator<DataContent, Embedding<float>> generator)
     {
         var metadata = generator.GetService<EmbeddingGeneratorMetadata>()!;
         return (metadata.ProviderName, metadata.DefaultModelId, metadata.DefaultModelDimensions);

@@ -1,15 +1,84 @@
+using System.Globalization;
 using Embeddings.V1;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.AI;
 
-namespace Embeddings.Client.AI;
+namespace Embeddings.Client;
+
+/// <summary>Creates <c>Microsoft.Extensions.AI</c> embedding generators from a client.</summary>
+public static class EmbeddingGeneratorExtensions
+{
+    /// <summary>
+    /// Creates a generator that uses the client. All images of a call are sent in one stream so that the server can
+    /// batch them. The generator is thread-safe.
+    /// </summary>
+    /// <param name="client">Client to use. Dispose of it only after the last use of the generator.</param>
+    /// <param name="kind">
+    /// Kind of model: <see cref="ModelKind.Image"/> for whole images, <see cref="ModelKind.Face"/> for aligned face
+    /// crops.
+    /// </param>
+    /// <param name="model">
+    /// Name of a model of that kind. If empty, the server's default model of that kind is used.
+    /// </param>
+    /// <param name="dimensions">
+    /// Number of dimensions of the model's vectors, reported in the metadata, or null if unknown.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="kind"/> is neither Image nor Face.</exception>
+    public static IEmbeddingGenerator<DataContent, Embedding<float>> AsEmbeddingGenerator(
+        this EmbeddingsClient client, ModelKind kind, string model = "", int? dimensions = null)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(model);
+        return kind is ModelKind.Image or ModelKind.Face
+            ? new EmbeddingGenerator(client, kind, model, dimensions)
+            : throw new ArgumentOutOfRangeException(nameof(kind), kind, $"kind must be Image or Face; got {kind}.");
+    }
+
+    /// <summary>Creates a generator and reads its metadata (model name and dimensions) from the server.</summary>
+    /// <param name="client">Client to use. Dispose of it only after the last use of the generator.</param>
+    /// <param name="kind">
+    /// Kind of model: <see cref="ModelKind.Image"/> for whole images, <see cref="ModelKind.Face"/> for aligned face
+    /// crops.
+    /// </param>
+    /// <param name="model">
+    /// Name of a model of that kind. If empty, the server's default model of that kind is used.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the request.</param>
+    /// <exception cref="EmbeddingsException">
+    /// NOT_FOUND if the model does not exist or the server has no default model of that kind.
+    /// </exception>
+    public static async Task<IEmbeddingGenerator<DataContent, Embedding<float>>> CreateEmbeddingGeneratorAsync(
+        this EmbeddingsClient client, ModelKind kind, string model = "", CancellationToken cancellationToken = default)
+    {
+        if (model.Length > 0)
+        {
+            var request = new GetModelRequest { Name = model };
+            var named = (await client.GetModelAsync(request, cancellationToken).ConfigureAwait(false)).Model;
+            return client.AsEmbeddingGenerator(kind, named.Name, named.Dimension);
+        }
+
+        await foreach (var candidate in client.ListAllModelsAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (candidate.Kind == kind && candidate.DefaultForKind)
+            {
+                return client.AsEmbeddingGenerator(kind, candidate.Name, candidate.Dimension);
+            }
+        }
+
+        throw new EmbeddingsException(
+            StatusCode.NotFound,
+            "MODEL_NOT_FOUND",
+            $"The server has no default model of kind {kind}. Specify a model name.",
+            "model");
+    }
+}
 
 /// <summary>
 /// <c>Microsoft.Extensions.AI</c> embedding generator that uses the Embeddings service. All images of a call are sent
 /// in one stream so that the server can batch them. Thread-safe.
 /// </summary>
-public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedding<float>>
+internal sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedding<float>>
 {
     private readonly EmbeddingsClient _client;
     private readonly ModelKind _kind;
@@ -19,7 +88,8 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
     {
         _client = client;
         _kind = kind;
-        _metadata = new EmbeddingGeneratorMetadata("embeddings", defaultModelId: model.Length > 0 ? model : null, defaultModelDimensions: dimensions);
+        _metadata = new EmbeddingGeneratorMetadata(
+            "embeddings", defaultModelId: model.Length > 0 ? model : null, defaultModelDimensions: dimensions);
     }
 
     /// <summary>Embeds images.</summary>
@@ -57,11 +127,13 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
     public object? GetService(System.Type serviceType, object? serviceKey = null)
     {
         ArgumentNullException.ThrowIfNull(serviceType);
-        return serviceKey is not null ? null
-            : serviceType == typeof(EmbeddingGeneratorMetadata) ? _metadata
-            : serviceType == typeof(EmbeddingsClient) ? _client
-            : serviceType.IsInstanceOfType(this) ? this
-            : null;
+        if (serviceKey is not null)
+        {
+            return null;
+        }
+
+        object[] services = [_metadata, _client, this];
+        return services.FirstOrDefault(serviceType.IsInstanceOfType);
     }
 
     /// <summary>Does nothing. The client is not owned by the generator and is not disposed of.</summary>
@@ -79,7 +151,7 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
         }
 
         var image = new Image { Encoded = UnsafeByteOperations.UnsafeWrap(value.Data) };
-        var request = new StreamEmbedRequest { ItemId = index.ToString(System.Globalization.CultureInfo.InvariantCulture), Model = model };
+        var request = new StreamEmbedRequest { ItemId = index.ToString(CultureInfo.InvariantCulture), Model = model };
         if (_kind == ModelKind.Face)
         {
             request.Face = new FaceCrop { Image = image };
@@ -97,7 +169,8 @@ public sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embedd
         if (response.Error is { } error)
         {
             var at = error.Field.Length > 0 ? $"values[{index}].{error.Field}" : $"values[{index}]";
-            throw new EmbeddingsException((StatusCode)error.Code, error.Reason, $"Value {index}: {error.Message}", at, inner: error.ToException());
+            var message = $"Value {index}: {error.Message}";
+            throw new EmbeddingsException((StatusCode)error.Code, error.Reason, message, at, inner: error.ToException());
         }
 
         var vector = response.Embedding.Values.ToArray();
