@@ -22,7 +22,7 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
     /// <summary>Exception thrown by the source, or null.</summary>
     public Exception? SourceFailure { get; private set; }
 
-    /// <summary>Whether the source has ended and every item has been answered.</summary>
+    /// <summary>True if the source has ended and every item has been answered.</summary>
     public bool IsComplete
     {
         get
