@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Embeddings.Testing;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
@@ -20,7 +21,9 @@ internal sealed class SampleProcess : IDisposable
             RedirectStandardError = true,
             Environment = { ["EMBEDDINGS_ADDRESS"] = serverAddress, ["Embeddings__Addresses__0"] = serverAddress },
         };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, $"Embeddings.Samples.{name}.dll"));
+        // The sample's own folder, because the libraries next to the tests are those of ASP.NET Core.
+        var build = Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "../.."), AppContext.BaseDirectory);
+        start.ArgumentList.Add(Path.Combine(Repository.Root, "samples", name, "bin", build, $"Embeddings.Samples.{name}.dll"));
         foreach (var arg in args)
         {
             start.ArgumentList.Add(arg);
