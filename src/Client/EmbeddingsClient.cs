@@ -92,12 +92,16 @@ public partial class EmbeddingsClient : IDisposable
     /// <returns>
     /// A client that can be used until this one is disposed of. Disposing of the returned client has no effect.
     /// </returns>
-    /// <exception cref="ArgumentException">The deadline is out of range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The deadline is out of range.</exception>
     public virtual EmbeddingsClient WithDeadline(TimeSpan deadline)
     {
-        var options = _options with { Deadline = deadline };
-        EmbeddingsClientOptionsValidator.ThrowIfInvalid(options);
-        return new EmbeddingsClient(_invoker, options, _loggerFactory, _time);
+        if (deadline < TimeSpan.FromMilliseconds(1) || deadline > TimeSpan.FromDays(1))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(deadline), deadline, $"deadline must be between 1 ms and 1 day; got {deadline}.");
+        }
+
+        return new EmbeddingsClient(_invoker, _options with { Deadline = deadline }, _loggerFactory, _time);
     }
 
     /// <summary>

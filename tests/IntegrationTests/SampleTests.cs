@@ -6,26 +6,13 @@ using Embeddings.IntegrationTests.Infrastructure;
 namespace Embeddings.IntegrationTests;
 
 /// <summary>The programs in <c>samples/</c>, each run as a process against a server process.</summary>
-public sealed class SampleTests : IAsyncLifetime
+public sealed class SampleTests(SampleTests.Server server) : IClassFixture<SampleTests.Server>, IDisposable
 {
-    private const string Collection = "samples";
-
     private readonly TempFolder _folder = new();
-    private ServerProcess? _server;
-    private Api? _api;
 
-    private Api Api => _api!;
+    private Api Api => server.Api;
 
-    public async Task InitializeAsync() =>
-        (_server, _api) = await ServerProcess.StartAsync(Path.Combine(_folder.Path, "data"));
-
-    public Task DisposeAsync()
-    {
-        _api?.Dispose();
-        _server?.Dispose();
-        _folder.Dispose();
-        return Task.CompletedTask;
-    }
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task QuickStart_embeds_ingests_searches_and_deletes()
@@ -88,23 +75,30 @@ public sealed class SampleTests : IAsyncLifetime
         for (var i = 0; i < 3; i++)
         {
             var item = new V1.ImageItem { JobId = $"job-{i}", MediaStoreId = "media-1", Image = Pictures.Photo(i) };
-            await Api.Ingest.IngestImageAsync(new() { Item = item, Collection = Collection }).Bound();
+            await Api.Ingest.IngestImageAsync(new() { Item = item, Collection = "web" }).Bound();
         }
 
         using var sample = Run("AspNetCore", "--urls", "http://127.0.0.1:0");
         using var http = new HttpClient { BaseAddress = await sample.AddressAsync(), Timeout = Bounds.Limit };
-
-        using var found = await http.PostAsync($"search?collection={Collection}&limit=2", new ByteArrayContent(Pictures.Jpeg(1)));
+        using var found = await http.PostAsync("search?collection=web&limit=2", new ByteArrayContent(Pictures.Jpeg(1)));
         var neighbors = (await found.Content.ReadFromJsonAsync<JsonElement>()).EnumerateArray().ToArray();
         Assert.Equal(2, neighbors.Length);
         Assert.Equal("job-1", neighbors[0].GetProperty("pointId").GetString());
         Assert.Equal("media-1", neighbors[0].GetProperty("mediaStoreId").GetString());
 
-        using var bad = await http.PostAsync($"search?collection={Collection}", new ByteArrayContent([1, 2, 3]));
+        using var bad = await http.PostAsync("search?collection=web", new ByteArrayContent([1, 2, 3]));
         Assert.Equal(HttpStatusCode.BadRequest, bad.StatusCode);
         Assert.Equal("Healthy", await http.GetStringAsync("healthz"));
-        await _server!.KillAsync();
+    }
+
+    [Fact]
+    public async Task AspNetCore_is_unhealthy_without_the_service()
+    {
+        // No server listens on port 1.
+        using var sample = new SampleProcess("AspNetCore", "127.0.0.1:1", "--urls", "http://127.0.0.1:0");
+        using var http = new HttpClient { BaseAddress = await sample.AddressAsync(), Timeout = Bounds.Limit };
         using var unhealthy = await http.GetAsync("healthz");
+
         Assert.Equal(HttpStatusCode.ServiceUnavailable, unhealthy.StatusCode);
     }
 
@@ -129,5 +123,24 @@ public sealed class SampleTests : IAsyncLifetime
         var file = Path.Combine(_folder.Path, $"{seed}.jpg");
         File.WriteAllBytes(file, Pictures.Jpeg(seed, Pictures.CropSide, Pictures.CropSide));
         return file;
+    }
+
+    public sealed class Server : IAsyncLifetime
+    {
+        private readonly TempFolder _data = new();
+        private ServerProcess? _process;
+        private Api? _api;
+
+        public Api Api => _api!;
+
+        public async Task InitializeAsync() => (_process, _api) = await ServerProcess.StartAsync(_data.Path);
+
+        public Task DisposeAsync()
+        {
+            _api?.Dispose();
+            _process?.Dispose();
+            _data.Dispose();
+            return Task.CompletedTask;
+        }
     }
 }

@@ -113,6 +113,18 @@ public sealed class UnaryCallerTests
         Assert.True(await seen.Task < DateTime.MaxValue);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(86_400_001)]
+    public void ADeadlineOutOfRangeIsRejected(long milliseconds)
+    {
+        using var client = EmbeddingsClient.ForAddress("a");
+
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => client.WithDeadline(TimeSpan.FromMilliseconds(milliseconds)));
+
+        Assert.Contains("between 1 ms and 1 day", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task TheCallersTokenCancelsACall()
     {
