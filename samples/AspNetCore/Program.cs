@@ -51,7 +51,8 @@ internal sealed record Neighbor(string PointId, string MediaStoreId, float Score
 /// <summary>Healthy if the Embeddings service reports SERVING.</summary>
 internal sealed class ServiceHealthCheck(EmbeddingsClient client) : IHealthCheck
 {
-    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    public async Task<HealthCheckResult> CheckHealthAsync(
+        HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         try
         {

@@ -20,7 +20,8 @@ internal sealed record IngestionItem(
 
     /// <exception cref="JsonException">The line is not a valid item.</exception>
     public static IngestionItem Parse(string line) =>
-        JsonSerializer.Deserialize<IngestionItem>(line, Format) ?? throw new JsonException("The line must be an object; got null.");
+        JsonSerializer.Deserialize<IngestionItem>(line, Format)
+        ?? throw new JsonException("The line must be an object; got null.");
 
     /// <summary>Reads the image, whose path is relative to the folder of the list, and creates the request.</summary>
     public async Task<StreamIngestRequest> ReadAsync(string folder, string collection, CancellationToken cancellationToken)
@@ -41,8 +42,12 @@ internal sealed record IngestionItem(
             MediaStoreId = MediaStoreId,
             FaceIndex = index,
             Face = new FaceCrop { Image = image },
-            Bbox = Bbox is null ? null : new BoundingBox { X = Bbox.X, Y = Bbox.Y, Width = Bbox.Width, Height = Bbox.Height },
         };
+        if (Bbox is { } box)
+        {
+            request.Face.Bbox = new BoundingBox { X = box.X, Y = box.Y, Width = box.Width, Height = box.Height };
+        }
+
         if (Confidence is { } confidence)
         {
             request.Face.Confidence = confidence;

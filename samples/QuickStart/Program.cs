@@ -6,7 +6,8 @@ using Google.Protobuf;
 const string Collection = "quick_start";
 
 var images = args.Length > 0 ? [.. args.Select(ReadImage)] : DrawImages();
-using var client = EmbeddingsClient.ForAddress(Environment.GetEnvironmentVariable("EMBEDDINGS_ADDRESS") ?? "127.0.0.1:50051");
+var address = Environment.GetEnvironmentVariable("EMBEDDINGS_ADDRESS") ?? "127.0.0.1:50051";
+using var client = EmbeddingsClient.ForAddress(address);
 try
 {
     await client.WaitUntilServingAsync(TimeSpan.FromSeconds(10));
@@ -68,6 +69,12 @@ static ImageItem Draw(string jobId, Func<int, int, (int Red, int Green, int Blue
     }
 
     // Raw pixels; most programs send the content of an image file instead, as ReadImage does.
-    var pixels = new PixelBuffer { Width = Side, Height = Side, Format = PixelFormat.Rgb8, Data = ByteString.CopyFrom(data) };
+    var pixels = new PixelBuffer
+    {
+        Width = Side,
+        Height = Side,
+        Format = PixelFormat.Rgb8,
+        Data = ByteString.CopyFrom(data),
+    };
     return new ImageItem { JobId = jobId, MediaStoreId = "quick-start", Image = new Image { Pixels = pixels } };
 }

@@ -107,7 +107,9 @@ internal sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embe
     /// An image failed (the message and <c>Field</c> give its index), or the whole stream failed.
     /// </exception>
     public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
-        IEnumerable<DataContent> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
+        IEnumerable<DataContent> values,
+        EmbeddingGenerationOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(values);
         var model = options?.ModelId ?? _metadata.DefaultModelId ?? "";
@@ -179,7 +181,7 @@ internal sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embe
             : throw new EmbeddingsException(
                 StatusCode.InvalidArgument,
                 "DIMENSION_MISMATCH",
-                $"Dimensions must be {vector.Length}, the dimension of model '{response.Embedding.Model}'; got {dimensions}.",
+                $"Dimensions must be {vector.Length}, as in model '{response.Embedding.Model}'; got {dimensions}.",
                 "Dimensions");
     }
 }

@@ -114,7 +114,10 @@ public static class EmbeddingsClientExtensions
         query.Vector.Values.AddRange(vector.ToArray());
         var request = new SearchVectorsRequest
         {
-            Collection = collection, Queries = { query }, Limit = limit, Filter = filter,
+            Collection = collection,
+            Queries = { query },
+            Limit = limit,
+            Filter = filter,
         };
         return (await client.SearchVectorsAsync(request, cancellationToken).ConfigureAwait(false)).Results[0].Points;
     }

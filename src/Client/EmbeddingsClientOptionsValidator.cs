@@ -25,10 +25,11 @@ internal sealed class EmbeddingsClientOptionsValidator : IValidateOptions<Embedd
             return ValidateOptionsResult.Fail($"Addresses must all use http or all use https; got {addresses}.");
         }
 
-        return options.MaxReconnectDelay >= options.ReconnectDelay
+        var most = options.MaxReconnectDelay;
+        return most >= options.ReconnectDelay
             ? ValidateOptionsResult.Success
             : ValidateOptionsResult.Fail(
-                $"MaxReconnectDelay must be at least ReconnectDelay ({options.ReconnectDelay}); got {options.MaxReconnectDelay}.");
+                $"MaxReconnectDelay must be at least ReconnectDelay ({options.ReconnectDelay}); got {most}.");
     }
 
     /// <summary>Validates the annotations and the other rules, for a client that is created without a host.</summary>

@@ -48,7 +48,9 @@ internal static class ChannelFactory
         channel.ServiceProvider = new ServiceCollection()
             .AddSingleton<ResolverFactory>(new StaticResolverFactory(_ => addresses))
             .BuildServiceProvider();
-        LoadBalancingConfig policy = options.LoadBalancing == LoadBalancing.PickFirst ? new PickFirstConfig() : new RoundRobinConfig();
+        LoadBalancingConfig policy = options.LoadBalancing == LoadBalancing.PickFirst
+            ? new PickFirstConfig()
+            : new RoundRobinConfig();
         channel.ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { policy } };
     }
 

@@ -19,7 +19,8 @@ internal sealed class StreamConnection<TRequest, TResponse> : IAsyncDisposable
     private readonly AsyncDuplexStreamingCall<TRequest, TResponse> _call;
     private readonly Task _writing;
 
-    public StreamConnection(StreamRpc<TRequest, TResponse> rpc, InFlight<TRequest> items, CancellationToken cancellationToken)
+    public StreamConnection(
+        StreamRpc<TRequest, TResponse> rpc, InFlight<TRequest> items, CancellationToken cancellationToken)
     {
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try

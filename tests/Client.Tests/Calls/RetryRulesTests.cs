@@ -24,7 +24,11 @@ public sealed class RetryRulesTests
     [Fact]
     public void TheLargestOptionsDoNotOverflow()
     {
-        var options = new EmbeddingsClientOptions { ReconnectDelay = TimeSpan.FromMinutes(1), MaxReconnectDelay = TimeSpan.FromHours(1) };
+        var options = new EmbeddingsClientOptions
+        {
+            ReconnectDelay = TimeSpan.FromMinutes(1),
+            MaxReconnectDelay = TimeSpan.FromHours(1),
+        };
 
         Assert.Equal(TimeSpan.FromHours(1), RetryRules.Backoff(int.MaxValue, options, 0));
     }

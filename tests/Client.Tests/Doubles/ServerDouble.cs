@@ -40,7 +40,8 @@ internal sealed class ServerDouble : IAsyncDisposable
         health.SetStatus("", HealthCheckResponse.Types.ServingStatus.Serving);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMilliseconds(1));
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = null);
         builder.Services.AddSingleton(behaviour);
@@ -59,7 +60,8 @@ internal sealed class ServerDouble : IAsyncDisposable
         return new ServerDouble(app, behaviour, health);
     }
 
-    public EmbeddingsClient Client(Func<EmbeddingsClientOptions, EmbeddingsClientOptions>? with = null, TimeProvider? time = null)
+    public EmbeddingsClient Client(
+        Func<EmbeddingsClientOptions, EmbeddingsClientOptions>? with = null, TimeProvider? time = null)
     {
         var options = new EmbeddingsClientOptions { Addresses = [Address] };
         return new EmbeddingsClient(with?.Invoke(options) ?? options, null, time ?? TimeProvider.System);

@@ -10,7 +10,8 @@ internal sealed class EmbeddingDouble(Behaviour behaviour) : EmbeddingService.Em
     {
         behaviour.Calls.Enqueue("EmbedImage");
         await behaviour.OnUnary("EmbedImage", context);
-        return new EmbedImageResponse { Embedding = new Embedding { Model = request.Model, Values = { request.Image?.Encoded.Length ?? 0 } } };
+        var embedding = new Embedding { Model = request.Model, Values = { request.Image?.Encoded.Length ?? 0 } };
+        return new EmbedImageResponse { Embedding = embedding };
     }
 
     public override async Task<EmbedFaceResponse> EmbedFace(EmbedFaceRequest request, ServerCallContext context)
@@ -21,7 +22,9 @@ internal sealed class EmbeddingDouble(Behaviour behaviour) : EmbeddingService.Em
     }
 
     public override Task StreamEmbed(
-        IAsyncStreamReader<StreamEmbedRequest> requestStream, IServerStreamWriter<StreamEmbedResponse> responseStream, ServerCallContext context) =>
+        IAsyncStreamReader<StreamEmbedRequest> requestStream,
+        IServerStreamWriter<StreamEmbedResponse> responseStream,
+        ServerCallContext context) =>
         behaviour.OnStreamEmbed(requestStream, responseStream, context);
 }
 
@@ -30,21 +33,26 @@ internal sealed class IngestDouble(Behaviour behaviour) : IngestService.IngestSe
     public override Task<IngestImageResponse> IngestImage(IngestImageRequest request, ServerCallContext context)
     {
         behaviour.Calls.Enqueue("IngestImage");
-        return Task.FromResult(new IngestImageResponse { Ack = new IngestAck { PointId = request.Item?.JobId ?? "", Collection = request.Collection } });
+        var ack = new IngestAck { PointId = request.Item?.JobId ?? "", Collection = request.Collection };
+        return Task.FromResult(new IngestImageResponse { Ack = ack });
     }
 
     public override Task<IngestFaceResponse> IngestFace(IngestFaceRequest request, ServerCallContext context)
     {
         behaviour.Calls.Enqueue("IngestFace");
-        return Task.FromResult(new IngestFaceResponse { Ack = new IngestAck { PointId = $"{request.Item?.JobId}-{request.Item?.FaceIndex}" } });
+        var ack = new IngestAck { PointId = $"{request.Item?.JobId}-{request.Item?.FaceIndex}" };
+        return Task.FromResult(new IngestFaceResponse { Ack = ack });
     }
 
     public override async Task StreamIngest(
-        IAsyncStreamReader<StreamIngestRequest> requestStream, IServerStreamWriter<StreamIngestResponse> responseStream, ServerCallContext context)
+        IAsyncStreamReader<StreamIngestRequest> requestStream,
+        IServerStreamWriter<StreamIngestResponse> responseStream,
+        ServerCallContext context)
     {
         await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
         {
-            await responseStream.WriteAsync(new StreamIngestResponse { ItemId = request.ItemId, Ack = new IngestAck { PointId = request.Image.JobId } });
+            var ack = new IngestAck { PointId = request.Image.JobId };
+            await responseStream.WriteAsync(new StreamIngestResponse { ItemId = request.ItemId, Ack = ack });
         }
     }
 }
@@ -89,7 +97,8 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
             return new ListVectorsResponse { Points = { page }, NextPageToken = next };
         });
 
-    public override Task<ListCollectionsResponse> ListCollections(ListCollectionsRequest request, ServerCallContext context) =>
+    public override Task<ListCollectionsResponse> ListCollections(
+        ListCollectionsRequest request, ServerCallContext context) =>
         AnswerAsync("ListCollections", context, () =>
         {
             var (page, next) = Page(behaviour.Collections, request.PageSize, request.PageToken);
@@ -102,10 +111,12 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
             Results = { request.Queries.Select(query => new SearchResult { Points = { Scored(query) } }) },
         });
 
-    public override Task<SearchByMediaStoreIdResponse> SearchByMediaStoreId(SearchByMediaStoreIdRequest request, ServerCallContext context) =>
+    public override Task<SearchByMediaStoreIdResponse> SearchByMediaStoreId(
+        SearchByMediaStoreIdRequest request, ServerCallContext context) =>
         AnswerAsync("SearchByMediaStoreId", context, () => new SearchByMediaStoreIdResponse());
 
-    public override Task<DeleteCollectionResponse> DeleteCollection(DeleteCollectionRequest request, ServerCallContext context) =>
+    public override Task<DeleteCollectionResponse> DeleteCollection(
+        DeleteCollectionRequest request, ServerCallContext context) =>
         AnswerAsync("DeleteCollection", context, () => new DeleteCollectionResponse { DeletedCount = 7 });
 
     public override Task<DeleteByJobIdResponse> DeleteByJobId(DeleteByJobIdRequest request, ServerCallContext context) =>
