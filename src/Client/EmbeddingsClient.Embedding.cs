@@ -3,14 +3,15 @@ using Embeddings.V1;
 
 namespace Embeddings.Client;
 
-/// <content>EmbeddingService.</content>
-public sealed partial class EmbeddingsClient
+/// <content>EmbeddingService and IngestService.</content>
+public partial class EmbeddingsClient
 {
     /// <summary>Embeds one whole image.</summary>
     /// <exception cref="EmbeddingsException">
     /// The call failed, for example with INVALID_ARGUMENT for an invalid image or NOT_FOUND for an unknown model.
     /// </exception>
-    public Task<EmbedImageResponse> EmbedImageAsync(EmbedImageRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<EmbedImageResponse> EmbedImageAsync(
+        EmbedImageRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_embedding.EmbedImageAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>Embeds one face. The vector has an L2 norm of 1.</summary>
@@ -18,12 +19,13 @@ public sealed partial class EmbeddingsClient
     /// The call failed, for example with INVALID_ARGUMENT for an invalid image or landmarks, or NOT_FOUND for an
     /// unknown model.
     /// </exception>
-    public Task<EmbedFaceResponse> EmbedFaceAsync(EmbedFaceRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<EmbedFaceResponse> EmbedFaceAsync(
+        EmbedFaceRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_embedding.EmbedFaceAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>Embeds a stream of items without storing the vectors.</summary>
     /// <remarks>
-    /// <para>Returns one response per request, in request order, with either a vector or an error. If an item fails,
+    /// <para>Returns one response per request, in request order, with either a result or an error. If an item fails,
     /// the stream continues.</para>
     /// <para>Requests are read as responses arrive, so that at most <see cref="EmbeddingsClientOptions.MaxInFlight"/>
     /// items are in flight. If the connection breaks, the client reconnects and resends all unanswered requests. Do not
@@ -40,12 +42,50 @@ public sealed partial class EmbeddingsClient
     /// <see cref="EmbeddingsClientOptions.MaxReconnects"/> attempts, or the server sent an unexpected response
     /// (<c>PROTOCOL_VIOLATION</c>).
     /// </exception>
-    public IAsyncEnumerable<StreamEmbedResponse> StreamEmbedAsync(
+    public virtual IAsyncEnumerable<StreamEmbedResponse> StreamEmbedAsync(
         IAsyncEnumerable<StreamEmbedRequest> requests, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(requests);
         var rpc = new StreamRpc<StreamEmbedRequest, StreamEmbedResponse>(
             "StreamEmbed", _embedding.StreamEmbed, request => request.ItemId, response => response.ItemId);
+        return Stream(rpc).RunAsync(requests, cancellationToken);
+    }
+
+    /// <summary>
+    /// Embeds one whole image and stores its vector with the point id <c>job_id</c>. Returns once the point is durable.
+    /// Ingesting the same item again replaces the point.
+    /// </summary>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with INVALID_ARGUMENT for an invalid item or FAILED_PRECONDITION if another model
+    /// fills the collection.
+    /// </exception>
+    public virtual Task<IngestImageResponse> IngestImageAsync(
+        IngestImageRequest request, CancellationToken cancellationToken = default) =>
+        _unary.CallAsync(_ingest.IngestImageAsync, request, repeatable: true, cancellationToken);
+
+    /// <summary>
+    /// Embeds one face and stores its vector with the point id <c>job_id-face_index</c>. Returns once the point is
+    /// durable. Ingesting the same item again replaces the point.
+    /// </summary>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with INVALID_ARGUMENT for an invalid item or FAILED_PRECONDITION if another model
+    /// fills the collection.
+    /// </exception>
+    public virtual Task<IngestFaceResponse> IngestFaceAsync(
+        IngestFaceRequest request, CancellationToken cancellationToken = default) =>
+        _unary.CallAsync(_ingest.IngestFaceAsync, request, repeatable: true, cancellationToken);
+
+    /// <summary>
+    /// Embeds and stores a stream of items. An ack means that the point is durable. Ingesting the same item again
+    /// replaces the point.
+    /// </summary>
+    /// <inheritdoc cref="StreamEmbedAsync" path="/*[not(self::summary)]"/>
+    public virtual IAsyncEnumerable<StreamIngestResponse> StreamIngestAsync(
+        IAsyncEnumerable<StreamIngestRequest> requests, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        var rpc = new StreamRpc<StreamIngestRequest, StreamIngestResponse>(
+            "StreamIngest", _ingest.StreamIngest, request => request.ItemId, response => response.ItemId);
         return Stream(rpc).RunAsync(requests, cancellationToken);
     }
 }

@@ -4,7 +4,7 @@ using Embeddings.V1;
 namespace Embeddings.Client;
 
 /// <content>VectorStoreService.</content>
-public sealed partial class EmbeddingsClient
+public partial class EmbeddingsClient
 {
     /// <summary>Stores 1 to 10,000 vectors and returns once they are durable. Existing points are replaced.</summary>
     /// <remarks>
@@ -14,14 +14,16 @@ public sealed partial class EmbeddingsClient
     /// The call failed, for example with INVALID_ARGUMENT for an invalid vector or one of another dimension, or
     /// FAILED_PRECONDITION if another model fills the collection.
     /// </exception>
-    public Task<UpsertVectorsResponse> UpsertVectorsAsync(UpsertVectorsRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<UpsertVectorsResponse> UpsertVectorsAsync(
+        UpsertVectorsRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.UpsertVectorsAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>Returns one point with its vector and payload.</summary>
     /// <exception cref="EmbeddingsException">
     /// The call failed, for example with NOT_FOUND if the collection or the point does not exist.
     /// </exception>
-    public Task<GetVectorResponse> GetVectorAsync(GetVectorRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<GetVectorResponse> GetVectorAsync(
+        GetVectorRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.GetVectorAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>
@@ -31,14 +33,16 @@ public sealed partial class EmbeddingsClient
     /// The call failed, for example with INVALID_ARGUMENT if both or neither of ids and filter are set, or NOT_FOUND
     /// for an unknown collection.
     /// </exception>
-    public Task<DeleteVectorsResponse> DeleteVectorsAsync(DeleteVectorsRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<DeleteVectorsResponse> DeleteVectorsAsync(
+        DeleteVectorsRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.DeleteVectorsAsync, request, repeatable: false, cancellationToken);
 
     /// <summary>Returns the exact number of points.</summary>
     /// <exception cref="EmbeddingsException">
     /// The call failed, for example with NOT_FOUND for an unknown collection.
     /// </exception>
-    public Task<CountVectorsResponse> CountVectorsAsync(CountVectorsRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<CountVectorsResponse> CountVectorsAsync(
+        CountVectorsRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.CountVectorsAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>Returns one page of points.</summary>
@@ -46,14 +50,16 @@ public sealed partial class EmbeddingsClient
     /// The call failed, for example with NOT_FOUND for an unknown collection or INVALID_ARGUMENT for an invalid page
     /// token.
     /// </exception>
-    public Task<ListVectorsResponse> ListVectorsAsync(ListVectorsRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<ListVectorsResponse> ListVectorsAsync(
+        ListVectorsRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.ListVectorsAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>Returns one page of the collections, sorted by name.</summary>
     /// <exception cref="EmbeddingsException">
     /// The call failed, for example with INVALID_ARGUMENT for an invalid page token.
     /// </exception>
-    public Task<ListCollectionsResponse> ListCollectionsAsync(ListCollectionsRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<ListCollectionsResponse> ListCollectionsAsync(
+        ListCollectionsRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.ListCollectionsAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>Finds the points nearest to each of 1 to 64 queries, best first.</summary>
@@ -61,7 +67,8 @@ public sealed partial class EmbeddingsClient
     /// The call failed, for example with NOT_FOUND for an unknown collection or point, or INVALID_ARGUMENT for an
     /// invalid query.
     /// </exception>
-    public Task<SearchVectorsResponse> SearchVectorsAsync(SearchVectorsRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<SearchVectorsResponse> SearchVectorsAsync(
+        SearchVectorsRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.SearchVectorsAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>Finds the points of one media item that are nearest to the query, best first.</summary>
@@ -69,7 +76,8 @@ public sealed partial class EmbeddingsClient
     /// The call failed, for example with NOT_FOUND for an unknown collection or point, or INVALID_ARGUMENT for an
     /// invalid query.
     /// </exception>
-    public Task<SearchByMediaStoreIdResponse> SearchByMediaStoreIdAsync(SearchByMediaStoreIdRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<SearchByMediaStoreIdResponse> SearchByMediaStoreIdAsync(
+        SearchByMediaStoreIdRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.SearchByMediaStoreIdAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>
@@ -78,7 +86,8 @@ public sealed partial class EmbeddingsClient
     /// <exception cref="EmbeddingsException">
     /// The call failed, for example with NOT_FOUND for an unknown collection.
     /// </exception>
-    public Task<DeleteCollectionResponse> DeleteCollectionAsync(DeleteCollectionRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<DeleteCollectionResponse> DeleteCollectionAsync(
+        DeleteCollectionRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.DeleteCollectionAsync, request, repeatable: false, cancellationToken);
 
     /// <summary>
@@ -87,31 +96,15 @@ public sealed partial class EmbeddingsClient
     /// <exception cref="EmbeddingsException">
     /// The call failed, for example with INVALID_ARGUMENT for an empty job id or NOT_FOUND for an unknown collection.
     /// </exception>
-    public Task<DeleteByJobIdResponse> DeleteByJobIdAsync(DeleteByJobIdRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<DeleteByJobIdResponse> DeleteByJobIdAsync(
+        DeleteByJobIdRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.DeleteByJobIdAsync, request, repeatable: false, cancellationToken);
 
     /// <summary>
     /// Stores a stream of vectors. An ack means that the point is durable. Existing points are replaced.
     /// </summary>
-    /// <remarks>
-    /// <para>Returns one response per request, in request order, with either an ack or an error. If an item fails, the
-    /// stream continues.</para>
-    /// <para>Requests are read as responses arrive, so that at most <see cref="EmbeddingsClientOptions.MaxInFlight"/>
-    /// items are in flight. If the connection breaks, the client reconnects and resends all unanswered requests. Do not
-    /// modify a request before its response has arrived.</para>
-    /// <para>To stop early, stop enumerating or cancel; the enumerator of <paramref name="requests"/> is then disposed
-    /// of. If the enumerator throws, the exception is rethrown after the responses to all earlier requests.</para>
-    /// </remarks>
-    /// <param name="requests">Items to send, identified by their <c>item_id</c>. Enumerated by a separate task.</param>
-    /// <param name="cancellationToken">
-    /// Ends the stream with <see cref="OperationCanceledException"/>. The server drops the items that have not run.
-    /// </param>
-    /// <exception cref="EmbeddingsException">
-    /// The whole stream failed: the server rejected it, the client could not reconnect within
-    /// <see cref="EmbeddingsClientOptions.MaxReconnects"/> attempts, or the server sent an unexpected response
-    /// (<c>PROTOCOL_VIOLATION</c>).
-    /// </exception>
-    public IAsyncEnumerable<StreamUpsertVectorsResponse> StreamUpsertVectorsAsync(
+    /// <inheritdoc cref="StreamEmbedAsync" path="/*[not(self::summary)]"/>
+    public virtual IAsyncEnumerable<StreamUpsertVectorsResponse> StreamUpsertVectorsAsync(
         IAsyncEnumerable<StreamUpsertVectorsRequest> requests, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(requests);

@@ -12,16 +12,16 @@ namespace Embeddings.Client;
 /// <summary>
 /// Client of the Embeddings service, which embeds images and face crops, stores their vectors, and searches them.
 /// Create one instance and reuse it: it owns the connections and is thread-safe. Every RPC of the contract has a method
-/// of the same name; <see cref="EmbeddingsClientExtensions"/> has shorter forms.
+/// of the same name; <see cref="EmbeddingsClientExtensions"/> has shorter forms. All methods are virtual so that a test
+/// double can override the ones that it needs.
 /// </summary>
-public sealed partial class EmbeddingsClient : IDisposable
+public partial class EmbeddingsClient : IDisposable
 {
-    private readonly GrpcChannel _channel;
-    private readonly bool _ownsChannel;
+    private readonly GrpcChannel? _channel;
     private readonly CallInvoker _invoker;
     private readonly EmbeddingsClientOptions _options;
     private readonly TimeProvider _time;
-    private readonly ILoggerFactory _loggerFactory;
+    private readonly ILoggerFactory? _loggerFactory;
     private readonly ILogger _logger;
     private readonly UnaryCaller _unary;
     private readonly EmbeddingService.EmbeddingServiceClient _embedding;
@@ -40,34 +40,49 @@ public sealed partial class EmbeddingsClient : IDisposable
     {
     }
 
-    internal EmbeddingsClient(EmbeddingsClientOptions options, ILoggerFactory? loggerFactory, TimeProvider time)
-        : this(ChannelFactory.Create(options, loggerFactory), ownsChannel: true, options, loggerFactory ?? NullLoggerFactory.Instance, time)
+    /// <summary>
+    /// Creates a test double without a server. A member that the derived class does not override throws
+    /// <see cref="NotImplementedException"/>.
+    /// </summary>
+    protected EmbeddingsClient()
+        : this(new NoServer().Invoker, new EmbeddingsClientOptions(), loggerFactory: null, TimeProvider.System)
     {
     }
 
-    private EmbeddingsClient(GrpcChannel channel, bool ownsChannel, EmbeddingsClientOptions options, ILoggerFactory loggerFactory, TimeProvider time)
+    internal EmbeddingsClient(EmbeddingsClientOptions options, ILoggerFactory? loggerFactory, TimeProvider time)
+        : this(ChannelFactory.Create(options, loggerFactory), options, loggerFactory, time)
     {
-        _channel = channel;
-        _ownsChannel = ownsChannel;
-        _invoker = channel.CreateCallInvoker();
-        _options = options;
+    }
+
+    internal EmbeddingsClient(
+        CallInvoker invoker, EmbeddingsClientOptions options, ILoggerFactory? loggerFactory, TimeProvider time)
+    {
+        _invoker = invoker;
+        _options = options with { };
         _time = time;
         _loggerFactory = loggerFactory;
-        _logger = loggerFactory.CreateLogger<EmbeddingsClient>();
-        _unary = new UnaryCaller(options, time);
-        _embedding = new EmbeddingService.EmbeddingServiceClient(_invoker);
-        _ingest = new IngestService.IngestServiceClient(_invoker);
-        _vectorStore = new VectorStoreService.VectorStoreServiceClient(_invoker);
-        _models = new ModelService.ModelServiceClient(_invoker);
+        _logger = (ILogger?)loggerFactory?.CreateLogger<EmbeddingsClient>() ?? NullLogger.Instance;
+        _unary = new UnaryCaller(_options, time);
+        _embedding = new EmbeddingService.EmbeddingServiceClient(invoker);
+        _ingest = new IngestService.IngestServiceClient(invoker);
+        _vectorStore = new VectorStoreService.VectorStoreServiceClient(invoker);
+        _models = new ModelService.ModelServiceClient(invoker);
     }
 
-    /// <summary>The options that the client was created with.</summary>
-    public EmbeddingsClientOptions Options => _options;
+    private EmbeddingsClient(
+        GrpcChannel channel, EmbeddingsClientOptions options, ILoggerFactory? loggerFactory, TimeProvider time)
+        : this(channel.CreateCallInvoker(), options, loggerFactory, time)
+    {
+        _channel = channel;
+    }
+
+    internal EmbeddingsClientOptions Options => _options;
 
     /// <summary>Creates a client for one server, with default options.</summary>
     /// <param name="address"><c>host:port</c>, <c>http://host:port</c> or <c>https://host:port</c>.</param>
     /// <exception cref="ArgumentException">The address does not have one of these forms.</exception>
-    public static EmbeddingsClient ForAddress(string address) => new(new EmbeddingsClientOptions { Addresses = [address] });
+    public static EmbeddingsClient ForAddress(string address) =>
+        new(new EmbeddingsClientOptions { Addresses = [address] });
 
     /// <summary>
     /// Returns a client that shares the connections of this one but uses another deadline for unary calls, for example
@@ -77,39 +92,70 @@ public sealed partial class EmbeddingsClient : IDisposable
     /// <returns>
     /// A client that can be used until this one is disposed of. Disposing of the returned client has no effect.
     /// </returns>
-    /// <exception cref="ArgumentException">The deadline is out of range.</exception>
-    public EmbeddingsClient WithDeadline(TimeSpan deadline)
+    /// <exception cref="ArgumentOutOfRangeException">The deadline is out of range.</exception>
+    public virtual EmbeddingsClient WithDeadline(TimeSpan deadline)
     {
-        var options = _options with { Deadline = deadline };
-        OptionsCheck.Endpoints(options);
-        return new EmbeddingsClient(_channel, ownsChannel: false, options, _loggerFactory, _time);
+        if (deadline < TimeSpan.FromMilliseconds(1) || deadline > TimeSpan.FromDays(1))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(deadline), deadline, $"deadline must be between 1 ms and 1 day; got {deadline}.");
+        }
+
+        return new EmbeddingsClient(_invoker, _options with { Deadline = deadline }, _loggerFactory, _time);
     }
 
     /// <summary>
     /// Waits until a server reports SERVING. Polls its health service (grpc.health.v1) with exponential backoff.
     /// </summary>
     /// <param name="timeout">Maximum time to wait. Must be greater than zero.</param>
-    /// <param name="ct">Ends the wait with <see cref="OperationCanceledException"/>.</param>
+    /// <param name="cancellationToken">Ends the wait with <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="EmbeddingsException">
     /// DEADLINE_EXCEEDED if no server reports SERVING within the timeout (the message gives the cause), or
     /// UNIMPLEMENTED if the server has no health service.
     /// </exception>
-    public Task WaitUntilServingAsync(TimeSpan timeout, CancellationToken ct = default)
+    public virtual Task WaitUntilServingAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);
-        return new HealthWait(_invoker, _options, _time).RunAsync(timeout, ct);
+        return new HealthWait(_invoker, _options, _time).RunAsync(timeout, cancellationToken);
     }
 
-    /// <summary>Closes the connections and aborts calls in progress.</summary>
+    /// <summary>Returns one page of the server's models, sorted by name.</summary>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with INVALID_ARGUMENT for an invalid page token.
+    /// </exception>
+    public virtual Task<ListModelsResponse> ListModelsAsync(
+        ListModelsRequest request, CancellationToken cancellationToken = default) =>
+        _unary.CallAsync(_models.ListModelsAsync, request, repeatable: true, cancellationToken);
+
+    /// <summary>Returns one model.</summary>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with NOT_FOUND if the model does not exist.
+    /// </exception>
+    public virtual Task<GetModelResponse> GetModelAsync(
+        GetModelRequest request, CancellationToken cancellationToken = default) =>
+        _unary.CallAsync(_models.GetModelAsync, request, repeatable: true, cancellationToken);
+
+    /// <summary>
+    /// Closes the connections and aborts calls in progress. A client from dependency injection shares its connections
+    /// with the gRPC client factory and leaves them open.
+    /// </summary>
     public void Dispose()
     {
-        if (_ownsChannel)
-        {
-            _channel.Dispose();
-        }
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
     }
+
+    /// <summary>Releases the resources of the client.</summary>
+    /// <param name="disposing">Whether the method is called by <see cref="Dispose()"/>.</param>
+    protected virtual void Dispose(bool disposing) => _channel?.Dispose();
 
     private ResendingStream<TRequest, TResponse> Stream<TRequest, TResponse>(StreamRpc<TRequest, TResponse> rpc)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> => new(rpc, _options, _time, _logger);
+
+    // The call invoker of a generated stub without a channel throws NotImplementedException.
+    private sealed class NoServer : ClientBase
+    {
+        public CallInvoker Invoker => CallInvoker;
+    }
 }

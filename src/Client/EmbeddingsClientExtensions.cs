@@ -1,10 +1,13 @@
+using System.Runtime.CompilerServices;
 using Embeddings.V1;
 using Google.Protobuf;
+using Grpc.Core;
 
 namespace Embeddings.Client;
 
 /// <summary>
-/// Shorter forms of the most common calls. They throw the same exceptions as the methods that they call.
+/// Shorter forms of the most common calls, and enumerations of complete lists, whose pages are requested when they are
+/// needed. The methods throw the same exceptions as the methods that they call.
 /// </summary>
 public static class EmbeddingsClientExtensions
 {
@@ -16,7 +19,10 @@ public static class EmbeddingsClientExtensions
     /// <param name="model">Name of an image model. If empty, the server's default image model is used.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     public static Task<EmbedImageResponse> EmbedImageAsync(
-        this EmbeddingsClient client, ReadOnlyMemory<byte> encoded, string model = "", CancellationToken cancellationToken = default) =>
+        this EmbeddingsClient client,
+        ReadOnlyMemory<byte> encoded,
+        string model = "",
+        CancellationToken cancellationToken = default) =>
         client.EmbedImageAsync(new EmbedImageRequest { Image = Encoded(encoded), Model = model }, cancellationToken);
 
     /// <summary>Embeds one face. The vector has an L2 norm of 1.</summary>
@@ -78,7 +84,10 @@ public static class EmbeddingsClientExtensions
     /// <param name="filter">Filter that the points must match, or null for all points.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     public static async Task<long> CountVectorsAsync(
-        this EmbeddingsClient client, string collection, Filter? filter = null, CancellationToken cancellationToken = default)
+        this EmbeddingsClient client,
+        string collection,
+        Filter? filter = null,
+        CancellationToken cancellationToken = default)
     {
         var request = new CountVectorsRequest { Collection = collection, Filter = filter };
         return (await client.CountVectorsAsync(request, cancellationToken).ConfigureAwait(false)).Count;
@@ -103,7 +112,13 @@ public static class EmbeddingsClientExtensions
     {
         var query = new SearchQuery { Vector = new QueryVector() };
         query.Vector.Values.AddRange(vector.ToArray());
-        var request = new SearchVectorsRequest { Collection = collection, Queries = { query }, Limit = limit, Filter = filter };
+        var request = new SearchVectorsRequest
+        {
+            Collection = collection,
+            Queries = { query },
+            Limit = limit,
+            Filter = filter,
+        };
         return (await client.SearchVectorsAsync(request, cancellationToken).ConfigureAwait(false)).Results[0].Points;
     }
 
@@ -120,5 +135,106 @@ public static class EmbeddingsClientExtensions
         return (await client.DeleteByJobIdAsync(request, cancellationToken).ConfigureAwait(false)).DeletedCount;
     }
 
-    private static Image Encoded(ReadOnlyMemory<byte> encoded) => new() { Encoded = UnsafeByteOperations.UnsafeWrap(encoded) };
+    /// <summary>
+    /// Enumerates all matching points. Each point is returned once if nothing is written during the enumeration.
+    /// </summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="request">
+    /// Collection, filter, page size, and, in <c>page_token</c>, the page to start from. Not modified.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the enumeration.</param>
+    public static async IAsyncEnumerable<VectorPoint> ListAllVectorsAsync(
+        this EmbeddingsClient client,
+        ListVectorsRequest request,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var page = request.Clone();
+        do
+        {
+            var response = await client.ListVectorsAsync(page, cancellationToken).ConfigureAwait(false);
+            foreach (var point in response.Points)
+            {
+                yield return point;
+            }
+
+            page.PageToken = Next(page.PageToken, response.NextPageToken);
+        }
+        while (page.PageToken.Length > 0);
+    }
+
+    /// <summary>Enumerates all points of a collection, with or without their vectors.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="collection">Name of the collection.</param>
+    /// <param name="filter">Filter that the points must match, or null for all points.</param>
+    /// <param name="withVectors">Whether the points include their vectors.</param>
+    /// <param name="cancellationToken">Cancels the enumeration.</param>
+    public static IAsyncEnumerable<VectorPoint> ListAllVectorsAsync(
+        this EmbeddingsClient client,
+        string collection,
+        Filter? filter = null,
+        bool withVectors = false,
+        CancellationToken cancellationToken = default)
+    {
+        var request = new ListVectorsRequest { Collection = collection, Filter = filter, WithVectors = withVectors };
+        return client.ListAllVectorsAsync(request, cancellationToken);
+    }
+
+    /// <summary>Enumerates all models of the server, sorted by name.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="cancellationToken">Cancels the enumeration.</param>
+    public static async IAsyncEnumerable<Model> ListAllModelsAsync(
+        this EmbeddingsClient client, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var page = new ListModelsRequest();
+        do
+        {
+            var response = await client.ListModelsAsync(page, cancellationToken).ConfigureAwait(false);
+            foreach (var model in response.Models)
+            {
+                yield return model;
+            }
+
+            page.PageToken = Next(page.PageToken, response.NextPageToken);
+        }
+        while (page.PageToken.Length > 0);
+    }
+
+    /// <summary>Enumerates all collections, sorted by name.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="cancellationToken">Cancels the enumeration.</param>
+    public static async IAsyncEnumerable<Collection> ListAllCollectionsAsync(
+        this EmbeddingsClient client, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var page = new ListCollectionsRequest();
+        do
+        {
+            var response = await client.ListCollectionsAsync(page, cancellationToken).ConfigureAwait(false);
+            foreach (var collection in response.Collections)
+            {
+                yield return collection;
+            }
+
+            page.PageToken = Next(page.PageToken, response.NextPageToken);
+        }
+        while (page.PageToken.Length > 0);
+    }
+
+    /// <summary>Returns the exception that a unary call with the same error would throw.</summary>
+    /// <param name="error">Error of a stream item.</param>
+    public static EmbeddingsException ToException(this ItemError error)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        return new EmbeddingsException((StatusCode)error.Code, error.Reason, error.Message, error.Field);
+    }
+
+    // A server that returned the same page token again would cause an infinite loop.
+    private static string Next(string current, string next) => next.Length == 0 || next != current
+        ? next
+        : throw new EmbeddingsException(
+            StatusCode.Internal,
+            "PROTOCOL_VIOLATION",
+            "The server returned the token of the current page as the next page token.");
+
+    private static Image Encoded(ReadOnlyMemory<byte> encoded) =>
+        new() { Encoded = UnsafeByteOperations.UnsafeWrap(encoded) };
 }

@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Embeddings.Client;
 
-/// <summary>Options of an <see cref="EmbeddingsClient"/>. Immutable; validated when the client is created.</summary>
+/// <summary>Options of an <see cref="EmbeddingsClient"/>. Validated and copied when the client is created.</summary>
 public sealed record EmbeddingsClientOptions
 {
     /// <summary>
@@ -12,14 +12,14 @@ public sealed record EmbeddingsClientOptions
     /// </summary>
     /// <value>Required: 1 to 1,024 addresses.</value>
     [Required, MinLength(1), MaxLength(1024)]
-    public IReadOnlyList<string> Addresses { get; init; } = [];
+    public IReadOnlyList<string> Addresses { get; set; } = [];
 
     /// <summary>
     /// Distribution of calls over several addresses. A stream stays on one server until its connection breaks.
     /// </summary>
     /// <value>Default: <see cref="LoadBalancing.RoundRobin"/>.</value>
     [EnumDataType(typeof(LoadBalancing))]
-    public LoadBalancing LoadBalancing { get; init; } = LoadBalancing.RoundRobin;
+    public LoadBalancing LoadBalancing { get; set; } = LoadBalancing.RoundRobin;
 
     /// <summary>
     /// Maximum number of items of one stream in flight: read from the caller but not answered. They are kept in memory
@@ -27,12 +27,12 @@ public sealed record EmbeddingsClientOptions
     /// </summary>
     /// <value>Default: 256. From 1 to 65,536.</value>
     [Range(1, 65_536)]
-    public int MaxInFlight { get; init; } = 256;
+    public int MaxInFlight { get; set; } = 256;
 
     /// <summary>Deadline of a unary call, including retries. Streams have no deadline; use cancellation.</summary>
     /// <value>Default: 30 s. From 1 ms to 1 day.</value>
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
-    public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan Deadline { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// Maximum size of a message sent or received, in bytes. A larger message fails with RESOURCE_EXHAUSTED; in a
@@ -40,7 +40,7 @@ public sealed record EmbeddingsClientOptions
     /// </summary>
     /// <value>Default: 67,108,864. From 1,024 to 2,147,483,647.</value>
     [Range(1024, int.MaxValue)]
-    public int MaxMessageBytes { get; init; } = 64 << 20;
+    public int MaxMessageBytes { get; set; } = 64 << 20;
 
     /// <summary>
     /// Maximum number of retries of a unary call that cannot reach a server (UNAVAILABLE). Deletions are not retried,
@@ -48,21 +48,21 @@ public sealed record EmbeddingsClientOptions
     /// </summary>
     /// <value>Default: 2. From 0 to 100; 0 disables retries.</value>
     [Range(0, 100)]
-    public int MaxRetries { get; init; } = 2;
+    public int MaxRetries { get; set; } = 2;
 
     /// <summary>
     /// Whether a call rejected by an overloaded server (RESOURCE_EXHAUSTED with RetryInfo) is retried after the
     /// requested delay, until <see cref="Deadline"/> expires.
     /// </summary>
     /// <value>Default: true.</value>
-    public bool RetryOnOverload { get; init; } = true;
+    public bool RetryOnOverload { get; set; } = true;
 
     /// <summary>
     /// Maximum number of consecutive attempts to reconnect a broken stream. Each response resets the count.
     /// </summary>
     /// <value>Default: 10. From 0 to 10,000; 0 disables reconnecting.</value>
     [Range(0, 10_000)]
-    public int MaxReconnects { get; init; } = 10;
+    public int MaxReconnects { get; set; } = 10;
 
     /// <summary>
     /// Delay before the first retry or reconnect. It doubles with each attempt (exponential backoff); up to half of it
@@ -70,31 +70,41 @@ public sealed record EmbeddingsClientOptions
     /// </summary>
     /// <value>Default: 100 ms. From 1 ms to 1 min.</value>
     [Range(typeof(TimeSpan), "00:00:00.001", "00:01:00")]
-    public TimeSpan ReconnectDelay { get; init; } = TimeSpan.FromMilliseconds(100);
+    public TimeSpan ReconnectDelay { get; set; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Maximum delay between two attempts. Must be at least <see cref="ReconnectDelay"/>.</summary>
     /// <value>Default: 5 s. From 1 ms to 1 h.</value>
     [Range(typeof(TimeSpan), "00:00:00.001", "01:00:00")]
-    public TimeSpan MaxReconnectDelay { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan MaxReconnectDelay { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Timeout for establishing a connection.</summary>
     /// <value>Default: 10 s. From 1 ms to 1 h.</value>
     [Range(typeof(TimeSpan), "00:00:00.001", "01:00:00")]
-    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Idle time after which a keepalive ping is sent on a connection with open calls.</summary>
     /// <value>Default: 30 s. From 1 s to 1 day.</value>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
-    public TimeSpan KeepAliveDelay { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan KeepAliveDelay { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Time to wait for the response to a keepalive ping before the connection is considered broken.</summary>
     /// <value>Default: 10 s. From 1 s to 1 h.</value>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
-    public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan KeepAliveTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// Customizes the HTTP handler after the client has configured it, for example to set client certificates.
     /// </summary>
     /// <value>Default: null.</value>
-    public Action<SocketsHttpHandler>? ConfigureHandler { get; init; }
+    public Action<SocketsHttpHandler>? ConfigureHandler { get; set; }
+}
+
+/// <summary>Distribution of calls over several addresses.</summary>
+public enum LoadBalancing
+{
+    /// <summary>Each call or stream is sent to the next reachable server.</summary>
+    RoundRobin = 0,
+
+    /// <summary>All calls are sent to the first reachable server, in the order of the addresses.</summary>
+    PickFirst = 1,
 }

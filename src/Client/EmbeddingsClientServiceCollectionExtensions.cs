@@ -1,55 +1,82 @@
 using Embeddings.Client;
-using Microsoft.Extensions.Configuration;
+using Embeddings.Client.Calls;
+using Grpc.Core;
+using Grpc.Net.ClientFactory;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Registers the client of the Embeddings service.</summary>
 public static class EmbeddingsClientServiceCollectionExtensions
 {
-    /// <summary>Registers an <see cref="EmbeddingsClient"/> as a singleton, unless one is already registered.</summary>
-    /// <param name="services">Service collection to add the client to.</param>
-    /// <param name="options">Options of the client.</param>
-    /// <exception cref="ArgumentException">
-    /// Thrown when the client is first resolved, if an option is out of range.
-    /// </exception>
-    public static IServiceCollection AddEmbeddingsClient(this IServiceCollection services, EmbeddingsClientOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        return services.AddEmbeddingsClient(_ => options);
-    }
+    private const string Name = nameof(EmbeddingsClient);
 
-    /// <summary>Registers an <see cref="EmbeddingsClient"/> as a singleton, unless one is already registered.</summary>
+    /// <summary>
+    /// Registers an <see cref="EmbeddingsClient"/> as a singleton, unless one is already registered. Its options are
+    /// read from the host's configuration and validated when the host starts.
+    /// </summary>
     /// <param name="services">Service collection to add the client to.</param>
-    /// <param name="section">
+    /// <param name="configSectionPath">
     /// Configuration section with options by name, for example <c>Addresses:0</c> and <c>MaxInFlight</c>. Unknown names
     /// are errors.
     /// </param>
-    /// <exception cref="InvalidOperationException">
-    /// Thrown when the client is first resolved, if the section contains an unknown name or an invalid value.
-    /// </exception>
-    /// <exception cref="ArgumentException">
-    /// Thrown when the client is first resolved, if an option is out of range.
-    /// </exception>
-    public static IServiceCollection AddEmbeddingsClient(this IServiceCollection services, IConfiguration section)
-    {
-        ArgumentNullException.ThrowIfNull(section);
-        return services.AddEmbeddingsClient(
-            _ => section.Get<EmbeddingsClientOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new EmbeddingsClientOptions());
-    }
-
-    /// <summary>Registers an <see cref="EmbeddingsClient"/> as a singleton, unless one is already registered.</summary>
-    /// <param name="services">Service collection to add the client to.</param>
-    /// <param name="options">Creates the options when the client is first resolved.</param>
-    /// <exception cref="ArgumentException">
-    /// Thrown when the client is first resolved, if an option is out of range.
-    /// </exception>
-    public static IServiceCollection AddEmbeddingsClient(this IServiceCollection services, Func<IServiceProvider, EmbeddingsClientOptions> options)
+    /// <returns>
+    /// A builder for the gRPC channel, for example to add interceptors, call credentials, or HTTP handlers.
+    /// </returns>
+    public static IHttpClientBuilder AddEmbeddingsClient(this IServiceCollection services, string configSectionPath)
     {
         ArgumentNullException.ThrowIfNull(services);
-        ArgumentNullException.ThrowIfNull(options);
-        services.TryAddSingleton(provider => new EmbeddingsClient(options(provider), provider.GetService<ILoggerFactory>()));
-        return services;
+        services.AddOptions<EmbeddingsClientOptions>()
+            .BindConfiguration(configSectionPath, binder => binder.ErrorOnUnknownConfiguration = true);
+        return services.AddClient();
+    }
+
+    /// <summary>
+    /// Registers an <see cref="EmbeddingsClient"/> as a singleton, unless one is already registered. Its options are
+    /// validated when the host starts.
+    /// </summary>
+    /// <param name="services">Service collection to add the client to.</param>
+    /// <param name="configure">Sets the options.</param>
+    /// <returns>
+    /// A builder for the gRPC channel, for example to add interceptors, call credentials, or HTTP handlers.
+    /// </returns>
+    public static IHttpClientBuilder AddEmbeddingsClient(
+        this IServiceCollection services, Action<EmbeddingsClientOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.AddOptions<EmbeddingsClientOptions>().Configure(configure);
+        return services.AddClient();
+    }
+
+    private static IHttpClientBuilder AddClient(this IServiceCollection services)
+    {
+        services.AddOptions<EmbeddingsClientOptions>().ValidateDataAnnotations().ValidateOnStart();
+        services.TryAddEnumerable(
+            ServiceDescriptor.Singleton<IValidateOptions<EmbeddingsClientOptions>, EmbeddingsClientOptionsValidator>());
+        services.TryAddSingleton(provider => new EmbeddingsClient(
+            provider.GetRequiredService<GrpcClientFactory>().CreateClient<Channel>(Name).Invoker,
+            Options(provider),
+            provider.GetService<ILoggerFactory>(),
+            provider.GetService<TimeProvider>() ?? TimeProvider.System));
+        return services
+            .AddGrpcClient<Channel>(Name, (provider, client) =>
+            {
+                client.Address = ChannelFactory.Address(Options(provider));
+                client.ChannelOptionsActions.Add(channel => ChannelFactory.Configure(channel, Options(provider)));
+            })
+            .ConfigurePrimaryHttpMessageHandler(provider => ChannelFactory.Handler(Options(provider)))
+            // The channel uses one handler as long as it exists.
+            .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
+    }
+
+    private static EmbeddingsClientOptions Options(IServiceProvider provider) =>
+        provider.GetRequiredService<IOptions<EmbeddingsClientOptions>>().Value;
+
+    // The client of the factory. EmbeddingsClient itself cannot be, because the factory registers transient clients.
+    private sealed class Channel(CallInvoker invoker)
+    {
+        public CallInvoker Invoker => invoker;
     }
 }

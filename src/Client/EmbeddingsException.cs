@@ -1,3 +1,4 @@
+using Embeddings.Client.Calls;
 using Grpc.Core;
 
 namespace Embeddings.Client;
@@ -16,11 +17,16 @@ public sealed class EmbeddingsException : Exception
     /// <param name="retryAfter">Delay before a retry, or null if the server did not specify one.</param>
     /// <param name="inner">Exception that caused this one, or null.</param>
     public EmbeddingsException(
-        StatusCode status, string reason, string message, string field = "", TimeSpan? retryAfter = null, Exception? inner = null)
+        StatusCode status,
+        string reason,
+        string message,
+        string field = "",
+        TimeSpan? retryAfter = null,
+        Exception? inner = null)
         : base(message, inner)
     {
         Status = status;
-        Reason = string.IsNullOrEmpty(reason) ? Calls.ErrorDetails.Word(status) : reason;
+        Reason = string.IsNullOrEmpty(reason) ? ErrorDetails.StatusName(status) : reason;
         Field = field ?? "";
         RetryAfter = retryAfter;
     }

@@ -1,7 +1,10 @@
 using Embeddings.Client.Tests.Doubles;
 using Embeddings.V1;
+using Grpc.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 
 namespace Embeddings.Client.Tests;
 
@@ -11,45 +14,157 @@ public sealed class EmbeddingsClientServiceCollectionExtensionsTests
     public async Task TheClientIsASingletonAndWorks()
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour { Models = { new Model { Name = "m" } } });
-        await using var provider = new ServiceCollection()
-            .AddEmbeddingsClient(new EmbeddingsClientOptions { Addresses = [server.Address] })
-            .AddEmbeddingsClient(_ => throw new InvalidOperationException("The first one counts."))
-            .BuildServiceProvider();
+        var services = new ServiceCollection();
+        services.AddEmbeddingsClient(options => options.Addresses = [server.Address]);
+        await using var provider = services.BuildServiceProvider();
 
         var client = provider.GetRequiredService<EmbeddingsClient>();
 
         Assert.Same(client, provider.GetRequiredService<EmbeddingsClient>());
         Assert.Equal("m", (await client.GetModelAsync(new GetModelRequest { Name = "m" })).Model.Name);
+        Source.AssertAnswered(100, await client.StreamEmbedAsync(new Source(100).ItemsAsync()).ToListAsync());
+    }
+
+    [Fact]
+    public async Task CallsAreBalancedOverSeveralServers()
+    {
+        await using var first = await ServerDouble.StartAsync();
+        await using var second = await ServerDouble.StartAsync();
+        var services = new ServiceCollection();
+        services.AddEmbeddingsClient(options =>
+        {
+            options.Addresses = [first.Address, second.Address];
+            options.LoadBalancing = LoadBalancing.PickFirst;
+        });
+        await using var provider = services.BuildServiceProvider();
+        var client = provider.GetRequiredService<EmbeddingsClient>();
+
+        await client.CountVectorsAsync("c");
+        await first.DisposeAsync();
+        await client.CountVectorsAsync("c");
+
+        Assert.Single(first.Behaviour.Calls);
+        Assert.Single(second.Behaviour.Calls);
+    }
+
+    [Fact]
+    public async Task TheBuilderConfiguresTheChannel()
+    {
+        var keys = new List<string?>();
+        await using var server = await ServerDouble.StartAsync(new Behaviour
+        {
+            OnUnary = (_, context) =>
+            {
+                keys.Add(context.RequestHeaders.GetValue("authorization"));
+                keys.Add(context.RequestHeaders.GetValue("x-handler"));
+                return Task.CompletedTask;
+            },
+        });
+        var services = new ServiceCollection();
+        services.AddEmbeddingsClient(options => options.Addresses = [server.Address])
+            .AddCallCredentials((_, metadata) =>
+            {
+                metadata.Add("authorization", "Bearer key");
+                return Task.CompletedTask;
+            })
+            .ConfigureChannel(channel => channel.UnsafeUseInsecureChannelCallCredentials = true)
+            .AddHttpMessageHandler(() => new HeaderHandler());
+        await using var provider = services.BuildServiceProvider();
+
+        await provider.GetRequiredService<EmbeddingsClient>().CountVectorsAsync("c");
+
+        Assert.Equal(["Bearer key", "yes"], keys);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ATestDoubleReplacesTheClient(bool before)
+    {
+        var services = new ServiceCollection();
+        if (before)
+        {
+            services.AddSingleton<EmbeddingsClient>(new FakeClient());
+        }
+
+        services.AddEmbeddingsClient("Embeddings");
+        if (!before)
+        {
+            services.AddSingleton<EmbeddingsClient>(new FakeClient());
+        }
+
+        await using var provider = services.BuildServiceProvider();
+
+        Assert.IsType<FakeClient>(provider.GetRequiredService<EmbeddingsClient>());
     }
 
     [Fact]
     public void OptionsAreReadFromAConfigurationSection()
     {
         using var provider = With(
-            ("Addresses:0", "a:1"), ("Addresses:1", "b:2"), ("MaxInFlight", "7"), ("Deadline", "00:00:05"), ("LoadBalancing", "PickFirst"));
+            ("Addresses:0", "a:1"),
+            ("Addresses:1", "b:2"),
+            ("MaxInFlight", "7"),
+            ("Deadline", "00:00:05"),
+            ("LoadBalancing", "PickFirst"));
 
         var options = provider.GetRequiredService<EmbeddingsClient>().Options;
 
         Assert.Equal(["a:1", "b:2"], options.Addresses);
-        Assert.Equal((7, TimeSpan.FromSeconds(5), LoadBalancing.PickFirst), (options.MaxInFlight, options.Deadline, options.LoadBalancing));
+        Assert.Equal((7, TimeSpan.FromSeconds(5)), (options.MaxInFlight, options.Deadline));
+        Assert.Equal(LoadBalancing.PickFirst, options.LoadBalancing);
         Assert.Equal(new EmbeddingsClientOptions().MaxMessageBytes, options.MaxMessageBytes);
     }
 
     [Fact]
-    public void AnUnknownOrInvalidOptionIsAnError()
+    public void AnUnknownOptionIsAnError()
     {
-        using var misspelt = With(("Addresses:0", "a:1"), ("MaxInFlite", "7"));
-        Assert.Throws<InvalidOperationException>(misspelt.GetRequiredService<EmbeddingsClient>);
-        using var bad = With(("Addresses:0", "a:1"), ("MaxInFlight", "0"));
-        Assert.Throws<ArgumentException>(bad.GetRequiredService<EmbeddingsClient>);
-        using var empty = With();
-        Assert.Throws<ArgumentException>(empty.GetRequiredService<EmbeddingsClient>);
+        using var provider = With(("Addresses:0", "a:1"), ("MaxInFlite", "7"));
+
+        var error = Assert.Throws<InvalidOperationException>(provider.GetRequiredService<EmbeddingsClient>);
+
+        Assert.Contains("MaxInFlite", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("MaxInFlight", "0")]
+    [InlineData("Addresses:1", "https://b:1")]
+    [InlineData("MaxReconnectDelay", "00:00:00.010")]
+    public async Task AHostWithAnInvalidOptionDoesNotStart(string name, string value)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(settings: null);
+        builder.Configuration.AddInMemoryCollection([new("Client:Addresses:0", "a:1"), new($"Client:{name}", value)]);
+        builder.Services.AddEmbeddingsClient("Client");
+        using var host = builder.Build();
+
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+
+        Assert.Contains(name.Split(':')[0], error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MissingAddressesAreAnError()
+    {
+        using var provider = With();
+
+        Assert.Throws<OptionsValidationException>(provider.GetRequiredService<EmbeddingsClient>);
     }
 
     private static ServiceProvider With(params (string Key, string Value)[] settings)
     {
         var pairs = settings.Select(setting => KeyValuePair.Create($"Embeddings:{setting.Key}", (string?)setting.Value));
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(pairs).Build();
-        return new ServiceCollection().AddEmbeddingsClient(configuration.GetSection("Embeddings")).BuildServiceProvider();
+        var services = new ServiceCollection();
+        services.AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(pairs).Build());
+        services.AddEmbeddingsClient("Embeddings");
+        return services.BuildServiceProvider();
+    }
+
+    private sealed class HeaderHandler : DelegatingHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            request.Headers.Add("x-handler", "yes");
+            return base.SendAsync(request, cancellationToken);
+        }
     }
 }

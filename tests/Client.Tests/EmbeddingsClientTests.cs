@@ -91,7 +91,8 @@ public sealed class EmbeddingsClientTests
         using var client = server.Client();
 
         var waiting = client.WaitUntilServingAsync(TimeSpan.FromSeconds(30));
-        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.WaitUntilServingAsync(TimeSpan.FromMilliseconds(50)));
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(
+            () => client.WaitUntilServingAsync(TimeSpan.FromMilliseconds(50)));
         Assert.Equal(StatusCode.DeadlineExceeded, error.Status);
         Assert.False(waiting.IsCompleted);
         server.Health.SetStatus("", HealthCheckResponse.Types.ServingStatus.Serving);
@@ -109,7 +110,8 @@ public sealed class EmbeddingsClientTests
         }
 
         using var client = EmbeddingsClient.ForAddress(address);
-        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.WaitUntilServingAsync(TimeSpan.FromMilliseconds(300)));
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(
+            () => client.WaitUntilServingAsync(TimeSpan.FromMilliseconds(300)));
 
         Assert.Equal(StatusCode.DeadlineExceeded, error.Status);
         Assert.Contains("refused", error.Message, StringComparison.OrdinalIgnoreCase);
@@ -121,7 +123,8 @@ public sealed class EmbeddingsClientTests
         await using var server = await ServerDouble.StartAsync(withHealth: false);
         using var client = server.Client();
 
-        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.WaitUntilServingAsync(TimeSpan.FromMinutes(1)));
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(
+            () => client.WaitUntilServingAsync(TimeSpan.FromMinutes(1)));
 
         Assert.Equal(StatusCode.Unimplemented, error.Status);
     }

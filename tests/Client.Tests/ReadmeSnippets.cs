@@ -1,13 +1,16 @@
 using Embeddings.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Grpc.Net.Client;
 using Microsoft.Extensions.AI;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.Client.Tests;
 
-/// <summary>Compiled copies of the code blocks in the package's README. ReadmeTests checks that every block is here.</summary>
+/// <summary>
+/// Compiled copies of the code blocks in the packages' READMEs. ReadmeTests checks that every block is here or in the
+/// tests that it names.
+/// </summary>
 internal static class ReadmeSnippets
 {
     public static async Task EmbedAsync()
@@ -15,6 +18,14 @@ internal static class ReadmeSnippets
         using var client = EmbeddingsClient.ForAddress("127.0.0.1:50051");
         var response = await client.EmbedImageAsync(await File.ReadAllBytesAsync("photo.jpg"));
         Console.WriteLine($"{response.Embedding.Model}: dimension {response.Embedding.Values.Count}");
+    }
+
+    public static async Task<object> ListModelsAsync()
+    {
+        using var channel = GrpcChannel.ForAddress("http://127.0.0.1:50051");
+        var models = new ModelService.ModelServiceClient(channel);
+        var response = await models.ListModelsAsync(new ListModelsRequest());
+        return response;
     }
 
     public static async Task IngestAsync(EmbeddingsClient client, string[] files)
@@ -76,9 +87,14 @@ internal static class ReadmeSnippets
         await client.WaitUntilServingAsync(TimeSpan.FromSeconds(30));
     }
 
-    public static void Register(IServiceCollection services, IConfiguration configuration)
+    public static void Register(IServiceCollection services, string key)
     {
-        services.AddEmbeddingsClient(configuration.GetSection("Embeddings"));
+        services.AddEmbeddingsClient("Embeddings")
+            .AddCallCredentials((context, metadata) =>
+            {
+                metadata.Add("authorization", $"Bearer {key}");
+                return Task.CompletedTask;
+            });
     }
 
     public static async Task<object> GenerateAsync(EmbeddingsClient client, byte[] jpeg)

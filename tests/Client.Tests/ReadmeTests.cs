@@ -8,13 +8,16 @@ public sealed partial class ReadmeTests
 {
     private static readonly string Here = Directory();
 
-    [Fact]
-    public void EverySnippetCompiles()
+    [Theory]
+    [InlineData("Client")]
+    [InlineData("Contract")]
+    public void EverySnippetCompiles(string project)
     {
-        var code = Squeeze(File.ReadAllText(Path.Combine(Here, "ReadmeSnippets.cs")));
-        var snippets = Fence().Matches(Readme()).Select(match => Squeeze(match.Groups[1].Value)).ToArray();
+        string[] sources = ["ReadmeSnippets.cs", "FakeClientTests.cs", "EmbeddingsClientServiceCollectionExtensionsTests.cs"];
+        var code = Squeeze(string.Concat(sources.Select(source => File.ReadAllText(Path.Combine(Here, source)))));
+        var snippets = Fence().Matches(Readme(project)).Select(match => Squeeze(match.Groups[1].Value)).ToArray();
 
-        Assert.True(snippets.Length >= 7);
+        Assert.NotEmpty(snippets);
         Assert.All(snippets, snippet => Assert.Contains(snippet, code, StringComparison.Ordinal));
     }
 
@@ -23,10 +26,10 @@ public sealed partial class ReadmeTests
     {
         var options = typeof(EmbeddingsClientOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance);
 
-        Assert.All(options, option => Assert.Contains($"`{option.Name}`", Readme(), StringComparison.Ordinal));
+        Assert.All(options, option => Assert.Contains($"`{option.Name}`", Readme("Client"), StringComparison.Ordinal));
     }
 
-    private static string Readme() => File.ReadAllText(Path.Combine(Here, "../../src/Client/README.md"));
+    private static string Readme(string project) => File.ReadAllText(Path.Combine(Here, "../../src", project, "README.md"));
 
     private static string Squeeze(string text) => Blank().Replace(text, " ").Trim();
 

@@ -7,12 +7,55 @@ using Microsoft.Extensions.Logging;
 
 namespace Embeddings.Client.Calls;
 
-/// <summary>Creates the gRPC channel, with client-side load balancing if there are several addresses.</summary>
+/// <summary>Configures gRPC channels, with client-side load balancing if there are several addresses.</summary>
 internal static class ChannelFactory
 {
+    /// <summary>Validates the options and creates a channel for a client without a host.</summary>
     public static GrpcChannel Create(EmbeddingsClientOptions options, ILoggerFactory? loggerFactory)
     {
-        var endpoints = OptionsCheck.Endpoints(options);
+        EmbeddingsClientOptionsValidator.ThrowIfInvalid(options);
+        var channel = new GrpcChannelOptions
+        {
+            HttpHandler = Handler(options),
+            DisposeHttpClient = true,
+            LoggerFactory = loggerFactory,
+        };
+        Configure(channel, options);
+        return GrpcChannel.ForAddress(Address(options), channel);
+    }
+
+    public static Uri Address(EmbeddingsClientOptions options)
+    {
+        var endpoints = EmbeddingsClientOptionsValidator.Endpoints(options);
+        return endpoints.Count == 1 ? endpoints[0] : new Uri("static:///embeddings");
+    }
+
+    public static void Configure(GrpcChannelOptions channel, EmbeddingsClientOptions options)
+    {
+        var endpoints = EmbeddingsClientOptionsValidator.Endpoints(options);
+        var isSecure = endpoints[0].Scheme == Uri.UriSchemeHttps;
+        channel.Credentials = isSecure ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure;
+        channel.MaxReceiveMessageSize = options.MaxMessageBytes;
+        channel.MaxSendMessageSize = options.MaxMessageBytes;
+        channel.InitialReconnectBackoff = options.ReconnectDelay;
+        channel.MaxReconnectBackoff = options.MaxReconnectDelay;
+        if (endpoints.Count == 1)
+        {
+            return;
+        }
+
+        var addresses = endpoints.Select(endpoint => new BalancerAddress(endpoint.Host, endpoint.Port)).ToArray();
+        channel.ServiceProvider = new ServiceCollection()
+            .AddSingleton<ResolverFactory>(new StaticResolverFactory(_ => addresses))
+            .BuildServiceProvider();
+        LoadBalancingConfig policy = options.LoadBalancing == LoadBalancing.PickFirst
+            ? new PickFirstConfig()
+            : new RoundRobinConfig();
+        channel.ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { policy } };
+    }
+
+    public static SocketsHttpHandler Handler(EmbeddingsClientOptions options)
+    {
         var handler = new SocketsHttpHandler
         {
             ConnectTimeout = options.ConnectTimeout,
@@ -23,29 +66,6 @@ internal static class ChannelFactory
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
         };
         options.ConfigureHandler?.Invoke(handler);
-
-        var channelOptions = new GrpcChannelOptions
-        {
-            HttpHandler = handler,
-            DisposeHttpClient = true,
-            LoggerFactory = loggerFactory,
-            Credentials = endpoints[0].Scheme == Uri.UriSchemeHttps ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure,
-            MaxReceiveMessageSize = options.MaxMessageBytes,
-            MaxSendMessageSize = options.MaxMessageBytes,
-            InitialReconnectBackoff = options.ReconnectDelay,
-            MaxReconnectBackoff = options.MaxReconnectDelay,
-        };
-        if (endpoints.Count == 1)
-        {
-            return GrpcChannel.ForAddress(endpoints[0], channelOptions);
-        }
-
-        var resolver = new StaticResolverFactory(_ => endpoints.Select(endpoint => new BalancerAddress(endpoint.Host, endpoint.Port)));
-        channelOptions.ServiceProvider = new ServiceCollection().AddSingleton<ResolverFactory>(resolver).BuildServiceProvider();
-        channelOptions.ServiceConfig = new ServiceConfig
-        {
-            LoadBalancingConfigs = { options.LoadBalancing == LoadBalancing.PickFirst ? new PickFirstConfig() : new RoundRobinConfig() },
-        };
-        return GrpcChannel.ForAddress("static:///embeddings", channelOptions);
+        return handler;
     }
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
@@ -20,33 +19,22 @@ internal static class ErrorDetails
     /// <summary>Returns a human-readable message. If the connection failed, it includes the cause.</summary>
     public static string Message(RpcException error)
     {
-        var detail = error.Status.Detail.Length > 0 ? error.Status.Detail : Word(error.StatusCode);
-        var cause = error.StatusCode == StatusCode.Unavailable ? error.Status.DebugException?.GetBaseException().Message : null;
-        return cause is null || detail.Contains(cause, StringComparison.Ordinal) ? detail : $"{detail.TrimEnd('.')}: {cause}";
+        var detail = error.Status.Detail.Length > 0 ? error.Status.Detail : StatusName(error.StatusCode);
+        var cause = error.StatusCode == StatusCode.Unavailable ? error.Status.DebugException?.GetBaseException() : null;
+        return cause is null || detail.Contains(cause.Message, StringComparison.Ordinal)
+            ? detail
+            : $"{detail.TrimEnd('.')}: {cause.Message}";
     }
 
     /// <summary>Returns the retry delay requested by the server, or null if it did not specify one.</summary>
-    public static TimeSpan? RetryAfter(RpcException error) => RetryAfter(error.Trailers.GetRpcStatus(ignoreParseError: true));
+    public static TimeSpan? RetryAfter(RpcException error) =>
+        RetryAfter(error.Trailers.GetRpcStatus(ignoreParseError: true));
 
     /// <summary>
     /// Returns the name of a status code as in the gRPC specification, for example <c>INVALID_ARGUMENT</c>.
     /// </summary>
-    public static string Word(StatusCode status)
-    {
-        var name = status == StatusCode.OK ? "Ok" : status.ToString();
-        var word = new StringBuilder(name.Length + 4);
-        foreach (var letter in name)
-        {
-            if (char.IsAsciiLetterUpper(letter) && word.Length > 0)
-            {
-                word.Append('_');
-            }
-
-            word.Append(char.ToUpperInvariant(letter));
-        }
-
-        return word.ToString();
-    }
+    public static string StatusName(StatusCode status) =>
+        CodeReflection.Descriptor.EnumTypes[0].FindValueByNumber((int)status)?.Name ?? $"STATUS_{(int)status}";
 
     private static TimeSpan? RetryAfter(Google.Rpc.Status? details)
     {

@@ -1,11 +1,14 @@
 using Grpc.Core;
+using Grpc.Health.V1;
 
 namespace Embeddings.Client.Calls;
 
 /// <summary>Polls the health service until it reports SERVING or the timeout expires.</summary>
 internal sealed class HealthWait(CallInvoker invoker, EmbeddingsClientOptions options, TimeProvider time)
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(1);
+
+    private readonly Health.HealthClient _health = new(invoker);
 
     public async Task RunAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
@@ -16,12 +19,17 @@ internal sealed class HealthWait(CallInvoker invoker, EmbeddingsClientOptions op
         {
             try
             {
-                if (await HealthProbe.IsServingAsync(invoker, due, cancellationToken).ConfigureAwait(false))
+                // An empty request checks the server as a whole.
+                using var call = _health.CheckAsync(
+                    new HealthCheckRequest(), new CallOptions(deadline: due, cancellationToken: cancellationToken));
+                var status = (await call.ResponseAsync.ConfigureAwait(false)).Status;
+                if (status == HealthCheckResponse.Types.ServingStatus.Serving)
                 {
                     return;
                 }
 
-                (last, cause) = ("the server reports that it is not serving", null);
+                last = "the server reports that it is not serving";
+                cause = null;
             }
             catch (RpcException error)
             {
@@ -33,12 +41,13 @@ internal sealed class HealthWait(CallInvoker invoker, EmbeddingsClientOptions op
 
                 if (error.StatusCode != StatusCode.DeadlineExceeded)
                 {
-                    (last, cause) = (ErrorDetails.Message(error), error);
+                    last = ErrorDetails.Message(error);
+                    cause = error;
                 }
             }
 
-            var backoff = Backoff.Delay(tries, options, Random.Shared.NextDouble());
-            var delay = backoff < Longest ? backoff : Longest;
+            var backoff = RetryRules.Backoff(tries, options);
+            var delay = backoff < MaxDelay ? backoff : MaxDelay;
             if (time.GetUtcNow().UtcDateTime + delay >= due)
             {
                 var servers = string.Join(", ", options.Addresses);

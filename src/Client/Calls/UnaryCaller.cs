@@ -3,7 +3,8 @@ using Grpc.Core;
 namespace Embeddings.Client.Calls;
 
 /// <summary>
-/// Makes unary calls with one deadline for all attempts, retries safe failures, and converts errors to exceptions.
+/// Makes unary calls with one deadline for all attempts, retries safe failures, and converts errors to exceptions. The
+/// retry policy of a gRPC service config does not suffice: it ignores RetryInfo and copies every request to a buffer.
 /// </summary>
 internal sealed class UnaryCaller(EmbeddingsClientOptions options, TimeProvider time)
 {
@@ -16,7 +17,10 @@ internal sealed class UnaryCaller(EmbeddingsClientOptions options, TimeProvider 
     /// <param name="repeatable">Whether running the call twice returns the same response as running it once.</param>
     /// <param name="cancellationToken">Cancels the call and the wait for a retry.</param>
     public async Task<TResponse> CallAsync<TRequest, TResponse>(
-        Func<TRequest, CallOptions, AsyncUnaryCall<TResponse>> rpc, TRequest request, bool repeatable, CancellationToken cancellationToken)
+        Func<TRequest, CallOptions, AsyncUnaryCall<TResponse>> rpc,
+        TRequest request,
+        bool repeatable,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         var due = time.GetUtcNow().UtcDateTime + options.Deadline;
@@ -46,7 +50,7 @@ internal sealed class UnaryCaller(EmbeddingsClientOptions options, TimeProvider 
 
     private TimeSpan? Wait(RpcException error, int failures, bool repeatable) => error.StatusCode switch
     {
-        StatusCode.Unavailable when repeatable && failures <= options.MaxRetries => Backoff.Delay(failures, options, Random.Shared.NextDouble()),
+        StatusCode.Unavailable when repeatable && failures <= options.MaxRetries => RetryRules.Backoff(failures, options),
         // A call rejected for overload has not run, so every call can be retried.
         StatusCode.ResourceExhausted when options.RetryOnOverload && ErrorDetails.RetryAfter(error) is { } after =>
             (after > ShortestWait ? after : ShortestWait) * (1 + (Random.Shared.NextDouble() / 4)),

@@ -17,12 +17,12 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
     private readonly SemaphoreSlim _room = new(maxItems, maxItems);
     private readonly Channel<T> _waiting = Channel.CreateUnbounded<T>(new() { SingleReader = true, SingleWriter = true });
     private readonly Queue<T> _unanswered = new();
-    private readonly Lock _gate = new();
+    private readonly object _gate = new();
 
     /// <summary>Exception thrown by the source, or null.</summary>
     public Exception? SourceFailure { get; private set; }
 
-    /// <summary>Whether the source has ended and every item has been answered.</summary>
+    /// <summary>True if the source has ended and every item has been answered.</summary>
     public bool IsComplete
     {
         get

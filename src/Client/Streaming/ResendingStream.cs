@@ -23,7 +23,8 @@ internal sealed class ResendingStream<TRequest, TResponse>(
     // A source that ignores its cancellation token must not block the end of the stream.
     private static readonly TimeSpan SourceGrace = TimeSpan.FromSeconds(1);
 
-    public async IAsyncEnumerable<TResponse> RunAsync(IAsyncEnumerable<TRequest> requests, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<TResponse> RunAsync(
+        IAsyncEnumerable<TRequest> requests, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var items = new InFlight<TRequest>(options.MaxInFlight, options.MaxMessageBytes, rpc.RequestId);
@@ -49,7 +50,8 @@ internal sealed class ResendingStream<TRequest, TResponse>(
                 }
 
                 var delay = Delay(connection.Failure!, failures);
-                StreamLog.Reconnecting(logger, rpc.Name, ErrorDetails.Message(connection.Failure!), failures, delay.TotalMilliseconds);
+                var detail = ErrorDetails.Message(connection.Failure!);
+                StreamLog.Reconnecting(logger, rpc.Name, detail, failures, delay.TotalMilliseconds);
                 await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -69,12 +71,17 @@ internal sealed class ResendingStream<TRequest, TResponse>(
 
         if (rpc.RequestId(request) != rpc.ResponseId(response))
         {
-            throw Violation($"sent a response for item '{rpc.ResponseId(response)}' instead of item '{rpc.RequestId(request)}'");
+            var ids = $"'{rpc.ResponseId(response)}' instead of item '{rpc.RequestId(request)}'";
+            throw Violation($"sent a response for item {ids}");
         }
     }
 
     // Returns true at the end of the stream and false if it must continue over a new connection; throws otherwise.
-    private bool IsOver(StreamConnection<TRequest, TResponse> connection, InFlight<TRequest> items, int failures, CancellationToken cancellationToken)
+    private bool IsOver(
+        StreamConnection<TRequest, TResponse> connection,
+        InFlight<TRequest> items,
+        int failures,
+        CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (connection.WriteFailure is { } writeFailure)
@@ -83,7 +90,7 @@ internal sealed class ResendingStream<TRequest, TResponse>(
         }
 
         var failure = connection.Failure;
-        var broken = failure is not null && BrokenConnection.Is(failure, options.RetryOnOverload);
+        var broken = failure is not null && RetryRules.CanReconnect(failure, options.RetryOnOverload);
         if (items.IsComplete && (failure is null || broken))
         {
             if (items.SourceFailure is { } sourceFailure)
@@ -104,11 +111,21 @@ internal sealed class ResendingStream<TRequest, TResponse>(
 
     private TimeSpan Delay(RpcException failure, int failures)
     {
-        var backoff = Backoff.Delay(failures, options, Random.Shared.NextDouble());
+        var backoff = RetryRules.Backoff(failures, options);
         var requested = ErrorDetails.RetryAfter(failure);
         return requested > backoff ? requested.Value : backoff;
     }
 
     private EmbeddingsException Violation(string violation) =>
         new(StatusCode.Internal, "PROTOCOL_VIOLATION", $"{rpc.Name}: The server {violation}.");
+}
+
+internal static partial class StreamLog
+{
+    [LoggerMessage(
+        1,
+        LogLevel.Warning,
+        "{Rpc}: The connection broke ({Detail}). Reconnect attempt {Attempt} starts in {DelayMs:F0} ms; "
+        + "unanswered items will be resent.")]
+    public static partial void Reconnecting(ILogger logger, string rpc, string detail, int attempt, double delayMs);
 }

@@ -19,7 +19,8 @@ internal sealed class StreamConnection<TRequest, TResponse> : IAsyncDisposable
     private readonly AsyncDuplexStreamingCall<TRequest, TResponse> _call;
     private readonly Task _writing;
 
-    public StreamConnection(StreamRpc<TRequest, TResponse> rpc, InFlight<TRequest> items, CancellationToken cancellationToken)
+    public StreamConnection(
+        StreamRpc<TRequest, TResponse> rpc, InFlight<TRequest> items, CancellationToken cancellationToken)
     {
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
@@ -90,3 +91,16 @@ internal sealed class StreamConnection<TRequest, TResponse> : IAsyncDisposable
         }
     }
 }
+
+/// <summary>Describes a streaming RPC.</summary>
+/// <param name="Name">Name of the RPC, used in messages.</param>
+/// <param name="Open">Method of the generated stub.</param>
+/// <param name="RequestId">Returns the item id of a request.</param>
+/// <param name="ResponseId">Returns the item id of a response.</param>
+internal sealed record StreamRpc<TRequest, TResponse>(
+    string Name,
+    Func<CallOptions, AsyncDuplexStreamingCall<TRequest, TResponse>> Open,
+    Func<TRequest, string> RequestId,
+    Func<TResponse, string> ResponseId)
+    where TRequest : class, IMessage<TRequest>
+    where TResponse : class, IMessage<TResponse>;

@@ -69,7 +69,7 @@ public sealed class BalancingTests
         Assert.Equal((20, 0), (first.Behaviour.Calls.Count, second.Behaviour.Calls.Count));
     }
 
-    private static EmbeddingsClient Client(ServerDouble first, ServerDouble second, LoadBalancing balancing) => new(new EmbeddingsClientOptions
+    private static EmbeddingsClient Client(ServerDouble first, ServerDouble second, LoadBalancing balancing) => new(new()
     {
         Addresses = [first.Address, second.Address],
         LoadBalancing = balancing,

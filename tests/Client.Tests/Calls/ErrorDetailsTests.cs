@@ -27,7 +27,8 @@ public sealed class ErrorDetailsTests
 
         var error = ErrorDetails.ToException(Failed(StatusCode.InvalidArgument, "Not a JPEG.", details.ToByteArray()));
 
-        Assert.Equal((StatusCode.InvalidArgument, "IMAGE_MALFORMED", "image.encoded"), (error.Status, error.Reason, error.Field));
+        Assert.Equal(
+            (StatusCode.InvalidArgument, "IMAGE_MALFORMED", "image.encoded"), (error.Status, error.Reason, error.Field));
         Assert.Equal(("Not a JPEG.", TimeSpan.FromSeconds(1.5)), (error.Message, error.RetryAfter!.Value));
     }
 
@@ -36,14 +37,17 @@ public sealed class ErrorDetailsTests
     {
         var error = ErrorDetails.ToException(new RpcException(new Status(StatusCode.NotFound, "")));
 
-        Assert.Equal(("NOT_FOUND", "NOT_FOUND", "", (TimeSpan?)null), (error.Reason, error.Message, error.Field, error.RetryAfter));
+        Assert.Equal(
+            ("NOT_FOUND", "NOT_FOUND", "", (TimeSpan?)null), (error.Reason, error.Message, error.Field, error.RetryAfter));
     }
 
     [Theory]
     [InlineData(StatusCode.OK, "OK")]
     [InlineData(StatusCode.Cancelled, "CANCELLED")]
     [InlineData(StatusCode.FailedPrecondition, "FAILED_PRECONDITION")]
-    public void StatusCodesAreNamedAsInTheSpecification(StatusCode status, string word) => Assert.Equal(word, ErrorDetails.Word(status));
+    [InlineData((StatusCode)99, "STATUS_99")]
+    public void StatusCodesAreNamedAsInTheSpecification(StatusCode status, string name) =>
+        Assert.Equal(name, ErrorDetails.StatusName(status));
 
     [Fact]
     public void MalformedDetailsDoNotHideTheError()
@@ -67,7 +71,8 @@ public sealed class ErrorDetailsTests
     [InlineData(0, int.MaxValue)]
     public void RetryDelaysOutOfRangeAreIgnored(long seconds, int nanos)
     {
-        var details = new Google.Rpc.Status { Details = { Any.Pack(new RetryInfo { RetryDelay = new Duration { Seconds = seconds, Nanos = nanos } }) } };
+        var retry = new RetryInfo { RetryDelay = new Duration { Seconds = seconds, Nanos = nanos } };
+        var details = new Google.Rpc.Status { Details = { Any.Pack(retry) } };
 
         Assert.Null(ErrorDetails.RetryAfter(Failed(StatusCode.ResourceExhausted, "full", details.ToByteArray())));
     }

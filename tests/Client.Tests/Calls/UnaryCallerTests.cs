@@ -16,7 +16,9 @@ public sealed class UnaryCallerTests
         var failures = 2;
         await using var server = await ServerDouble.StartAsync(new Behaviour
         {
-            OnUnary = (_, _) => failures-- > 0 ? throw new RpcException(new Status(StatusCode.Unavailable, "starting")) : Task.CompletedTask,
+            OnUnary = (_, _) => failures-- > 0
+                ? throw new RpcException(new Status(StatusCode.Unavailable, "starting"))
+                : Task.CompletedTask,
         });
         var time = new HurriedTime();
         using var client = server.Client(time: time);
@@ -61,7 +63,10 @@ public sealed class UnaryCallerTests
     public async Task ACallRejectedForOverloadIsRetriedAfterTheRequestedDelay()
     {
         var failures = 5;
-        await using var server = await ServerDouble.StartAsync(new Behaviour { OnUnary = (_, _) => failures-- > 0 ? throw Full() : Task.CompletedTask });
+        await using var server = await ServerDouble.StartAsync(new Behaviour
+        {
+            OnUnary = (_, _) => failures-- > 0 ? throw Full() : Task.CompletedTask,
+        });
         var time = new HurriedTime();
         using var client = server.Client(time: time);
 
@@ -87,7 +92,8 @@ public sealed class UnaryCallerTests
 
         if (error.Status != StatusCode.DeadlineExceeded)
         {
-            Assert.Equal((StatusCode.ResourceExhausted, TimeSpan.FromMilliseconds(200)), (error.Status, error.RetryAfter!.Value));
+            Assert.Equal(
+                (StatusCode.ResourceExhausted, TimeSpan.FromMilliseconds(200)), (error.Status, error.RetryAfter!.Value));
         }
 
         Assert.InRange(server.Behaviour.Calls.Count, 0, 1);
@@ -111,6 +117,18 @@ public sealed class UnaryCallerTests
 
         Assert.Equal((StatusCode.DeadlineExceeded, "DEADLINE_EXCEEDED"), (error.Status, error.Reason));
         Assert.True(await seen.Task < DateTime.MaxValue);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(86_400_001)]
+    public void ADeadlineOutOfRangeIsRejected(long milliseconds)
+    {
+        using var client = EmbeddingsClient.ForAddress("a");
+
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => client.WithDeadline(TimeSpan.FromMilliseconds(milliseconds)));
+
+        Assert.Contains("between 1 ms and 1 day", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -10,8 +10,7 @@ internal sealed class Behaviour
     /// <summary>Called before each unary call is answered. Throws to make the call fail.</summary>
     public Func<string, ServerCallContext, Task> OnUnary { get; set; } = (_, _) => Task.CompletedTask;
 
-    public Func<IAsyncStreamReader<StreamEmbedRequest>, IServerStreamWriter<StreamEmbedResponse>, ServerCallContext, Task> OnStreamEmbed { get; set; } =
-        EchoAsync;
+    public DuplexStreamingServerMethod<StreamEmbedRequest, StreamEmbedResponse> OnStreamEmbed { get; set; } = EchoAsync;
 
     /// <summary>Names of the unary calls, in call order.</summary>
     public ConcurrentQueue<string> Calls { get; } = new();
@@ -23,7 +22,9 @@ internal sealed class Behaviour
     public List<Collection> Collections { get; } = [];
 
     public static async Task EchoAsync(
-        IAsyncStreamReader<StreamEmbedRequest> requests, IServerStreamWriter<StreamEmbedResponse> responses, ServerCallContext context)
+        IAsyncStreamReader<StreamEmbedRequest> requests,
+        IServerStreamWriter<StreamEmbedResponse> responses,
+        ServerCallContext context)
     {
         await foreach (var request in requests.ReadAllAsync(context.CancellationToken))
         {
@@ -34,6 +35,10 @@ internal sealed class Behaviour
     public static StreamEmbedResponse Answer(StreamEmbedRequest request) => new()
     {
         ItemId = request.ItemId,
-        Embedding = new Embedding { Values = { float.TryParse(request.ItemId, out var number) ? number : -1, 0, 0 }, Model = request.Model },
+        Embedding = new Embedding
+        {
+            Values = { float.TryParse(request.ItemId, out var number) ? number : -1, 0, 0 },
+            Model = request.Model,
+        },
     };
 }

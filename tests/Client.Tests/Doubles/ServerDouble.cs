@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Grpc.Health.V1;
 using Grpc.HealthCheck;
@@ -39,7 +40,8 @@ internal sealed class ServerDouble : IAsyncDisposable
         health.SetStatus("", HealthCheckResponse.Types.ServingStatus.Serving);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMilliseconds(1));
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = null);
         builder.Services.AddSingleton(behaviour);
@@ -58,11 +60,24 @@ internal sealed class ServerDouble : IAsyncDisposable
         return new ServerDouble(app, behaviour, health);
     }
 
-    public EmbeddingsClient Client(Func<EmbeddingsClientOptions, EmbeddingsClientOptions>? with = null, TimeProvider? time = null)
+    public EmbeddingsClient Client(
+        Func<EmbeddingsClientOptions, EmbeddingsClientOptions>? with = null, TimeProvider? time = null)
     {
         var options = new EmbeddingsClientOptions { Addresses = [Address] };
         return new EmbeddingsClient(with?.Invoke(options) ?? options, null, time ?? TimeProvider.System);
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
+}
+
+/// <summary>The system clock with timers that are recorded and fire immediately.</summary>
+internal sealed class HurriedTime : TimeProvider
+{
+    public ConcurrentQueue<TimeSpan> Waits { get; } = new();
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        Waits.Enqueue(dueTime);
+        return base.CreateTimer(callback, state, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
 }

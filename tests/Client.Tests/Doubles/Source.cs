@@ -18,7 +18,8 @@ internal sealed class Source(int count)
     /// <summary>Awaited before each item.</summary>
     public Func<int, CancellationToken, Task> Before { get; init; } = (_, _) => Task.CompletedTask;
 
-    public async IAsyncEnumerable<StreamEmbedRequest> ItemsAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<StreamEmbedRequest> ItemsAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         try
         {

@@ -110,7 +110,8 @@ public sealed class ReconnectTests
         var time = new HurriedTime();
         using var client = server.Client(options => options with { MaxReconnects = 3 }, time);
 
-        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.StreamEmbedAsync(new Source(5).ItemsAsync()).ToListAsync().AsTask());
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(
+            () => client.StreamEmbedAsync(new Source(5).ItemsAsync()).ToListAsync().AsTask());
 
         Assert.Equal((StatusCode.Unavailable, "not now"), (error.Status, error.Message));
         Assert.Equal(4, connections);
@@ -156,7 +157,8 @@ public sealed class ReconnectTests
         });
         using var client = server.Client(time: new HurriedTime());
 
-        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.StreamEmbedAsync(new Source(5).ItemsAsync()).ToListAsync().AsTask());
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(
+            () => client.StreamEmbedAsync(new Source(5).ItemsAsync()).ToListAsync().AsTask());
 
         Assert.Equal((status, "no", 1), (error.Status, error.Message, connections));
     }

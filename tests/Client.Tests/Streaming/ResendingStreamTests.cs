@@ -1,5 +1,6 @@
 using Embeddings.Client.Tests.Doubles;
 using Embeddings.V1;
+using Google.Protobuf;
 using Grpc.Core;
 
 namespace Embeddings.Client.Tests.Streaming;
@@ -116,7 +117,8 @@ public sealed class ResendingStreamTests
     {
         await using var server = await ServerDouble.StartAsync();
         using var client = server.Client(options => options with { MaxMessageBytes = 1024 });
-        var big = new StreamEmbedRequest { ItemId = "big", Image = new Image { Encoded = Google.Protobuf.ByteString.CopyFrom(new byte[2000]) } };
+        var image = new Image { Encoded = ByteString.CopyFrom(new byte[2000]) };
+        var big = new StreamEmbedRequest { ItemId = "big", Image = image };
 
         var error = await Assert.ThrowsAsync<EmbeddingsException>(
             () => client.StreamEmbedAsync(new[] { big }.ToAsyncEnumerable()).ToListAsync().AsTask());
@@ -147,7 +149,8 @@ public sealed class ResendingStreamTests
 
         Assert.Equal(3, responses.Count);
         var error = responses[1].Error.ToException();
-        Assert.Equal((StatusCode.InvalidArgument, "IMAGE_MALFORMED", "image.encoded"), (error.Status, error.Reason, error.Field));
+        Assert.Equal(
+            (StatusCode.InvalidArgument, "IMAGE_MALFORMED", "image.encoded"), (error.Status, error.Reason, error.Field));
     }
 
     [Fact]
@@ -157,10 +160,10 @@ public sealed class ResendingStreamTests
         using var client = server.Client();
         var ids = Enumerable.Range(0, 500).Select(i => $"p{i}").ToArray();
 
-        var acks = await client.StreamIngestAsync(
-            ids.Select(id => new StreamIngestRequest { ItemId = id, Image = new ImageItem { JobId = id } }).ToAsyncEnumerable()).ToListAsync();
-        var upserts = await client.StreamUpsertVectorsAsync(
-            ids.Select(id => new StreamUpsertVectorsRequest { ItemId = id, Point = new VectorPoint { PointId = id } }).ToAsyncEnumerable()).ToListAsync();
+        var images = ids.Select(id => new StreamIngestRequest { ItemId = id, Image = new ImageItem { JobId = id } });
+        var points = ids.Select(id => new StreamUpsertVectorsRequest { ItemId = id, Point = new VectorPoint { PointId = id } });
+        var acks = await client.StreamIngestAsync(images.ToAsyncEnumerable()).ToListAsync();
+        var upserts = await client.StreamUpsertVectorsAsync(points.ToAsyncEnumerable()).ToListAsync();
 
         Assert.Equal(ids, acks.Select(ack => ack.Ack.PointId));
         Assert.Equal(ids, upserts.Select(ack => ack.Ack.PointId));

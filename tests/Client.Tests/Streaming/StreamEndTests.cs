@@ -111,7 +111,8 @@ public sealed class StreamEndTests
         });
         using var client = server.Client(time: new HurriedTime());
 
-        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.StreamEmbedAsync(new Source(5).ItemsAsync()).ToListAsync().AsTask());
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(
+            () => client.StreamEmbedAsync(new Source(5).ItemsAsync()).ToListAsync().AsTask());
 
         Assert.Equal((StatusCode.Internal, "PROTOCOL_VIOLATION"), (error.Status, error.Reason));
     }
@@ -123,7 +124,8 @@ public sealed class StreamEndTests
         var client = server.Client();
         client.Dispose();
 
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => client.StreamEmbedAsync(new Source(1).ItemsAsync()).ToListAsync().AsTask());
+        await Assert.ThrowsAsync<ObjectDisposedException>(
+            () => client.StreamEmbedAsync(new Source(1).ItemsAsync()).ToListAsync().AsTask());
         await Assert.ThrowsAsync<ObjectDisposedException>(() => client.GetModelAsync(new GetModelRequest()));
     }
 

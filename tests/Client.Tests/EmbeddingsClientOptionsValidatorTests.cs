@@ -1,8 +1,6 @@
-using Embeddings.Client.Calls;
+namespace Embeddings.Client.Tests;
 
-namespace Embeddings.Client.Tests.Calls;
-
-public sealed class OptionsCheckTests
+public sealed class EmbeddingsClientOptionsValidatorTests
 {
     public static TheoryData<string, EmbeddingsClientOptions> Bad => new()
     {
@@ -13,6 +11,7 @@ public sealed class OptionsCheckTests
         { "Addresses", Of("http://host:1/path") },
         { "Addresses", Of("http://user@host:1") },
         { "Addresses", Of("http://a:1", "https://b:1") },
+        { "Addresses", new EmbeddingsClientOptions { Addresses = null! } },
         { "MaxInFlight", Of("a") with { MaxInFlight = 0 } },
         { "Deadline", Of("a") with { Deadline = TimeSpan.Zero } },
         { "MaxMessageBytes", Of("a") with { MaxMessageBytes = 0 } },
@@ -44,7 +43,7 @@ public sealed class OptionsCheckTests
     [InlineData("https://host", "https://host:50051/")]
     public void AddressesCanOmitSchemeAndPort(string address, string endpoint)
     {
-        var uri = Assert.Single(OptionsCheck.Endpoints(Of(address)));
+        var uri = Assert.Single(EmbeddingsClientOptionsValidator.Endpoints(Of(address)));
 
         Assert.Equal(new Uri(endpoint), uri);
     }

@@ -4,6 +4,78 @@ using Grpc.Core;
 
 namespace Embeddings.Client.Tests.Doubles;
 
+internal sealed class EmbeddingDouble(Behaviour behaviour) : EmbeddingService.EmbeddingServiceBase
+{
+    public override async Task<EmbedImageResponse> EmbedImage(EmbedImageRequest request, ServerCallContext context)
+    {
+        behaviour.Calls.Enqueue("EmbedImage");
+        await behaviour.OnUnary("EmbedImage", context);
+        var embedding = new Embedding { Model = request.Model, Values = { request.Image?.Encoded.Length ?? 0 } };
+        return new EmbedImageResponse { Embedding = embedding };
+    }
+
+    public override async Task<EmbedFaceResponse> EmbedFace(EmbedFaceRequest request, ServerCallContext context)
+    {
+        behaviour.Calls.Enqueue("EmbedFace");
+        await behaviour.OnUnary("EmbedFace", context);
+        return new EmbedFaceResponse { Embedding = new Embedding { Model = request.Model, UnitLength = true } };
+    }
+
+    public override Task StreamEmbed(
+        IAsyncStreamReader<StreamEmbedRequest> requestStream,
+        IServerStreamWriter<StreamEmbedResponse> responseStream,
+        ServerCallContext context) =>
+        behaviour.OnStreamEmbed(requestStream, responseStream, context);
+}
+
+internal sealed class IngestDouble(Behaviour behaviour) : IngestService.IngestServiceBase
+{
+    public override Task<IngestImageResponse> IngestImage(IngestImageRequest request, ServerCallContext context)
+    {
+        behaviour.Calls.Enqueue("IngestImage");
+        var ack = new IngestAck { PointId = request.Item?.JobId ?? "", Collection = request.Collection };
+        return Task.FromResult(new IngestImageResponse { Ack = ack });
+    }
+
+    public override Task<IngestFaceResponse> IngestFace(IngestFaceRequest request, ServerCallContext context)
+    {
+        behaviour.Calls.Enqueue("IngestFace");
+        var ack = new IngestAck { PointId = $"{request.Item?.JobId}-{request.Item?.FaceIndex}" };
+        return Task.FromResult(new IngestFaceResponse { Ack = ack });
+    }
+
+    public override async Task StreamIngest(
+        IAsyncStreamReader<StreamIngestRequest> requestStream,
+        IServerStreamWriter<StreamIngestResponse> responseStream,
+        ServerCallContext context)
+    {
+        await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
+        {
+            var ack = new IngestAck { PointId = request.Image.JobId };
+            await responseStream.WriteAsync(new StreamIngestResponse { ItemId = request.ItemId, Ack = ack });
+        }
+    }
+}
+
+internal sealed class ModelsDouble(Behaviour behaviour) : ModelService.ModelServiceBase
+{
+    public override Task<ListModelsResponse> ListModels(ListModelsRequest request, ServerCallContext context)
+    {
+        behaviour.Calls.Enqueue("ListModels");
+        var (page, next) = VectorStoreDouble.Page(behaviour.Models, request.PageSize, request.PageToken);
+        return Task.FromResult(new ListModelsResponse { Models = { page }, NextPageToken = next });
+    }
+
+    public override Task<GetModelResponse> GetModel(GetModelRequest request, ServerCallContext context)
+    {
+        behaviour.Calls.Enqueue("GetModel");
+        var model = behaviour.Models.FirstOrDefault(model => model.Name == request.Name);
+        return model is null
+            ? throw new RpcException(new Status(StatusCode.NotFound, "There is no such model."))
+            : Task.FromResult(new GetModelResponse { Model = model });
+    }
+}
+
 internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreService.VectorStoreServiceBase
 {
     public override Task<UpsertVectorsResponse> UpsertVectors(UpsertVectorsRequest request, ServerCallContext context) =>
@@ -25,7 +97,8 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
             return new ListVectorsResponse { Points = { page }, NextPageToken = next };
         });
 
-    public override Task<ListCollectionsResponse> ListCollections(ListCollectionsRequest request, ServerCallContext context) =>
+    public override Task<ListCollectionsResponse> ListCollections(
+        ListCollectionsRequest request, ServerCallContext context) =>
         AnswerAsync("ListCollections", context, () =>
         {
             var (page, next) = Page(behaviour.Collections, request.PageSize, request.PageToken);
@@ -38,10 +111,12 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
             Results = { request.Queries.Select(query => new SearchResult { Points = { Scored(query) } }) },
         });
 
-    public override Task<SearchByMediaStoreIdResponse> SearchByMediaStoreId(SearchByMediaStoreIdRequest request, ServerCallContext context) =>
+    public override Task<SearchByMediaStoreIdResponse> SearchByMediaStoreId(
+        SearchByMediaStoreIdRequest request, ServerCallContext context) =>
         AnswerAsync("SearchByMediaStoreId", context, () => new SearchByMediaStoreIdResponse());
 
-    public override Task<DeleteCollectionResponse> DeleteCollection(DeleteCollectionRequest request, ServerCallContext context) =>
+    public override Task<DeleteCollectionResponse> DeleteCollection(
+        DeleteCollectionRequest request, ServerCallContext context) =>
         AnswerAsync("DeleteCollection", context, () => new DeleteCollectionResponse { DeletedCount = 7 });
 
     public override Task<DeleteByJobIdResponse> DeleteByJobId(DeleteByJobIdRequest request, ServerCallContext context) =>

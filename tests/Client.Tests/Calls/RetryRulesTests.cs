@@ -2,7 +2,7 @@ using Embeddings.Client.Calls;
 
 namespace Embeddings.Client.Tests.Calls;
 
-public sealed class BackoffTests
+public sealed class RetryRulesTests
 {
     private static readonly EmbeddingsClientOptions Options = new()
     {
@@ -18,14 +18,18 @@ public sealed class BackoffTests
     [InlineData(10_000, 0, 5000)]
     [InlineData(1, 1, 50)]
     [InlineData(10_000, 0.5, 3750)]
-    public void ItDoublesToItsCapLessARandomHalf(int failures, double random, double milliseconds) =>
-        Assert.Equal(milliseconds, Backoff.Delay(failures, Options, random).TotalMilliseconds, 3);
+    public void TheBackoffDoublesUpToItsMaximumLessARandomHalf(int failures, double random, double milliseconds) =>
+        Assert.Equal(milliseconds, RetryRules.Backoff(failures, Options, random).TotalMilliseconds, 3);
 
     [Fact]
     public void TheLargestOptionsDoNotOverflow()
     {
-        var options = new EmbeddingsClientOptions { ReconnectDelay = TimeSpan.FromMinutes(1), MaxReconnectDelay = TimeSpan.FromHours(1) };
+        var options = new EmbeddingsClientOptions
+        {
+            ReconnectDelay = TimeSpan.FromMinutes(1),
+            MaxReconnectDelay = TimeSpan.FromHours(1),
+        };
 
-        Assert.Equal(TimeSpan.FromHours(1), Backoff.Delay(int.MaxValue, options, 0));
+        Assert.Equal(TimeSpan.FromHours(1), RetryRules.Backoff(int.MaxValue, options, 0));
     }
 }

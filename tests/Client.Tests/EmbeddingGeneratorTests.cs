@@ -1,10 +1,9 @@
-using Embeddings.Client.AI;
 using Embeddings.Client.Tests.Doubles;
 using Embeddings.V1;
 using Grpc.Core;
 using Microsoft.Extensions.AI;
 
-namespace Embeddings.Client.Tests.AI;
+namespace Embeddings.Client.Tests;
 
 public sealed class EmbeddingGeneratorTests
 {
@@ -20,8 +19,10 @@ public sealed class EmbeddingGeneratorTests
 
         var embeddings = await generator.GenerateAsync(images);
 
-        Assert.Equal(Enumerable.Range(1, 300).Select(size => (float)size), embeddings.Select(embedding => embedding.Vector.Span[0]));
-        Assert.All(embeddings, embedding => Assert.Equal((kind == ModelKind.Face ? 1f : 0f, "own"), (embedding.Vector.Span[1], embedding.ModelId)));
+        Assert.Equal(
+            Enumerable.Range(1, 300).Select(size => (float)size), embeddings.Select(embedding => embedding.Vector.Span[0]));
+        var kindValue = kind == ModelKind.Face ? 1f : 0f;
+        Assert.All(embeddings, embedding => Assert.Equal((kindValue, "own"), (embedding.Vector.Span[1], embedding.ModelId)));
     }
 
     [Fact]
@@ -31,7 +32,8 @@ public sealed class EmbeddingGeneratorTests
         using var client = server.Client();
         IEmbeddingGenerator<DataContent, Embedding<float>> generator = client.AsEmbeddingGenerator(ModelKind.Image, "own");
 
-        var embedding = await generator.GenerateAsync(TestImage(1), new EmbeddingGenerationOptions { ModelId = "other", Dimensions = 2 });
+        var options = new EmbeddingGenerationOptions { ModelId = "other", Dimensions = 2 };
+        var embedding = await generator.GenerateAsync(TestImage(1), options);
 
         Assert.Equal("other", embedding.ModelId);
         var error = await Assert.ThrowsAsync<EmbeddingsException>(
@@ -46,9 +48,11 @@ public sealed class EmbeddingGeneratorTests
         using var client = server.Client();
         var generator = client.AsEmbeddingGenerator(ModelKind.Image);
 
-        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => generator.GenerateAsync([TestImage(1), TestImage(2), TestImage(0), TestImage(3)]));
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(
+            () => generator.GenerateAsync([TestImage(1), TestImage(2), TestImage(0), TestImage(3)]));
 
-        Assert.Equal((StatusCode.InvalidArgument, "IMAGE_EMPTY", "values[2].image.encoded"), (error.Status, error.Reason, error.Field));
+        Assert.Equal(
+            (StatusCode.InvalidArgument, "IMAGE_EMPTY", "values[2].image.encoded"), (error.Status, error.Reason, error.Field));
         Assert.Contains("Value 2:", error.Message, StringComparison.Ordinal);
     }
 
@@ -59,7 +63,8 @@ public sealed class EmbeddingGeneratorTests
         using var client = server.Client();
         var generator = client.AsEmbeddingGenerator(ModelKind.Image);
 
-        var error = await Assert.ThrowsAsync<ArgumentException>(() => generator.GenerateAsync([TestImage(1), new DataContent(new byte[1], "text/plain")]));
+        var error = await Assert.ThrowsAsync<ArgumentException>(
+            () => generator.GenerateAsync([TestImage(1), new DataContent(new byte[1], "text/plain")]));
 
         Assert.Contains("Value 1", error.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => client.AsEmbeddingGenerator(ModelKind.Unspecified));
@@ -82,7 +87,8 @@ public sealed class EmbeddingGeneratorTests
 
         Assert.Equal(("embeddings", "c", 32), Metadata(await client.CreateEmbeddingGeneratorAsync(ModelKind.Face)));
         Assert.Equal(("embeddings", "b", 16), Metadata(await client.CreateEmbeddingGeneratorAsync(ModelKind.Face, "b")));
-        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.CreateEmbeddingGeneratorAsync(ModelKind.Face, "none"));
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(
+            () => client.CreateEmbeddingGeneratorAsync(ModelKind.Face, "none"));
         Assert.Equal(StatusCode.NotFound, error.Status);
     }
 
@@ -99,7 +105,8 @@ public sealed class EmbeddingGeneratorTests
         Assert.Null(generator.GetService(typeof(EmbeddingsClient), "key"));
     }
 
-    private static (string? Provider, string? Model, int? Dimensions) Metadata(EmbeddingGenerator generator)
+    private static (string? Provider, string? Model, int? Dimensions) Metadata(
+        IEmbeddingGenerator<DataContent, Embedding<float>> generator)
     {
         var metadata = generator.GetService<EmbeddingGeneratorMetadata>()!;
         return (metadata.ProviderName, metadata.DefaultModelId, metadata.DefaultModelDimensions);
@@ -119,7 +126,13 @@ public sealed class EmbeddingGeneratorTests
                 var response = new StreamEmbedResponse { ItemId = request.ItemId };
                 if (size == 0)
                 {
-                    response.Error = new ItemError { Code = 3, Reason = "IMAGE_EMPTY", Message = "The image is empty.", Field = "image.encoded" };
+                    response.Error = new ItemError
+                    {
+                        Code = 3,
+                        Reason = "IMAGE_EMPTY",
+                        Message = "The image is empty.",
+                        Field = "image.encoded",
+                    };
                 }
                 else
                 {
