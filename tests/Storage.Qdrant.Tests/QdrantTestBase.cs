@@ -18,9 +18,9 @@ public abstract class QdrantTestBase : IAsyncLifetime
 
     protected TroublePlan Troubles => Server.Troubles;
 
-    public virtual Task InitializeAsync() => Server.StartAsync();
+    public virtual async ValueTask InitializeAsync() => await Server.StartAsync();
 
-    public async Task DisposeAsync() => await Server.DisposeAsync();
+    public async ValueTask DisposeAsync() => await Server.DisposeAsync();
 
     /// <summary>Another double instead of the default one.</summary>
     protected async Task ReplaceServerAsync(DoubleOptions options)

@@ -6,7 +6,7 @@ namespace Embeddings.Testing.Stores;
 
 public abstract partial class VectorStoreContract
 {
-    [InheritableFact]
+    [Fact]
     public async Task Search_is_ordered_and_ties_go_by_ordinal_id()
     {
         await using var store = await StartedAsync(5);
@@ -20,7 +20,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(5 / Math.Sqrt(55), hits[1].Score, 1e-6);
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Search_honours_threshold_exclusion_and_what_was_asked_for()
     {
         await using var store = await StartedAsync(2);
@@ -39,7 +39,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(1, (int)full.Payload.Attributes!["k"]!);
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Pages_give_each_point_once_while_others_are_written()
     {
         await using var store = await StartedAsync(2);
@@ -61,7 +61,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(ids, seen.Where(id => id[0] == 'p').Order());
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Pages_end_exactly_and_refuse_foreign_tokens()
     {
         await using var store = await StartedAsync(2);
@@ -83,7 +83,7 @@ public abstract partial class VectorStoreContract
         await Assert.ThrowsAsync<Fault>(() => store.ListAsync("other", PointFilter.All, 2, first.NextPageToken, false, None));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Finds_the_same_as_a_plain_loop()
     {
         const int Dimension = 33;

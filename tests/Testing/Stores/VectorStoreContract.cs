@@ -11,7 +11,7 @@ public abstract partial class VectorStoreContract
     private const string Name = "faces";
     private static readonly CancellationToken None = CancellationToken.None;
 
-    [InheritableFact]
+    [Fact]
     public async Task Gives_back_what_it_was_given_bit_for_bit()
     {
         await using var store = await StartedAsync(3);
@@ -37,7 +37,7 @@ public abstract partial class VectorStoreContract
         Assert.True(JsonNode.DeepEquals(point.Payload.Attributes, found.Payload.Attributes));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task A_dropped_collection_is_gone_and_can_be_made_anew()
     {
         await using var store = await StartedAsync(2);
@@ -60,7 +60,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(1, await store.CountAsync(Name, PointFilter.All, None));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Writers_of_a_collection_that_is_dropped_are_told_so()
     {
         await using var store = await StartedAsync(2);
@@ -79,7 +79,7 @@ public abstract partial class VectorStoreContract
         }
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Absent_fields_stay_absent()
     {
         await using var store = await StartedAsync(2);
@@ -91,7 +91,7 @@ public abstract partial class VectorStoreContract
         Assert.Null(await store.GetAsync(Name, "q", None));
     }
 
-    [InheritableTheory]
+    [Theory]
     [InlineData("it's \"quoted\"; DROP TABLE points_1; --")]
     [InlineData("наука 🚀 e\u0301")]
     [InlineData("nul\0in the middle")]
@@ -120,7 +120,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(1, await store.CountAsync(Name, PointFilter.All, None));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Attribute_conditions_are_strict_about_types()
     {
         await using var store = await StartedAsync(2);
@@ -147,7 +147,7 @@ public abstract partial class VectorStoreContract
         }
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Filters_hold_together()
     {
         await using var store = await StartedAsync(2);
@@ -174,7 +174,7 @@ public abstract partial class VectorStoreContract
         Assert.Empty(await SearchAsync(store, [1, 0], new SearchSpec { Filter = new PointFilter { JobId = "j1" } }));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Of_equal_ids_the_last_wins()
     {
         await using var store = await StartedAsync(2);
@@ -184,7 +184,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(1, (await SearchAsync(store, [0, 1], new SearchSpec()))[0].Score, 1e-6);
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Deleting_counts_what_was_there()
     {
         await using var store = await StartedAsync(2);
@@ -196,7 +196,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal("b", Assert.Single(await SearchAsync(store, [1, 0], new SearchSpec())).Point.Id);
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Collections_belong_to_their_first_model()
     {
         await using var store = await CreateAsync();
@@ -225,7 +225,7 @@ public abstract partial class VectorStoreContract
         Task EnsureAsync(int dimension, ModelStamp model) => store.EnsureCollectionAsync(new CollectionSpec(Name, dimension, model), None).AsTask();
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Many_may_make_one_collection_at_once()
     {
         await using var store = await CreateAsync();
@@ -234,7 +234,7 @@ public abstract partial class VectorStoreContract
         Assert.Single(await store.ListCollectionsAsync(None));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task What_is_not_there_or_does_not_fit_is_said()
     {
         await using var store = await StartedAsync(2);
@@ -251,7 +251,7 @@ public abstract partial class VectorStoreContract
         Assert.Null(await store.CheckAsync(None));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task A_call_given_up_before_it_starts_does_nothing()
     {
         await using var store = await StartedAsync(2);
