@@ -37,7 +37,13 @@ Task("__RunTests").Does(() =>
     var failures = run.Blocks.Where(block => !block.Lines.Contains(TestsFailed)).ToList();
     foreach (var log in GetFiles(TestResults + "/**/*_hang.log"))
     {
-        failures.Add(new(log.GetFilename().ToString(), ["no test ended for ten minutes; still running:", .. System.IO.File.ReadAllLines(log.FullPath)]));
+        var project = failures.FirstOrDefault(block => log.GetFilename().ToString().StartsWith(block.Name + "_"));
+        if (project is null)
+        {
+            project = new(log.GetFilename().ToString(), []);
+            failures.Add(project);
+        }
+        project.Lines.InsertRange(0, ["no test ended for ten minutes; still running:", .. System.IO.File.ReadAllLines(log.FullPath)]);
     }
     var expected = GetFiles("tests/*Tests/*.csproj").Count;
     if (run.Projects < expected)
@@ -77,7 +83,7 @@ sealed class TestRun
 {
     static readonly Regex
         FailedTest = new(@"^failed (.+) \([^()]*\)$"),
-        FailedProject = new(@"^(?:.*[\\/])?([^\\/]+)\.dll \([^()]*\) (?:failed with|Zero tests ran)"),
+        FailedProject = new(@"^(?:.*[\\/])?([^\\/]+)\.dll \([^()]*\) (?:failed|Zero tests ran)"),
         Count = new(@"^  (failed|succeeded|skipped): (\d+)$");
 
     FailureBlock? block;
