@@ -1,79 +1,124 @@
-// Running the tests and counting them.
-using System.Xml.Linq;
+// Running the tests and counting them, by what the test platform prints.
+using System.Text.RegularExpressions;
 
 const string TestResults = "artifacts/test-results";
 
-// A crash brings its whole stack; the full text is above and in the .trx file.
+// A crash prints its whole stack; the full text is further up in the output.
 const int LinesOfAFailure = 12;
+
+// The platform's exit codes of a project with failed tests, and of one without a test that matches the filter.
+const string TestsFailed = "Exit code: 2", NoTestRan = "8";
 
 Task("__RunTests").Does(() =>
 {
     EnsureDirectoryExists(TestResults);
     CleanDirectory(TestResults);
 
-    // One project at a time: two that start servers and fill memory would slow each other down. A test that hangs is ended and counts as failed.
-    var code = Execute(
-        "dotnet",
-        $"test {Solution} -c {Configuration} --no-build --nologo -m:1 --logger \"trx;LogFilePrefix=tests\" --results-directory {TestResults} "
-            + $"--blame-hang-timeout 10m --blame-hang-dump-type none {extraArguments}");
-
-    var runs = GetFiles(TestResults + "/**/*.trx").Select(file => TestRun.Read(file.FullPath)).ToList();
-    var failures = runs.SelectMany(run => run.Failures).ToList();
-    var expected = GetFiles("tests/*.Tests/*.csproj").Count;
-    if (extraArguments.Length == 0 && runs.Count < expected)
+    // A project in which no test starts or ends for ten minutes is ended and counts as failed. One project at a time:
+    // two that start servers and fill memory would slow each other down.
+    var run = new TestRun();
+    var filtered = extraArguments.Length > 0;
+    var code = StartProcess("dotnet", new ProcessSettings
     {
-        failures.Add(new("(test run)", $"{expected - runs.Count} of {expected} test projects gave no results"));
+        Arguments = $"test --solution {Solution} -c {Configuration} --no-build --no-ansi --no-progress "
+            + $"--max-parallel-test-modules 1 --results-directory {TestResults} "
+            + "--hangdump --hangdump-timeout 10m --hangdump-type None "
+            + (filtered ? $"--ignore-exit-code {NoTestRan} {extraArguments}" : ""),
+        RedirectStandardOutput = true,
+        RedirectedStandardOutputHandler = line =>
+        {
+            Say(line ?? "");
+            run.Read(line ?? "");
+            return line;
+        },
+    });
+
+    // A failed project without failed tests has crashed, hung or found no test.
+    var failures = run.Blocks.Where(block => !block.Lines.Contains(TestsFailed)).ToList();
+    foreach (var log in GetFiles(TestResults + "/**/*_hang.log"))
+    {
+        var project = failures.FirstOrDefault(block => log.GetFilename().ToString().StartsWith(block.Name + "_"));
+        if (project is null)
+        {
+            project = new(log.GetFilename().ToString(), []);
+            failures.Add(project);
+        }
+        project.Lines.InsertRange(0, ["no test ended for ten minutes; still running:", .. System.IO.File.ReadAllLines(log.FullPath)]);
+    }
+    var expected = GetFiles("tests/*Tests/*.csproj").Count;
+    if (run.Projects < expected)
+    {
+        failures.Add(new("(test run)", [$"{expected - run.Projects} of {expected} test projects gave no results"]));
     }
     else if (code != 0 && failures.Count == 0)
     {
-        failures.Add(new("(test run)", $"dotnet test ended with code {code}"));
+        failures.Add(new("(test run)", [$"dotnet test ended with code {code}"]));
     }
 
     foreach (var failure in failures)
     {
         Say($"FAILED {failure.Name}");
-        foreach (var line in failure.Message.Trim().Split('\n').Take(LinesOfAFailure))
+        foreach (var line in failure.Lines.Take(LinesOfAFailure))
         {
-            Say($"       {line.TrimEnd()}");
+            Say($"       {line}");
         }
     }
-    var passed = runs.Sum(run => run.Passed);
-    var skipped = runs.Sum(run => run.Skipped);
-    if (passed + failures.Count == 0)
+    var (passed, skipped) = (run.Counts["succeeded"], run.Counts["skipped"]);
+    var failed = Math.Max(failures.Count, run.Counts["failed"]);
+    if (passed + failed == 0)
     {
         Say("no test ran");
     }
-    Say($"{passed} passed, {failures.Count} failed{(skipped > 0 ? $", {skipped} skipped" : "")}");
+    Say($"{passed} passed, {failed} failed{(skipped > 0 ? $", {skipped} skipped" : "")}");
 
     // The counts are the last line, so the build ends here and not with Cake's own words.
-    Environment.Exit(failures.Count == 0 && passed > 0 ? 0 : 1);
+    Environment.Exit(failed == 0 && passed > 0 ? 0 : 1);
 });
 
-sealed record Failure(string Name, string Message);
+// A failed test or project, and the lines below it.
+sealed record FailureBlock(string Name, List<string> Lines);
 
-// What one project's .trx file says.
-sealed record TestRun(int Passed, int Skipped, IReadOnlyList<Failure> Failures)
+// The output of `dotnet test`, line by line: failed tests, failed projects, and the counts at the end.
+sealed class TestRun
 {
-    public static TestRun Read(string path)
-    {
-        XNamespace ns = "http://microsoft.com/schemas/VisualStudio/TeamTest/2010";
-        var root = XDocument.Load(path).Root!;
-        var results = root.Descendants(ns + "UnitTestResult").ToLookup(result => (string?)result.Attribute("outcome"));
-        var failures = results
-            .Where(group => group.Key is not ("Passed" or "NotExecuted"))
-            .SelectMany(group => group)
-            .Select(result => new Failure((string?)result.Attribute("testName") ?? "?", result.Descendants(ns + "Message").FirstOrDefault()?.Value ?? "no message"));
+    static readonly Regex
+        FailedTest = new(@"^failed (.+) \([^()]*\)$"),
+        FailedProject = new(@"^(?:.*[\\/])?([^\\/]+)\.dll \([^()]*\) (?:failed|Zero tests ran)"),
+        Count = new(@"^  (failed|succeeded|skipped): (\d+)$");
 
-        // A test host that crashed leaves no result for the test that did it, only a word about the run. The runner notes each failing test there, too.
-        var errors = root.Descendants(ns + "RunInfo")
-            .Where(info => (string?)info.Attribute("outcome") == "Error")
-            .Select(info => info.Value.Trim())
-            .Where(text => !text.EndsWith("[FAIL]", StringComparison.Ordinal))
-            .ToList();
-        if (errors.Count > 0)
+    FailureBlock? block;
+
+    public List<FailureBlock> Blocks { get; } = [];
+    public Dictionary<string, int> Counts { get; } = new() { ["succeeded"] = 0, ["failed"] = 0, ["skipped"] = 0 };
+    public int Projects { get; private set; }
+
+    public void Read(string line)
+    {
+        if ((FailedTest.Match(line) is { Success: true } test ? test : FailedProject.Match(line)) is { Success: true } failure)
         {
-            failures = failures.Append(new("(test run)", string.Join("\n", errors)));
+            block = new(failure.Groups[1].Value, []);
+            Blocks.Add(block);
         }
-        return new(results["Passed"].Count(), results["NotExecuted"].Count(), [.. failures]);
+        else if (line.StartsWith("Running tests from ", StringComparison.Ordinal))
+        {
+            Projects++;
+            block = null;
+        }
+        else if (Count.Match(line) is { Success: true } count)
+        {
+            Counts[count.Groups[1].Value] = int.Parse(count.Groups[2].Value);
+        }
+        else if (block is not null && (line.StartsWith("  ", StringComparison.Ordinal) || line.StartsWith("Exit code: ", StringComparison.Ordinal)))
+        {
+            // The first line below a test names its project's file.
+            if (!line.StartsWith("  from ", StringComparison.Ordinal))
+            {
+                block.Lines.Add(line.Trim());
+            }
+        }
+        else
+        {
+            block = null;
+        }
     }
 }

@@ -33,7 +33,7 @@ public sealed class FilterTests(ServerFixture server) : IAsyncLifetime
 
     public static TheoryData<string> Names() => [.. Filters.Keys];
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         var request = new UpsertVectorsRequest { Collection = _collection };
         for (var i = 0; i < Count; i++)
@@ -58,7 +58,7 @@ public sealed class FilterTests(ServerFixture server) : IAsyncLifetime
         await server.Api.Vectors.UpsertVectorsAsync(request).Bound();
     }
 
-    public Task DisposeAsync() => Task.CompletedTask;
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     [Theory]
     [MemberData(nameof(Names))]

@@ -1,7 +1,6 @@
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.IntegrationTests.RealModels;
 using Grpc.Core;
-using Xunit.Abstractions;
 
 namespace Embeddings.IntegrationTests;
 

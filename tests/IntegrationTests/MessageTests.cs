@@ -14,9 +14,9 @@ public sealed class MessageTests : IAsyncLifetime
 
     private Api Api => _server!.Api;
 
-    public async Task InitializeAsync() => _server = await TestServer.StartAsync($"--Server:MaxMessageBytes={Limit}");
+    public async ValueTask InitializeAsync() => _server = await TestServer.StartAsync($"--Server:MaxMessageBytes={Limit}");
 
-    public async Task DisposeAsync() => await _server!.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _server!.DisposeAsync();
 
     [Fact]
     public async Task An_oversized_message_is_refused_with_the_limit_and_the_server_goes_on()

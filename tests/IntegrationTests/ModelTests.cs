@@ -12,9 +12,9 @@ public sealed class ModelTests : IAsyncLifetime
 
     private Api Api => _server!.Api;
 
-    public async Task InitializeAsync() => _server = await TestServer.StartAsync(_models.Argument, $"--Models:DefaultFace={Items.FaceModel}");
+    public async ValueTask InitializeAsync() => _server = await TestServer.StartAsync(_models.Argument, $"--Models:DefaultFace={Items.FaceModel}");
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _server!.DisposeAsync();
         _models.Dispose();

@@ -13,9 +13,9 @@ public sealed class OverloadTests : IAsyncLifetime
     private Api Api => _server!.Api;
 
     // A batch waits a second for company that a queue of two never lets in: slow without being busy.
-    public async Task InitializeAsync() => _server = await TestServer.StartAsync("--Batching:QueueLimit=2", "--Batching:MaxBatchDelay=00:00:01");
+    public async ValueTask InitializeAsync() => _server = await TestServer.StartAsync("--Batching:QueueLimit=2", "--Batching:MaxBatchDelay=00:00:01");
 
-    public async Task DisposeAsync() => await _server!.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _server!.DisposeAsync();
 
     [Fact]
     public async Task Unary_calls_fail_fast_while_a_stream_waits_and_loses_nothing()

@@ -5,7 +5,6 @@ using Embeddings.V1;
 using Grpc.Core;
 using Grpc.Health.V1;
 using Qdrant.Client;
-using Xunit.Abstractions;
 
 namespace Embeddings.IntegrationTests;
 

@@ -11,9 +11,9 @@ public sealed class OldQdrantContractTests : VectorStoreContract, IAsyncLifetime
 {
     private readonly QdrantServer _server = new(new() { Old = true });
 
-    public Task InitializeAsync() => _server.StartAsync();
+    public async ValueTask InitializeAsync() => await _server.StartAsync();
 
-    public async Task DisposeAsync() => await _server.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
 
     private protected override async Task<IVectorStore> CreateAsync() => await QdrantStores.StartAsync(_server);
 

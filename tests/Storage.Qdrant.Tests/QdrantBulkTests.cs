@@ -13,7 +13,7 @@ public sealed class QdrantBulkTests : QdrantTestBase
 {
     private readonly ConcurrentQueue<UpsertPoints> _upserts = new();
 
-    public override async Task InitializeAsync()
+    public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
         Troubles.Observer = (_, request) =>

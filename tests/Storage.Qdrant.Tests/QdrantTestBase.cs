@@ -18,9 +18,9 @@ public abstract class QdrantTestBase : IAsyncLifetime
 
     protected TroublePlan Troubles => Server.Troubles;
 
-    public virtual Task InitializeAsync() => Server.StartAsync();
+    public virtual async ValueTask InitializeAsync() => await Server.StartAsync();
 
-    public async Task DisposeAsync() => await Server.DisposeAsync();
+    public async ValueTask DisposeAsync() => await Server.DisposeAsync();
 
     /// <summary>Replaces the double with another one.</summary>
     protected async Task ReplaceServerAsync(DoubleOptions options)

@@ -9,9 +9,9 @@ public sealed class QdrantVectorStoreContractTests : VectorStoreContract, IAsync
 {
     private readonly QdrantServer _server = new();
 
-    public Task InitializeAsync() => _server.StartAsync();
+    public async ValueTask InitializeAsync() => await _server.StartAsync();
 
-    public async Task DisposeAsync() => await _server.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
 
     private protected override async Task<IVectorStore> CreateAsync() => await QdrantStores.StartAsync(_server);
 

@@ -17,7 +17,7 @@ public sealed class RandomFilterTests(RealQdrant real) : IDisposable
     private const string Name = "filtered";
     private static readonly string[] Keys = ["year", "tag", "mixed", "a.b", "list[0]", "é \"quoted\""];
     private static readonly CancellationToken None = CancellationToken.None;
-    private readonly TemporaryDirectory _directory = new();
+    private readonly TempFolder _directory = new();
 
     public void Dispose() => _directory.Dispose();
 

@@ -17,10 +17,10 @@ public sealed class RealQdrant : IAsyncLifetime
 
     private static string? ApiKey => Tool.Find("QDRANT_API_KEY");
 
-    public async Task InitializeAsync() =>
+    public async ValueTask InitializeAsync() =>
         _node = Tool.Find("QDRANT_BINARY") is null ? null : await QdrantNode.StartAsync();
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (_node is not null)
         {

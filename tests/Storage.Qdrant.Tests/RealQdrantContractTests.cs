@@ -5,10 +5,14 @@ namespace Embeddings.Storage.Qdrant.Tests;
 
 /// <summary>The suite of all stores, over a real Qdrant.</summary>
 [Collection(RealQdrant.Collection)]
-[Needs("QDRANT_BINARY", "QDRANT_URL")]
 public sealed class RealQdrantContractTests(RealQdrant qdrant) : VectorStoreContract
 {
-    private protected override async Task<IVectorStore> CreateAsync() => await qdrant.StartStoreAsync();
+    private protected override async Task<IVectorStore> CreateAsync()
+    {
+        var missing = Tool.Missing("QDRANT_BINARY", "QDRANT_URL");
+        Assert.SkipWhen(missing is not null, missing!);
+        return await qdrant.StartStoreAsync();
+    }
 
     private protected override void AssertSameVector(float[] given, float[] found) => StoredVectorsTests.AssertNear(given, found);
 }

@@ -14,7 +14,7 @@ public sealed class RealQdrantTlsTests : IDisposable
     private const string Key = "right-key";
     private const string Name = "c";
     private static readonly CancellationToken None = CancellationToken.None;
-    private readonly TemporaryDirectory _directory = new();
+    private readonly TempFolder _directory = new();
 
     public void Dispose() => _directory.Dispose();
 

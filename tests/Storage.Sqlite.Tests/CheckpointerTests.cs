@@ -10,7 +10,7 @@ public sealed class CheckpointerTests : IDisposable
     private const int RowBytes = 1 << 20;
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
-    private readonly TemporaryDirectory _directory = new();
+    private readonly TempFolder _directory = new();
 
     public void Dispose() => _directory.Dispose();
 

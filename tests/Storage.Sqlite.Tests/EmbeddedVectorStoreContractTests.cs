@@ -5,7 +5,7 @@ namespace Embeddings.Storage.Sqlite.Tests;
 
 public sealed class EmbeddedVectorStoreContractTests : VectorStoreContract, IDisposable
 {
-    private readonly TemporaryDirectory _directory = new();
+    private readonly TempFolder _directory = new();
 
     public void Dispose() => _directory.Dispose();
 

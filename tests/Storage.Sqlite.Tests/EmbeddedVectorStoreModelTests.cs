@@ -10,7 +10,7 @@ public sealed class EmbeddedVectorStoreModelTests : IDisposable
     // Distinct directions, and a query with a different distance to each of them.
     private const int Directions = 24;
     private const double QueryAngle = 0.1;
-    private readonly TemporaryDirectory _directory = new();
+    private readonly TempFolder _directory = new();
 
     public void Dispose() => _directory.Dispose();
 

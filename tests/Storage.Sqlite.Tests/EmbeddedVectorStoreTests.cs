@@ -11,7 +11,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
 {
     private const string Name = "faces";
     private static readonly CancellationToken None = CancellationToken.None;
-    private readonly TemporaryDirectory _directory = new();
+    private readonly TempFolder _directory = new();
 
     private string Database => SqliteSchema.PathIn(_directory.Path);
 
@@ -44,7 +44,7 @@ public sealed class EmbeddedVectorStoreTests : IDisposable
     [Fact]
     public async Task Every_acknowledged_point_survives_a_crash_exactly_once()
     {
-        using var crashed = new TemporaryDirectory();
+        using var crashed = new TempFolder();
         var acked = new List<string>();
         await using (var store = await StartedAsync(8))
         {

@@ -9,7 +9,7 @@ public sealed class GroupWriterTests : IDisposable
     private const int Dimension = 4096;
     private const int MaxPoints = 1000;
 
-    private readonly TemporaryDirectory _directory = new();
+    private readonly TempFolder _directory = new();
     private readonly Catalog _catalog = new();
     private readonly SqliteSession _session;
 

@@ -8,7 +8,7 @@ namespace Embeddings.Storage.Sqlite.Tests;
 public sealed class PreparedStatementTests : IDisposable
 {
     private const string Insert = "INSERT INTO t(id, text, blob, number, real) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT(id) DO NOTHING";
-    private readonly TemporaryDirectory _directory = new();
+    private readonly TempFolder _directory = new();
     private readonly SqliteSession _session;
 
     public PreparedStatementTests()

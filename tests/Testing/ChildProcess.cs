@@ -10,7 +10,7 @@ public sealed class ChildProcess : IDisposable
     private readonly Process _process;
     private readonly Lock _lock = new();
     private readonly List<string> _lines = [];
-    private readonly List<(string Text, TaskCompletionSource Seen)> _waiting = [];
+    private readonly List<(string Text, TaskCompletionSource<string> Seen)> _waiting = [];
 
     private ChildProcess(ProcessStartInfo start)
     {
@@ -37,6 +37,18 @@ public sealed class ChildProcess : IDisposable
             }
         }
     }
+
+    /// <summary>Resident memory in bytes.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    public bool HasExited => _process.HasExited;
 
     public static ChildProcess Start(
         string program,
@@ -68,27 +80,28 @@ public sealed class ChildProcess : IDisposable
         return (await process.Ended.WaitAsync(Limit), process.Output);
     }
 
-    /// <summary>Waits for a line that contains the text; fails if the process ends first.</summary>
-    public Task SeenAsync(string text)
+    /// <summary>Waits for a line that contains the text and returns it; fails if the process ends first.</summary>
+    public Task<string> SeenAsync(string text)
     {
         lock (_lock)
         {
-            if (_lines.Exists(line => line.Contains(text, StringComparison.Ordinal)))
+            if (_lines.Find(line => line.Contains(text, StringComparison.Ordinal)) is { } found)
             {
-                return Task.CompletedTask;
+                return Task.FromResult(found);
             }
-            var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiting.Add((text, seen));
             return WaitAsync(seen.Task);
         }
 
-        async Task WaitAsync(Task seen)
+        async Task<string> WaitAsync(Task<string> seen)
         {
             var first = await Task.WhenAny(seen, Ended).WaitAsync(Limit);
             if (first != seen && !seen.IsCompleted)
             {
                 throw new InvalidOperationException($"the process ended before it wrote '{text}': {Output}");
             }
+            return await seen;
         }
     }
 
@@ -126,7 +139,7 @@ public sealed class ChildProcess : IDisposable
             _lines.Add(line);
             foreach (var (_, seen) in _waiting.Where(waiting => line.Contains(waiting.Text, StringComparison.Ordinal)))
             {
-                seen.TrySetResult();
+                seen.TrySetResult(line);
             }
         }
     }

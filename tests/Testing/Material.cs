@@ -1,10 +1,13 @@
 namespace Embeddings.Testing;
 
-/// <summary>Real models and photographs beside the checkout (<c>../shared/material</c>), where there are any.</summary>
+/// <summary>Optional real models and photos next to the checkout (<c>../shared/material</c>).</summary>
 public static class Material
 {
     /// <summary>The folder, or null.</summary>
     public static string? Root { get; } = Find();
+
+    /// <summary>The reason why tests that need it are skipped, or null.</summary>
+    public static string? Missing => Root is null ? "../shared/material is missing" : null;
 
     public static string Path(params string[] parts) => System.IO.Path.Combine([Root!, .. parts]);
 

@@ -11,7 +11,7 @@ public sealed class QdrantNode : IAsyncDisposable
 {
     private const int MaxStarts = 3;
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("embeddings-qdrant-");
+    private readonly TempFolder _folder = new();
     private readonly Dictionary<string, string> _settings;
     private readonly string[] _arguments;
     private readonly int _http;
@@ -91,7 +91,7 @@ public sealed class QdrantNode : IAsyncDisposable
     public async Task RestartAsync()
     {
         _process?.Dispose();
-        _process = ChildProcess.Start(Tool.Path("QDRANT_BINARY"), _arguments, _folder.FullName, _settings);
+        _process = ChildProcess.Start(Tool.Path("QDRANT_BINARY"), _arguments, _folder.Path, _settings);
         await _process.SeenAsync("gRPC listening");
         // The line is written just before the port opens.
         while (!await TakesConnectionsAsync() && !_process.Ended.IsCompleted)
@@ -103,7 +103,7 @@ public sealed class QdrantNode : IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         _process?.Dispose();
-        _folder.Delete(recursive: true);
+        _folder.Dispose();
         return default;
     }
 

@@ -10,6 +10,10 @@ public static class Tool
     public static string? Find(string variable) =>
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
+    /// <summary>The reason why tests that need one of the variables are skipped, or null if one is set.</summary>
+    public static string? Missing(params string[] variables) =>
+        variables.Any(variable => Find(variable) is not null) ? null : $"{string.Join(" or ", variables)} is not set";
+
     /// <summary>The value of a variable that the test's attribute has checked.</summary>
     public static string Path(string variable) =>
         Find(variable) ?? throw new InvalidOperationException($"{variable} is not set");

@@ -20,9 +20,9 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
 
     private string[] Settings => [$"--Store:Qdrant:Url={_qdrant.Address}", $"--Store:Qdrant:ApiKey={Key}", $"--Store:Embedded:Directory={_folder.File("data")}"];
 
-    public Task InitializeAsync() => _qdrant.StartAsync();
+    public async ValueTask InitializeAsync() => await _qdrant.StartAsync();
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _qdrant.DisposeAsync();
         _folder.Dispose();

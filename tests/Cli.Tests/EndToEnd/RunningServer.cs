@@ -14,11 +14,11 @@ public sealed class RunningServer : IAsyncLifetime
     internal static string[] Settings(string data) =>
         ["--Server:GrpcPort=0", "--Server:HttpPort=0", $"--Store:Embedded:Directory={data}", .. Descriptor.Settings];
 
-    public async Task InitializeAsync() => _server = await LocalServer.StartAsync(Settings(_folder.File("data")), quiet: true, default);
+    public async ValueTask InitializeAsync() => _server = await LocalServer.StartAsync(Settings(_folder.File("data")), quiet: true, default);
 
     internal Task<CommandResult> RunAsync(params string[] args) => CommandResult.RunAsync([.. args, "--address", Address]);
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _server!.DisposeAsync();
         _folder.Dispose();

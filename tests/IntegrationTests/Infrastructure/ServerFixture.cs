@@ -14,7 +14,7 @@ public sealed class ServerFixture : IAsyncLifetime
     /// <summary>A collection's name that nobody else has.</summary>
     public static string NewCollection() => $"c-{Guid.NewGuid():N}";
 
-    public async Task InitializeAsync() => _server = await TestServer.StartAsync();
+    public async ValueTask InitializeAsync() => _server = await TestServer.StartAsync();
 
-    public async Task DisposeAsync() => await _server!.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _server!.DisposeAsync();
 }

@@ -22,7 +22,7 @@ public sealed class MaterialServer : IAsyncLifetime
 
     public Api Api => _server!.Api;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         if (Files.Root is null)
         {
@@ -35,7 +35,7 @@ public sealed class MaterialServer : IAsyncLifetime
         _server = await TestServer.StartAsync($"--Models:Directories:0={_models.Path}", "--Inference:ProbeBatch=2");
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (_server is not null)
         {

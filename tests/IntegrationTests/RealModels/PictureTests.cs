@@ -2,7 +2,6 @@ using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.Testing;
 using Embeddings.V1;
 using Google.Protobuf;
-using Xunit.Abstractions;
 using Files = Embeddings.Testing.Material;
 
 namespace Embeddings.IntegrationTests.RealModels;

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
-using Embeddings.Testing;
 using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.Testing.Models;
@@ -12,7 +11,9 @@ internal sealed class TemporaryModels : IDisposable
     public const TensorProto.Types.DataType Float = TensorProto.Types.DataType.Float;
     public const TensorProto.Types.DataType Half = TensorProto.Types.DataType.Float16;
 
-    public string Folder { get; } = Directory.CreateTempSubdirectory("embeddings-models-").FullName;
+    private readonly TempFolder _folder = new();
+
+    public string Folder => _folder.Path;
 
     public static ModelManifest Manifest(int width, int height, int dimension, string name = "test") => new()
     {
@@ -56,7 +57,7 @@ internal sealed class TemporaryModels : IDisposable
         return graph.Build();
     }
 
-    public void Dispose() => Directory.Delete(Folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     private static void WriteManifest(string path, ModelManifest manifest)
     {

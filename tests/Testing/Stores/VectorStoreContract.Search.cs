@@ -6,7 +6,7 @@ namespace Embeddings.Testing.Stores;
 
 public abstract partial class VectorStoreContract
 {
-    [InheritableFact]
+    [Fact]
     public async Task Search_is_ordered_and_ties_go_by_ordinal_id()
     {
         await using var store = await StartedAsync(5);
@@ -21,7 +21,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(5 / Math.Sqrt(55), hits[1].Score, 1e-6);
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Search_applies_threshold_exclusion_and_content_options()
     {
         await using var store = await StartedAsync(2);
@@ -47,7 +47,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(1, (int)full.Payload.Attributes!["k"]!);
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Pages_return_each_point_once_during_writes()
     {
         await using var store = await StartedAsync(2);
@@ -70,7 +70,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(ids, seen.Where(id => id[0] == 'p').Order());
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Pages_end_exactly_and_reject_foreign_tokens()
     {
         await using var store = await StartedAsync(2);
@@ -93,7 +93,7 @@ public abstract partial class VectorStoreContract
         await Assert.ThrowsAsync<Fault>(() => store.ListAsync("other", PointFilter.All, 2, first.NextPageToken, false, None));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Search_agrees_with_a_plain_loop()
     {
         const int Dimension = 33;

@@ -11,7 +11,7 @@ public abstract partial class VectorStoreContract
     private const string Name = "faces";
     private static readonly CancellationToken None = CancellationToken.None;
 
-    [InheritableFact]
+    [Fact]
     public async Task Points_are_restored_bit_for_bit()
     {
         await using var store = await StartedAsync(3);
@@ -37,7 +37,7 @@ public abstract partial class VectorStoreContract
         Assert.True(JsonNode.DeepEquals(point.Payload.Attributes, found.Payload.Attributes));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task A_dropped_collection_is_gone_and_can_be_created_again()
     {
         await using var store = await StartedAsync(2);
@@ -60,7 +60,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(1, await store.CountAsync(Name, PointFilter.All, None));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Writers_of_a_dropped_collection_get_an_error()
     {
         await using var store = await StartedAsync(2);
@@ -79,7 +79,7 @@ public abstract partial class VectorStoreContract
         }
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Absent_fields_stay_absent()
     {
         await using var store = await StartedAsync(2);
@@ -91,7 +91,7 @@ public abstract partial class VectorStoreContract
         Assert.Null(await store.GetAsync(Name, "q", None));
     }
 
-    [InheritableTheory]
+    [Theory]
     [InlineData("it's \"quoted\"; DROP TABLE points_1; --")]
     [InlineData("наука 🚀 e\u0301")]
     [InlineData("nul\0in the middle")]
@@ -120,7 +120,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(1, await store.CountAsync(Name, PointFilter.All, None));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Attribute_conditions_are_strict_about_types()
     {
         await using var store = await StartedAsync(2);
@@ -147,7 +147,7 @@ public abstract partial class VectorStoreContract
         }
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task All_conditions_of_a_filter_must_hold()
     {
         await using var store = await StartedAsync(2);
@@ -174,7 +174,7 @@ public abstract partial class VectorStoreContract
         Assert.Empty(await SearchAsync(store, [1, 0], new SearchSpec { Filter = new PointFilter { JobId = "j1" } }));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task The_last_point_of_an_id_wins()
     {
         await using var store = await StartedAsync(2);
@@ -184,7 +184,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(1, (await SearchAsync(store, [0, 1], new SearchSpec()))[0].Score, 1e-6);
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Deletion_counts_existing_points()
     {
         await using var store = await StartedAsync(2);
@@ -196,7 +196,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal("b", Assert.Single(await SearchAsync(store, [1, 0], new SearchSpec())).Point.Id);
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Collections_belong_to_their_first_model()
     {
         await using var store = await CreateAsync();
@@ -225,7 +225,7 @@ public abstract partial class VectorStoreContract
         Task EnsureAsync(int dimension, ModelStamp model) => store.EnsureCollectionAsync(new CollectionSpec(Name, dimension, model), None).AsTask();
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task A_collection_can_be_created_concurrently()
     {
         await using var store = await CreateAsync();
@@ -234,7 +234,7 @@ public abstract partial class VectorStoreContract
         Assert.Single(await store.ListCollectionsAsync(None));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task Missing_collections_and_wrong_dimensions_are_reported()
     {
         await using var store = await StartedAsync(2);
@@ -251,7 +251,7 @@ public abstract partial class VectorStoreContract
         Assert.Null(await store.CheckAsync(None));
     }
 
-    [InheritableFact]
+    [Fact]
     public async Task A_call_cancelled_before_it_starts_does_nothing()
     {
         await using var store = await StartedAsync(2);
