@@ -5,8 +5,9 @@ using Grpc.Core;
 
 namespace Embeddings.Server.Grpc;
 
-/// <summary>Keeps vectors and finds them again.</summary>
-internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler upserts, SearchHandler searches) : V1.VectorStoreService.VectorStoreServiceBase
+/// <summary>Stores, searches, lists, and deletes vectors.</summary>
+internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler upserts, SearchHandler searches)
+    : V1.VectorStoreService.VectorStoreServiceBase
 {
     private const int MaxPageSize = 1000;
     private const int DefaultPageSize = 100;
@@ -31,8 +32,9 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
     {
         var collection = Require.Collection(request.Collection);
         var id = Require.Text(request.PointId, "point_id", Require.MaxPointIdBytes);
-        var point = await store.GetAsync(collection, id, context.CancellationToken) ?? throw CollectionFaults.PointNotFound(collection, id);
-        return new() { Point = VectorMapping.ToContract(point) };
+        var point = await store.GetAsync(collection, id, context.CancellationToken)
+            ?? throw CollectionFaults.PointNotFound(collection, id);
+        return new() { Point = PointMapping.ToContract(point) };
     }
 
     public override async Task<V1.DeleteVectorsResponse> DeleteVectors(V1.DeleteVectorsRequest request, ServerCallContext context)
@@ -41,19 +43,16 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         var filter = FilterMapping.ToStored(request.Filter);
         if (request.PointIds.Count > 0 == (request.Filter is not null))
         {
-            throw Fault.Invalid(Reasons.FieldRequired, "point_ids", "exactly one of point_ids and filter is required");
+            throw Fault.Invalid(Reasons.FieldRequired, "point_ids", "Exactly one of point_ids and filter is required.");
         }
         if (request.Filter is not null)
         {
-            // An empty filter matches everything; a whole collection is not deleted by an oversight.
+            // An empty filter matches everything; a collection must not be emptied by mistake.
             return filter.IsEmpty
-                ? throw Fault.Invalid(Reasons.FieldRequired, "filter", "filter needs a condition")
+                ? throw Fault.Invalid(Reasons.FieldRequired, "filter", "filter must have at least one condition; use DeleteCollection to delete all points.")
                 : new() { DeletedCount = await store.DeleteAsync(collection, filter, context.CancellationToken) };
         }
-        if (request.PointIds.Count > MaxDeletes)
-        {
-            throw Fault.Invalid(Reasons.FieldTooLong, "point_ids", $"point_ids may have {MaxDeletes} ids; it has {request.PointIds.Count}");
-        }
+        Require.NotEmpty(request.PointIds.Count, "point_ids", MaxDeletes);
         var ids = request.PointIds.Select((id, i) => Require.Text(id, $"point_ids[{i}]", Require.MaxPointIdBytes)).ToList();
         return new() { DeletedCount = await store.DeleteAsync(collection, ids, context.CancellationToken) };
     }
@@ -87,13 +86,14 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
             request.PageToken,
             request.WithVectors,
             context.CancellationToken);
-        return new() { Points = { page.Points.Select(point => VectorMapping.ToContract(point)) }, NextPageToken = page.NextPageToken };
+        return new() { Points = { page.Points.Select(point => PointMapping.ToContract(point)) }, NextPageToken = page.NextPageToken };
     }
 
     public override async Task<V1.ListCollectionsResponse> ListCollections(V1.ListCollectionsRequest request, ServerCallContext context)
     {
         var size = Require.Count(request.PageSize, "page_size", DefaultPageSize, MaxPageSize);
-        var (page, next) = NamePages.Take(await store.ListCollectionsAsync(context.CancellationToken), collection => collection.Name, size, request.PageToken);
+        var all = await store.ListCollectionsAsync(context.CancellationToken);
+        var (page, next) = NamePages.Take(all, collection => collection.Name, size, request.PageToken);
         return new() { Collections = { page.Select(ToContract) }, NextPageToken = next };
     }
 
