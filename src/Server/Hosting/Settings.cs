@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Globalization;
 using System.Reflection;
 using Embeddings.Core.Batching;
 using Embeddings.Core.Imaging;
@@ -52,7 +51,7 @@ internal static class Settings
             .. UnknownSections([.. ((IConfigurationRoot)configuration).Providers.OfType<JsonConfigurationProvider>(), .. given.Providers]),
             .. Sections.SelectMany(section => UnreadableSettings(section, configuration)),
         ];
-        return failures.Count == 0 ? configuration : throw new OptionsValidationException("", typeof(Settings), failures);
+        return failures.Count == 0 ? configuration : throw new OptionsValidationException("", typeof(Settings), [string.Join(" ", failures.Distinct())]);
     }
 
     /// <summary>Registers the options of all sections, as <see cref="IOptions{T}"/> and as plain records.</summary>
@@ -166,19 +165,18 @@ internal static class Settings
             foreach (var property in typeof(T).GetProperties())
             {
                 var value = property.GetValue(options);
-                var broken = property.GetCustomAttributes<ValidationAttribute>().FirstOrDefault(rule => !rule.IsValid(value));
-                if (broken is not null)
+                if (property.GetCustomAttributes<ValidationAttribute>().FirstOrDefault(rule => !rule.IsValid(value)) is { } rule)
                 {
-                    var requirement = broken is RegularExpressionAttribute ? "is malformed" : Section.Requirement(property);
-                    var text = Convert.ToString(value, CultureInfo.InvariantCulture);
-                    failures.Add($"{section}:{property.Name} {broken.ErrorMessage ?? requirement}; got '{text}'.");
+                    failures.Add(rule.ErrorMessage is { } message
+                        ? $"{section}: {message}"
+                        : FormattableString.Invariant($"{section}:{property.Name} {Section.Requirement(property)}; got '{value}'."));
                 }
             }
             if (options is IValidatableObject validatable)
             {
                 failures.AddRange(validatable.Validate(new(options)).Select(result => $"{section}: {result.ErrorMessage}"));
             }
-            return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
+            return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(string.Join(" ", failures));
         }
     }
 

@@ -43,23 +43,27 @@ internal static class TelemetryRegistration
     public static IServiceCollection AddTelemetry(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddMetrics().AddSingleton<EmbeddingMetrics>();
-        // Read before the container exists: without an endpoint, no instrument must have a listener.
-        var options = configuration.GetSection("Telemetry").Get<TelemetryOptions>() ?? new();
-        var endpoint = options.OtlpEndpoint ?? configuration["OTEL_EXPORTER_OTLP_ENDPOINT"];
-        if (!string.IsNullOrEmpty(endpoint))
+        // Decided before the container exists: without an endpoint, no instrument must have a listener.
+        if (string.IsNullOrEmpty(configuration["Telemetry:OtlpEndpoint"] ?? configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
         {
-            services.AddOpenTelemetry()
-                .ConfigureResource(resource => resource.AddService(
-                    "embeddings", serviceVersion: typeof(TelemetryOptions).Assembly.GetName().Version?.ToString(3)))
-                .WithMetrics(metrics => metrics
-                    .AddMeter(EmbeddingMetrics.MeterName, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Hosting")
-                    .AddOtlpExporter((exporter, reader) =>
-                    {
-                        exporter.Endpoint = AddressOf(new(endpoint), options.OtlpHttp);
-                        exporter.Protocol = options.OtlpHttp ? OtlpExportProtocol.HttpProtobuf : OtlpExportProtocol.Grpc;
-                        reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = options.ExportSeconds * 1000;
-                    }));
+            return services;
         }
+        services.AddOptions<OtlpExporterOptions>().Configure<TelemetryOptions>((exporter, options) =>
+        {
+            exporter.Protocol = options.OtlpHttp ? OtlpExportProtocol.HttpProtobuf : OtlpExportProtocol.Grpc;
+            if (options.OtlpEndpoint is not null)
+            {
+                exporter.Endpoint = AddressOf(new(options.OtlpEndpoint), options.OtlpHttp);
+            }
+        });
+        services.AddOptions<MetricReaderOptions>().Configure<TelemetryOptions>((reader, options) =>
+            reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = options.ExportSeconds * 1000);
+        services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService(
+                "embeddings", serviceVersion: typeof(TelemetryOptions).Assembly.GetName().Version?.ToString(3)))
+            .WithMetrics(metrics => metrics
+                .AddMeter(EmbeddingMetrics.MeterName, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Hosting")
+                .AddOtlpExporter());
         return services;
     }
 
