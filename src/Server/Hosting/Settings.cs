@@ -44,11 +44,11 @@ internal static class Settings
     public static ConfigurationManager AddSettings(this ConfigurationManager configuration, string[] args)
     {
         // Arguments last: they override the environment.
-        var given = new ConfigurationBuilder().AddEnvironmentVariables(EnvironmentPrefix).AddCommandLine(args).Build();
-        configuration.AddConfiguration(given);
+        configuration.AddEnvironmentVariables(EnvironmentPrefix).AddCommandLine(args);
+        var providers = ((IConfigurationRoot)configuration).Providers.ToList();
         List<string> failures =
         [
-            .. UnknownSections([.. ((IConfigurationRoot)configuration).Providers.OfType<JsonConfigurationProvider>(), .. given.Providers]),
+            .. UnknownSections([.. providers.OfType<JsonConfigurationProvider>(), .. providers[^2..]]),
             .. Sections.SelectMany(section => UnreadableSettings(section, configuration)),
         ];
         return failures.Count == 0 ? configuration : throw new OptionsValidationException("", typeof(Settings), [string.Join(" ", failures.Distinct())]);
