@@ -4,7 +4,7 @@ using Embeddings.TestModels;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>A server as a process of its own: it can be killed, and its memory is its own.</summary>
+/// <summary>A server in its own process, which can be killed and whose memory can be measured.</summary>
 internal sealed class ServerProcess : IDisposable
 {
     private const string Listening = "Now listening on: ";
@@ -40,7 +40,7 @@ internal sealed class ServerProcess : IDisposable
         _process.BeginErrorReadLine();
     }
 
-    /// <summary>What it has written so far.</summary>
+    /// <summary>Its output so far.</summary>
     public string Output
     {
         get
@@ -52,7 +52,7 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
-    /// <summary>Memory it holds, bytes.</summary>
+    /// <summary>Resident memory, bytes.</summary>
     public long ResidentBytes
     {
         get
@@ -64,7 +64,7 @@ internal sealed class ServerProcess : IDisposable
 
     public bool HasExited => _process.HasExited;
 
-    /// <summary>Starts one and waits until it listens.</summary>
+    /// <summary>Starts a server and waits until it listens.</summary>
     public static async Task<(ServerProcess Process, Api Api)> StartAsync(string directory, params string[] args)
     {
         var process = new ServerProcess(directory, args);
@@ -79,7 +79,7 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
-    /// <summary>Starts one that is to fail, and returns its exit code and all it wrote.</summary>
+    /// <summary>Starts a server that must fail, and returns its exit code and output.</summary>
     public static async Task<(int Code, string Output)> FailAsync(string directory, params string[] args)
     {
         using var process = new ServerProcess(directory, args);
@@ -87,7 +87,7 @@ internal sealed class ServerProcess : IDisposable
         return (process._process.ExitCode, process.Output);
     }
 
-    /// <summary>The end without warning: SIGKILL.</summary>
+    /// <summary>Kills the process with SIGKILL.</summary>
     public async Task KillAsync()
     {
         _process.Kill();
@@ -101,7 +101,7 @@ internal sealed class ServerProcess : IDisposable
             _process.Kill();
             _process.WaitForExit();
         }
-        // A start that failed may have nobody left to look.
+        // Observes the exception of a failed start.
         _ = _address.Task.Exception;
         _process.Dispose();
     }

@@ -1,6 +1,6 @@
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>A folder that goes with the test.</summary>
+/// <summary>A temporary directory.</summary>
 internal sealed class TempFolder : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("embeddings-e2e-").FullName;
