@@ -8,15 +8,18 @@ namespace Embeddings.Server;
 public static class EmbeddingsServer
 {
     /// <summary>
-    /// Creates a server that is ready to run. Configuration comes from <c>appsettings.json</c>, environment variables that begin with <c>EMBEDDINGS_</c>
-    /// (<c>EMBEDDINGS_Store__Kind</c>), and arguments (<c>--Store:Kind=Qdrant</c>); later sources override earlier ones.
+    /// Creates a server that is ready to run. Configuration comes from <c>appsettings.json</c>, environment variables
+    /// that begin with <c>EMBEDDINGS_</c> (<c>EMBEDDINGS_Store__Kind</c>), and arguments (<c>--Store:Kind=Qdrant</c>);
+    /// later sources override earlier ones.
     /// </summary>
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">
-    /// A setting does not exist or cannot be parsed; the message names it. Values out of range cause this exception when the server starts.
+    /// A setting does not exist or cannot be parsed; the message names it. Values out of range cause this exception
+    /// when the server starts.
     /// </exception>
     public static WebApplication Create(string[] args)
     {
-        // Options are read once, so files are not watched: the watcher would see every write of a store in the working directory.
+        // Options are read once, so files are not watched: the watcher would see every write of a store in the working
+        // directory.
         var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false", .. args]);
         builder.AddEmbeddings(args);
         var app = builder.Build();
@@ -24,7 +27,10 @@ public static class EmbeddingsServer
         return app;
     }
 
-    /// <summary>Runs a server until it is stopped. If it cannot start, writes one line with the reason to <paramref name="error"/>.</summary>
+    /// <summary>
+    /// Runs a server until it is stopped. If it cannot start, writes one line with the reason to <paramref
+    /// name="error"/>.
+    /// </summary>
     /// <returns>The exit code of the process: 0 after a stop, 1 if the start failed.</returns>
     public static async Task<int> RunAsync(string[] args, TextWriter error)
     {
@@ -47,7 +53,9 @@ public static class EmbeddingsServer
     /// <summary>Returns the address of gRPC after the start, for example <c>http://127.0.0.1:50051</c>.</summary>
     public static string GrpcAddress(WebApplication app) => Addresses(app).First();
 
-    /// <summary>Returns the address of <c>/healthz</c> and <c>/readyz</c> after the start, or null if there is none.</summary>
+    /// <summary>
+    /// Returns the address of <c>/healthz</c> and <c>/readyz</c> after the start, or null if there is none.
+    /// </summary>
     public static string? HttpAddress(WebApplication app) => Addresses(app).Skip(1).FirstOrDefault();
 
     // In the order of registration: gRPC first.

@@ -53,7 +53,9 @@ internal static class EmbeddingsServerExtensions
         app.MapHealthChecks("/readyz", new() { ResponseWriter = HealthSetup.WriteAsync });
     }
 
-    /// <summary>Creates the configured store alone, not yet started, for tools that work on stores without a server.</summary>
+    /// <summary>
+    /// Creates the configured store alone, not yet started, for tools that work on stores without a server.
+    /// </summary>
     public static ServiceProvider CreateStore(string[] args) => new ServiceCollection()
         .AddLogging(logging => logging
             .SetMinimumLevel(LogLevel.Warning)
@@ -89,7 +91,8 @@ internal static class EmbeddingsServerExtensions
             grpc.MaxSendMessageSize = null;
             grpc.Interceptors.Add<FaultInterceptor>();
         });
-        services.AddOptions<GrpcServiceOptions>().Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
+        services.AddOptions<GrpcServiceOptions>()
+            .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
         return services
             .AddGrpcReflection()
             .AddSingleton<StreamContext>()

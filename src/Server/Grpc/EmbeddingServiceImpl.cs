@@ -6,7 +6,8 @@ using Grpc.Core;
 namespace Embeddings.Server.Grpc;
 
 /// <summary>Embeds images and faces without storing the vectors.</summary>
-internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamContext streams) : V1.EmbeddingService.EmbeddingServiceBase
+internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamContext streams)
+    : V1.EmbeddingService.EmbeddingServiceBase
 {
     public override async Task<V1.EmbedImageResponse> EmbedImage(V1.EmbedImageRequest request, ServerCallContext context)
     {
@@ -29,7 +30,8 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
         streams.RunAsync(requestStream, responseStream, context, async (request, cancellationToken) =>
         {
             var running = await streams.StartAsync(request, request => pipeline.StartAsync(ToRequest(request), cancellationToken));
-            // Only the id is captured, not the request: pixels must not stay in memory longer than their time in the queue.
+            // Only the id is captured, not the request: pixels must not stay in memory longer than their time in the
+            // queue.
             return AnswerAsync(request.ItemId, running, context);
         });
 
@@ -38,8 +40,10 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
         Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
         return request.ItemCase switch
         {
-            V1.StreamEmbedRequest.ItemOneofCase.Image => EmbeddingMapping.ToRequest(request.Image, request.Model, wait: true, path: ""),
-            V1.StreamEmbedRequest.ItemOneofCase.Face => EmbeddingMapping.ToRequest(request.Face, request.Model, wait: true, path: "face"),
+            V1.StreamEmbedRequest.ItemOneofCase.Image =>
+                EmbeddingMapping.ToRequest(request.Image, request.Model, wait: true, path: ""),
+            V1.StreamEmbedRequest.ItemOneofCase.Face =>
+                EmbeddingMapping.ToRequest(request.Face, request.Model, wait: true, path: "face"),
             _ => throw Require.Missing("item"),
         };
     }

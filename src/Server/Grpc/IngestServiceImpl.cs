@@ -15,14 +15,16 @@ internal sealed class IngestServiceImpl(
     public override async Task<V1.IngestImageResponse> IngestImage(V1.IngestImageRequest request, ServerCallContext context)
     {
         var (item, embed) = IngestItem.Read(request);
-        var (ack, timings) = await IngestAsync(item, pipeline.EmbedAsync(embed, context.CancellationToken), new StreamOrder(), context.CancellationToken);
+        var running = pipeline.EmbedAsync(embed, context.CancellationToken);
+        var (ack, timings) = await IngestAsync(item, running, new StreamOrder(), context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
     public override async Task<V1.IngestFaceResponse> IngestFace(V1.IngestFaceRequest request, ServerCallContext context)
     {
         var (item, embed) = IngestItem.Read(request);
-        var (ack, timings) = await IngestAsync(item, pipeline.EmbedAsync(embed, context.CancellationToken), new StreamOrder(), context.CancellationToken);
+        var running = pipeline.EmbedAsync(embed, context.CancellationToken);
+        var (ack, timings) = await IngestAsync(item, running, new StreamOrder(), context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
@@ -40,7 +42,8 @@ internal sealed class IngestServiceImpl(
                 (item, var embed) = IngestItem.Read(request);
                 return pipeline.StartAsync(embed, cancellationToken);
             });
-            // Only id and payload are captured, not the request: pixels must not stay in memory longer than their time in the queue.
+            // Only id and payload are captured, not the request: pixels must not stay in memory longer than their time
+            // in the queue.
             return AnswerAsync(request.ItemId, item, running, order, context, cancellationToken);
         });
     }
@@ -63,7 +66,8 @@ internal sealed class IngestServiceImpl(
 
     /// <param name="item">Null only if <paramref name="running"/> has failed already.</param>
     /// <param name="running">The embedding of the item.</param>
-    /// <param name="order">The order of the stream: if two items have the same id, the later one is stored last, regardless of their decoding times.</param>
+    /// <param name="order">The order of the stream: if two items have the same id, the later one is stored last,
+    /// regardless of their decoding times.</param>
     /// <param name="cancellationToken">Drops the item if it has not been passed to the store.</param>
     private async Task<(V1.IngestAck Ack, V1.Timings Timings)> IngestAsync(
         IngestItem? item, Task<EmbedResult> running, StreamOrder order, CancellationToken cancellationToken)
@@ -118,7 +122,8 @@ internal sealed class IngestServiceImpl(
         {
             var present = Require.Present(image, path);
             var payload = Require.Within(path, () => PointMapping.ToStored(present));
-            var item = new IngestItem(Require.Collection(collection, Collections.Of(ModelKind.Image)), payload.JobId, payload, returnEmbedding);
+            var name = Require.Collection(collection, Collections.Of(ModelKind.Image));
+            var item = new IngestItem(name, payload.JobId, payload, returnEmbedding);
             return (item, EmbeddingMapping.ToRequest(present.Image, model, wait, path));
         }
 
@@ -127,8 +132,9 @@ internal sealed class IngestServiceImpl(
         {
             var present = Require.Present(face, path);
             var payload = Require.Within(path, () => PointMapping.ToStored(present));
+            var name = Require.Collection(collection, Collections.Of(ModelKind.Face));
             var id = FormattableString.Invariant($"{payload.JobId}-{payload.FaceIndex}");
-            var item = new IngestItem(Require.Collection(collection, Collections.Of(ModelKind.Face)), id, payload, returnEmbedding);
+            var item = new IngestItem(name, id, payload, returnEmbedding);
             return (item, EmbeddingMapping.ToRequest(present.Face, model, wait, $"{path}.face"));
         }
     }

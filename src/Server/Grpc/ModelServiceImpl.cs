@@ -14,8 +14,11 @@ internal sealed class ModelServiceImpl(ModelCatalog models) : V1.ModelService.Mo
         return Task.FromResult(new V1.ListModelsResponse { Models = { page.Select(ToContract) }, NextPageToken = next });
     }
 
-    public override Task<V1.GetModelResponse> GetModel(V1.GetModelRequest request, ServerCallContext context) =>
-        Task.FromResult(new V1.GetModelResponse { Model = ToContract(models.Find(Require.Text(request.Name, "name", Require.MaxIdBytes))) });
+    public override Task<V1.GetModelResponse> GetModel(V1.GetModelRequest request, ServerCallContext context)
+    {
+        var slot = models.Find(Require.Text(request.Name, "name", Require.MaxIdBytes));
+        return Task.FromResult(new V1.GetModelResponse { Model = ToContract(slot) });
+    }
 
     private V1.Model ToContract(ModelSlot slot)
     {

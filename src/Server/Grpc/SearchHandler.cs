@@ -6,8 +6,8 @@ using Embeddings.Storage;
 namespace Embeddings.Server.Grpc;
 
 /// <summary>
-/// Searches a collection: 1. each query is resolved to a vector (images are embedded concurrently, so that they share a batch), 2. one pass of the store
-/// answers all queries.
+/// Searches a collection: 1. each query is resolved to a vector (images are embedded concurrently, so that they share a
+/// batch), 2. one pass of the store answers all queries.
 /// </summary>
 internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore store, TimeProvider time)
 {
@@ -27,13 +27,16 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
             WithPayload = !request.HasWithPayload || request.WithPayload,
             WithVectors = request.WithVectors,
             Exact = request.Params?.Exact ?? false,
-            HnswEf = request.Params is { HasHnswEf: true } parameters ? Require.InRange(parameters.HnswEf, "params.hnsw_ef", 1, 65_536) : null,
+            HnswEf = request.Params is { HasHnswEf: true } parameters
+                ? Require.InRange(parameters.HnswEf, "params.hnsw_ef", 1, 65_536)
+                : null,
         };
         var queries = request.Queries.Select((query, i) => (query, $"queries[{i}]")).ToList();
         return new() { Results = { await SearchAsync(collection, queries, spec, cancellationToken) } };
     }
 
-    public async Task<V1.SearchByMediaStoreIdResponse> SearchAsync(V1.SearchByMediaStoreIdRequest request, CancellationToken cancellationToken)
+    public async Task<V1.SearchByMediaStoreIdResponse> SearchAsync(
+        V1.SearchByMediaStoreIdRequest request, CancellationToken cancellationToken)
     {
         var collection = Require.Collection(request.Collection, Collections.Faces);
         var spec = new SearchSpec
@@ -49,7 +52,10 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
     }
 
     private async Task<V1.SearchResult[]> SearchAsync(
-        string collection, IReadOnlyList<(V1.SearchQuery Query, string Path)> queries, SearchSpec spec, CancellationToken cancellationToken)
+        string collection,
+        IReadOnlyList<(V1.SearchQuery Query, string Path)> queries,
+        SearchSpec spec,
+        CancellationToken cancellationToken)
     {
         var info = await store.FindCollectionAsync(collection, cancellationToken) ?? throw CollectionFaults.NotFound(collection);
         var resolved = await Task.WhenAll(queries.Select(query => ResolveAsync(info, query.Query, query.Path, cancellationToken)));
@@ -61,11 +67,10 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
         [
             .. found.Zip(resolved, (points, query) => new V1.SearchResult
             {
-                Points =
-                {
-                    points.Select(point => new V1.ScoredPoint { Score = point.Score, Point = PointMapping.ToContract(point.Point, spec.WithPayload) }),
-                },
-                Timings = query.Embedded is { } embedded ? EmbeddingMapping.ToTimings(embedded, took) : EmbeddingMapping.ToTimings(took),
+                Points = { points.Select(point => PointMapping.ToContract(point, spec.WithPayload)) },
+                Timings = query.Embedded is { } embedded
+                    ? EmbeddingMapping.ToTimings(embedded, took)
+                    : EmbeddingMapping.ToTimings(took),
             }),
         ];
     }
@@ -87,9 +92,11 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
                         ?? throw CollectionFaults.PointNotFound(collection.Name, id);
                     return (new(point.Vector, ExcludeId: id), null);
                 case V1.SearchQuery.QueryOneofCase.Image:
-                    return await EmbedAsync(collection, EmbeddingMapping.ToRequest(query.Image, query.Model, wait: false, path: ""), cancellationToken);
+                    var image = EmbeddingMapping.ToRequest(query.Image, query.Model, wait: false, path: "");
+                    return await EmbedAsync(collection, image, cancellationToken);
                 case V1.SearchQuery.QueryOneofCase.Face:
-                    return await EmbedAsync(collection, EmbeddingMapping.ToRequest(query.Face, query.Model, wait: false, path: "face"), cancellationToken);
+                    var face = EmbeddingMapping.ToRequest(query.Face, query.Model, wait: false, path: "face");
+                    return await EmbedAsync(collection, face, cancellationToken);
                 default:
                     throw Require.Missing("query");
             }
@@ -104,9 +111,11 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
         CollectionInfo collection, EmbedRequest request, CancellationToken cancellationToken)
     {
         var result = await pipeline.EmbedAsync(request, cancellationToken);
-        CollectionRules.Adopts(new(collection.Name, collection.Dimension, collection.Model), Collections.SpecFor(collection.Name, result.Model));
+        CollectionRules.Adopts(
+            new(collection.Name, collection.Dimension, collection.Model), Collections.SpecFor(collection.Name, result.Model));
         return (new(result.Vector), result);
     }
 
-    private static float? Threshold(bool isSet, float value) => isSet ? Require.InRange(value, "score_threshold", -1, 1) : null;
+    private static float? Threshold(bool isSet, float value) =>
+        isSet ? Require.InRange(value, "score_threshold", -1, 1) : null;
 }

@@ -41,7 +41,8 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
         {
             var began = time.GetTimestamp();
             // Passed to the store one at a time, so that the later of two points with the same id wins.
-            var stored = await streams.StartAsync(request, async request => StoredAsync(request, await SubmitAsync(request, cancellationToken), began));
+            var stored = await streams.StartAsync(
+                request, async request => StoredAsync(request, await SubmitAsync(request, cancellationToken), began));
             return streams.AnswerAsync(context, () => stored, error => new() { ItemId = request.ItemId, Error = error });
         });
 
@@ -67,8 +68,9 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
     }
 
     /// <summary>
-    /// Creates the collection if it does not exist. A wrong dimension is invalid input, unlike a model that does not fit the collection; and a default
-    /// collection is not created with a dimension that the model of its kind does not have.
+    /// Creates the collection if it does not exist. A wrong dimension is invalid input, unlike a model that does not
+    /// fit the collection; and a default collection is not created with a dimension that the model of its kind does not
+    /// have.
     /// </summary>
     private async ValueTask EnsureAsync(string collection, int dimension, string model, CancellationToken cancellationToken)
     {
@@ -87,7 +89,8 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
         }
         if (Collections.KindOf(collection) is { } kind && models.DefaultOf(kind)?.Manifest is { } manifest)
         {
-            Require.Dimension(dimension, manifest.Dimension, "vector", $"model '{manifest.Name}', the default for collection '{collection}'");
+            Require.Dimension(
+                dimension, manifest.Dimension, "vector", $"model '{manifest.Name}', the default for collection '{collection}'");
         }
         await store.EnsureCollectionAsync(new(collection, dimension, null), cancellationToken);
     }

@@ -25,7 +25,8 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
     public override Task<V1.SearchVectorsResponse> SearchVectors(V1.SearchVectorsRequest request, ServerCallContext context) =>
         searches.SearchAsync(request, context.CancellationToken);
 
-    public override Task<V1.SearchByMediaStoreIdResponse> SearchByMediaStoreId(V1.SearchByMediaStoreIdRequest request, ServerCallContext context) =>
+    public override Task<V1.SearchByMediaStoreIdResponse> SearchByMediaStoreId(
+        V1.SearchByMediaStoreIdRequest request, ServerCallContext context) =>
         searches.SearchAsync(request, context.CancellationToken);
 
     public override async Task<V1.GetVectorResponse> GetVector(V1.GetVectorRequest request, ServerCallContext context)
@@ -49,7 +50,10 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         {
             // An empty filter matches everything; a collection must not be emptied by mistake.
             return filter.IsEmpty
-                ? throw Fault.Invalid(Reasons.FieldRequired, "filter", "filter must have at least one condition; use DeleteCollection to delete all points.")
+                ? throw Fault.Invalid(
+                    Reasons.FieldRequired,
+                    "filter",
+                    "filter must have at least one condition; use DeleteCollection to delete all points.")
                 : new() { DeletedCount = await store.DeleteAsync(collection, filter, context.CancellationToken) };
         }
         Require.NotEmpty(request.PointIds.Count, "point_ids", MaxDeletes);
@@ -62,19 +66,21 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         var filter = new PointFilter { JobId = Require.Text(request.JobId, "job_id", Require.MaxIdBytes) };
         if (request.Collection.Length > 0)
         {
-            return new() { DeletedCount = await store.DeleteAsync(Require.Collection(request.Collection), filter, context.CancellationToken) };
+            var collection = Require.Collection(request.Collection);
+            return new() { DeletedCount = await store.DeleteAsync(collection, filter, context.CancellationToken) };
         }
         var deleted = 0L;
-        foreach (var collection in await store.ListCollectionsAsync(context.CancellationToken))
+        foreach (var info in await store.ListCollectionsAsync(context.CancellationToken))
         {
-            deleted += await store.DeleteAsync(collection.Name, filter, context.CancellationToken);
+            deleted += await store.DeleteAsync(info.Name, filter, context.CancellationToken);
         }
         return new() { DeletedCount = deleted };
     }
 
     public override async Task<V1.CountVectorsResponse> CountVectors(V1.CountVectorsRequest request, ServerCallContext context) => new()
     {
-        Count = await store.CountAsync(Require.Collection(request.Collection), FilterMapping.ToStored(request.Filter), context.CancellationToken),
+        Count = await store.CountAsync(
+            Require.Collection(request.Collection), FilterMapping.ToStored(request.Filter), context.CancellationToken),
     };
 
     public override async Task<V1.ListVectorsResponse> ListVectors(V1.ListVectorsRequest request, ServerCallContext context)
@@ -97,10 +103,11 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         return new() { Collections = { page.Select(ToContract) }, NextPageToken = next };
     }
 
-    public override async Task<V1.DeleteCollectionResponse> DeleteCollection(V1.DeleteCollectionRequest request, ServerCallContext context) => new()
-    {
-        DeletedCount = await store.DropCollectionAsync(Require.Collection(request.Collection), context.CancellationToken),
-    };
+    public override async Task<V1.DeleteCollectionResponse> DeleteCollection(
+        V1.DeleteCollectionRequest request, ServerCallContext context) => new()
+        {
+            DeletedCount = await store.DropCollectionAsync(Require.Collection(request.Collection), context.CancellationToken),
+        };
 
     private static V1.Collection ToContract(CollectionInfo collection) => new()
     {

@@ -6,8 +6,9 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Embeddings.Server.Hosting;
 
 /// <summary>
-/// Health by name: the empty name and <c>IngestService</c> for the whole server, the other services for the parts they need, <c>store</c> for the store,
-/// <c>model/NAME</c> for each model. Embedding works without the store, so the embedding and model services do not depend on it.
+/// Health by name: the empty name and <c>IngestService</c> for the whole server, the other services for the parts they
+/// need, <c>store</c> for the store, <c>model/NAME</c> for each model. Embedding works without the store, so the
+/// embedding and model services do not depend on it.
 /// </summary>
 internal static class HealthSetup
 {
@@ -49,14 +50,14 @@ internal static class HealthSetup
 
     private sealed class StoreCheck(IVectorStore store) : IHealthCheck
     {
-        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
             await store.CheckAsync(cancellationToken) is { } reason ? HealthCheckResult.Unhealthy(reason) : HealthCheckResult.Healthy();
     }
 
     // The catalog exists once its models are loaded. A server without any model is healthy, too: it serves its store.
     private sealed class ModelsCheck(ModelCatalog models) : IHealthCheck
     {
-        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
             Task.FromResult(HealthCheckResult.Healthy($"{models.All.Count} models"));
     }
 }

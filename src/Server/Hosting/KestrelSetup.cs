@@ -11,12 +11,13 @@ internal sealed class KestrelSetup(ServerOptions options) : IConfigureOptions<Ke
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
         kestrel.Limits.Http2.MaxStreamsPerConnection = options.MaxStreamsPerConnection;
-        // Large enough that a stream of crops is not stopped at every window update; small enough to keep the buffers of a connection small.
+        // Large enough that a stream of crops is not stopped at every window update; small enough to keep the buffers
+        // of a connection small.
         kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
         kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
         kestrel.Limits.Http2.MaxFrameSize = 1 << 18;
-        // Detects clients that disappeared without closing the connection. A client that is alive but reads slowly keeps its stream, because the number of
-        // its pending responses is bounded.
+        // Detects clients that disappeared without closing the connection. A client that is alive but reads slowly
+        // keeps its stream, because the number of its pending responses is bounded.
         kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         kestrel.Limits.MinResponseDataRate = null;
 

@@ -10,10 +10,11 @@ internal static partial class NativeHeap
     private const int MapThreshold = -3;
 
     /// <summary>
-    /// Makes the C library return large blocks to the system when they are freed: blocks of 4 MB or more at once, smaller ones when 8 MB of them are unused.
-    /// By default, glibc raises both limits with the blocks it sees, to 32 and 64 MB for each of its heaps, and creates eight heaps per processor: a server
-    /// with two processors took 675 MB after a minute of photos, and takes 450 MB with these limits (530 MB after five minutes), at the same throughput.
-    /// <c>MALLOC_MMAP_THRESHOLD_</c> and <c>MALLOC_TRIM_THRESHOLD_</c> in the environment take precedence.
+    /// Makes the C library return large blocks to the system when they are freed: blocks of 4 MB or more at once,
+    /// smaller ones when 8 MB of them are unused. By default, glibc raises both limits with the blocks it sees, to 32
+    /// and 64 MB for each of its heaps, and creates eight heaps per processor: a server with two processors took 675 MB
+    /// after a minute of photos, and takes 450 MB with these limits (530 MB after five minutes), at the same
+    /// throughput. <c>MALLOC_MMAP_THRESHOLD_</c> and <c>MALLOC_TRIM_THRESHOLD_</c> in the environment take precedence.
     /// </summary>
     /// <returns>True if the limits are set; C libraries other than glibc have none.</returns>
     public static bool Limit()

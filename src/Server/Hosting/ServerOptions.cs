@@ -22,12 +22,18 @@ internal sealed record ServerOptions
     [Range(-1, 65_535)]
     public int HttpPort { get; init; } = 8080;
 
-    /// <summary>Maximum size of a message, bytes. It must hold an encoded image of <c>Imaging:MaxEncodedBytes</c> and its other fields.</summary>
+    /// <summary>
+    /// Maximum size of a message, bytes. It must hold an encoded image of <c>Imaging:MaxEncodedBytes</c> and its other
+    /// fields.
+    /// </summary>
     /// <value>Default: 20,971,520. From 65,536 to 2,147,483,647.</value>
     [Range(65_536, int.MaxValue)]
     public int MaxMessageBytes { get; init; } = 20 << 20;
 
-    /// <summary>Maximum number of pending responses of one stream. If a client does not read them, the server stops reading its requests.</summary>
+    /// <summary>
+    /// Maximum number of pending responses of one stream. If a client does not read them, the server stops reading its
+    /// requests.
+    /// </summary>
     /// <value>Default: 512. From 1 to 100,000.</value>
     [Range(1, 100_000)]
     public int MaxPendingPerStream { get; init; } = 512;

@@ -13,8 +13,8 @@ using Microsoft.Extensions.Options;
 namespace Embeddings.Server.Hosting;
 
 /// <summary>
-/// All sections of the configuration, each bound to a record of options. A setting that does not exist, or has a value out of range, stops the start with a
-/// message that names the setting, the value, and the range.
+/// All sections of the configuration, each bound to a record of options. A setting that does not exist, or has a value
+/// out of range, stops the start with a message that names the setting, the value, and the range.
 /// </summary>
 internal static class Settings
 {
@@ -32,7 +32,8 @@ internal static class Settings
         Section.Of<BatchingOptions>("Batching"),
         Section.Of<ImagingOptions>("Imaging"),
         Section.Of<StoreOptions>("Store"),
-        // Validated when the store is created, which is before the server listens: the settings of the other store do not matter.
+        // Validated when the store is created, which is before the server listens: the settings of the other store do
+        // not matter.
         Section.Of<EmbeddedStoreOptions>("Store:Embedded", validateOnStart: false),
         Section.Of<QdrantStoreOptions>("Store:Qdrant", validateOnStart: false),
         Section.Of<QdrantCollectionOptions>("Store:Qdrant:NewCollections", validateOnStart: false),
@@ -51,7 +52,9 @@ internal static class Settings
             .. UnknownSections([.. providers.OfType<JsonConfigurationProvider>(), .. providers[^2..]]),
             .. Sections.SelectMany(section => UnreadableSettings(section, configuration)),
         ];
-        return failures.Count == 0 ? configuration : throw new OptionsValidationException("", typeof(Settings), [string.Join(" ", failures.Distinct())]);
+        return failures.Count == 0
+            ? configuration
+            : throw new OptionsValidationException("", typeof(Settings), [string.Join(" ", failures.Distinct())]);
     }
 
     /// <summary>Registers the options of all sections, as <see cref="IOptions{T}"/> and as plain records.</summary>
@@ -67,14 +70,17 @@ internal static class Settings
             .AddSingleton<IValidateOptions<QdrantCollectionOptions>, QdrantCollectionValidator>();
     }
 
-    // Only sources of our own: other environment variables may have any name. A value without a section is skipped, too; a Kubernetes service named
-    // "embeddings" puts variables such as EMBEDDINGS_PORT into every container.
-    private static IEnumerable<string> UnknownSections(IEnumerable<IConfigurationProvider> providers) =>
-        from provider in providers
-        from name in provider.GetChildKeys([], null).Distinct(StringComparer.OrdinalIgnoreCase)
-        where provider.GetChildKeys([], name).Any() && Find(name) is null && !HostSections.Contains(name, StringComparer.OrdinalIgnoreCase)
-        select $"{name} is not a configuration section. "
-            + $"The sections are {string.Join(", ", Sections.Where(section => !section.Name.Contains(':')).Select(section => section.Name))}, and Logging.";
+    // Only sources of our own: other environment variables may have any name. A value without a section is skipped,
+    // too; a Kubernetes service named "embeddings" puts variables such as EMBEDDINGS_PORT into every container.
+    private static IEnumerable<string> UnknownSections(IEnumerable<IConfigurationProvider> providers)
+    {
+        var known = Sections.Select(section => section.Name).Where(name => !name.Contains(':')).ToList();
+        return
+            from provider in providers
+            from name in provider.GetChildKeys([], null).Distinct(StringComparer.OrdinalIgnoreCase)
+            where provider.GetChildKeys([], name).Any() && !known.Concat(HostSections).Contains(name, StringComparer.OrdinalIgnoreCase)
+            select $"{name} is not a configuration section. The sections are {string.Join(", ", known)}, and Logging.";
+    }
 
     private static IEnumerable<string> UnreadableSettings(Section section, IConfiguration configuration) =>
         from setting in configuration.GetSection(section.Name).GetChildren()
@@ -113,14 +119,17 @@ internal static class Settings
                 var names = Type.GetProperties().Select(known => known.Name);
                 return $"{setting.Path} is not a setting. The settings of section {Name} are {string.Join(", ", names)}.";
             }
-            var isList = property.PropertyType == typeof(IReadOnlyList<string>);
-            if (isList != setting.GetChildren().Any())
+            if (property.PropertyType == typeof(IReadOnlyList<string>))
             {
-                return isList
-                    ? setting.Value is { Length: > 0 } ? $"{setting.Path} is a list; set {setting.Path}:0, {setting.Path}:1, and so on." : null
-                    : $"{setting.Path} must be a single value; got a section.";
+                return string.IsNullOrEmpty(setting.Value)
+                    ? null
+                    : $"{setting.Path} is a list; set {setting.Path}:0, {setting.Path}:1, and so on.";
             }
-            return isList || setting.Value is null || CanConvert(property.PropertyType, setting.Value)
+            if (setting.GetChildren().Any())
+            {
+                return $"{setting.Path} must be a single value; got a section.";
+            }
+            return setting.Value is null || CanConvert(property.PropertyType, setting.Value)
                 ? null
                 : $"{setting.Path} {Requirement(property)}; got '{setting.Value}'.";
         }
@@ -155,7 +164,9 @@ internal static class Settings
         }
     }
 
-    /// <summary>Validates the attributes of a record of options; in its messages, settings have the names of the configuration.</summary>
+    /// <summary>
+    /// Validates the attributes of a record of options; in its messages, settings have the names of the configuration.
+    /// </summary>
     private sealed class AnnotationsValidator<T>(string section) : IValidateOptions<T>
         where T : class
     {
@@ -165,18 +176,23 @@ internal static class Settings
             foreach (var property in typeof(T).GetProperties())
             {
                 var value = property.GetValue(options);
-                if (property.GetCustomAttributes<ValidationAttribute>().FirstOrDefault(rule => !rule.IsValid(value)) is { } rule)
+                var rules = property.GetCustomAttributes<ValidationAttribute>();
+                if (rules.FirstOrDefault(rule => !rule.IsValid(value)) is { } rule)
                 {
                     failures.Add(rule.ErrorMessage is { } message
                         ? $"{section}: {message}"
-                        : FormattableString.Invariant($"{section}:{property.Name} {Section.Requirement(property)}; got '{value}'."));
+                        : FormattableString.Invariant(
+                            $"{section}:{property.Name} {Section.Requirement(property)}; got '{value}'."));
                 }
             }
             if (options is IValidatableObject validatable)
             {
-                failures.AddRange(validatable.Validate(new(options)).Select(result => $"{section}: {result.ErrorMessage}"));
+                var results = validatable.Validate(new(options));
+                failures.AddRange(results.Select(result => $"{section}: {result.ErrorMessage}"));
             }
-            return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(string.Join(" ", failures));
+            return failures.Count == 0
+                ? ValidateOptionsResult.Success
+                : ValidateOptionsResult.Fail(string.Join(" ", failures));
         }
     }
 
@@ -186,6 +202,7 @@ internal static class Settings
             options.WriteConsistency <= options.Replicas
                 ? ValidateOptionsResult.Success
                 : ValidateOptionsResult.Fail(
-                    $"Store:Qdrant:NewCollections:WriteConsistency must not be greater than Replicas ({options.Replicas}); got {options.WriteConsistency}.");
+                    $"Store:Qdrant:NewCollections:WriteConsistency must be at most Replicas ({options.Replicas}); "
+                    + $"got {options.WriteConsistency}.");
     }
 }

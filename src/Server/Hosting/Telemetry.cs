@@ -14,7 +14,7 @@ internal sealed record TelemetryOptions
     /// <value>Default: the standard environment variable OTEL_EXPORTER_OTLP_ENDPOINT, or none.</value>
     public string? OtlpEndpoint { get; init; }
 
-    /// <summary>Whether OTLP uses HTTP with Protocol Buffers instead of gRPC.</summary>
+    /// <summary>Use of OTLP over HTTP with Protocol Buffers instead of gRPC.</summary>
     /// <value>Default: false.</value>
     public bool OtlpHttp { get; init; }
 
@@ -37,8 +37,8 @@ internal sealed record TelemetryOptions
 internal static class TelemetryRegistration
 {
     /// <summary>
-    /// Adds the server's metrics. If an endpoint is configured, they are exported with those of Kestrel and the runtime; the last export happens when the
-    /// host is disposed.
+    /// Adds the server's metrics. If an endpoint is configured, they are exported with those of Kestrel and the
+    /// runtime; the last export happens when the host is disposed.
     /// </summary>
     public static IServiceCollection AddTelemetry(this IServiceCollection services, IConfiguration configuration)
     {
@@ -62,12 +62,14 @@ internal static class TelemetryRegistration
             .ConfigureResource(resource => resource.AddService(
                 "embeddings", serviceVersion: typeof(TelemetryOptions).Assembly.GetName().Version?.ToString(3)))
             .WithMetrics(metrics => metrics
-                .AddMeter(EmbeddingMetrics.MeterName, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Hosting")
+                .AddMeter(EmbeddingMetrics.MeterName, "System.Runtime")
+                .AddMeter("Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Hosting")
                 .AddOtlpExporter());
         return services;
     }
 
-    // An endpoint that is set by code is used unchanged; the OTLP specification puts metrics over HTTP under /v1/metrics.
+    // An endpoint that is set by code is used unchanged; the OTLP specification puts metrics over HTTP under
+    // /v1/metrics.
     private static Uri AddressOf(Uri endpoint, bool http) =>
         http && endpoint.AbsolutePath == "/" ? new(endpoint, "/v1/metrics") : endpoint;
 }

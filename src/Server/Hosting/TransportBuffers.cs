@@ -4,13 +4,15 @@ using Microsoft.AspNetCore.Connections;
 namespace Embeddings.Server.Hosting;
 
 /// <summary>
-/// Buffers of connections. Kestrel's default buffers have 4 KiB, and filling each takes two system calls: twenty for a crop of 112x112 pixels, thirty for a
-/// photo of 60 KB, and as many segments for the code that parses them. Idle connections hold no buffer, which limits the memory that a client can occupy.
+/// Buffers of connections. Kestrel's default buffers have 4 KiB, and filling each takes two system calls: twenty for a
+/// crop of 112x112 pixels, thirty for a photo of 60 KB, and as many segments for the code that parses them. Idle
+/// connections hold no buffer, which limits the memory that a client can occupy.
 /// </summary>
 internal sealed class TransportBuffers : IMemoryPoolFactory<byte>
 {
     /// <summary>
-    /// Size of a buffer, bytes: two hold a crop of 112x112 pixels. Throughput was measured to be the same from 16 to 128 KiB, and a third less with 4 KiB.
+    /// Size of a buffer, bytes: two hold a crop of 112x112 pixels. Throughput was measured to be the same from 16 to
+    /// 128 KiB, and a third less with 4 KiB.
     /// </summary>
     public const int BlockSize = 32 << 10;
 

@@ -8,7 +8,7 @@ using Files = Embeddings.Testing.Material;
 
 namespace Embeddings.IntegrationTests.RealModels;
 
-/// <summary>Whole photos with landmarks: the vectors must distinguish people.</summary>
+/// <summary>Photos with landmarks: the vectors must distinguish people.</summary>
 public sealed class FaceTests(MaterialServer server, ITestOutputHelper output) : IClassFixture<MaterialServer>
 {
     [MaterialFact]

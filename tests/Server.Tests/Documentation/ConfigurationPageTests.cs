@@ -11,7 +11,10 @@ using Embeddings.Server.Hosting;
 
 namespace Embeddings.Server.Tests.Documentation;
 
-/// <summary>docs/configuration.md describes every setting, and src/Server/ConfigurationSchema.json is generated from the options and that page.</summary>
+/// <summary>
+/// docs/configuration.md describes every setting, and src/Server/ConfigurationSchema.json is generated from the options
+/// and that page.
+/// </summary>
 public sealed class ConfigurationPageTests
 {
     private static readonly JsonSerializerOptions Json = new()
@@ -23,7 +26,8 @@ public sealed class ConfigurationPageTests
         NewLine = "\n",
     };
 
-    private static readonly ILookup<string, string[]> Rows = Page.Tables("configuration.md").ToLookup(row => Page.Code(row.Heading), row => row.Cells);
+    private static readonly ILookup<string, string[]> Rows =
+        Page.Tables("configuration.md").ToLookup(row => Page.Code(row.Heading), row => row.Cells);
 
     [Fact]
     public void The_page_lists_every_setting_with_its_default_and_values()
@@ -31,8 +35,9 @@ public sealed class ConfigurationPageTests
         var expected =
             from section in Settings.Sections
             from property in section.Type.GetProperties()
-            let defaultValue = Text(property.GetValue(Activator.CreateInstance(section.Type)))
-            select $"{section.Name} | `{property.Name}` | {(defaultValue.Length == 0 ? "none" : $"`{defaultValue}`")} | {Values(property)}";
+            let text = Text(property.GetValue(Activator.CreateInstance(section.Type)))
+            let defaultValue = text.Length == 0 ? "none" : $"`{text}`"
+            select $"{section.Name} | `{property.Name}` | {defaultValue} | {Values(property)}";
         var listed =
             from section in Rows
             from cells in section
@@ -52,8 +57,9 @@ public sealed class ConfigurationPageTests
         };
         foreach (var section in Settings.Sections)
         {
-            var at = section.Name.Split(':')[..^1].Aggregate(schema, (parent, name) => parent["properties"]![name]!.AsObject());
-            at["properties"]![section.Name.Split(':')[^1]] = SchemaOf(section);
+            var path = section.Name.Split(':');
+            var parent = path[..^1].Aggregate(schema, (outer, name) => outer["properties"]![name]!.AsObject());
+            parent["properties"]![path[^1]] = SchemaOf(section);
         }
         Page.IsGenerated("src/Server/ConfigurationSchema.json", schema.ToJsonString(Json) + "\n");
     }

@@ -15,7 +15,11 @@ public sealed class ErrorsPageTests
     [Fact]
     public void The_page_lists_every_reason_once_and_no_other() => Assert.Equal(
         Known.Order(StringComparer.Ordinal),
-        Page.Rows("errors.md").Select(row => row[0]).Where(cell => cell.StartsWith('`')).Select(Page.Code).Order(StringComparer.Ordinal));
+        Page.Tables("errors.md")
+            .Select(row => row.Cells[0])
+            .Where(cell => cell.StartsWith('`'))
+            .Select(Page.Code)
+            .Order(StringComparer.Ordinal));
 
     [Fact]
     public void Reasons_are_distinct_upper_snake_words()

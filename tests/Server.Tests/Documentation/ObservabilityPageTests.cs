@@ -14,7 +14,10 @@ namespace Embeddings.Server.Tests.Documentation;
 /// <summary>docs/observability.md lists every metric, health name, and log event.</summary>
 public sealed class ObservabilityPageTests
 {
-    private static readonly ILookup<string, string[]> Rows = Page.Tables("observability.md").ToLookup(row => row.Heading, row => row.Cells);
+    private const BindingFlags Any = BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
+
+    private static readonly ILookup<string, string[]> Rows =
+        Page.Tables("observability.md").ToLookup(row => row.Heading, row => row.Cells);
 
     [Fact]
     public async Task The_page_lists_every_metric_with_instrument_and_unit()
@@ -43,8 +46,11 @@ public sealed class ObservabilityPageTests
     public async Task The_page_lists_every_health_name()
     {
         await using var server = CreateServer();
-        var names = server.Services.GetRequiredService<IOptions<GrpcHealthChecksOptions>>().Value.Services.Select(service => service.Name);
-        var listed = Rows["Health"].Select(cells => cells[0] == "(empty)" ? "" : Page.Code(cells[0])).Where(name => name != "model/NAME");
+        var health = server.Services.GetRequiredService<IOptions<GrpcHealthChecksOptions>>().Value;
+        var names = health.Services.Select(service => service.Name);
+        var listed = Rows["Health"]
+            .Select(cells => cells[0] == "(empty)" ? "" : Page.Code(cells[0]))
+            .Where(name => name != "model/NAME");
         Assert.Equal(names.Order(StringComparer.Ordinal), listed.Order(StringComparer.Ordinal));
     }
 
@@ -55,15 +61,17 @@ public sealed class ObservabilityPageTests
         [
             .. from assembly in Assemblies()
                from type in assembly.GetTypes()
-               from method in type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+               from method in type.GetMethods(Any)
                let log = method.GetCustomAttribute<LoggerMessageAttribute>()
                where log is not null
                let project = assembly.GetName().Name!
-               select (log, project, $"| {log.EventId} | `{log.EventName ?? method.Name}` | {log.Level} | {project} | {log.Message} |\n"),
+               let name = log.EventName ?? method.Name
+               select (log, project, $"| {log.EventId} | `{name}` | {log.Level} | {project} | {log.Message} |\n"),
         ];
         Assert.True(events.Count > 20);
         // The client runs in other processes.
-        Assert.Equal(events.Count, events.DistinctBy(entry => (entry.Log.EventId, entry.Project == "Embeddings.Client")).Count());
+        var distinct = events.DistinctBy(entry => (entry.Log.EventId, entry.Project == "Embeddings.Client"));
+        Assert.Equal(events.Count, distinct.Count());
 
         const string Begin = "<!-- events -->\n";
         const string End = "<!-- /events -->\n";
@@ -71,12 +79,15 @@ public sealed class ObservabilityPageTests
         var text = Page.Text("docs/observability.md");
         var head = text[..(text.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length)];
         var tail = text[text.IndexOf(End, StringComparison.Ordinal)..];
-        var rows = events.OrderBy(entry => entry.Project, StringComparer.Ordinal).ThenBy(entry => entry.Log.EventId).Select(entry => entry.Row);
+        var rows = events
+            .OrderBy(entry => entry.Project, StringComparer.Ordinal)
+            .ThenBy(entry => entry.Log.EventId)
+            .Select(entry => entry.Row);
         Page.IsGenerated("docs/observability.md", $"{head}{Header}{string.Concat(rows)}\n{tail}");
     }
 
     private static WebApplication CreateServer() =>
-        EmbeddingsServer.Create(["--Models:UseDefaults=false", "--Store:Embedded:Directory=unused", "--Server:GrpcPort=0", "--Server:HttpPort=-1"]);
+        EmbeddingsServer.Create(["--Models:UseDefaults=false", "--Store:Embedded:Directory=unused"]);
 
     private static string Kind(Instrument instrument) => instrument.GetType().Name.Split('`')[0] switch
     {
@@ -96,10 +107,10 @@ public sealed class ObservabilityPageTests
             if (seen.Add(assembly.FullName!))
             {
                 yield return assembly;
-                foreach (var used in assembly.GetReferencedAssemblies().Where(name => name.Name!.StartsWith("Embeddings.", StringComparison.Ordinal)))
-                {
-                    next.Enqueue(Assembly.Load(used));
-                }
+                assembly.GetReferencedAssemblies()
+                    .Where(name => name.Name!.StartsWith("Embeddings.", StringComparison.Ordinal))
+                    .ToList()
+                    .ForEach(name => next.Enqueue(Assembly.Load(name)));
             }
         }
     }

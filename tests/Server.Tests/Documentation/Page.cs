@@ -5,12 +5,17 @@ namespace Embeddings.Server.Tests.Documentation;
 /// <summary>Pages in <c>docs</c> and files that are generated from the code.</summary>
 internal static class Page
 {
-    /// <summary>Set to 1, this environment variable makes the tests write generated files instead of comparing them.</summary>
+    /// <summary>
+    /// Set to 1, this environment variable makes the tests write generated files instead of comparing them.
+    /// </summary>
     private const string Update = "UPDATE_GENERATED_FILES";
 
     public static string Text(string path) => File.ReadAllText(Path.Combine(Repository.Root, path)).ReplaceLineEndings("\n");
 
-    /// <summary>Returns the cells of all table rows of a page, with the heading that they are below, without the headers of the tables.</summary>
+    /// <summary>
+    /// Returns the cells of all table rows of a page, with the heading that they are below, without the headers of the
+    /// tables.
+    /// </summary>
     public static IEnumerable<(string Heading, string[] Cells)> Tables(string page)
     {
         var heading = "";
@@ -32,8 +37,6 @@ internal static class Page
             }
         }
     }
-
-    public static IEnumerable<string[]> Rows(string page) => Tables(page).Select(row => row.Cells);
 
     /// <summary>Returns the text of a cell in backticks.</summary>
     public static string Code(string cell) => cell.Trim('`');

@@ -25,9 +25,13 @@ public sealed class SettingsTests
     [InlineData("Store:Kind=17", "Store:Kind must be one of Embedded, Qdrant; got '17'.")]
     [InlineData("Store:Kind:Name=1", "Store:Kind must be a single value; got a section.")]
     [InlineData("Store:Embedded:Directory=", "Store:Embedded:Directory must not be empty; got ''.")]
-    [InlineData("Store:Qdrant:NewCollections:WriteConsistency=2", "Store:Qdrant:NewCollections:WriteConsistency must not be greater than Replicas (1); got 2.")]
+    [InlineData(
+        "Store:Qdrant:NewCollections:WriteConsistency=2",
+        "Store:Qdrant:NewCollections:WriteConsistency must be at most Replicas (1); got 2.")]
     [InlineData("Telemetry:OtlpEndpoint=here", "Telemetry:OtlpEndpoint must be an http:// or https:// URL; got 'here'.")]
-    [InlineData("Telemetry:Nonsense=1", "Telemetry:Nonsense is not a setting. The settings of section Telemetry are OtlpEndpoint, OtlpHttp, ExportSeconds.")]
+    [InlineData(
+        "Telemetry:Nonsense=1",
+        "Telemetry:Nonsense is not a setting. The settings of section Telemetry are OtlpEndpoint, OtlpHttp, ExportSeconds.")]
     [InlineData(
         "Sever:GrpcPort=1",
         "Sever is not a configuration section. The sections are Server, Models, Inference, Batching, Imaging, Store, Telemetry, and Logging.")]
@@ -46,7 +50,8 @@ public sealed class SettingsTests
     [InlineData("Nonsense=1", "Nonsense")]
     public void Bad_settings_of_Qdrant_are_rejected_by_name(string setting, string name)
     {
-        var error = Assert.Throws<OptionsValidationException>(() => Read<QdrantStoreOptions>($"Store:Qdrant:{setting}", "Store:Qdrant:NewCollections:Shards=2"));
+        var error = Assert.Throws<OptionsValidationException>(
+            () => Read<QdrantStoreOptions>($"Store:Qdrant:{setting}", "Store:Qdrant:NewCollections:Shards=2"));
         Assert.StartsWith("Store:Qdrant:", error.Message, StringComparison.Ordinal);
         Assert.Contains(name, error.Message, StringComparison.Ordinal);
     }
@@ -104,7 +109,8 @@ public sealed class SettingsTests
     [Fact]
     public async Task A_bad_value_fails_the_start_of_the_server()
     {
-        await using var app = EmbeddingsServer.Create(["--Imaging:MaxSide=0", "--Models:UseDefaults=false", "--Server:GrpcPort=0", "--Server:HttpPort=-1"]);
+        await using var app = EmbeddingsServer.Create(
+            ["--Imaging:MaxSide=0", "--Models:UseDefaults=false", "--Server:GrpcPort=0", "--Server:HttpPort=-1"]);
         var error = await Assert.ThrowsAsync<OptionsValidationException>(() => app.StartAsync());
         Assert.Equal("Imaging:MaxSide must be between 1 and 65535; got '0'.", error.Message);
     }
@@ -112,7 +118,8 @@ public sealed class SettingsTests
     [Fact]
     public async Task Limits_reach_the_web_server()
     {
-        await using var app = EmbeddingsServer.Create(["--Server:MaxConnections=7", "--Server:MaxStreamsPerConnection=5", "--Server:MaxMessageBytes=100000"]);
+        await using var app = EmbeddingsServer.Create(
+            ["--Server:MaxConnections=7", "--Server:MaxStreamsPerConnection=5", "--Server:MaxMessageBytes=100000"]);
         var kestrel = app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value;
         Assert.Equal((7, 5), (kestrel.Limits.MaxConcurrentConnections, kestrel.Limits.Http2.MaxStreamsPerConnection));
         Assert.Equal(100_000, app.Services.GetRequiredService<IOptions<GrpcServiceOptions>>().Value.MaxReceiveMessageSize);

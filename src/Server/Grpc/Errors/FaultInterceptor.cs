@@ -5,8 +5,11 @@ using Grpc.Core.Interceptors;
 
 namespace Embeddings.Server.Grpc.Errors;
 
-/// <summary>Converts exceptions of service methods to statuses of the contract, and counts unary calls by outcome.</summary>
-internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ServerOptions options, ILogger<FaultInterceptor> log) : Interceptor
+/// <summary>
+/// Converts exceptions of service methods to statuses of the contract, and counts unary calls by outcome.
+/// </summary>
+internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ServerOptions options, ILogger<FaultInterceptor> log)
+    : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)

@@ -8,7 +8,8 @@ using Grpc.Core;
 namespace Embeddings.Server.Grpc.Errors;
 
 /// <summary>
-/// The only conversion of faults for clients: a status with google.rpc details (https://google.aip.dev/193) for calls, an ItemError for items of a stream.
+/// The only conversion of faults for clients: a status with google.rpc details (https://google.aip.dev/193) for calls,
+/// an ItemError for items of a stream.
 /// </summary>
 internal static class FaultStatus
 {
@@ -43,13 +44,17 @@ internal static class FaultStatus
 
     /// <summary>Returns the fault for a message that exceeds the size limit.</summary>
     public static Fault TooLarge(int limit) => new(
-        FaultKind.ResourceExhausted, Reasons.MessageTooLarge, $"The message must be at most {limit} bytes (Server:MaxMessageBytes); send less per message.");
+        FaultKind.ResourceExhausted,
+        Reasons.MessageTooLarge,
+        $"The message must be at most {limit} bytes (Server:MaxMessageBytes); send less per message.");
 
     /// <summary>Returns the fault for data that is not a message of the method.</summary>
     public static Fault Malformed() =>
         Fault.Invalid(Reasons.MessageMalformed, "", "The data is not a valid Protocol Buffers message for this method.");
 
-    /// <summary>Returns the fault that a client may see; unexpected exceptions are logged and become INTERNAL.</summary>
+    /// <summary>
+    /// Returns the fault that a client may see; unexpected exceptions are logged and become INTERNAL.
+    /// </summary>
     public static Fault ToFault(Exception exception, ServerCallContext context, ILogger log)
     {
         switch (exception)

@@ -1,13 +1,13 @@
 using System.Globalization;
-using Embeddings.Primitives;
 using Embeddings.Server.Hosting;
 using Google.Protobuf;
 
 namespace Embeddings.Server.Grpc.Errors;
 
 /// <summary>
-/// Adds the errors of the contract to failures before a unary method is reached, which interceptors do not see: a message that exceeds the size limit, and
-/// data that is not a message. gRPC reports those as a status in the headers, because nothing of the response has been sent.
+/// Adds the errors of the contract to failures before a unary method is reached, which interceptors do not see: a
+/// message that exceeds the size limit, and data that is not a message. gRPC reports those as a status in the headers,
+/// because nothing of the response has been sent.
 /// </summary>
 internal sealed class ProtocolErrors(RequestDelegate next, ServerOptions options)
 {

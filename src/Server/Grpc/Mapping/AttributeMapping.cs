@@ -20,7 +20,10 @@ internal static class AttributeMapping
         var json = attributes.CalculateSize() <= 4 * MaxBytes ? ToJson(attributes, 1) : null;
         return json is not null && System.Text.Encoding.UTF8.GetByteCount(json.ToJsonString()) <= MaxBytes
             ? json
-            : throw Fault.Invalid(Reasons.FieldTooLong, "attributes", $"attributes must be at most {MaxBytes} bytes as JSON; store larger data elsewhere.");
+            : throw Fault.Invalid(
+                Reasons.FieldTooLong,
+                "attributes",
+                $"attributes must be at most {MaxBytes} bytes as JSON; store larger data elsewhere.");
     }
 
     public static Struct? ToStruct(JsonObject? attributes)
@@ -59,7 +62,8 @@ internal static class AttributeMapping
         Value.KindOneofCase.NumberValue => throw Fault.Invalid(
             Reasons.FieldInvalid, "attributes", $"attributes must contain finite numbers; got {value.NumberValue}."),
         Value.KindOneofCase.StructValue => ToJson(value.StructValue, depth + 1),
-        Value.KindOneofCase.ListValue when depth < MaxDepth => new JsonArray([.. value.ListValue.Values.Select(item => ToJson(item, depth + 1))]),
+        Value.KindOneofCase.ListValue when depth < MaxDepth =>
+            new JsonArray([.. value.ListValue.Values.Select(item => ToJson(item, depth + 1))]),
         Value.KindOneofCase.ListValue => throw TooDeep(),
         _ => null,
     };

@@ -6,7 +6,10 @@ using Embeddings.Primitives;
 
 namespace Embeddings.Server.Grpc.Mapping;
 
-/// <summary>Converts images and faces to requests of the pipeline, without copying pixels, and results to embeddings and timings.</summary>
+/// <summary>
+/// Converts images and faces to requests of the pipeline, without copying pixels, and results to embeddings and
+/// timings.
+/// </summary>
 internal static class EmbeddingMapping
 {
     /// <summary>Request to embed an image; fields in its faults begin with <paramref name="path"/>.</summary>
@@ -69,7 +72,10 @@ internal static class EmbeddingMapping
 
     private static Vector2 ToVector(V1.Point? point, string name) =>
         point is null
-            ? throw Fault.Invalid(Reasons.LandmarksInvalid, $"landmarks.{name}", $"landmarks.{name} is required: alignment needs all five points.")
+            ? throw Fault.Invalid(
+                Reasons.LandmarksInvalid,
+                $"landmarks.{name}",
+                $"landmarks.{name} is required: alignment needs all five points.")
             : new(point.X, point.Y);
 
     private static long Microseconds(TimeSpan time) => (long)time.TotalMicroseconds;

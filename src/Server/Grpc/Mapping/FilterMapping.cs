@@ -26,7 +26,9 @@ internal static class FilterMapping
         return new()
         {
             JobId = filter.HasJobId ? Require.Bounded(filter.JobId, "filter.job_id", Require.MaxIdBytes) : null,
-            MediaStoreId = filter.HasMediaStoreId ? Require.Bounded(filter.MediaStoreId, "filter.media_store_id", Require.MaxIdBytes) : null,
+            MediaStoreId = filter.HasMediaStoreId
+                ? Require.Bounded(filter.MediaStoreId, "filter.media_store_id", Require.MaxIdBytes)
+                : null,
             FaceIndex = filter.HasFaceIndex ? filter.FaceIndex : null,
             Confidence = filter.Confidence is null ? null : ToStored(filter.Confidence, "filter.confidence"),
             Attributes = [.. filter.Attributes.Select((condition, i) => ToStored(condition, $"filter.attributes[{i}]"))],
@@ -38,8 +40,10 @@ internal static class FilterMapping
         var key = Require.Text(condition.Key, $"{field}.key", MaxKeyBytes);
         return condition.ConditionCase switch
         {
-            V1.AttributeCondition.ConditionOneofCase.Text => new(key, Text: Require.Bounded(condition.Text, $"{field}.text", MaxTextBytes)),
-            V1.AttributeCondition.ConditionOneofCase.Number when double.IsFinite(condition.Number) => new(key, Number: condition.Number),
+            V1.AttributeCondition.ConditionOneofCase.Text =>
+                new(key, Text: Require.Bounded(condition.Text, $"{field}.text", MaxTextBytes)),
+            V1.AttributeCondition.ConditionOneofCase.Number when double.IsFinite(condition.Number) =>
+                new(key, Number: condition.Number),
             V1.AttributeCondition.ConditionOneofCase.Number => throw Fault.Invalid(
                 Reasons.FieldInvalid, $"{field}.number", $"{field}.number must be finite; got {condition.Number}."),
             V1.AttributeCondition.ConditionOneofCase.Flag => new(key, Flag: condition.Flag),
@@ -51,7 +55,10 @@ internal static class FilterMapping
     private static NumericRange ToStored(V1.NumericRange range, string field)
     {
         var result = new NumericRange(
-            range.HasGt ? range.Gt : null, range.HasGte ? range.Gte : null, range.HasLt ? range.Lt : null, range.HasLte ? range.Lte : null);
+            range.HasGt ? range.Gt : null,
+            range.HasGte ? range.Gte : null,
+            range.HasLt ? range.Lt : null,
+            range.HasLte ? range.Lte : null);
         double?[] bounds = [result.Gt, result.Gte, result.Lt, result.Lte];
         if (bounds.All(bound => bound is null))
         {

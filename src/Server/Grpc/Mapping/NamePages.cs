@@ -3,7 +3,10 @@ using Embeddings.Primitives;
 
 namespace Embeddings.Server.Grpc.Mapping;
 
-/// <summary>Pages of a short list that is sorted by name. A token is the last name of the previous page, so it remains valid while the list changes.</summary>
+/// <summary>
+/// Pages of a short list that is sorted by name. A token is the last name of the previous page, so it remains valid
+/// while the list changes.
+/// </summary>
 internal static class NamePages
 {
     public static (IReadOnlyList<T> Page, string Next) Take<T>(IReadOnlyList<T> sorted, Func<T, string> name, int size, string token)
@@ -26,7 +29,10 @@ internal static class NamePages
         }
         catch (Exception e) when (e is FormatException or ArgumentException)
         {
-            throw Fault.Invalid(Reasons.PageTokenInvalid, "page_token", "page_token is not valid for this list; send the next_page_token of the previous page unchanged.");
+            throw Fault.Invalid(
+                Reasons.PageTokenInvalid,
+                "page_token",
+                "page_token is not valid for this list; send the next_page_token of the previous page unchanged.");
         }
     }
 }

@@ -60,6 +60,9 @@ internal static class PointMapping
         return result;
     }
 
+    public static V1.ScoredPoint ToContract(ScoredStoredPoint point, bool withPayload) =>
+        new() { Score = point.Score, Point = ToContract(point.Point, withPayload) };
+
     private static V1.Payload ToContract(PointPayload payload)
     {
         var result = new V1.Payload
@@ -106,7 +109,9 @@ internal static class PointMapping
     };
 
     private static int FaceIndex(int index) =>
-        index >= 0 ? index : throw Fault.Invalid(Reasons.FieldInvalid, "face_index", $"face_index must be 0 or greater; got {index}.");
+        index >= 0
+            ? index
+            : throw Fault.Invalid(Reasons.FieldInvalid, "face_index", $"face_index must be 0 or greater; got {index}.");
 
     private static float Confidence(float value) => Require.InRange(value, "confidence", 0, 1);
 
@@ -122,7 +127,8 @@ internal static class PointMapping
             : throw Fault.Invalid(
                 Reasons.FieldInvalid,
                 "bbox",
-                $"bbox must be finite, with a width and height of 0 or greater; got x {box.X}, y {box.Y}, width {box.Width}, height {box.Height}.");
+                "bbox must be finite, with a width and height of 0 or greater; "
+                + $"got x {box.X}, y {box.Y}, width {box.Width}, height {box.Height}.");
     }
 
     private static float[]? ToStored(V1.FaceLandmarks? landmarks, string field)
@@ -131,9 +137,11 @@ internal static class PointMapping
         {
             return null;
         }
-        V1.Point?[] points = [landmarks.LeftEye, landmarks.RightEye, landmarks.Nose, landmarks.LeftMouthCorner, landmarks.RightMouthCorner];
+        V1.Point?[] points =
+            [landmarks.LeftEye, landmarks.RightEye, landmarks.Nose, landmarks.LeftMouthCorner, landmarks.RightMouthCorner];
         return points.All(point => point is not null && float.IsFinite(point.X) && float.IsFinite(point.Y))
             ? [.. points.SelectMany(point => (float[])[point!.X, point.Y])]
-            : throw Fault.Invalid(Reasons.LandmarksInvalid, field, $"{field} must contain all five points, each with finite coordinates.");
+            : throw Fault.Invalid(
+                Reasons.LandmarksInvalid, field, $"{field} must contain all five points, each with finite coordinates.");
     }
 }

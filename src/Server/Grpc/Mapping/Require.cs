@@ -40,7 +40,9 @@ internal static class Require
             var bytes = Encoding.UTF8.GetByteCount(value);
             throw Fault.Invalid(Reasons.FieldTooLong, field, $"{field} must be at most {maxBytes} bytes of UTF-8; got {bytes}.");
         }
-        return value.Contains('\0') ? throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must not contain a NUL character.") : value;
+        return value.Contains('\0')
+            ? throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must not contain a NUL character.")
+            : value;
     }
 
     /// <summary>The name of a collection, which is safe in paths and URLs everywhere.</summary>
@@ -51,7 +53,10 @@ internal static class Require
         {
             return fallback.Length > 0 ? fallback : throw Missing(Field);
         }
-        return value.Length <= 128 && char.IsAsciiLetterOrDigit(value[0]) && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.')
+        var isValid = value.Length <= 128
+            && char.IsAsciiLetterOrDigit(value[0])
+            && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
+        return isValid
             ? value
             : throw Fault.Invalid(
                 Reasons.FieldInvalid,
@@ -64,7 +69,10 @@ internal static class Require
     {
         if (value < 0 || value > max)
         {
-            throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must be between 1 and {max}, or 0 for the default of {fallback}; got {value}.");
+            throw Fault.Invalid(
+                Reasons.FieldInvalid,
+                field,
+                $"{field} must be between 1 and {max}, or 0 for the default of {fallback}; got {value}.");
         }
         return value == 0 ? fallback : value;
     }
@@ -94,7 +102,8 @@ internal static class Require
     {
         if (actual != expected)
         {
-            throw Fault.Invalid(Reasons.DimensionMismatch, field, $"{field} must have {expected} dimensions to match {owner}; got {actual}.");
+            throw Fault.Invalid(
+                Reasons.DimensionMismatch, field, $"{field} must have {expected} dimensions to match {owner}; got {actual}.");
         }
     }
 

@@ -4,8 +4,9 @@ using Grpc.Core;
 namespace Embeddings.Server.Grpc.Streaming;
 
 /// <summary>
-/// A bidirectional stream whose responses have the order of its requests: one reader starts work and puts its task in a bounded channel, one writer awaits
-/// the tasks in order. This gives order, backpressure, and a single writer (gRPC allows one write at a time).
+/// A bidirectional stream whose responses have the order of its requests: one reader starts work and puts its task in a
+/// bounded channel, one writer awaits the tasks in order. This gives order, backpressure, and a single writer (gRPC
+/// allows one write at a time).
 /// </summary>
 internal static class OrderedStream
 {
@@ -20,10 +21,12 @@ internal static class OrderedStream
     /// <param name="requests">The requests of the client.</param>
     /// <param name="responses">The responses to the client.</param>
     /// <param name="start">
-    /// Starts the work on a request. The outer task ends when the next request may be read, the inner one with the response; neither may fail.
+    /// Starts the work on a request. The outer task ends when the next request may be read, the inner one with the
+    /// response; neither may fail.
     /// </param>
     /// <param name="maxPending">Maximum number of requests that are read before their responses are written.</param>
-    /// <param name="stopping">Canceled when the server shuts down: requests that were read get responses, and the stream ends with a cancellation.</param>
+    /// <param name="stopping">Canceled when the server shuts down: requests that were read get responses, and the
+    /// stream ends with a cancellation.</param>
     /// <param name="cancellationToken">Canceled when the client has disconnected, or its deadline has passed.</param>
     public static async Task RunAsync<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requests,
@@ -37,8 +40,8 @@ internal static class OrderedStream
         using var writerFailed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var unwanted = writerFailed.Token;
 
-        // A read that waits for the client is not canceled at shutdown: gRPC may end such a call with INTERNAL, or not at all. The read is abandoned and ends
-        // with the call. A request that has been read gets a response.
+        // A read that waits for the client is not canceled at shutdown: gRPC may end such a call with INTERNAL, or not
+        // at all. The read is abandoned and ends with the call. A request that has been read gets a response.
         var state = Working;
         using var stopped = stopping.UnsafeRegister(
             _ =>
@@ -104,7 +107,8 @@ internal static class OrderedStream
                 var response = await work;
                 // If more responses are ready, they share a write to the connection.
                 responses.WriteOptions = pending.TryPeek(out var next) && next.IsCompleted ? Buffered : null;
-                // Without the token: writes of a canceled call fail anyway, and a registration per response would cost time.
+                // Without the token: writes of a canceled call fail anyway, and a registration per response would cost
+                // time.
                 await responses.WriteAsync(response);
             }
         }

@@ -5,7 +5,10 @@ using Grpc.Core;
 
 namespace Embeddings.Server.Grpc.Streaming;
 
-/// <summary>State shared by all streams: their limits, the shutdown of the server, and the conversion of a failed item to its response.</summary>
+/// <summary>
+/// State shared by all streams: their limits, the shutdown of the server, and the conversion of a failed item to its
+/// response.
+/// </summary>
 internal sealed class StreamContext(
     ServerOptions options, EmbeddingMetrics metrics, IHostApplicationLifetime lifetime, ILogger<StreamContext> log)
 {
@@ -15,9 +18,13 @@ internal sealed class StreamContext(
         IServerStreamWriter<TResponse> responses,
         ServerCallContext context,
         Func<TRequest, CancellationToken, ValueTask<Task<TResponse>>> start) =>
-        OrderedStream.RunAsync(requests, responses, start, options.MaxPendingPerStream, lifetime.ApplicationStopping, context.CancellationToken);
+        OrderedStream.RunAsync(
+            requests, responses, start, options.MaxPendingPerStream, lifetime.ApplicationStopping, context.CancellationToken);
 
-    /// <summary>Starts the work on an item; an invalid request becomes a failed task, so that its response keeps its place in the order.</summary>
+    /// <summary>
+    /// Starts the work on an item; an invalid request becomes a failed task, so that its response keeps its place in
+    /// the order.
+    /// </summary>
     public async ValueTask<Task<TResult>> StartAsync<TRequest, TResult>(
         TRequest request, Func<TRequest, ValueTask<Task<TResult>>> start)
     {

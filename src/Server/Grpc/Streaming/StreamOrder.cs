@@ -1,8 +1,8 @@
 namespace Embeddings.Server.Grpc.Streaming;
 
 /// <summary>
-/// Turns in the order in which they were requested, so that the items of a stream reach the store in the order of the stream. <see cref="Enter"/> must not be
-/// called concurrently.
+/// Turns in the order in which they were requested, so that the items of a stream reach the store in the order of the
+/// stream. <see cref="Enter"/> must not be called concurrently.
 /// </summary>
 internal sealed class StreamOrder
 {
