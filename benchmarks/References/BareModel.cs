@@ -135,7 +135,7 @@ internal sealed class BareModel : IDisposable
 
     private float[] Prepare(Preprocessor preprocessor, StreamEmbedRequest request)
     {
-        var picture = request.Face is { } face ? PictureMapping.ToRequest(face, "", true, "face") : PictureMapping.ToRequest(request.Image, "", true, "image");
+        var picture = request.Face is { } face ? EmbeddingMapping.ToRequest(face, "", true, "face") : EmbeddingMapping.ToRequest(request.Image, "", true, "image");
         using var prepared = preprocessor.Prepare(picture.Image, _input);
         var tensor = new float[_input.TensorLength];
         prepared.WriteTo(tensor, _input);

@@ -1,7 +1,5 @@
 using Embeddings.Core;
-using Embeddings.Core.Batching;
 using Embeddings.Core.Imaging;
-using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Errors;
@@ -10,37 +8,36 @@ using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
+using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
 
 namespace Embeddings.Server;
 
-/// <summary>Puts the parts together: the one place that knows all of them.</summary>
+/// <summary>Composition of the server: the only place that refers to all of its parts.</summary>
 internal static class EmbeddingsServerExtensions
 {
-    private const string NewCollections = "NewCollections";
-
     public static void AddEmbeddings(this WebApplicationBuilder builder, string[] args)
     {
-        // Arguments last: they win over the environment.
-        builder.Configuration.AddEnvironmentVariables("EMBEDDINGS_").AddCommandLine(args);
-        // A line for every request would cost more than many a request; configuration can still ask for it.
-        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning).AddConfiguration(builder.Configuration.GetSection("Logging"));
-        var options = builder.Configuration.Read<ServerOptions>("Server");
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, TransportBuffers>();
-        builder.WebHost.ConfigureKestrel(kestrel => KestrelSetup.Configure(kestrel, options));
-
-        // The host logs a start that failed with its stack before it throws; whoever started it says it in one line.
-        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
-
-        builder.Services.AddSingleton(options);
-        builder.Services.AddSingleton(TimeProvider.System);
-        // The first of the hosted services: health is not asked, and no port is open, before it has ended.
-        builder.Services.AddHostedService<StartUp>();
+        builder.Configuration.AddSettings(args);
+        builder.Logging
+            // A message per request would cost more than many of the requests; the configuration can enable it.
+            .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
+            .AddFilter("Grpc", LogLevel.Warning)
+            .AddConfiguration(builder.Configuration.GetSection("Logging"))
+            // The host logs a failed start with a stack trace before it throws; the caller reports it in one line.
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Services
-            .AddDiagnostics(builder.Configuration)
-            .AddEmbeddingPipeline(builder.Configuration)
-            .AddStore(builder.Configuration)
-            .AddServices(options);
+            .AddSettings()
+            // The first hosted service: no port opens, and no health check runs, before it has started.
+            .AddHostedService<StartUp>()
+            .AddTelemetry(builder.Configuration)
+            .AddEmbeddingPipeline()
+            .AddVectorStore()
+            .AddWebServer()
+            .AddGrpcServices()
+            .AddHealth();
     }
 
     public static void MapEmbeddings(this WebApplication app)
@@ -56,59 +53,48 @@ internal static class EmbeddingsServerExtensions
         app.MapHealthChecks("/readyz", new() { ResponseWriter = HealthSetup.WriteAsync });
     }
 
-    /// <summary>A store alone, as the configuration has it, not yet started: for tools that work on stores without a server.</summary>
+    /// <summary>
+    /// Creates the configured store alone, not yet started, for tools that work on stores without a server.
+    /// </summary>
     public static ServiceProvider CreateStore(string[] args) => new ServiceCollection()
-        .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
+        .AddLogging(logging => logging
+            .SetMinimumLevel(LogLevel.Warning)
+            .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
         .AddMetrics()
-        .AddSingleton(TimeProvider.System)
-        .AddStore(new ConfigurationBuilder().AddEnvironmentVariables("EMBEDDINGS_").AddCommandLine(args).Build())
+        .AddSingleton<IConfiguration>(new ConfigurationManager().AddSettings(args))
+        .AddSettings()
+        .AddVectorStore()
         .BuildServiceProvider();
 
-    private static IServiceCollection AddDiagnostics(this IServiceCollection services, IConfiguration configuration) => services
-        .AddMetrics()
-        .AddSingleton<EmbeddingMetrics>()
-        .AddSingleton(configuration.Read<TelemetryOptions>("Telemetry"))
-        .AddHostedService<TelemetryExport>();
-
-    private static IServiceCollection AddEmbeddingPipeline(this IServiceCollection services, IConfiguration configuration) => services
-        .AddSingleton(configuration.Read<ModelOptions>("Models"))
-        .AddSingleton(configuration.Read<InferenceOptions>("Inference"))
-        .AddSingleton(configuration.Read<BatchingOptions>("Batching"))
-        .AddSingleton(configuration.Read<ImagingOptions>("Imaging"))
+    private static IServiceCollection AddEmbeddingPipeline(this IServiceCollection services) => services
         .AddSingleton<Preprocessor>()
         .AddSingleton<ModelCatalogLoader>()
         .AddSingleton(services => services.GetRequiredService<ModelCatalogLoader>().Load())
         .AddSingleton<EmbeddingPipeline>()
-        .AddSingleton<ModelUpkeep>()
-        .AddHostedService(services => services.GetRequiredService<ModelUpkeep>());
+        .AddHostedService<ModelUpkeep>();
 
-    private static IServiceCollection AddStore(this IServiceCollection services, IConfiguration configuration)
-    {
-        var options = configuration.Read<StoreOptions>("Store", nameof(StoreKind.Embedded), nameof(StoreKind.Qdrant));
-        services.AddSingleton(options);
-        return options.Kind == StoreKind.Qdrant
-            ? services
-                .AddSingleton(configuration.Read<QdrantStoreOptions>("Store:Qdrant", NewCollections))
-                .AddSingleton(configuration.Read<QdrantCollectionOptions>($"Store:Qdrant:{NewCollections}"))
-                .AddSingleton<IVectorStore, QdrantVectorStore>()
-            : services
-                .AddSingleton(configuration.Read<EmbeddedStoreOptions>("Store:Embedded"))
-                .AddSingleton<IVectorStore, EmbeddedVectorStore>();
-    }
+    private static IServiceCollection AddVectorStore(this IServiceCollection services) => services
+        .AddSingleton(TimeProvider.System)
+        .AddSingleton<IVectorStore>(services => services.GetRequiredService<StoreOptions>().Kind == StoreKind.Qdrant
+            ? ActivatorUtilities.CreateInstance<QdrantVectorStore>(services)
+            : ActivatorUtilities.CreateInstance<EmbeddedVectorStore>(services));
 
-    private static IServiceCollection AddServices(this IServiceCollection services, ServerOptions options)
+    private static IServiceCollection AddWebServer(this IServiceCollection services) => services
+        .AddSingleton<IMemoryPoolFactory<byte>, TransportBuffers>()
+        .AddSingleton<IConfigureOptions<KestrelServerOptions>, KestrelSetup>();
+
+    private static IServiceCollection AddGrpcServices(this IServiceCollection services)
     {
         services.AddGrpc(grpc =>
         {
-            grpc.MaxReceiveMessageSize = options.MaxMessageBytes;
-            // What the server sends is bounded by what can be asked for.
+            // Responses are bounded by the limits on requests.
             grpc.MaxSendMessageSize = null;
-            grpc.EnableDetailedErrors = false;
             grpc.Interceptors.Add<FaultInterceptor>();
         });
-        services.AddGrpcReflection();
-        HealthSetup.Add(services);
+        services.AddOptions<GrpcServiceOptions>()
+            .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
         return services
+            .AddGrpcReflection()
             .AddSingleton<StreamContext>()
             .AddSingleton<UpsertHandler>()
             .AddSingleton<SearchHandler>();

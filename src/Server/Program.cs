@@ -1,3 +1,1 @@
-using Embeddings.Server;
-
-return await EmbeddingsServer.RunAsync(args, Console.Error);
+return await Embeddings.Server.EmbeddingsServer.RunAsync(args, Console.Error);

@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>Pictures that cannot be embedded: the same answer alone and in a stream, with the field that is at fault.</summary>
+/// <summary>Images that cannot be embedded: the same error in a unary call and in a stream, with the field.</summary>
 [Collection(SharedServer.Name)]
 public sealed class BadPictureTests(ServerFixture server)
 {
@@ -33,7 +33,7 @@ public sealed class BadPictureTests(ServerFixture server)
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task A_bad_image_is_refused(string name)
+    public async Task An_invalid_image_is_rejected_with_its_reason_and_field(string name)
     {
         var (image, reason, field) = Bad[name];
         var alone = await server.Api.Embedding.EmbedImageAsync(new() { Image = image }).FailsAsync(StatusCode.InvalidArgument, reason, field);
@@ -48,7 +48,7 @@ public sealed class BadPictureTests(ServerFixture server)
     [Theory]
     [InlineData(float.NaN)]
     [InlineData(float.NegativeInfinity)]
-    public async Task Pixels_that_are_no_numbers_fail_alone(float value)
+    public async Task An_item_with_pixels_that_are_not_finite_fails_alone(float value)
     {
         await server.Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.FloatCrop(value) })
             .FailsAsync(StatusCode.InvalidArgument, "PIXELS_NOT_FINITE", "face.image.pixels.data");
@@ -60,7 +60,7 @@ public sealed class BadPictureTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Landmarks_must_be_five_and_make_a_face()
+    public async Task Landmarks_must_be_complete_finite_and_not_degenerate()
     {
         var missing = Pictures.Landmarks();
         missing.Nose = null;
@@ -83,7 +83,7 @@ public sealed class BadPictureTests(ServerFixture server)
     public async Task A_face_is_required() =>
         await server.Api.Embedding.EmbedFaceAsync(new()).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "face");
 
-    /// <summary>A few bytes of PNG that claim 60,000 x 60,000 pixels.</summary>
+    /// <summary>A small PNG file whose header declares 60,000 x 60,000 pixels.</summary>
     private static byte[] Bomb()
     {
         var png = Pictures.Png(1, 8, 8);

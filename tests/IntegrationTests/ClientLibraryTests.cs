@@ -4,12 +4,12 @@ using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>The .NET client library against a real server; its own tests have one that fails on demand.</summary>
+/// <summary>The .NET client library with a real server. Its own tests use a test double that fails on demand.</summary>
 [Collection(SharedServer.Name)]
 public sealed class ClientLibraryTests(ServerFixture server)
 {
     [Fact]
-    public async Task A_stream_is_ingested_searched_and_forgotten()
+    public async Task A_job_is_ingested_searched_and_deleted()
     {
         var collection = ServerFixture.NewCollection();
         using var client = EmbeddingsClient.ForAddress(server.Address);
@@ -29,7 +29,7 @@ public sealed class ClientLibraryTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task An_error_comes_with_its_reason_and_field()
+    public async Task An_error_has_its_status_and_reason()
     {
         using var client = EmbeddingsClient.ForAddress(server.Address);
         var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.EmbedFaceAsync(new EmbedFaceRequest { Face = Pictures.FloatCrop(float.NaN) }).Bound());

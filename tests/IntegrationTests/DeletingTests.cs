@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>DeleteVectors and DeleteByJobId: what goes, what stays, and the counts.</summary>
+/// <summary>DeleteVectors and DeleteByJobId: the deleted points, the remaining points, and the counts.</summary>
 [Collection(SharedServer.Name)]
 public sealed class DeletingTests(ServerFixture server)
 {
@@ -13,10 +13,10 @@ public sealed class DeletingTests(ServerFixture server)
     private VectorStoreService.VectorStoreServiceClient Vectors => server.Api.Vectors;
 
     [Fact]
-    public async Task Ids_that_are_not_there_are_passed_over()
+    public async Task Unknown_ids_are_ignored()
     {
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection, Points = { Enumerable.Range(0, 10).Select(i => Items.Point($"p{i}", [1, i])) } }).Bound();
-        var request = new DeleteVectorsRequest { Collection = _collection, PointIds = { "p1", "p2", "nobody", "p2" } };
+        var request = new DeleteVectorsRequest { Collection = _collection, PointIds = { "p1", "p2", "unknown", "p2" } };
         Assert.Equal(2, (await Vectors.DeleteVectorsAsync(request).Bound()).DeletedCount);
         Assert.Equal(0, (await Vectors.DeleteVectorsAsync(request).Bound()).DeletedCount);
         Assert.Equal(8, (await Vectors.CountVectorsAsync(new() { Collection = _collection }).Bound()).Count);
@@ -24,7 +24,7 @@ public sealed class DeletingTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task A_deletion_says_which_points()
+    public async Task A_deletion_requires_either_ids_or_a_filter()
     {
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection, Points = { Items.Point("a", [1]) } }).Bound();
         await Vectors.DeleteVectorsAsync(new() { Collection = _collection }).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED");
@@ -37,7 +37,7 @@ public sealed class DeletingTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task A_job_is_forgotten_in_one_collection_or_in_all()
+    public async Task A_job_is_deleted_from_one_collection_or_from_all()
     {
         var other = ServerFixture.NewCollection();
         var job = $"job-{Guid.NewGuid():N}";
@@ -60,7 +60,7 @@ public sealed class DeletingTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task What_was_deleted_is_not_found_by_searching()
+    public async Task Deleted_points_are_not_in_search_results()
     {
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection, Points = { Enumerable.Range(0, 50).Select(i => Items.Point($"p{i}", Items.Vector(i, 16))) } }).Bound();
         await Vectors.DeleteVectorsAsync(new() { Collection = _collection, PointIds = { Enumerable.Range(0, 25).Select(i => $"p{i}") } }).Bound();

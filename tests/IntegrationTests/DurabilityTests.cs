@@ -4,13 +4,13 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>What was acked is there after any end of the server.</summary>
+/// <summary>Acked points are stored, regardless of how the server ends.</summary>
 public sealed class DurabilityTests
 {
     private const string Collection = "durable";
 
     [Fact]
-    public async Task After_a_kill_in_the_middle_of_streams_every_acked_point_is_there_once()
+    public async Task Every_acked_point_is_stored_once_after_a_kill_during_ingest()
     {
         using var folder = new TempFolder();
         var acked = new HashSet<string>();
@@ -32,7 +32,7 @@ public sealed class DurabilityTests
             var stored = await ListAsync(api);
             Assert.Equal(stored.Count, stored.Distinct().Count());
             Assert.Empty(acked.Except(stored));
-            // Some may have been stored whose ack was not seen; never the other way round.
+            // A point may be stored without a received ack, but not the reverse.
             Assert.Equal(stored.Count, (await api.Vectors.CountVectorsAsync(new() { Collection = Collection }).Bound()).Count);
             foreach (var id in acked.Take(50))
             {
@@ -41,14 +41,14 @@ public sealed class DurabilityTests
             var seed = Seed(acked.First());
             var request = new SearchVectorsRequest { Collection = Collection, Queries = { new SearchQuery { Face = Pictures.Crop(seed) } }, Limit = 1 };
             Assert.Equal(seed, Seed((await api.Vectors.SearchVectorsAsync(request).Bound()).Results[0].Points[0].Point.PointId));
-            // And the sender, who does not know, sends all of it again: nothing is there twice.
+            // When the sender sends everything again, no point is stored twice.
             await api.Ingest.StreamIngest().ExchangeAsync(stored.Take(100).Select(id => Items.IngestFace(Collection, id.Split('-')[0], 0, Pictures.Crop(Seed(id)))));
             Assert.Equal(stored.Count, (await api.Vectors.CountVectorsAsync(new() { Collection = Collection }).Bound()).Count);
         }
     }
 
     [Fact]
-    public async Task A_restart_keeps_points_payloads_deletions_and_what_fills_a_collection()
+    public async Task A_restart_keeps_points_payloads_deletions_and_the_models_of_collections()
     {
         using var folder = new TempFolder();
         Collection before;
@@ -71,7 +71,7 @@ public sealed class DurabilityTests
     }
 
     [Fact]
-    public async Task A_second_server_on_the_same_folder_fails_with_one_clear_line()
+    public async Task A_second_server_on_the_same_directory_fails_with_a_one_line_message()
     {
         using var folder = new TempFolder();
         await using var server = await TestServer.StartOnAsync(folder.Path);
@@ -79,7 +79,7 @@ public sealed class DurabilityTests
         Assert.NotEqual(0, code);
         Assert.Contains("in use by another server", output);
         Assert.DoesNotContain("   at ", output);
-        // The first one does not mind.
+        // The first server is not affected.
         await server.Api.Vectors.UpsertVectorsAsync(new() { Collection = Collection, Points = { Items.Point("a", [1]) } }).Bound();
     }
 
@@ -89,17 +89,18 @@ public sealed class DurabilityTests
     [InlineData("--Server:NoSuchKey=1", "NoSuchKey")]
     [InlineData("--Models:Directories:0=/no/such/folder", "is not a folder")]
     [InlineData("--Models:BuiltIn=false", "BuiltIn")]
-    public async Task A_bad_configuration_ends_the_start_with_one_clear_line(string argument, string word)
+    [InlineData("--Sever:GrpcPort=0", "Sever")]
+    public async Task An_invalid_configuration_fails_the_start_with_a_one_line_message(string argument, string word)
     {
         using var folder = new TempFolder();
         var (code, output) = await ServerProcess.FailAsync(folder.Path, argument);
-        Assert.NotEqual(0, code);
-        Assert.Contains(word, output);
+        Assert.Equal(1, code);
+        Assert.Contains(word, Assert.Single(output.Trim().Split('\n')));
         Assert.DoesNotContain("   at ", output);
     }
 
     [Fact]
-    public async Task Without_any_model_the_server_serves_its_store()
+    public async Task Without_models_the_server_serves_its_store()
     {
         await using var server = await TestServer.StartPlainAsync("--Models:UseDefaults=false");
         Assert.Empty((await server.Api.Models.ListModelsAsync(new()).Bound()).Models);
@@ -113,7 +114,7 @@ public sealed class DurabilityTests
         using var call = api.Ingest.StreamIngest();
         var sending = Task.Run(async () =>
         {
-            // Until the server is gone.
+            // Until the server is killed.
             for (var i = stream; ; i += 4)
             {
                 await call.RequestStream.WriteAsync(Items.IngestFace(Collection, $"{i}", 0, Pictures.Crop(i))).Bound();

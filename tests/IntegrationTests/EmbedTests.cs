@@ -4,12 +4,12 @@ using Google.Protobuf;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>EmbedImage and EmbedFace, and that a stream gives the same vectors.</summary>
+/// <summary>EmbedImage and EmbedFace, and the same vectors from a stream.</summary>
 [Collection(SharedServer.Name)]
 public sealed class EmbedTests(ServerFixture server)
 {
     [Fact]
-    public async Task An_image_becomes_a_vector_of_the_models_dimension()
+    public async Task The_vector_of_an_image_has_the_dimension_of_the_model()
     {
         var response = await server.Api.Embedding.EmbedImageAsync(new() { Image = Pictures.Photo(1) }).Bound();
         Assert.Equal(Items.Dimension, response.Embedding.Values.Count);
@@ -23,7 +23,7 @@ public sealed class EmbedTests(ServerFixture server)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_face_has_norm_one_within_a_millionth(bool landmarks)
+    public async Task The_vector_of_a_face_has_norm_1(bool landmarks)
     {
         for (var seed = 0; seed < 20; seed++)
         {
@@ -36,7 +36,7 @@ public sealed class EmbedTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task The_same_picture_alone_and_in_a_stream_gives_the_same_vector()
+    public async Task A_unary_call_and_a_stream_give_the_same_vector()
     {
         const int Count = 24;
         var images = Enumerable.Range(0, Count).Select(Pictures.Photo).ToList();
@@ -54,7 +54,7 @@ public sealed class EmbedTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task A_png_and_its_raw_pixels_give_the_same_vector()
+    public async Task A_PNG_file_and_its_raw_pixels_give_the_same_vector()
     {
         var png = Pictures.Encoded(Pictures.Png(3));
         var rgb = Pictures.Draw(3, 320, 240);
@@ -69,7 +69,7 @@ public sealed class EmbedTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Gray_pixels_are_three_equal_channels()
+    public async Task Gray_pixels_are_embedded_as_three_equal_channels()
     {
         var gray = Pictures.Draw(4, 112, 112).Where((_, i) => i % 3 == 0).ToArray();
         var rgb = gray.SelectMany(value => (byte[])[value, value, value]).ToArray();
@@ -79,13 +79,13 @@ public sealed class EmbedTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Floats_in_the_models_scale_are_only_laid_out()
+    public async Task Float_pixels_are_not_normalized()
     {
         var rgb = Pictures.Draw(5, 112, 112);
         var floats = new byte[rgb.Length * sizeof(float)];
         for (var i = 0; i < rgb.Length; i++)
         {
-            // The test model's mean and deviation.
+            // Mean and standard deviation of the test model.
             BitConverter.TryWriteBytes(floats.AsSpan(i * sizeof(float)), (rgb[i] - 127.5f) / 127.5f);
         }
         var bytes = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.Rgb8, 112, 112, rgb));
@@ -94,9 +94,9 @@ public sealed class EmbedTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Landmarks_cut_the_face_out_of_a_larger_picture()
+    public async Task Landmarks_crop_the_face_from_a_larger_image()
     {
-        // A crop, set into a picture at (40, 30) and told so, is the crop again.
+        // A crop that is pasted into an image at (40, 30) gives the same vector with landmarks moved by the same offset.
         const int Side = 200;
         var crop = Pictures.Draw(6, Pictures.CropSide, Pictures.CropSide);
         var picture = Pictures.Draw(7, Side, Side);
@@ -119,7 +119,7 @@ public sealed class EmbedTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task A_request_of_the_wire_is_the_same_as_one_of_the_stub()
+    public async Task A_hand_written_message_is_accepted()
     {
         var request = new EmbedFaceRequest { Face = Pictures.Crop(8) };
         var (status, message) = await RawCall.PostAsync(server.Address, "embeddings.v1.EmbeddingService/EmbedFace", RawCall.Frame(request.ToByteArray()));

@@ -5,7 +5,7 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>Filters: the same points by count, list, search and delete, and the same as by plain C#.</summary>
+/// <summary>Filters: count, list, search, and delete select the same points as a predicate in C#.</summary>
 [Collection(SharedServer.Name)]
 public sealed class FilterTests(ServerFixture server) : IAsyncLifetime
 {
@@ -86,7 +86,7 @@ public sealed class FilterTests(ServerFixture server) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Bad_conditions_are_named()
+    public async Task Invalid_conditions_are_rejected_by_field()
     {
         await Fails("FIELD_REQUIRED", "filter.attributes[0].key", new() { Attributes = { new AttributeCondition { Flag = true } } });
         await Fails("FIELD_REQUIRED", "filter.attributes[0]", new() { Attributes = { new AttributeCondition { Key = "k" } } });

@@ -6,10 +6,10 @@ using Google.Protobuf;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>Load from a client that is not ours: <c>ghz</c>, which finds the schema by reflection.</summary>
+/// <summary>Load by <c>ghz</c>, an independent client that gets the schema by reflection.</summary>
 public sealed class GhzTests : IDisposable
 {
-    // Reflection names fields as in the .proto files.
+    // With reflection, fields have the names of the .proto files.
     private static readonly JsonFormatter Json = new(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
 
     private readonly TempFolder _folder = new();

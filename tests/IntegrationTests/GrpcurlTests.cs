@@ -3,13 +3,13 @@ using Embeddings.Testing;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>The README's lines for <c>grpcurl</c>, run as a user pastes them.</summary>
+/// <summary>The <c>grpcurl</c> commands of README.md.</summary>
 public sealed class GrpcurlTests
 {
     private const string DocumentedAddress = "127.0.0.1:50051";
 
     [ToolFact("GRPCURL")]
-    public async Task The_lines_of_the_README_work()
+    public async Task The_commands_of_the_README_work()
     {
         var lines = File.ReadLines(Path.Combine(Repository.Root, "README.md"))
             .Where(line => line.StartsWith("grpcurl ", StringComparison.Ordinal))

@@ -5,7 +5,7 @@ using Grpc.Health.V1;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>grpc.health.v1 by every name, and health over HTTP.</summary>
+/// <summary>grpc.health.v1 with every name, and health over HTTP.</summary>
 [Collection(SharedServer.Name)]
 public sealed class HealthTests(ServerFixture server)
 {
@@ -17,7 +17,7 @@ public sealed class HealthTests(ServerFixture server)
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task Every_part_serves(string name)
+    public async Task Every_name_is_serving(string name)
     {
         var response = await server.Api.Health.CheckAsync(new() { Service = name }).Bound();
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, response.Status);
@@ -25,7 +25,7 @@ public sealed class HealthTests(ServerFixture server)
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task Watching_tells_the_state_and_goes_on(string name)
+    public async Task Watch_reports_the_status_and_stays_open(string name)
     {
         using var call = server.Api.Health.Watch(new() { Service = name });
         HealthCheckResponse.Types.ServingStatus status;
@@ -37,7 +37,7 @@ public sealed class HealthTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task An_unknown_part_is_not_found()
+    public async Task An_unknown_name_is_NOT_FOUND()
     {
         var error = await Assert.ThrowsAsync<RpcException>(() => server.Api.Health.CheckAsync(new() { Service = "model/none" }).Bound());
         Assert.Equal(StatusCode.NotFound, error.StatusCode);
@@ -48,7 +48,7 @@ public sealed class HealthTests(ServerFixture server)
     [Theory]
     [InlineData("healthz", "Healthy")]
     [InlineData("readyz", "store: SERVING")]
-    public async Task Health_over_http_says_so_in_text(string path, string expected)
+    public async Task Health_over_HTTP_is_plain_text(string path, string expected)
     {
         using var http = new HttpClient();
         using var response = await http.GetAsync($"{server.HttpAddress}/{path}").Bound();

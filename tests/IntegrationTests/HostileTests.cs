@@ -8,7 +8,7 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>Whatever a message holds, it ends well or with an error of the contract, and the server serves on.</summary>
+/// <summary>Random messages: each call succeeds or fails with an error of the contract, and the server continues.</summary>
 [Collection(SharedServer.Name)]
 public sealed class HostileTests(ServerFixture server)
 {
@@ -48,7 +48,7 @@ public sealed class HostileTests(ServerFixture server)
         face => server.Api.Embedding.EmbedFaceAsync(new() { Face = face }).Bound());
 
     [Fact]
-    public void Random_landmarks_on_a_good_picture() => Holds(
+    public void Random_landmarks_on_a_valid_image() => Holds(
         Gen.ListOf(Gen.OneOf(Floats, Gen.Choose(-300, 300).Select(value => (float)value)), 10).Select(points => Landmarks([.. points])),
         landmarks =>
         {
@@ -99,9 +99,9 @@ public sealed class HostileTests(ServerFixture server)
     [InlineData(31, StatusCode.OK)]
     [InlineData(32, StatusCode.InvalidArgument)]
     [InlineData(10_000, StatusCode.InvalidArgument)]
-    public async Task Attributes_may_be_nested_only_so_deep(int depth, StatusCode expected)
+    public async Task Attributes_are_limited_in_depth(int depth, StatusCode expected)
     {
-        // The innermost one is empty, and a level too. Made by hand: building or writing it with the stubs would need as deep a stack.
+        // The innermost struct is empty and counts as a level. Encoded by hand: the generated code would need a stack of that depth.
         byte[] attributes = [];
         for (var level = 0; level < depth; level++)
         {
@@ -119,7 +119,7 @@ public sealed class HostileTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Attributes_may_be_only_so_long()
+    public async Task Attributes_are_limited_in_size()
     {
         foreach (var value in (Value[])[Value.ForString(new string('x', 5_000_000)), Value.ForList([.. Enumerable.Repeat(Value.ForNumber(1), 100_000)])])
         {
@@ -177,7 +177,7 @@ public sealed class HostileTests(ServerFixture server)
         _ => new() { Attributes = { new AttributeCondition { Key = text, Range = new() { Gte = number } }, new AttributeCondition() } },
     };
 
-    // Half a surrogate pair cannot be sent at all.
+    // Half of a surrogate pair cannot be encoded.
     private static string Valid(string text) => System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text));
 
     private static async Task TypedAsync<T>(Func<Task<T>> call)

@@ -5,12 +5,12 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>IngestImage and IngestFace: what is stored, where, and what the ack says.</summary>
+/// <summary>IngestImage and IngestFace: the stored point, its collection, and the ack.</summary>
 [Collection(SharedServer.Name)]
 public sealed class IngestTests(ServerFixture server)
 {
     [Fact]
-    public async Task An_image_is_stored_under_its_job()
+    public async Task An_image_is_stored_with_its_job_id_as_point_id()
     {
         var request = new IngestImageRequest
         {
@@ -31,7 +31,7 @@ public sealed class IngestTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task A_face_is_stored_under_its_job_and_index_with_all_that_is_known()
+    public async Task A_face_is_stored_with_job_id_and_face_index_as_point_id_and_its_whole_payload()
     {
         var face = Pictures.Crop(2);
         face.Landmarks = Pictures.Landmarks();
@@ -68,7 +68,7 @@ public sealed class IngestTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Without_a_collection_the_kinds_own_one_is_meant()
+    public async Task Without_a_collection_the_default_collection_of_the_kind_is_used()
     {
         var image = await server.Api.Ingest.IngestImageAsync(new() { Item = new() { JobId = "own", Image = Pictures.Photo(3) } }).Bound();
         var face = await server.Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "own", Face = Pictures.Crop(3) } }).Bound();
@@ -91,7 +91,7 @@ public sealed class IngestTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task What_is_missing_or_out_of_range_is_named()
+    public async Task Missing_and_invalid_fields_are_rejected_by_name()
     {
         var ingest = server.Api.Ingest;
         await ingest.IngestImageAsync(new()).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "item");

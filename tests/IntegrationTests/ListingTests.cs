@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>ListVectors, ListCollections and GetVector: pages, tokens and what is not there.</summary>
+/// <summary>ListVectors, ListCollections, and GetVector: pages, tokens, and missing points.</summary>
 [Collection(SharedServer.Name)]
 public sealed class ListingTests(ServerFixture server)
 {
@@ -17,7 +17,7 @@ public sealed class ListingTests(ServerFixture server)
     [InlineData(7)]
     [InlineData(23)]
     [InlineData(1000)]
-    public async Task Pages_go_through_every_point_once(int size)
+    public async Task Pages_contain_every_point_once(int size)
     {
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection, Points = { Enumerable.Range(0, 23).Select(i => Items.Point($"p{i}", Items.Vector(i, 4))) } }).Bound();
         var seen = new List<VectorPoint>();
@@ -35,7 +35,7 @@ public sealed class ListingTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Without_asking_there_are_a_hundred_and_no_vectors()
+    public async Task The_default_page_has_100_points_without_vectors()
     {
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection, Points = { Enumerable.Range(0, 150).Select(i => Items.Point($"p{i}", [1, i])) } }).Bound();
         var page = await Vectors.ListVectorsAsync(new() { Collection = _collection }).Bound();
@@ -45,7 +45,7 @@ public sealed class ListingTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Bad_tokens_and_sizes_are_refused()
+    public async Task Invalid_page_tokens_and_sizes_are_rejected()
     {
         var other = ServerFixture.NewCollection();
         foreach (var collection in (string[])[_collection, other])
@@ -64,7 +64,7 @@ public sealed class ListingTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Collections_are_listed_by_name_with_what_fills_them()
+    public async Task Collections_are_listed_by_name_with_their_models()
     {
         var raw = ServerFixture.NewCollection();
         await Vectors.UpsertVectorsAsync(new() { Collection = raw, Points = { Items.Point("a", [1, 2, 3]), Items.Point("b", [1, 2, 3]) } }).Bound();
@@ -88,7 +88,7 @@ public sealed class ListingTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task What_is_not_there_is_not_found()
+    public async Task Missing_points_and_collections_are_NOT_FOUND()
     {
         await Vectors.GetVectorAsync(new() { Collection = _collection, PointId = "p" }).FailsAsync(StatusCode.NotFound, "COLLECTION_NOT_FOUND");
         await Vectors.CountVectorsAsync(new() { Collection = _collection }).FailsAsync(StatusCode.NotFound, "COLLECTION_NOT_FOUND");

@@ -5,14 +5,14 @@ using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>Real photographs: each finds itself, and each that is broken is its own error.</summary>
+/// <summary>Real images: a search with a stored image finds it, and each broken file is an error of its item only.</summary>
 [Collection(SharedServer.Name)]
 public sealed class MaterialTests(ServerFixture server)
 {
     private readonly string _collection = ServerFixture.NewCollection();
 
     [MaterialFact]
-    public async Task Photographs_are_stored_and_each_finds_itself()
+    public async Task A_search_with_a_stored_image_finds_it()
     {
         var files = Files("azure-samples").Where(file => Path.GetExtension(file).ToLowerInvariant() is ".jpg" or ".jpeg" or ".png").ToList();
         Assert.InRange(files.Count, 50, 1000);
@@ -22,14 +22,14 @@ public sealed class MaterialTests(ServerFixture server)
         {
             var request = new SearchVectorsRequest { Collection = _collection, Queries = { new SearchQuery { Image = Picture(files[i]) } }, Limit = 1 };
             var best = (await server.Api.Vectors.SearchVectorsAsync(request).Bound()).Results[0].Points[0];
-            // Two files may hold one picture; then either is right.
+            // Two files may contain the same image; then either result is correct.
             Assert.True(best.Point.PointId == $"{i}" || best.Score > 0.99999f, $"{files[i]} found {files[int.Parse(best.Point.PointId)]} at {best.Score}");
             Assert.InRange(best.Score, 0.9999f, 1.0001f);
         }
     }
 
     [MaterialFact]
-    public async Task Faces_are_aligned_and_stored_and_each_finds_itself()
+    public async Task A_search_with_a_stored_face_finds_it_by_its_landmarks()
     {
         var faces = (await File.ReadAllLinesAsync(Material.Path("faces.jsonl"))).Where(line => line.Length > 0).Select(line => JsonNode.Parse(line)!).Select(ToItem).ToList();
         Assert.InRange(faces.Count, 20, 1000);
@@ -39,7 +39,7 @@ public sealed class MaterialTests(ServerFixture server)
         {
             var request = new SearchByMediaStoreIdRequest { Collection = _collection, MediaStoreId = face.MediaStoreId, Query = new() { Face = face.Face }, Limit = 1 };
             var best = (await server.Api.Vectors.SearchByMediaStoreIdAsync(request).Bound()).Result.Points[0];
-            // Two entries may be one picture; then either is right.
+            // Two entries may be the same image; then either result is correct.
             Assert.True(best.Point.PointId == id || best.Score > 0.99999f, $"{id} found {best.Point.PointId} at {best.Score}");
             var all = new SearchVectorsRequest { Collection = _collection, Queries = { request.Query }, Limit = 1 };
             best = (await server.Api.Vectors.SearchVectorsAsync(all).Bound()).Results[0].Points[0];
@@ -50,7 +50,7 @@ public sealed class MaterialTests(ServerFixture server)
     }
 
     [MaterialFact]
-    public async Task Of_files_many_of_which_are_broken_each_bad_one_is_its_own_error_and_each_good_one_is_stored()
+    public async Task Each_broken_file_is_an_error_of_its_item_and_the_other_files_are_stored()
     {
         var files = Files("pillow");
         var answers = await server.Api.Ingest.StreamIngest().ExchangeAsync(files.Select(file => Items.IngestImage(_collection, Path.GetFileName(file), Picture(file))));

@@ -5,31 +5,31 @@ using Grpc.Core;
 namespace Embeddings.IntegrationTests;
 
 /// <summary>
-/// The server's memory over a long load. <c>EMBEDDINGS_TEST_CROPS=100000</c> makes it as long as the service promises; without it a fifth of that, so that the
-/// tests stay short.
+/// Memory of the server under sustained load. <c>EMBEDDINGS_TEST_CROPS=100000</c> makes the load as long as the documentation states; the default is a fifth
+/// of that, so that the tests stay short.
 /// </summary>
 public sealed class MemoryTests(ITestOutputHelper output)
 {
     private const int StreamCount = 8;
     private const string Model = "face-small-batches";
 
-    // What the allocator and the collector may keep beyond what is in use, however long the load.
+    // Memory that the allocator and the garbage collector may keep beyond what is in use, for a load of any length.
     private const long Slack = 32 << 20;
 
     private static readonly int Total = int.TryParse(Environment.GetEnvironmentVariable("EMBEDDINGS_TEST_CROPS"), out var crops) ? crops : 20_000;
 
     [Fact]
-    public async Task Eight_streams_of_raw_crops_are_acked_in_order_and_memory_stays_flat()
+    public async Task Eight_streams_of_raw_crops_are_acked_in_order_and_memory_does_not_grow()
     {
         using var folder = new TempFolder();
 
-        // Batches of a size that trials have done with soon: each doubling takes its memory once, at whatever time, and is none of the load's length.
+        // Small batches, so that the search for the fastest batch size ends early: each doubling allocates memory once, regardless of the length of the load.
         using var models = new ModelFolder().Add(Items.FaceModel, Model, 100, maxBatch: 8);
         var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Logging:LogLevel:Microsoft.AspNetCore=Warning", models.Argument);
         using (process)
         using (api)
         {
-            // The points are the same ones again and again: the store stays as large as it was, so that all growth is the load's.
+            // The same points are sent repeatedly: the store does not grow, so all growth is caused by the load.
             var first = Math.Min(10_000, Total / 2);
             var began = TimeProvider.System.GetTimestamp();
             await LoadAsync(api, first);
@@ -44,7 +44,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task The_memory_of_large_pictures_is_given_back()
+    public async Task The_memory_of_large_images_is_released()
     {
         using var folder = new TempFolder();
         var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Logging:LogLevel:Microsoft.AspNetCore=Warning");
@@ -54,7 +54,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
             await EmbedAsync(api, Pictures.Jpeg(1), 64);
             var before = process.ResidentBytes;
 
-            // Lying on their sides, so that they are in memory as a whole: 13 MB each.
+            // Rotated by Exif, so that whole images are in memory: 13 MB each.
             await EmbedAsync(api, TurnedPicture.Tag(Pictures.Jpeg(2, 2400, 1800), 6), 64);
             var after = process.ResidentBytes;
             output.WriteLine($"{before >> 20} MiB before, {after >> 20} MiB after");
@@ -71,7 +71,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
 
     private static async Task LoadAsync(Api api, int count)
     {
-        // Few pictures: drawing them must not be the load.
+        // Few images: rendering them must not be the load.
         var crops = Enumerable.Range(0, 16).Select(Pictures.Crop).ToArray();
         await Task.WhenAll(Enumerable.Range(0, StreamCount).Select(stream => Task.Run(async () =>
         {

@@ -5,7 +5,7 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>Messages that are too large, and bytes that are no message.</summary>
+/// <summary>Messages that exceed the size limit, and data that is not a message.</summary>
 public sealed class MessageTests : IAsyncLifetime
 {
     private const int Limit = 100_000;
@@ -19,7 +19,7 @@ public sealed class MessageTests : IAsyncLifetime
     public async ValueTask DisposeAsync() => await _server!.DisposeAsync();
 
     [Fact]
-    public async Task An_oversized_message_is_refused_with_the_limit_and_the_server_goes_on()
+    public async Task An_oversized_message_is_rejected_with_the_limit_and_the_server_continues()
     {
         var image = Pictures.Encoded(new byte[Limit]);
         var error = await Api.Embedding.EmbedImageAsync(new() { Image = image }).FailsAsync(StatusCode.ResourceExhausted, "MESSAGE_TOO_LARGE");
@@ -28,7 +28,7 @@ public sealed class MessageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_oversized_message_ends_its_stream_after_the_answers_before_it()
+    public async Task An_oversized_message_ends_its_stream_after_the_responses_to_earlier_requests()
     {
         using var call = Api.Embedding.StreamEmbed();
         await call.RequestStream.WriteAsync(Items.EmbedFace("good", Pictures.Crop(1))).Bound();
@@ -45,19 +45,19 @@ public sealed class MessageTests : IAsyncLifetime
     [InlineData("IngestService/StreamIngest")]
     [InlineData("VectorStoreService/SearchVectors")]
     [InlineData("VectorStoreService/StreamUpsertVectors")]
-    public async Task Bytes_that_are_no_message_are_the_callers_fault(string method)
+    public async Task Data_that_is_not_a_message_is_INVALID_ARGUMENT(string method)
     {
-        // A length that runs past the end; a tag of a wire type that does not exist; a group that never ends.
+        // A length beyond the end, a tag with an unknown wire type, and a group without an end.
         foreach (var bytes in (byte[][])[[0x0A, 0xFF, 0xFF, 0xFF, 0x7F], [0x07], [0x0B, 0x08, 0x01]])
         {
             var (status, message) = await RawCall.PostAsync(_server!.Address, $"embeddings.v1.{method}", RawCall.Frame(bytes));
-            Assert.Equal((((int)StatusCode.InvalidArgument).ToString(), "the message is not valid Protocol Buffers of the contract"), (status, message));
+            Assert.Equal((((int)StatusCode.InvalidArgument).ToString(), "The data is not a valid Protocol Buffers message for this method."), (status, message));
         }
         await ServesAsync();
     }
 
     [Fact]
-    public async Task A_good_item_before_bad_bytes_is_answered()
+    public async Task A_valid_item_before_invalid_data_gets_its_response()
     {
         var good = RawCall.Frame(Items.EmbedFace("good", Pictures.Crop(1)).ToByteArray());
         var (status, _) = await RawCall.PostAsync(_server!.Address, "embeddings.v1.EmbeddingService/StreamEmbed", [.. good, .. RawCall.Frame([0x07])]);
@@ -66,7 +66,7 @@ public sealed class MessageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_method_that_is_not_there_is_unimplemented()
+    public async Task An_unknown_method_is_UNIMPLEMENTED()
     {
         var (status, _) = await RawCall.PostAsync(_server!.Address, "embeddings.v1.EmbeddingService/NoSuch", RawCall.Frame([]));
         Assert.Equal($"{(int)StatusCode.Unimplemented}", status);

@@ -4,15 +4,15 @@ using Embeddings.IntegrationTests.Infrastructure;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>The server's instruments, as a dashboard sees them.</summary>
+/// <summary>Measurements of the metrics that docs/observability.md lists.</summary>
 public sealed class MetricsTests
 {
     [Fact]
-    public async Task Every_instrument_measures_what_runs()
+    public async Task Every_metric_has_its_measurements_and_tags()
     {
         const int Count = 40;
         await using var server = await TestServer.StartAsync();
-        // Other servers run in this process too: their instruments have the same names, but another factory.
+        // Other servers in this process have instruments with the same names, but another factory.
         var factory = server.Get<IMeterFactory>();
         var seen = new ConcurrentQueue<(string Instrument, double Value, string Tags)>();
         using var listener = new MeterListener

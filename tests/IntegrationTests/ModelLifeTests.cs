@@ -4,13 +4,13 @@ using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>Models that come and go while the server serves.</summary>
+/// <summary>Hot reload and unloading of models while the server runs.</summary>
 public sealed class ModelLifeTests
 {
     private const string Often = "--Models:CheckEvery=00:00:00.050";
 
     [Fact]
-    public async Task A_changed_model_is_loaded_anew_and_no_call_is_dropped()
+    public async Task A_changed_model_is_reloaded_and_no_call_fails()
     {
         using var folder = new ModelFolder().Add(Items.FaceModel, "changing", 0);
         await using var server = await TestServer.StartAsync(folder.Argument, Often);
@@ -18,7 +18,7 @@ public sealed class ModelLifeTests
         var reloaded = false;
         IEnumerable<StreamEmbedRequest> Requests()
         {
-            // More of them until the change has been seen, and then some.
+            // Calls continue until the change has been detected, and a little longer.
             for (var (i, rest) = (0, 100); rest > 0; i++)
             {
                 if (i == 50)
@@ -45,7 +45,7 @@ public sealed class ModelLifeTests
     }
 
     [Fact]
-    public async Task A_change_that_cannot_be_used_changes_nothing()
+    public async Task An_invalid_change_is_ignored()
     {
         using var folder = new ModelFolder().Add(Items.FaceModel, "changing", 0);
         await using var server = await TestServer.StartAsync(folder.Argument, Often);
@@ -58,7 +58,7 @@ public sealed class ModelLifeTests
     }
 
     [Fact]
-    public async Task An_idle_model_leaves_memory_and_comes_back_when_asked_for()
+    public async Task An_idle_model_is_unloaded_and_loaded_again_by_a_request()
     {
         await using var server = await TestServer.StartAsync("--Models:IdleUnload=00:00:00.2", Often);
         await UnloadedAsync(server, Items.FaceModel);
@@ -68,11 +68,11 @@ public sealed class ModelLifeTests
     }
 
     [Fact]
-    public async Task Lazy_models_are_loaded_by_the_first_request_and_make_room_for_each_other()
+    public async Task Lazy_models_are_loaded_by_their_first_request_and_evict_each_other()
     {
         using var folder = new ModelFolder().Add(Items.FaceModel, "one", 1).Add(Items.FaceModel, "two", 2).Add(Items.FaceModel, "zero", 0);
         var bytes = new FileInfo(Descriptor.PathOf(Items.FaceModel)).Length;
-        // One for each session, and one for the narrow runs of a machine with few processors.
+        // One per session, and one for the single-threaded runs of a machine with few processors.
         var copies = Environment.ProcessorCount is > 1 and <= 8 ? 2 : (Environment.ProcessorCount + 7) / 8;
         await using var server = await TestServer.StartPlainAsync(
             folder.Argument, "--Models:Lazy=true", "--Models:UseDefaults=false", $"--Models:MaxLoadedBytes={(2 * bytes * copies) + 10}");

@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>ListModels and GetModel, several models at once, and models that are not there or not of the kind.</summary>
+/// <summary>ListModels and GetModel, several models at once, and models that do not exist or are of the wrong kind.</summary>
 public sealed class ModelTests : IAsyncLifetime
 {
     private readonly ModelFolder _models = new ModelFolder().Add(Items.FaceModel, "other-face", 100).Add(Items.ImageModel, "other-image", 100);
@@ -21,7 +21,7 @@ public sealed class ModelTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Models_are_listed_by_name_and_page()
+    public async Task Models_are_listed_by_name_in_pages()
     {
         var models = (await Api.Models.ListModelsAsync(new()).Bound()).Models;
         Assert.Equal([Items.FaceModel, Items.ImageModel, "other-face", "other-image"], models.Select(model => model.Name));
@@ -50,7 +50,7 @@ public sealed class ModelTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Several_models_run_in_one_stream_each_on_its_own_items()
+    public async Task Items_of_one_stream_can_use_different_models()
     {
         string[] names = [Items.FaceModel, "other-face", Items.ImageModel, "other-image"];
         var requests = Enumerable.Range(0, 120).Select(i =>
@@ -61,12 +61,12 @@ public sealed class ModelTests : IAsyncLifetime
         {
             Assert.InRange(Items.Distance(answers[i % 4].Embedding.Values, answers[i].Embedding.Values), 0, 1e-6);
         }
-        // Other preprocessing, other vectors.
+        // Different preprocessing results in different vectors.
         Assert.True(Items.Distance(answers[2].Embedding.Values, answers[3].Embedding.Values) > 1e-4);
     }
 
     [Fact]
-    public async Task An_unknown_model_is_not_found()
+    public async Task An_unknown_model_is_NOT_FOUND()
     {
         var error = await Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1), Model = "none" }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
         Assert.Contains(Items.FaceModel, error.Status.Detail);
@@ -78,7 +78,7 @@ public sealed class ModelTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_model_of_the_other_kind_is_refused()
+    public async Task A_model_of_the_wrong_kind_is_rejected()
     {
         await Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1), Model = Items.ImageModel })
             .FailsAsync(StatusCode.InvalidArgument, "MODEL_KIND_MISMATCH", "model");
@@ -87,7 +87,7 @@ public sealed class ModelTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_collection_refuses_vectors_and_queries_of_another_model()
+    public async Task Vectors_and_queries_of_another_model_are_rejected()
     {
         var collection = ServerFixture.NewCollection();
         var item = new FaceItem { JobId = "j", Face = Pictures.Crop(1) };
@@ -109,7 +109,7 @@ public sealed class ModelTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_collection_of_another_dimension_refuses_a_model()
+    public async Task A_model_of_another_dimension_is_rejected()
     {
         var collection = ServerFixture.NewCollection();
         await Api.Vectors.UpsertVectorsAsync(new() { Collection = collection, Points = { Items.Point("p", [1, 2, 3]) } }).Bound();

@@ -1,9 +1,12 @@
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.Testing;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>The server's metrics in an OpenTelemetry collector, over both of OTLP's protocols.</summary>
+/// <summary>Export of metrics over both protocols of OTLP.</summary>
 public sealed class OtlpTests : IDisposable
 {
     private static readonly string[] Instruments =
@@ -13,8 +16,30 @@ public sealed class OtlpTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    [Fact]
+    public async Task The_last_metrics_are_exported_when_the_server_stops()
+    {
+        var exported = new TaskCompletionSource<string>();
+        var builder = WebApplication.CreateSlimBuilder(["--urls=http://127.0.0.1:0", "--Logging:LogLevel:Default=None"]);
+        await using var collector = builder.Build();
+        collector.MapPost("/v1/metrics", async (HttpRequest request) =>
+        {
+            using var body = new StreamReader(request.Body, System.Text.Encoding.Latin1);
+            exported.TrySetResult(await body.ReadToEndAsync());
+        });
+        await collector.StartAsync().Bound();
+        await using (var server = await TestServer.StartAsync(
+            $"--Telemetry:OtlpEndpoint={collector.Urls.Single()}", "--Telemetry:OtlpHttp=true", "--Telemetry:ExportSeconds=3600"))
+        {
+            await server.Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).Bound();
+            await server.StopAsync();
+        }
+        var metrics = await exported.Task.Bound();
+        Assert.All(Instruments, name => Assert.Contains(name, metrics));
+    }
+
     [ToolFact("OTELCOL")]
-    public async Task The_servers_metrics_arrive_at_a_collector_over_gRPC_and_HTTP()
+    public async Task Metrics_arrive_at_a_collector_over_gRPC_and_HTTP()
     {
         var ports = Tool.FreePorts(2);
         var config = Path.Combine(_folder.Path, "collector.yaml");

@@ -5,20 +5,20 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>A full queue: unary calls fail fast and are told when to come back, streams wait and lose nothing.</summary>
+/// <summary>A full queue: unary calls fail fast with a retry delay, streams wait and lose no item.</summary>
 public sealed class OverloadTests : IAsyncLifetime
 {
     private TestServer? _server;
 
     private Api Api => _server!.Api;
 
-    // A batch waits a second for company that a queue of two never lets in: slow without being busy.
+    // A batch waits a second for more items, which a queue of two never admits: slow without load.
     public async ValueTask InitializeAsync() => _server = await TestServer.StartAsync("--Batching:QueueLimit=2", "--Batching:MaxBatchDelay=00:00:01");
 
     public async ValueTask DisposeAsync() => await _server!.DisposeAsync();
 
     [Fact]
-    public async Task Unary_calls_fail_fast_while_a_stream_waits_and_loses_nothing()
+    public async Task Unary_calls_fail_fast_while_a_stream_waits_and_loses_no_item()
     {
         const int Count = 9;
         using var call = Api.Ingest.StreamIngest();
@@ -33,7 +33,7 @@ public sealed class OverloadTests : IAsyncLifetime
         Assert.InRange(error.Detail<RetryInfo>()!.RetryDelay.ToTimeSpan(), TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(10));
         Assert.Contains("Batching:QueueLimit", error.Status.Detail);
         await Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = Pictures.Crop(1) } }).FailsAsync(StatusCode.ResourceExhausted, "QUEUE_FULL");
-        // Another model has a queue of its own.
+        // Each model has its own queue.
         await Api.Embedding.EmbedImageAsync(new() { Image = Pictures.Photo(1) }).Bound();
 
         var answers = await call.ResponseStream.DrainAsync();
@@ -44,7 +44,7 @@ public sealed class OverloadTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Streams_share_a_full_queue_and_all_of_them_get_on()
+    public async Task Streams_share_a_full_queue_and_all_of_them_make_progress()
     {
         var streams = await Task.WhenAll(Enumerable.Range(0, 3).Select(stream =>
             Api.Embedding.StreamEmbed().ExchangeAsync(Enumerable.Range(0, 3).Select(i => Items.EmbedFace($"{stream}/{i}", Pictures.Crop(i))))));
@@ -53,7 +53,7 @@ public sealed class OverloadTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Cancelling_a_stream_drops_what_has_not_run_and_serves_others()
+    public async Task A_canceled_stream_drops_its_items_and_other_streams_continue()
     {
         using var call = Api.Embedding.StreamEmbed();
         for (var i = 0; i < 20; i++)
@@ -69,7 +69,7 @@ public sealed class OverloadTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_deadline_ends_a_unary_call_and_a_stream_and_frees_the_queue()
+    public async Task A_deadline_ends_a_unary_call_and_a_stream_and_releases_the_queue()
     {
         var deadline = DateTime.UtcNow.AddMilliseconds(300);
         var unary = await Assert.ThrowsAsync<RpcException>(() => Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }, deadline: deadline).Bound());

@@ -8,7 +8,7 @@ using Qdrant.Client;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>The server with <c>Store:Kind=Qdrant</c>, over a double of Qdrant.</summary>
+/// <summary>The server with <c>Store:Kind=Qdrant</c> and a test double of Qdrant.</summary>
 public sealed class QdrantTests(ITestOutputHelper output)
 {
     private const int Points = 100_000;
@@ -16,7 +16,7 @@ public sealed class QdrantTests(ITestOutputHelper output)
     private const string Collection = "c";
 
     [Fact]
-    public async Task Every_acked_point_is_there_once_though_connections_drop_and_Qdrant_restarts()
+    public async Task Every_acked_point_is_stored_once_if_connections_drop_and_Qdrant_restarts()
     {
         using var folder = new TempFolder();
         await using var qdrant = await QdrantServer.StartNewAsync(new() { File = Path.Combine(folder.Path, "qdrant.bin") });
@@ -48,7 +48,7 @@ public sealed class QdrantTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task What_Qdrant_does_not_take_is_not_acked_and_the_stream_goes_on()
+    public async Task Items_that_Qdrant_rejects_are_not_acked_and_the_stream_continues()
     {
         await using var qdrant = await QdrantServer.StartNewAsync();
         await using var server = await StartAsync(qdrant, "--Store:Qdrant:WriteRetrySeconds=0");
@@ -75,7 +75,7 @@ public sealed class QdrantTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Without_Qdrant_the_server_starts_embeds_and_says_what_it_lacks()
+    public async Task Without_Qdrant_the_server_starts_embeds_and_reports_the_store_as_unavailable()
     {
         await using var qdrant = new QdrantServer();
         await qdrant.StartAsync();
@@ -105,7 +105,7 @@ public sealed class QdrantTests(ITestOutputHelper output)
     private static Task<TestServer> StartAsync(QdrantServer qdrant, params string[] args) =>
         TestServer.StartAsync(["--Store:Kind=Qdrant", $"--Store:Qdrant:Url={qdrant.Address}", "--Store:Qdrant:ProbeSeconds=0.2", .. args]);
 
-    /// <summary>Sends a stream's share of the points; the ids that were acked.</summary>
+    /// <summary>Sends the points of one stream and returns the acked ids.</summary>
     private static async Task<List<string>> SendAsync(Api api, int stream, Action answered)
     {
         using var call = api.Vectors.StreamUpsertVectors();

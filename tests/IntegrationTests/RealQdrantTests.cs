@@ -5,14 +5,14 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>The server over a real Qdrant, whose processes are killed.</summary>
+/// <summary>The server with a real Qdrant whose processes are killed.</summary>
 public sealed class RealQdrantTests
 {
     private const string Collection = "c";
     private const int Streams = 3;
 
     [ToolFact("QDRANT_BINARY")]
-    public async Task Every_acked_point_is_there_once_after_Qdrant_was_killed_and_restarted_during_ingest()
+    public async Task Every_acked_point_is_stored_once_after_Qdrant_is_killed_and_restarted_during_ingest()
     {
         const int Faces = 900;
         await using var qdrant = await QdrantNode.StartAsync();
@@ -40,7 +40,7 @@ public sealed class RealQdrantTests
     }
 
     [ToolFact("QDRANT_BINARY")]
-    public async Task A_cluster_with_two_replicas_loses_no_acked_point_when_a_node_is_killed_during_ingest_and_search()
+    public async Task A_cluster_with_two_replicas_keeps_every_acked_point_if_a_node_is_killed_during_ingest_and_search()
     {
         const int Points = 6000;
         await using var cluster = await QdrantCluster.StartAsync(3);
@@ -72,7 +72,7 @@ public sealed class RealQdrantTests
         TestServer.StartAsync(["--Store:Kind=Qdrant", $"--Store:Qdrant:Url={qdrant.Address}", .. args]);
 
     /// <summary>
-    /// Sends a stream's share, the second half of it after the kill, and returns the ids that were acked. No item may fail.
+    /// Sends the points of one stream, the second half after the kill, and returns the acked ids. No item may fail.
     /// </summary>
     private static async Task<List<string>> AckedAsync<TRequest, TResponse>(
         AsyncDuplexStreamingCall<TRequest, TResponse> call,
@@ -108,7 +108,7 @@ public sealed class RealQdrantTests
         return acked;
     }
 
-    /// <summary>Searches until the ingest ends and returns how many searches were answered. None may fail.</summary>
+    /// <summary>Searches until the ingest ends and returns the number of searches. None may fail.</summary>
     private static async Task<int> SearchUntilAsync(Api api, Task ingest)
     {
         var searches = 0;

@@ -5,7 +5,7 @@ using One = Grpc.Reflection.V1;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>Reflection in both versions: a client without the schema can learn it.</summary>
+/// <summary>Both versions of the reflection service.</summary>
 [Collection(SharedServer.Name)]
 public sealed class ReflectionTests(ServerFixture server)
 {
@@ -13,7 +13,7 @@ public sealed class ReflectionTests(ServerFixture server)
         ["embeddings.v1.EmbeddingService", "embeddings.v1.IngestService", "embeddings.v1.ModelService", "embeddings.v1.VectorStoreService", "grpc.health.v1.Health"];
 
     [Fact]
-    public async Task Version_1_lists_the_services_and_gives_their_files()
+    public async Task Version_1_lists_the_services_and_returns_their_files()
     {
         var client = new One.ServerReflection.ServerReflectionClient(server.Api.Channel);
         One.ServerReflectionRequest[] requests = [new() { ListServices = "" }, .. Services.Select(name => new One.ServerReflectionRequest { FileContainingSymbol = name })];

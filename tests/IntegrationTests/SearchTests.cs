@@ -13,7 +13,7 @@ public sealed class SearchTests(ServerFixture server)
     private VectorStoreService.VectorStoreServiceClient Vectors => server.Api.Vectors;
 
     [Fact]
-    public async Task A_vector_finds_the_nearest_by_cosine_best_first()
+    public async Task A_vector_query_returns_the_nearest_points_by_cosine_in_order()
     {
         var points = Enumerable.Range(0, 200).Select(i => Items.Point($"p{i}", Items.Vector(i, 24))).ToList();
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection, Points = { points } }).Bound();
@@ -32,7 +32,7 @@ public sealed class SearchTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Pictures_find_themselves_whatever_they_are_sent_as()
+    public async Task Image_and_face_queries_find_the_same_image()
     {
         var faces = ServerFixture.NewCollection();
         await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 20).Select(i => Items.IngestImage(_collection, $"i{i}", Pictures.Photo(i))));
@@ -55,7 +55,7 @@ public sealed class SearchTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task A_stored_point_is_left_out_of_its_own_answer()
+    public async Task A_query_by_point_id_excludes_that_point()
     {
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection, Points = { Enumerable.Range(0, 10).Select(i => Items.Point($"p{i}", [1, i])) } }).Bound();
         var request = new SearchVectorsRequest { Collection = _collection, Queries = { new SearchQuery { PointId = "p3" } }, Limit = 100 };
@@ -67,7 +67,7 @@ public sealed class SearchTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Several_queries_of_several_kinds_are_answered_in_their_order()
+    public async Task Results_have_the_order_of_their_queries()
     {
         await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 8).Select(i => Items.IngestFace(_collection, "f", i, Pictures.Crop(i))));
         var stored = (await Vectors.GetVectorAsync(new() { Collection = _collection, PointId = "f-5" }).Bound()).Point.Vector;
@@ -84,7 +84,7 @@ public sealed class SearchTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task A_media_items_faces_are_searched_alone()
+    public async Task SearchByMediaStoreId_searches_only_the_faces_of_one_media_item()
     {
         await server.Api.Ingest.StreamIngest().ExchangeAsync(
             Enumerable.Range(0, 20).Select(i => Items.IngestFace(_collection, $"j{i}", 0, Pictures.Crop(i), media: $"media{i % 4}")));
@@ -100,7 +100,7 @@ public sealed class SearchTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Bad_searches_are_told_what_is_wrong()
+    public async Task Invalid_searches_are_rejected_with_reason_and_field()
     {
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection, Points = { Items.Point("a", [1, 2]) } }).Bound();
         await Fails(StatusCode.InvalidArgument, "FIELD_REQUIRED", "queries");

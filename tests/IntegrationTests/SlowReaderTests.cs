@@ -3,11 +3,11 @@ using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>A client that sends and never reads: it is read only so far, and holds up nobody else.</summary>
+/// <summary>A client that sends requests without reading responses: backpressure stops it, and other clients are not affected.</summary>
 public sealed class SlowReaderTests
 {
     [Fact]
-    public async Task A_client_that_stops_reading_is_read_no_further_and_others_go_on()
+    public async Task A_client_that_does_not_read_responses_is_stopped_and_others_continue()
     {
         const int Limit = 20;
         await using var server = await TestServer.StartAsync($"--Server:MaxPendingPerStream={Limit}");
@@ -15,7 +15,7 @@ public sealed class SlowReaderTests
         var sent = 0;
         var done = false;
         using var stop = new CancellationTokenSource();
-        // Vectors are 2 KiB: both sides' windows hold some hundreds of answers, and some more requests of 37 KiB.
+        // A vector has 2 KiB: the flow-control windows of both sides hold some hundreds of responses, and some requests of 37 KiB.
         var sending = Task.Run(async () =>
         {
             var crop = Pictures.Crop(1);
@@ -27,7 +27,7 @@ public sealed class SlowReaderTests
             done = true;
         });
 
-        // The sender comes to a stop although nobody stops it: flow control has reached it.
+        // Flow control stops the sender.
         var (before, same) = (-1, 0);
         await Bounds.UntilAsync(() =>
         {
@@ -47,13 +47,13 @@ public sealed class SlowReaderTests
         Assert.Equal(100, answers.Count(answer => answer.ResultCase == StreamEmbedResponse.ResultOneofCase.Embedding));
         Assert.Equal(stalled, Volatile.Read(ref sent));
 
-        // It reads again, and nothing was lost.
+        // When the client reads, no response is missing.
         var late = await call.ResponseStream.TakeAsync(stalled);
         Assert.Equal(Enumerable.Range(0, stalled).Select(i => $"{i}"), late.Select(answer => answer.ItemId));
         Assert.All(late, answer => Assert.NotNull(answer.Embedding));
         await stop.CancelAsync();
         call.Dispose();
-        // However the sender learns of it.
+        // The exception that the sender gets does not matter.
         await Record.ExceptionAsync(() => sending.Bound());
         await Bounds.UntilAsync(() => server.Pending(Items.FaceModel) == 0);
     }

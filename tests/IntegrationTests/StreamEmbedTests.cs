@@ -4,16 +4,16 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>StreamEmbed: order, names, one item's failure, and the ways a stream ends.</summary>
+/// <summary>StreamEmbed: order, item ids, failed items, and the end of a stream.</summary>
 [Collection(SharedServer.Name)]
 public sealed class StreamEmbedTests(ServerFixture server)
 {
     [Fact]
-    public async Task An_empty_stream_ends_well_with_no_answers() =>
+    public async Task An_empty_stream_ends_with_OK_and_no_responses() =>
         Assert.Empty(await server.Api.Embedding.StreamEmbed().ExchangeAsync([]));
 
     [Fact]
-    public async Task One_bad_item_among_many_fails_alone_and_the_order_is_kept()
+    public async Task An_invalid_item_fails_alone_and_the_order_is_kept()
     {
         const int Bad = 137;
         var requests = Enumerable.Range(0, 301).Select(i =>
@@ -29,7 +29,7 @@ public sealed class StreamEmbedTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Images_and_faces_share_a_stream_and_each_gets_its_own_model()
+    public async Task Images_and_faces_share_a_stream_and_use_the_models_of_their_kinds()
     {
         var requests = Enumerable.Range(0, 40).Select(i => i % 3 == 0 ? Items.EmbedImage($"{i}", Pictures.Photo(i)) : Items.EmbedFace($"{i}", Pictures.Crop(i)));
         var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
@@ -43,14 +43,14 @@ public sealed class StreamEmbedTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Half_closing_drains_what_was_sent()
+    public async Task All_responses_arrive_after_half_close()
     {
         using var call = server.Api.Embedding.StreamEmbed();
         for (var i = 0; i < 100; i++)
         {
             await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", Pictures.Crop(i))).Bound();
         }
-        // Nothing is read before the sending side is closed.
+        // No response is read before the client half-closes.
         await call.RequestStream.CompleteAsync().Bound();
         var answers = await call.ResponseStream.DrainAsync();
         Assert.Equal(Enumerable.Range(0, 100).Select(i => $"{i}"), answers.Select(answer => answer.ItemId));
@@ -58,7 +58,7 @@ public sealed class StreamEmbedTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task An_answer_comes_while_the_stream_is_open()
+    public async Task A_response_arrives_while_the_stream_is_open()
     {
         using var call = server.Api.Embedding.StreamEmbed();
         for (var i = 0; i < 5; i++)
@@ -71,7 +71,7 @@ public sealed class StreamEmbedTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Names_need_not_be_unique_or_there_and_are_bounded()
+    public async Task Item_ids_are_optional_not_unique_and_limited_in_size()
     {
         StreamEmbedRequest[] requests =
         [

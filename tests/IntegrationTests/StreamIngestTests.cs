@@ -4,18 +4,18 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>StreamIngest: acks in order, each of a stored point.</summary>
+/// <summary>StreamIngest: acks in order, each for a stored point.</summary>
 [Collection(SharedServer.Name)]
 public sealed class StreamIngestTests(ServerFixture server)
 {
     private readonly string _collection = ServerFixture.NewCollection();
 
     [Fact]
-    public async Task An_empty_stream_ends_well_with_no_answers() =>
+    public async Task An_empty_stream_ends_with_OK_and_no_responses() =>
         Assert.Empty(await server.Api.Ingest.StreamIngest().ExchangeAsync([]));
 
     [Fact]
-    public async Task One_bad_item_among_many_fails_alone_and_the_others_are_stored()
+    public async Task An_invalid_item_fails_alone_and_the_others_are_stored()
     {
         const int Bad = 200;
         var requests = Enumerable.Range(0, 301).Select(i =>
@@ -32,9 +32,9 @@ public sealed class StreamIngestTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Of_duplicate_ids_in_one_stream_the_last_wins()
+    public async Task The_last_of_duplicate_ids_in_one_stream_is_stored()
     {
-        // Slow ones (to be decoded) and quick ones (raw) under one id: the order must be the stream's all the same.
+        // Slow items (encoded) and fast items (raw) with the same id: the order must be that of the stream.
         var requests = Enumerable.Range(0, 60).Select(i =>
         {
             var face = i % 2 == 0 ? new() { Image = Pictures.Encoded(Pictures.Jpeg(i, 800, 800)) } : Pictures.Crop(i);
@@ -51,7 +51,7 @@ public sealed class StreamIngestTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Images_and_faces_share_a_stream_and_go_to_their_own_collections()
+    public async Task Images_and_faces_share_a_stream_and_are_stored_in_the_collections_of_their_kinds()
     {
         var faces = ServerFixture.NewCollection();
         var requests = Enumerable.Range(0, 40).Select(i =>
@@ -62,7 +62,7 @@ public sealed class StreamIngestTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task The_vector_comes_with_the_ack_only_where_it_is_asked_for()
+    public async Task The_ack_contains_the_vector_only_if_requested()
     {
         var requests = Enumerable.Range(0, 10).Select(i =>
         {
@@ -75,7 +75,7 @@ public sealed class StreamIngestTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task An_ack_means_that_the_point_is_there()
+    public async Task An_acked_point_is_stored()
     {
         using var call = server.Api.Ingest.StreamIngest();
         for (var i = 0; i < 20; i++)

@@ -4,11 +4,11 @@ using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>The default models on real photographs, over the wire.</summary>
+/// <summary>The default models with real images.</summary>
 public sealed class TrainedModelTests
 {
     [TrainedModelsFact]
-    public async Task The_default_models_are_the_trained_ones_and_say_where_they_come_from()
+    public async Task The_default_models_are_trained_models_with_an_origin()
     {
         await using var server = await TestServer.StartPlainAsync();
         var models = (await server.Api.Models.ListModelsAsync(new()).Bound()).Models;
@@ -19,7 +19,7 @@ public sealed class TrainedModelTests
     }
 
     [TrainedModelsFact(NeedsMaterial = true)]
-    public async Task Every_pair_of_crops_of_one_person_is_nearer_than_every_pair_of_two()
+    public async Task Crops_of_one_person_are_more_similar_than_crops_of_two_people()
     {
         await using var server = await TestServer.StartPlainAsync();
         var files = Directory.GetFiles(Material.Path("crops"), "*.png").Order(StringComparer.Ordinal).ToList();
@@ -35,7 +35,7 @@ public sealed class TrainedModelTests
     }
 
     [TrainedModelsFact(NeedsMaterial = true)]
-    public async Task The_nearest_other_image_of_a_tree_is_of_the_same_kind_of_tree()
+    public async Task The_nearest_other_image_of_a_tree_has_the_same_species()
     {
         await using var server = await TestServer.StartPlainAsync();
         var collection = ServerFixture.NewCollection();

@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
-/// <summary>UpsertVectors and StreamUpsertVectors: vectors that callers bring, and those no store may see.</summary>
+/// <summary>UpsertVectors and StreamUpsertVectors: valid and invalid vectors of clients.</summary>
 [Collection(SharedServer.Name)]
 public sealed class UpsertTests(ServerFixture server)
 {
@@ -13,7 +13,7 @@ public sealed class UpsertTests(ServerFixture server)
     private VectorStoreService.VectorStoreServiceClient Vectors => server.Api.Vectors;
 
     [Fact]
-    public async Task Points_are_stored_as_given()
+    public async Task Points_are_stored_unchanged()
     {
         var payload = new Payload { JobId = "j", MediaStoreId = "m", FaceIndex = 0, Confidence = 0 };
         var request = new UpsertVectorsRequest { Collection = _collection, Points = { Items.Point("a", [3, 4], payload), Items.Point("b", [-1e-20f, 1e20f]) } };
@@ -28,7 +28,7 @@ public sealed class UpsertTests(ServerFixture server)
     [InlineData(float.NaN, "VECTOR_NOT_FINITE")]
     [InlineData(float.PositiveInfinity, "VECTOR_NOT_FINITE")]
     [InlineData(0f, "VECTOR_ZERO")]
-    public async Task A_vector_without_a_direction_is_refused_and_so_is_all_that_came_with_it(float value, string reason)
+    public async Task A_vector_without_a_direction_rejects_the_whole_request(float value, string reason)
     {
         var request = new UpsertVectorsRequest { Collection = _collection, Points = { Items.Point("good", [1, 2]), Items.Point("bad", [0, value]) } };
         await Vectors.UpsertVectorsAsync(request).FailsAsync(StatusCode.InvalidArgument, reason, "points[1].vector");
@@ -36,7 +36,7 @@ public sealed class UpsertTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task A_vector_of_another_dimension_is_refused()
+    public async Task A_vector_of_another_dimension_is_rejected()
     {
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection, Points = { Items.Point("a", [1, 2]) } }).Bound();
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection, Points = { Items.Point("b", [1, 2, 3]) } })
@@ -49,7 +49,7 @@ public sealed class UpsertTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Bad_requests_are_told_what_is_wrong()
+    public async Task Invalid_requests_are_rejected_with_reason_and_field()
     {
         await Vectors.UpsertVectorsAsync(new() { Collection = _collection }).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "points");
         await Vectors.UpsertVectorsAsync(new() { Points = { Items.Point("a", [1]) } }).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "collection");
@@ -64,7 +64,7 @@ public sealed class UpsertTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task A_stream_acks_in_order_and_each_bad_item_fails_alone()
+    public async Task A_stream_acks_in_order_and_invalid_items_fail_alone()
     {
         var requests = Enumerable.Range(0, 300).Select(i => i switch
         {
@@ -90,7 +90,7 @@ public sealed class UpsertTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task Of_duplicate_ids_in_one_stream_the_last_wins()
+    public async Task The_last_of_duplicate_ids_in_one_stream_is_stored()
     {
         var answers = await Vectors.StreamUpsertVectors().ExchangeAsync(Enumerable.Range(1, 200).Select(i => Items.Upsert(_collection, "same", [i, 1])));
         Assert.Equal(200, answers.Count(answer => answer.Ack is not null));
@@ -100,5 +100,5 @@ public sealed class UpsertTests(ServerFixture server)
     }
 
     [Fact]
-    public async Task An_empty_stream_ends_well_with_no_answers() => Assert.Empty(await Vectors.StreamUpsertVectors().ExchangeAsync([]));
+    public async Task An_empty_stream_ends_with_OK_and_no_responses() => Assert.Empty(await Vectors.StreamUpsertVectors().ExchangeAsync([]));
 }

@@ -4,7 +4,7 @@ using Embeddings.Storage;
 
 namespace Embeddings.Server.Grpc;
 
-/// <summary>The collections that requests mean when they name none.</summary>
+/// <summary>The default collections of requests that do not name one.</summary>
 internal static class Collections
 {
     public const string Images = "image_embeddings";
@@ -13,7 +13,7 @@ internal static class Collections
 
     public static string Of(ModelKind kind) => kind == ModelKind.Face ? Faces : Images;
 
-    /// <summary>The kind whose own collection this is, or null.</summary>
+    /// <summary>Returns the kind whose default collection this is, or null.</summary>
     public static ModelKind? KindOf(string collection) => collection switch
     {
         Images => ModelKind.Image,
@@ -21,11 +21,11 @@ internal static class Collections
         _ => null,
     };
 
-    /// <summary>What a collection must be for a model's vectors.</summary>
+    /// <summary>Returns the specification of a collection that holds the vectors of a model.</summary>
     public static CollectionSpec SpecFor(string collection, IEmbeddingModel model) =>
         new(collection, model.Manifest.Dimension, new(model.Manifest.Name, model.Fingerprint));
 
-    /// <summary>The same for a model that may not be in memory.</summary>
+    /// <summary>Returns the same for a model that may not be in memory.</summary>
     public static CollectionSpec SpecFor(string collection, ModelSlot model) =>
         new(collection, model.Manifest.Dimension, new(model.Name, model.Fingerprint));
 }

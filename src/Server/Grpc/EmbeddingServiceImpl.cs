@@ -5,29 +5,33 @@ using Grpc.Core;
 
 namespace Embeddings.Server.Grpc;
 
-/// <summary>Pictures in, vectors out; nothing is stored.</summary>
-internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamContext streams) : V1.EmbeddingService.EmbeddingServiceBase
+/// <summary>Embeds images and faces without storing the vectors.</summary>
+internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamContext streams)
+    : V1.EmbeddingService.EmbeddingServiceBase
 {
     public override async Task<V1.EmbedImageResponse> EmbedImage(V1.EmbedImageRequest request, ServerCallContext context)
     {
-        var embed = PictureMapping.ToRequest(request.Image, request.Model, wait: false, path: "");
+        var embed = EmbeddingMapping.ToRequest(request.Image, request.Model, wait: false, path: "");
         var result = await pipeline.EmbedAsync(embed, context.CancellationToken);
-        return new() { Embedding = TimingsMapping.ToEmbedding(result), Timings = TimingsMapping.ToTimings(result) };
+        return new() { Embedding = EmbeddingMapping.ToEmbedding(result), Timings = EmbeddingMapping.ToTimings(result) };
     }
 
     public override async Task<V1.EmbedFaceResponse> EmbedFace(V1.EmbedFaceRequest request, ServerCallContext context)
     {
-        var embed = PictureMapping.ToRequest(request.Face, request.Model, wait: false, path: "face");
+        var embed = EmbeddingMapping.ToRequest(request.Face, request.Model, wait: false, path: "face");
         var result = await pipeline.EmbedAsync(embed, context.CancellationToken);
-        return new() { Embedding = TimingsMapping.ToEmbedding(result), Timings = TimingsMapping.ToTimings(result) };
+        return new() { Embedding = EmbeddingMapping.ToEmbedding(result), Timings = EmbeddingMapping.ToTimings(result) };
     }
 
     public override Task StreamEmbed(
-        IAsyncStreamReader<V1.StreamEmbedRequest> requestStream, IServerStreamWriter<V1.StreamEmbedResponse> responseStream, ServerCallContext context) =>
+        IAsyncStreamReader<V1.StreamEmbedRequest> requestStream,
+        IServerStreamWriter<V1.StreamEmbedResponse> responseStream,
+        ServerCallContext context) =>
         streams.RunAsync(requestStream, responseStream, context, async (request, cancellationToken) =>
         {
             var running = await streams.StartAsync(request, request => pipeline.StartAsync(ToRequest(request), cancellationToken));
-            // The name alone goes on from here, not the request: pixels must not outlive their turn in the queue.
+            // Only the id is captured, not the request: pixels must not stay in memory longer than their time in the
+            // queue.
             return AnswerAsync(request.ItemId, running, context);
         });
 
@@ -36,8 +40,10 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
         Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
         return request.ItemCase switch
         {
-            V1.StreamEmbedRequest.ItemOneofCase.Image => PictureMapping.ToRequest(request.Image, request.Model, wait: true, path: ""),
-            V1.StreamEmbedRequest.ItemOneofCase.Face => PictureMapping.ToRequest(request.Face, request.Model, wait: true, path: "face"),
+            V1.StreamEmbedRequest.ItemOneofCase.Image =>
+                EmbeddingMapping.ToRequest(request.Image, request.Model, wait: true, path: ""),
+            V1.StreamEmbedRequest.ItemOneofCase.Face =>
+                EmbeddingMapping.ToRequest(request.Face, request.Model, wait: true, path: "face"),
             _ => throw Require.Missing("item"),
         };
     }
@@ -48,7 +54,12 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
             async () =>
             {
                 var result = await running;
-                return new V1.StreamEmbedResponse { ItemId = itemId, Embedding = TimingsMapping.ToEmbedding(result), Timings = TimingsMapping.ToTimings(result) };
+                return new V1.StreamEmbedResponse
+                {
+                    ItemId = itemId,
+                    Embedding = EmbeddingMapping.ToEmbedding(result),
+                    Timings = EmbeddingMapping.ToTimings(result),
+                };
             },
             error => new() { ItemId = itemId, Error = error });
 }

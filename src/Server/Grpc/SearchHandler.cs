@@ -6,7 +6,8 @@ using Embeddings.Storage;
 namespace Embeddings.Server.Grpc;
 
 /// <summary>
-/// Searching: 1. each query becomes a vector (pictures are embedded, side by side, so that they share a batch), 2. one pass of the store answers all of them.
+/// Searches a collection: 1. each query is resolved to a vector (images are embedded concurrently, so that they share a
+/// batch), 2. one pass of the store answers all queries.
 /// </summary>
 internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore store, TimeProvider time)
 {
@@ -17,32 +18,31 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
     public async Task<V1.SearchVectorsResponse> SearchAsync(V1.SearchVectorsRequest request, CancellationToken cancellationToken)
     {
         var collection = Require.Collection(request.Collection);
-        if (request.Queries.Count is 0 or > MaxQueries)
-        {
-            throw Fault.Invalid(
-                request.Queries.Count == 0 ? Reasons.FieldRequired : Reasons.FieldTooLong, "queries", $"queries must have 1 to {MaxQueries} queries; it has {request.Queries.Count}");
-        }
+        Require.NotEmpty(request.Queries.Count, "queries", MaxQueries);
         var spec = new SearchSpec
         {
             Limit = Require.Count(request.Limit, "limit", DefaultLimit, MaxLimit),
-            ScoreThreshold = request.HasScoreThreshold ? Threshold(request.ScoreThreshold) : null,
+            ScoreThreshold = Threshold(request.HasScoreThreshold, request.ScoreThreshold),
             Filter = FilterMapping.ToStored(request.Filter),
             WithPayload = !request.HasWithPayload || request.WithPayload,
             WithVectors = request.WithVectors,
             Exact = request.Params?.Exact ?? false,
-            HnswEf = request.Params is { HasHnswEf: true } parameters ? HnswEf(parameters.HnswEf) : null,
+            HnswEf = request.Params is { HasHnswEf: true } parameters
+                ? Require.InRange(parameters.HnswEf, "params.hnsw_ef", 1, 65_536)
+                : null,
         };
         var queries = request.Queries.Select((query, i) => (query, $"queries[{i}]")).ToList();
         return new() { Results = { await SearchAsync(collection, queries, spec, cancellationToken) } };
     }
 
-    public async Task<V1.SearchByMediaStoreIdResponse> SearchAsync(V1.SearchByMediaStoreIdRequest request, CancellationToken cancellationToken)
+    public async Task<V1.SearchByMediaStoreIdResponse> SearchAsync(
+        V1.SearchByMediaStoreIdRequest request, CancellationToken cancellationToken)
     {
         var collection = Require.Collection(request.Collection, Collections.Faces);
         var spec = new SearchSpec
         {
             Limit = Require.Count(request.Limit, "limit", DefaultLimit, MaxLimit),
-            ScoreThreshold = request.HasScoreThreshold ? Threshold(request.ScoreThreshold) : null,
+            ScoreThreshold = Threshold(request.HasScoreThreshold, request.ScoreThreshold),
             Filter = new() { MediaStoreId = Require.Text(request.MediaStoreId, "media_store_id", Require.MaxIdBytes) },
             WithPayload = !request.HasWithPayload || request.WithPayload,
             WithVectors = request.WithVectors,
@@ -52,7 +52,10 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
     }
 
     private async Task<V1.SearchResult[]> SearchAsync(
-        string collection, IReadOnlyList<(V1.SearchQuery Query, string Path)> queries, SearchSpec spec, CancellationToken cancellationToken)
+        string collection,
+        IReadOnlyList<(V1.SearchQuery Query, string Path)> queries,
+        SearchSpec spec,
+        CancellationToken cancellationToken)
     {
         var info = await store.FindCollectionAsync(collection, cancellationToken) ?? throw CollectionFaults.NotFound(collection);
         var resolved = await Task.WhenAll(queries.Select(query => ResolveAsync(info, query.Query, query.Path, cancellationToken)));
@@ -64,32 +67,36 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
         [
             .. found.Zip(resolved, (points, query) => new V1.SearchResult
             {
-                Points = { points.Select(point => new V1.ScoredPoint { Score = point.Score, Point = VectorMapping.ToContract(point.Point, spec.WithPayload) }) },
-                Timings = query.Embedded is { } embedded ? TimingsMapping.ToTimings(embedded, took) : TimingsMapping.ToTimings(took),
+                Points = { points.Select(point => PointMapping.ToContract(point, spec.WithPayload)) },
+                Timings = query.Embedded is { } embedded
+                    ? EmbeddingMapping.ToTimings(embedded, took)
+                    : EmbeddingMapping.ToTimings(took),
             }),
         ];
     }
 
-    private async Task<(VectorQuery Vector, EmbedResult? Embedded)> ResolveAsync(CollectionInfo collection, V1.SearchQuery query, string path, CancellationToken cancellationToken)
+    private async Task<(VectorQuery Vector, EmbedResult? Embedded)> ResolveAsync(
+        CollectionInfo collection, V1.SearchQuery query, string path, CancellationToken cancellationToken)
     {
         try
         {
             switch (query.QueryCase)
             {
                 case V1.SearchQuery.QueryOneofCase.Vector:
-                    var vector = VectorMapping.ToVector(query.Vector.Values, "vector.values");
-                    return vector.Length == collection.Dimension
-                        ? (new(vector), null)
-                        : throw Fault.Invalid(
-                            Reasons.DimensionMismatch, "vector.values", $"vectors in collection '{collection.Name}' have {collection.Dimension} numbers, this one has {vector.Length}");
+                    var vector = PointMapping.ToVector(query.Vector.Values, "vector.values");
+                    Require.Dimension(vector.Length, collection.Dimension, "vector.values", $"collection '{collection.Name}'");
+                    return (new(vector), null);
                 case V1.SearchQuery.QueryOneofCase.PointId:
                     var id = Require.Text(query.PointId, "point_id", Require.MaxPointIdBytes);
-                    var point = await store.GetAsync(collection.Name, id, cancellationToken) ?? throw CollectionFaults.PointNotFound(collection.Name, id);
+                    var point = await store.GetAsync(collection.Name, id, cancellationToken)
+                        ?? throw CollectionFaults.PointNotFound(collection.Name, id);
                     return (new(point.Vector, ExcludeId: id), null);
                 case V1.SearchQuery.QueryOneofCase.Image:
-                    return await EmbedAsync(collection, PictureMapping.ToRequest(query.Image, query.Model, wait: false, path: ""), cancellationToken);
+                    var image = EmbeddingMapping.ToRequest(query.Image, query.Model, wait: false, path: "");
+                    return await EmbedAsync(collection, image, cancellationToken);
                 case V1.SearchQuery.QueryOneofCase.Face:
-                    return await EmbedAsync(collection, PictureMapping.ToRequest(query.Face, query.Model, wait: false, path: "face"), cancellationToken);
+                    var face = EmbeddingMapping.ToRequest(query.Face, query.Model, wait: false, path: "face");
+                    return await EmbedAsync(collection, face, cancellationToken);
                 default:
                     throw Require.Missing("query");
             }
@@ -100,16 +107,14 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
         }
     }
 
-    private async Task<(VectorQuery Vector, EmbedResult? Embedded)> EmbedAsync(CollectionInfo collection, EmbedRequest request, CancellationToken cancellationToken)
+    private async Task<(VectorQuery Vector, EmbedResult? Embedded)> EmbedAsync(
+        CollectionInfo collection, EmbedRequest request, CancellationToken cancellationToken)
     {
         var result = await pipeline.EmbedAsync(request, cancellationToken);
         collection.Spec.Adopts(Collections.SpecFor(collection.Name, result.Model));
         return (new(result.Vector), result);
     }
 
-    private static float Threshold(float value) =>
-        value is >= -1 and <= 1 ? value : throw Fault.Invalid(Reasons.FieldInvalid, "score_threshold", $"score_threshold must be -1 to 1; it is {value}");
-
-    private static int HnswEf(int value) =>
-        value is >= 1 and <= 65_536 ? value : throw Fault.Invalid(Reasons.FieldInvalid, "params.hnsw_ef", $"params.hnsw_ef must be 1 to 65536; it is {value}");
+    private static float? Threshold(bool isSet, float value) =>
+        isSet ? Require.InRange(value, "score_threshold", -1, 1) : null;
 }

@@ -5,8 +5,9 @@ using Grpc.Core;
 
 namespace Embeddings.Server.Grpc;
 
-/// <summary>Keeps vectors and finds them again.</summary>
-internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler upserts, SearchHandler searches) : V1.VectorStoreService.VectorStoreServiceBase
+/// <summary>Stores, searches, lists, and deletes vectors.</summary>
+internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler upserts, SearchHandler searches)
+    : V1.VectorStoreService.VectorStoreServiceBase
 {
     private const int MaxPageSize = 1000;
     private const int DefaultPageSize = 100;
@@ -24,15 +25,17 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
     public override Task<V1.SearchVectorsResponse> SearchVectors(V1.SearchVectorsRequest request, ServerCallContext context) =>
         searches.SearchAsync(request, context.CancellationToken);
 
-    public override Task<V1.SearchByMediaStoreIdResponse> SearchByMediaStoreId(V1.SearchByMediaStoreIdRequest request, ServerCallContext context) =>
+    public override Task<V1.SearchByMediaStoreIdResponse> SearchByMediaStoreId(
+        V1.SearchByMediaStoreIdRequest request, ServerCallContext context) =>
         searches.SearchAsync(request, context.CancellationToken);
 
     public override async Task<V1.GetVectorResponse> GetVector(V1.GetVectorRequest request, ServerCallContext context)
     {
         var collection = Require.Collection(request.Collection);
         var id = Require.Text(request.PointId, "point_id", Require.MaxPointIdBytes);
-        var point = await store.GetAsync(collection, id, context.CancellationToken) ?? throw CollectionFaults.PointNotFound(collection, id);
-        return new() { Point = VectorMapping.ToContract(point) };
+        var point = await store.GetAsync(collection, id, context.CancellationToken)
+            ?? throw CollectionFaults.PointNotFound(collection, id);
+        return new() { Point = PointMapping.ToContract(point) };
     }
 
     public override async Task<V1.DeleteVectorsResponse> DeleteVectors(V1.DeleteVectorsRequest request, ServerCallContext context)
@@ -41,19 +44,19 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         var filter = FilterMapping.ToStored(request.Filter);
         if (request.PointIds.Count > 0 == (request.Filter is not null))
         {
-            throw Fault.Invalid(Reasons.FieldRequired, "point_ids", "exactly one of point_ids and filter is required");
+            throw Fault.Invalid(Reasons.FieldRequired, "point_ids", "Exactly one of point_ids and filter is required.");
         }
         if (request.Filter is not null)
         {
-            // An empty filter matches everything; a whole collection is not deleted by an oversight.
+            // An empty filter matches everything; a collection must not be emptied by mistake.
             return filter.IsEmpty
-                ? throw Fault.Invalid(Reasons.FieldRequired, "filter", "filter needs a condition")
+                ? throw Fault.Invalid(
+                    Reasons.FieldRequired,
+                    "filter",
+                    "filter must have at least one condition; use DeleteCollection to delete all points.")
                 : new() { DeletedCount = await store.DeleteAsync(collection, filter, context.CancellationToken) };
         }
-        if (request.PointIds.Count > MaxDeletes)
-        {
-            throw Fault.Invalid(Reasons.FieldTooLong, "point_ids", $"point_ids may have {MaxDeletes} ids; it has {request.PointIds.Count}");
-        }
+        Require.NotEmpty(request.PointIds.Count, "point_ids", MaxDeletes);
         var ids = request.PointIds.Select((id, i) => Require.Text(id, $"point_ids[{i}]", Require.MaxPointIdBytes)).ToList();
         return new() { DeletedCount = await store.DeleteAsync(collection, ids, context.CancellationToken) };
     }
@@ -63,19 +66,21 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         var filter = new PointFilter { JobId = Require.Text(request.JobId, "job_id", Require.MaxIdBytes) };
         if (request.Collection.Length > 0)
         {
-            return new() { DeletedCount = await store.DeleteAsync(Require.Collection(request.Collection), filter, context.CancellationToken) };
+            var collection = Require.Collection(request.Collection);
+            return new() { DeletedCount = await store.DeleteAsync(collection, filter, context.CancellationToken) };
         }
         var deleted = 0L;
-        foreach (var collection in await store.ListCollectionsAsync(context.CancellationToken))
+        foreach (var info in await store.ListCollectionsAsync(context.CancellationToken))
         {
-            deleted += await store.DeleteAsync(collection.Name, filter, context.CancellationToken);
+            deleted += await store.DeleteAsync(info.Name, filter, context.CancellationToken);
         }
         return new() { DeletedCount = deleted };
     }
 
     public override async Task<V1.CountVectorsResponse> CountVectors(V1.CountVectorsRequest request, ServerCallContext context) => new()
     {
-        Count = await store.CountAsync(Require.Collection(request.Collection), FilterMapping.ToStored(request.Filter), context.CancellationToken),
+        Count = await store.CountAsync(
+            Require.Collection(request.Collection), FilterMapping.ToStored(request.Filter), context.CancellationToken),
     };
 
     public override async Task<V1.ListVectorsResponse> ListVectors(V1.ListVectorsRequest request, ServerCallContext context)
@@ -87,7 +92,7 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
             request.PageToken,
             request.WithVectors,
             context.CancellationToken);
-        return new() { Points = { page.Points.Select(point => VectorMapping.ToContract(point)) }, NextPageToken = page.NextPageToken };
+        return new() { Points = { page.Points.Select(point => PointMapping.ToContract(point)) }, NextPageToken = page.NextPageToken };
     }
 
     public override async Task<V1.ListCollectionsResponse> ListCollections(V1.ListCollectionsRequest request, ServerCallContext context)
@@ -98,10 +103,11 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         return new() { Collections = { page.Select(ToContract) }, NextPageToken = next };
     }
 
-    public override async Task<V1.DeleteCollectionResponse> DeleteCollection(V1.DeleteCollectionRequest request, ServerCallContext context) => new()
-    {
-        DeletedCount = await store.DropCollectionAsync(Require.Collection(request.Collection), context.CancellationToken),
-    };
+    public override async Task<V1.DeleteCollectionResponse> DeleteCollection(
+        V1.DeleteCollectionRequest request, ServerCallContext context) => new()
+        {
+            DeletedCount = await store.DropCollectionAsync(Require.Collection(request.Collection), context.CancellationToken),
+        };
 
     private static V1.Collection ToContract(CollectionInfo collection) => new()
     {

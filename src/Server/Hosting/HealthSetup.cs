@@ -6,19 +6,18 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Embeddings.Server.Hosting;
 
 /// <summary>
-/// Health by name: the empty one and each service's for the whole, <c>store</c> for the store, <c>model/NAME</c> for each model. Embedding works without the
-/// store, so the embedding and model services do not depend on it.
+/// Health by name: the empty name and <c>IngestService</c> for the whole server, the other services for the parts they
+/// need, <c>store</c> for the store, <c>model/NAME</c> for each model. Embedding works without the store, so the
+/// embedding and model services do not depend on it.
 /// </summary>
 internal static class HealthSetup
 {
     private const string Store = "store";
     private const string Models = "models";
 
-    public static void Add(IServiceCollection services)
+    public static IServiceCollection AddHealth(this IServiceCollection services)
     {
-        services.AddGrpcHealthChecks()
-            .Add(new(Store, services => new ReasonHealthCheck(services.GetRequiredService<IVectorStore>().CheckAsync), HealthStatus.Unhealthy, null))
-            .Add(new(Models, services => new ReasonHealthCheck(_ => LoadedAsync(services)), HealthStatus.Unhealthy, null));
+        services.AddGrpcHealthChecks().AddCheck<StoreCheck>(Store).AddCheck<ModelsCheck>(Models);
         services.AddOptions<GrpcHealthChecksOptions>().Configure<ModelCatalog>((options, models) =>
         {
             options.UseHealthChecksCache = false;
@@ -32,25 +31,33 @@ internal static class HealthSetup
                 options.Services.Map($"model/{slot.Name}", check => check.Name == Models);
             }
         });
-        services.Configure<HealthCheckPublisherOptions>(options =>
+        return services.Configure<HealthCheckPublisherOptions>(options =>
         {
             options.Delay = TimeSpan.Zero;
             options.Period = TimeSpan.FromSeconds(2);
         });
     }
 
-    /// <summary>One line a check: its name, and why it does not hold.</summary>
+    /// <summary>Writes one line per check: its name, its status, and the reason if it is not serving.</summary>
     public static Task WriteAsync(HttpContext context, HealthReport report)
     {
         context.Response.ContentType = "text/plain";
-        var lines = report.Entries.Select(entry => $"{entry.Key}: {(entry.Value.Status == HealthStatus.Healthy ? "SERVING" : $"NOT_SERVING {entry.Value.Description}")}\n");
+        var lines = report.Entries.Select(entry => entry.Value.Status == HealthStatus.Healthy
+            ? $"{entry.Key}: SERVING\n"
+            : $"{entry.Key}: NOT_SERVING {entry.Value.Description}\n");
         return context.Response.WriteAsync(string.Concat(lines));
     }
 
-    // The catalog is there once its models are loaded. Without any, because none are configured, the store serves all the same.
-    private static Task<string?> LoadedAsync(IServiceProvider services)
+    private sealed class StoreCheck(IVectorStore store) : IHealthCheck
     {
-        _ = services.GetRequiredService<ModelCatalog>();
-        return Task.FromResult<string?>(null);
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
+            await store.CheckAsync(cancellationToken) is { } reason ? HealthCheckResult.Unhealthy(reason) : HealthCheckResult.Healthy();
+    }
+
+    // The catalog exists once its models are loaded. A server without any model is healthy, too: it serves its store.
+    private sealed class ModelsCheck(ModelCatalog models) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
+            Task.FromResult(HealthCheckResult.Healthy($"{models.All.Count} models"));
     }
 }

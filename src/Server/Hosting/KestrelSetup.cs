@@ -1,46 +1,42 @@
-using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
 
 namespace Embeddings.Server.Hosting;
 
 /// <summary>Ports and limits of the web server.</summary>
-internal static class KestrelSetup
+internal sealed class KestrelSetup(ServerOptions options) : IConfigureOptions<KestrelServerOptions>
 {
-    public static void Configure(KestrelServerOptions kestrel, ServerOptions options)
+    public void Configure(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
         kestrel.Limits.Http2.MaxStreamsPerConnection = options.MaxStreamsPerConnection;
-        // Large enough that a stream of crops is not stopped at every window update; small enough that a connection's buffers stay small.
+        // Large enough that a stream of crops is not stopped at every window update; small enough to keep the buffers
+        // of a connection small.
         kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
         kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
         kestrel.Limits.Http2.MaxFrameSize = 1 << 18;
-        // Finds out about clients that are gone without a word. A client that is alive but reads slowly keeps its stream: what it can hold up is bounded.
+        // Detects clients that disappeared without closing the connection. A client that is alive but reads slowly
+        // keeps its stream, because the number of its pending responses is bounded.
         kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         kestrel.Limits.MinResponseDataRate = null;
 
-        Listen(kestrel, options.Listen, options.GrpcPort, HttpProtocols.Http2);
+        Listen(kestrel, options.GrpcPort, HttpProtocols.Http2);
         if (options.HttpPort >= 0)
         {
-            Listen(kestrel, options.Listen, options.HttpPort, HttpProtocols.Http1);
+            Listen(kestrel, options.HttpPort, HttpProtocols.Http1);
         }
     }
 
-    private static void Listen(KestrelServerOptions kestrel, string address, int port, HttpProtocols protocols)
+    private void Listen(KestrelServerOptions kestrel, int port, HttpProtocols protocols)
     {
-        if (address == "*")
+        if (options.Listen == "*")
         {
             kestrel.ListenAnyIP(port, listen => listen.Protocols = protocols);
         }
         else
         {
-            kestrel.Listen(Parse(address), port, listen => listen.Protocols = protocols);
+            kestrel.Listen(ServerOptions.AddressOf(options.Listen)!, port, listen => listen.Protocols = protocols);
         }
     }
-
-    private static IPAddress Parse(string address) =>
-        address == "localhost" ? IPAddress.Loopback
-        : IPAddress.TryParse(address, out var parsed) ? parsed
-        : throw new Microsoft.Extensions.Options.OptionsValidationException(
-            "Server", typeof(ServerOptions), [$"configuration section 'Server': Listen must be an IP address, 'localhost' or '*'; it is '{address}'"]);
 }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Embeddings.Server.Hosting;
 
-/// <summary>The memory that native libraries take: libvips for pictures, ONNX Runtime for batches.</summary>
+/// <summary>Memory of native libraries: libvips for images, ONNX Runtime for batches.</summary>
 internal static partial class NativeHeap
 {
     // mallopt(3).
@@ -10,12 +10,13 @@ internal static partial class NativeHeap
     private const int MapThreshold = -3;
 
     /// <summary>
-    /// Has the C library give large blocks back to the system when they are freed: those of four megabytes or more at once, smaller ones when eight megabytes of
-    /// them lie unused. glibc, left alone, raises both limits with the blocks it sees, to 32 and 64 MB for each of its heaps, of which it makes eight for a
-    /// processor: a server of two processors took 675 MB after a minute of photographs, and takes 450 MB so (530 MB after five), at the same rate.
-    /// <c>MALLOC_MMAP_THRESHOLD_</c> and <c>MALLOC_TRIM_THRESHOLD_</c> in the environment go before it.
+    /// Makes the C library return large blocks to the system when they are freed: blocks of 4 MB or more at once,
+    /// smaller ones when 8 MB of them are unused. By default, glibc raises both limits with the blocks it sees, to 32
+    /// and 64 MB for each of its heaps, and creates eight heaps per processor: a server with two processors took 675 MB
+    /// after a minute of photos, and takes 450 MB with these limits (530 MB after five minutes), at the same
+    /// throughput. <c>MALLOC_MMAP_THRESHOLD_</c> and <c>MALLOC_TRIM_THRESHOLD_</c> in the environment take precedence.
     /// </summary>
-    /// <returns>Whether there was something to set: other C libraries than glibc have no such limits.</returns>
+    /// <returns>True if the limits are set; C libraries other than glibc have none.</returns>
     public static bool Limit()
     {
         try

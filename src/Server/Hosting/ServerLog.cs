@@ -1,8 +1,12 @@
 namespace Embeddings.Server.Hosting;
 
-/// <summary>Log messages of the server's own parts; event ids are stable.</summary>
+/// <summary>Log messages of the server. Event ids 3,000 to 3,099; docs/observability.md lists all events.</summary>
 internal static partial class ServerLog
 {
-    [LoggerMessage(5, LogLevel.Error, "{Method} failed: this is a bug")]
+    [LoggerMessage(
+        EventId = 3000,
+        EventName = nameof(CallFailed),
+        Level = LogLevel.Error,
+        Message = "{Method} failed with an unexpected exception; this is a bug in the server")]
     public static partial void CallFailed(ILogger log, Exception exception, string method);
 }

@@ -3,7 +3,9 @@ using Embeddings.Storage;
 
 namespace Embeddings.Server.Hosting;
 
-/// <summary>Loads the models and opens the store before the first port opens: a server that can be reached can serve.</summary>
+/// <summary>
+/// Loads the models and opens the store before the first port opens: a server that can be reached is ready.
+/// </summary>
 internal sealed class StartUp(IServiceProvider services, IVectorStore store) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)

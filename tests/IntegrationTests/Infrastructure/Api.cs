@@ -4,12 +4,12 @@ using Grpc.Net.Client;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>The generated stubs of every service, over one connection.</summary>
+/// <summary>The generated clients of all services, on one connection.</summary>
 public sealed class Api : IDisposable
 {
     public Api(string address)
     {
-        // No limit of the client's own: what is too large is for the server to say.
+        // No limit in the client: the limits of the server are tested.
         Channel = GrpcChannel.ForAddress(address, new() { MaxReceiveMessageSize = null, MaxSendMessageSize = null });
         Embedding = new(Channel);
         Ingest = new(Channel);

@@ -2,7 +2,7 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>No test waits for ever. The bound says nothing of speed: it is far beyond what a busy machine needs.</summary>
+/// <summary>A time limit for every wait, much longer than a busy machine needs.</summary>
 internal static class Bounds
 {
     public static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
@@ -13,7 +13,7 @@ internal static class Bounds
 
     public static Task<T> Bound<T>(this AsyncUnaryCall<T> call) => call.ResponseAsync.WaitAsync(Limit);
 
-    /// <summary>Waits for something that only shows by asking.</summary>
+    /// <summary>Waits for a condition that has no event.</summary>
     public static async Task UntilAsync(Func<bool> holds)
     {
         using var limit = new CancellationTokenSource(Limit);

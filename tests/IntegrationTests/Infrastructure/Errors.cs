@@ -5,17 +5,17 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>What a failed call says: its status, and the google.rpc details in its trailers.</summary>
+/// <summary>Status of a failed call, and the google.rpc details in its trailers.</summary>
 internal static class Errors
 {
-    // By number: early releases of the package call this field Type.
+    // By number: in early releases of the package, this field is named Type.
     private static readonly FieldDescriptor ReasonField = ErrorInfo.Descriptor.FindFieldByNumber(1);
 
-    /// <summary>The call fails with this status and reason, naming this field.</summary>
+    /// <summary>Asserts that the call fails with this status, reason, and field.</summary>
     public static Task<RpcException> FailsAsync<T>(this AsyncUnaryCall<T> call, StatusCode code, string reason, string? field = null) =>
         FailsAsync(call.Bound, code, reason, field);
 
-    /// <summary>The work fails with this status and reason, naming this field.</summary>
+    /// <summary>Asserts that the work fails with this status, reason, and field.</summary>
     public static async Task<RpcException> FailsAsync<T>(Func<Task<T>> work, StatusCode code, string reason, string? field = null)
     {
         var error = await Assert.ThrowsAsync<RpcException>(work);
@@ -36,7 +36,7 @@ internal static class Errors
     public static string Reason(this RpcException error) =>
         error.Detail<ErrorInfo>() is { } info ? (string)ReasonField.Accessor.GetValue(info) : "";
 
-    /// <summary>The detail of this type, or null.</summary>
+    /// <summary>Returns the detail of this type, or null.</summary>
     public static T? Detail<T>(this RpcException error)
         where T : class, IMessage<T>, new()
     {

@@ -3,7 +3,7 @@ using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>Requests as tests need them again and again.</summary>
+/// <summary>Requests that many tests use.</summary>
 internal static class Items
 {
     public const string ImageModel = Descriptor.ImageModel;
@@ -28,7 +28,7 @@ internal static class Items
         Image = new() { JobId = job, MediaStoreId = media, Image = image },
     };
 
-    /// <summary>A vector of random numbers; the same seed is the same vector.</summary>
+    /// <summary>A random vector; the same seed gives the same vector.</summary>
     public static float[] Vector(int seed, int dimension = Dimension)
     {
         var random = new Random(seed);
@@ -43,6 +43,6 @@ internal static class Items
 
     public static double Norm(Embedding embedding) => Math.Sqrt(embedding.Values.Sum(value => (double)value * value));
 
-    /// <summary>The largest difference between two vectors' numbers.</summary>
+    /// <summary>The largest difference between the values of two vectors.</summary>
     public static double Distance(IEnumerable<float> left, IEnumerable<float> right) => left.Zip(right, (a, b) => Math.Abs((double)a - b)).Max();
 }

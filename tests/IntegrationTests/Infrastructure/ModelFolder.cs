@@ -3,14 +3,14 @@ using Embeddings.TestModels;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>A folder of further models: the test models under other names and with other preprocessing, so of other fingerprints.</summary>
+/// <summary>A directory of further models: the test models with other names and other preprocessing, and therefore other fingerprints.</summary>
 internal sealed class ModelFolder : IDisposable
 {
     private readonly TempFolder _folder = new();
 
     public string Argument => $"--Models:Directories:0={_folder.Path}";
 
-    /// <summary>Adds one that subtracts another mean, or has smaller batches.</summary>
+    /// <summary>Adds a model that subtracts another mean, or has smaller batches.</summary>
     public ModelFolder Add(string original, string name, double mean, int? maxBatch = null)
     {
         var source = Path.Combine(Descriptor.Folder, original);
@@ -23,7 +23,7 @@ internal sealed class ModelFolder : IDisposable
         return this;
     }
 
-    /// <summary>Gives one another mean, as an operator would who replaces the file.</summary>
+    /// <summary>Changes the mean of a model, as if an operator replaced the file.</summary>
     public void Change(string name, double mean)
     {
         var manifest = JsonNode.Parse(File.ReadAllText(FileOf(name)))!.AsObject();
@@ -31,7 +31,7 @@ internal sealed class ModelFolder : IDisposable
         File.WriteAllText(FileOf(name), manifest.ToJsonString());
     }
 
-    /// <summary>Writes nonsense into the manifest of one.</summary>
+    /// <summary>Makes the manifest of a model invalid.</summary>
     public void Break(string name) => File.WriteAllText(FileOf(name), "nonsense");
 
     public void Dispose() => _folder.Dispose();

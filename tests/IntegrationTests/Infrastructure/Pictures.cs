@@ -5,7 +5,7 @@ using Vips = NetVips;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>Pictures drawn by code: the same seed is the same picture, another seed another one.</summary>
+/// <summary>Generated images: the same seed gives the same image, another seed a different one.</summary>
 internal static class Pictures
 {
     public const int CropSide = 112;
@@ -55,10 +55,10 @@ internal static class Pictures
     public static Image Pixels(PixelFormat format, int width, int height, byte[] data) =>
         new() { Pixels = new() { Width = width, Height = height, Format = format, Data = ByteString.CopyFrom(data) } };
 
-    /// <summary>A raw face crop of the test model's size.</summary>
+    /// <summary>A raw face crop with the input size of the test model.</summary>
     public static FaceCrop Crop(int seed) => new() { Image = Pixels(PixelFormat.Rgb8, CropSide, CropSide, Draw(seed, CropSide, CropSide)) };
 
-    /// <summary>A face crop as floats, all of one value.</summary>
+    /// <summary>A face crop as floats that are all equal.</summary>
     public static FaceCrop FloatCrop(float value)
     {
         var data = new byte[CropSide * CropSide * 3 * sizeof(float)];
@@ -69,7 +69,7 @@ internal static class Pictures
         return new() { Image = Pixels(PixelFormat.RgbF32, CropSide, CropSide, data) };
     }
 
-    /// <summary>The five points of the ArcFace template, moved and scaled: of an upright face in a picture.</summary>
+    /// <summary>The five points of the ArcFace template, moved and scaled: an upright face in an image.</summary>
     public static FaceLandmarks Landmarks(float scale = 1, float x = 0, float y = 0) => new()
     {
         LeftEye = new() { X = (38.2946f * scale) + x, Y = (51.6963f * scale) + y },

@@ -4,10 +4,10 @@ using System.Net.Http.Headers;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>gRPC by hand: bytes that no stub would send.</summary>
+/// <summary>gRPC over an HTTP client, for data that a generated client cannot send.</summary>
 internal static class RawCall
 {
-    /// <summary>One framed message.</summary>
+    /// <summary>Returns a message with its gRPC frame.</summary>
     public static byte[] Frame(ReadOnlySpan<byte> message)
     {
         var frame = new byte[5 + message.Length];
@@ -16,7 +16,7 @@ internal static class RawCall
         return frame;
     }
 
-    /// <summary>Posts bytes to a method; returns the status code's number, wherever it came.</summary>
+    /// <summary>Posts data to a method; returns the status code from the headers or trailers.</summary>
     public static async Task<(string Status, string Message)> PostAsync(string address, string method, byte[] body)
     {
         using var http = new HttpClient();

@@ -1,6 +1,6 @@
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>One server with every default for the tests that need nothing special; each test works in collections of its own.</summary>
+/// <summary>A server with default settings for tests without special requirements; each test uses its own collections.</summary>
 public sealed class ServerFixture : IAsyncLifetime
 {
     private TestServer? _server;
@@ -11,7 +11,7 @@ public sealed class ServerFixture : IAsyncLifetime
 
     public string HttpAddress => _server!.HttpAddress;
 
-    /// <summary>A collection's name that nobody else has.</summary>
+    /// <summary>Returns a unique name of a collection.</summary>
     public static string NewCollection() => $"c-{Guid.NewGuid():N}";
 
     public async ValueTask InitializeAsync() => _server = await TestServer.StartAsync();

@@ -1,6 +1,6 @@
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>The tests that share one server; xunit runs them one after the other.</summary>
+/// <summary>Tests that share one server; they run sequentially.</summary>
 [CollectionDefinition(Name)]
 public sealed class SharedServer : ICollectionFixture<ServerFixture>
 {

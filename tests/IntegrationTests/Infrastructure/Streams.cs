@@ -2,10 +2,10 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>Both directions of a stream at once, as a good client does it.</summary>
+/// <summary>Concurrent sending and receiving on a stream.</summary>
 internal static class Streams
 {
-    /// <summary>Sends everything, half-closes and returns all answers once the stream has ended well.</summary>
+    /// <summary>Sends all requests, half-closes, and returns all responses after the stream has ended with OK.</summary>
     public static async Task<List<TResponse>> ExchangeAsync<TRequest, TResponse>(
         this AsyncDuplexStreamingCall<TRequest, TResponse> call, IEnumerable<TRequest> requests)
     {
@@ -19,7 +19,7 @@ internal static class Streams
         }
     }
 
-    /// <summary>All answers until the stream ends; throws where it ends badly.</summary>
+    /// <summary>Returns all responses until the stream ends; throws if it ends with an error.</summary>
     public static async Task<List<T>> DrainAsync<T>(this IAsyncStreamReader<T> reader)
     {
         var answers = new List<T>();
@@ -30,7 +30,7 @@ internal static class Streams
         return answers;
     }
 
-    /// <summary>The next answers, as many as asked for.</summary>
+    /// <summary>Returns the next responses.</summary>
     public static async Task<List<T>> TakeAsync<T>(this IAsyncStreamReader<T> reader, int count)
     {
         var answers = new List<T>();

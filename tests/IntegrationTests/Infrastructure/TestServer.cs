@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>A whole server in this process: real Kestrel on loopback, free ports, a data folder of its own, no log.</summary>
+/// <summary>A server in this process, with Kestrel on loopback, free ports, its own data directory, and no log.</summary>
 internal sealed class TestServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -27,26 +27,26 @@ internal sealed class TestServer : IAsyncDisposable
 
     public Api Api { get; }
 
-    /// <summary>Starts a server of the test models over a folder that goes with it.</summary>
+    /// <summary>Starts a server with the test models and a temporary directory.</summary>
     public static Task<TestServer> StartAsync(params string[] args) => StartPlainAsync([.. Descriptor.Settings, .. args]);
 
-    /// <summary>The same with the models that the arguments name, or the default ones.</summary>
+    /// <summary>Starts a server with the models of the arguments, or the default models.</summary>
     public static Task<TestServer> StartPlainAsync(params string[] args)
     {
         var folder = new TempFolder();
         return StartAsync(folder.Path, folder, args);
     }
 
-    /// <summary>Starts a server over a folder of the caller's, which stays.</summary>
+    /// <summary>Starts a server with the test models and a directory that the caller owns.</summary>
     public static Task<TestServer> StartOnAsync(string directory, params string[] args) => StartAsync(directory, null, [.. Descriptor.Settings, .. args]);
 
     public T Get<T>()
         where T : notnull => _app.Services.GetRequiredService<T>();
 
-    /// <summary>Items of a model that are on their way.</summary>
+    /// <summary>Number of items in flight of a model.</summary>
     public int Pending(string model) => Get<ModelCatalog>().Find(model).Gate.Items;
 
-    /// <summary>Stops it as the end of the process does: streams are told, what was read is answered.</summary>
+    /// <summary>Stops the server gracefully, as the end of the process does.</summary>
     public Task StopAsync() => _app.StopAsync().Bound();
 
     public async ValueTask DisposeAsync()

@@ -7,11 +7,11 @@ using Files = Embeddings.Testing.Material;
 
 namespace Embeddings.IntegrationTests.RealModels;
 
-/// <summary>Whole photographs with landmarks: what comes out must tell people apart.</summary>
+/// <summary>Photos with landmarks: the vectors must distinguish people.</summary>
 public sealed class FaceTests(MaterialServer server, ITestOutputHelper output) : IClassFixture<MaterialServer>
 {
     [MaterialFact]
-    public async Task Photographs_with_landmarks_tell_people_apart_and_equal_their_crops()
+    public async Task Photos_with_landmarks_distinguish_people_and_match_their_crops()
     {
         var faces = File.ReadLines(Files.Path("faces.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToList();
         var people = faces.Select(face => face.GetProperty("media_store_id").GetString()!).ToList();
@@ -39,7 +39,7 @@ public sealed class FaceTests(MaterialServer server, ITestOutputHelper output) :
 
     private const int ExpectedBelow = 0;
 
-    // faces.csv names each photograph's crop, in the order of faces.jsonl.
+    // faces.csv lists the crop of each photo, in the order of faces.jsonl.
     private static IEnumerable<string> CropFiles() => File.ReadLines(Files.Path("faces.csv")).Skip(1).Select(line => Files.Path(line.Split(',')[0].Split('/')));
 
     private static FaceCrop Crop(JsonElement face)

@@ -4,13 +4,13 @@ using Embeddings.V1;
 
 namespace Embeddings.IntegrationTests.RealModels;
 
-/// <summary>Recorded tensors through the whole server, against recorded outputs of another version of the runtime.</summary>
+/// <summary>Recorded input tensors, embedded by a server, compared with recorded outputs of another version of the runtime.</summary>
 public sealed class GoldenTests(MaterialServer server) : IClassFixture<MaterialServer>
 {
     [MaterialTheory]
     [InlineData(MaterialServer.Faces, "mobilefacenet128_4faces", 112)]
     [InlineData(MaterialServer.Objects, "mobilenetv3small_4imgs", 224)]
-    public async Task Vectors_are_the_recorded_ones_alone_and_batched(string model, string golden, int size)
+    public async Task Vectors_equal_the_recorded_ones_alone_and_batched(string model, string golden, int size)
     {
         var inputs = MaterialServer.Floats(golden + ".input.f32");
         var outputs = MaterialServer.Floats(golden + ".output.ort130.f32");
@@ -29,7 +29,7 @@ public sealed class GoldenTests(MaterialServer server) : IClassFixture<MaterialS
         {
             var vector = i < 4 ? alone[i] : batched[i - 4];
             var expected = outputs.AsSpan(i % 4 * dimension, dimension).ToArray();
-            // Face vectors come back with L2 norm 1; what was recorded is the model's own.
+            // Face vectors are returned with L2 norm 1; the recorded vectors are the raw output of the model.
             var scale = model == MaterialServer.Faces ? Math.Sqrt(expected.Sum(v => (double)v * v)) : 1;
             Assert.InRange(Items.Distance(expected, vector.Select(v => (float)(v * scale))), 0, 1e-4);
         }

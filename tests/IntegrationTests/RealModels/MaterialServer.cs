@@ -9,7 +9,7 @@ using Files = Embeddings.Testing.Material;
 
 namespace Embeddings.IntegrationTests.RealModels;
 
-/// <summary>A server of real models, each added as a person would; started once, and not at all where there are none.</summary>
+/// <summary>A server with real models that were added with the command line; started once, and only if there are models.</summary>
 public sealed class MaterialServer : IAsyncLifetime
 {
     public const string Faces = "mobilefacenet128";
@@ -44,7 +44,7 @@ public sealed class MaterialServer : IAsyncLifetime
         _models.Dispose();
     }
 
-    /// <summary>Everything in one stream, so that it runs in batches.</summary>
+    /// <summary>Embeds everything in one stream, so that it runs in batches.</summary>
     internal async Task<List<float[]>> StreamAsync(IEnumerable<StreamEmbedRequest> requests)
     {
         var answers = await Api.Embedding.StreamEmbed().ExchangeAsync(requests);
@@ -60,7 +60,7 @@ public sealed class MaterialServer : IAsyncLifetime
     internal static double Cosine(float[] left, float[] right) =>
         left.Zip(right, (a, b) => (double)a * b).Sum() / Math.Sqrt(left.Sum(v => (double)v * v) * right.Sum(v => (double)v * v));
 
-    /// <summary>Planes of floats as the contract has them: pixel by pixel.</summary>
+    /// <summary>Converts planes of floats to the interleaved layout of the contract.</summary>
     internal static PixelBuffer Pixels(ReadOnlySpan<float> planes, int width, int height)
     {
         var plane = width * height;

@@ -6,13 +6,13 @@ using Files = Embeddings.Testing.Material;
 
 namespace Embeddings.IntegrationTests.RealModels;
 
-/// <summary>Real photographs through real models.</summary>
+/// <summary>Real images with real models.</summary>
 public sealed class PictureTests(MaterialServer server, ITestOutputHelper output) : IClassFixture<MaterialServer>
 {
     private const int Rank1PercentOrMore = 95;
 
     [MaterialFact]
-    public async Task The_nearest_photograph_is_of_the_same_class()
+    public async Task The_nearest_image_has_the_same_class()
     {
         var files = Directory.GetFiles(Files.Path("images", "azure-samples", "CustomVision"), "*.jpg", SearchOption.AllDirectories)
             .Where(file => Class(file).ToLowerInvariant() != "test").Order(StringComparer.Ordinal).ToList();
@@ -30,14 +30,14 @@ public sealed class PictureTests(MaterialServer server, ITestOutputHelper output
     [MaterialTheory]
     [InlineData("Landscape")]
     [InlineData("Portrait")]
-    public async Task A_picture_stored_in_all_orientations_is_one_vector(string name)
+    public async Task An_image_in_all_orientations_has_the_same_vector(string name)
     {
         var upright = File.ReadAllBytes(Files.Path("images", "exif-orientation", $"{name}_1.jpg"));
         var turnedAway = Enumerable.Range(1, 8).Select(tag => TurnedPicture.Untagged(upright, tag)).ToList();
         var pictures = turnedAway.Select((picture, i) => TurnedPicture.Tag(picture, i + 1));
         var vectors = await server.StreamAsync(pictures.Select((picture, i) => MaterialServer.Image(MaterialServer.Objects, $"{i}", picture)));
         var lowest = Lowest(vectors);
-        // The same pixels with no tag: what a server that does not read it would see.
+        // The same pixels without the tag, as a server that ignores it would decode them.
         var unread = await server.StreamAsync(turnedAway.Select((picture, i) => MaterialServer.Image(MaterialServer.Objects, $"{i}", picture)));
         var turned = unread.Skip(1).Max(vector => MaterialServer.Cosine(vector, vectors[0]));
         output.WriteLine($"{vectors.Count} pictures, lowest cosine {lowest:F5}; without their tags {turned:F5} or less");
@@ -48,22 +48,22 @@ public sealed class PictureTests(MaterialServer server, ITestOutputHelper output
     [MaterialTheory]
     [InlineData("Landscape")]
     [InlineData("Portrait")]
-    public async Task A_picture_in_all_orientations_is_one_scene(string name)
+    public async Task An_image_of_a_scene_in_all_orientations_has_a_similar_vector(string name)
     {
         var files = Directory.GetFiles(Files.Path("images", "exif-orientation"), $"{name}_*.jpg").Order(StringComparer.Ordinal).ToList();
         var vectors = await server.StreamAsync(files.Select(file => MaterialServer.Image(MaterialServer.Objects, file)));
         var lowest = Lowest(vectors);
         output.WriteLine($"{files.Count} pictures, lowest cosine {lowest:F5}");
-        // Each has its own number painted in, which alone is worth a few hundredths; a picture that lies on its side would be far below.
+        // Each has a different number painted in, which accounts for a few hundredths; a rotated image would score far lower.
         Assert.True(files.Count >= 8 && lowest > 0.92, $"{files.Count} pictures, lowest cosine {lowest:F5}");
     }
 
     [MaterialTheory]
     [InlineData("Landscape", 1800, 1200)]
     [InlineData("Portrait", 1200, 1800)]
-    public async Task A_part_of_a_picture_is_one_vector_in_all_orientations(string name, int width, int height)
+    public async Task A_crop_by_landmarks_has_the_same_vector_in_all_orientations(string name, int width, int height)
     {
-        // The corners, each by landmarks that stand in the upright picture: away from the painted numbers, the pictures are the same.
+        // The corners, by landmarks of the upright image: outside of the painted numbers, the images are the same.
         const int Side = 400;
         (int X, int Y)[] corners = [(0, 0), (width - Side, 0), (0, height - Side), (width - Side, height - Side)];
         var files = Enumerable.Range(1, 8).Select(i => Files.Path("images", "exif-orientation", $"{name}_{i}.jpg")).ToList();
@@ -84,7 +84,7 @@ public sealed class PictureTests(MaterialServer server, ITestOutputHelper output
     }
 
     [MaterialFact]
-    public async Task An_input_that_is_not_square_gives_the_same_alone_and_batched()
+    public async Task A_model_with_a_non_square_input_gives_the_same_vector_alone_and_batched()
     {
         var files = Directory.GetFiles(Files.Path("faces"), "*.jpg").Order(StringComparer.Ordinal).Take(12).ToList();
         var batched = await server.StreamAsync(files.Select(file => MaterialServer.Image(MaterialServer.People, file)));
@@ -97,7 +97,7 @@ public sealed class PictureTests(MaterialServer server, ITestOutputHelper output
     }
 
     [MaterialFact]
-    public async Task A_tensor_inside_a_float16_model_is_served_pooled()
+    public async Task A_pooled_inner_tensor_of_a_float16_model_is_served()
     {
         var files = Directory.GetFiles(Files.Path("images", "exif-orientation"), "Landscape_*.jpg").Order(StringComparer.Ordinal).ToList();
         var vectors = await server.StreamAsync(files.Select(file => MaterialServer.Image(MaterialServer.Squeeze, file)));
@@ -114,7 +114,7 @@ public sealed class PictureTests(MaterialServer server, ITestOutputHelper output
         return new()
         {
             Image = new() { Encoded = ByteString.CopyFrom(File.ReadAllBytes(file)) },
-            // The ArcFace template itself, so that the square is cut out as it stands.
+            // The ArcFace template itself, so that the square is cropped unchanged.
             Landmarks = new()
             {
                 LeftEye = At(38.2946, 51.6963),

@@ -3,10 +3,10 @@ using NetVips;
 
 namespace Embeddings.IntegrationTests.RealModels;
 
-/// <summary>A picture stored as a camera held another way would store it (Exif 2.32, tag 0x0112, values 1 to 8).</summary>
+/// <summary>An image as a rotated camera stores it (Exif 2.32, tag 0x0112, values 1 to 8).</summary>
 internal static class TurnedPicture
 {
-    /// <summary>A JPEG of the pixels that, with this orientation, mean the given upright JPEG; without the tag that says so.</summary>
+    /// <summary>Returns a JPEG whose pixels, with this orientation, represent the given upright JPEG, without the tag.</summary>
     public static byte[] Untagged(byte[] upright, int orientation)
     {
         using var picture = Image.NewFromBuffer(upright);
@@ -26,7 +26,7 @@ internal static class TurnedPicture
         return turned.JpegsaveBuffer(q: 95);
     }
 
-    /// <summary>The same file with an Exif block behind its first marker.</summary>
+    /// <summary>Returns the file with an Exif block after its first marker.</summary>
     public static byte[] Tag(byte[] jpeg, int orientation)
     {
         byte[] exif =
@@ -39,7 +39,7 @@ internal static class TurnedPicture
         return [.. jpeg.AsSpan(0, 2), .. exif, .. jpeg.AsSpan(2)];
     }
 
-    // Where the upright picture has what stands in this column and row of the stored one. The tag says which edge of the scene row 0 and column 0 are.
+    // The position in the upright image of a column and row of the stored one. The tag tells which edges of the scene row 0 and column 0 are.
     private static (int X, int Y) Upright(int orientation, int column, int row, int width, int height) => orientation switch
     {
         1 => (column, row),

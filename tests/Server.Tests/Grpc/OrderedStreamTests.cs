@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using Embeddings.Server.Grpc.Streaming;
-using Embeddings.Testing;
 using Grpc.Core;
 
 namespace Embeddings.Server.Tests.Grpc;
@@ -13,43 +12,61 @@ public sealed class OrderedStreamTests
     private readonly Sink _responses = new();
 
     [Fact]
-    public async Task Answers_come_in_the_order_of_the_requests()
+    public async Task Responses_have_the_order_of_the_requests()
     {
+        var work = Enumerable.Range(0, 50).Select(_ => new TaskCompletionSource()).ToArray();
+        var allRead = new TaskCompletionSource();
         var stream = Run(maxPending: 100, async (request, _) =>
         {
-            // The earlier, the later it is done.
-            await Task.Delay(50 - request);
+            if (request == work.Length - 1)
+            {
+                allRead.SetResult();
+            }
+            await work[request].Task;
             return request;
         });
-        Send(Enumerable.Range(0, 50));
+        Send(Enumerable.Range(0, work.Length));
         _requests.Writer.Complete();
+        await allRead.Task.WaitAsync(Soon);
+        foreach (var item in work.Reverse())
+        {
+            item.SetResult();
+        }
         await stream.WaitAsync(Soon);
-        Assert.Equal(Enumerable.Range(0, 50), _responses.Written);
+        Assert.Equal(Enumerable.Range(0, work.Length), _responses.Written);
     }
 
     [Fact]
-    public async Task Reading_stops_while_answers_are_pending()
+    public async Task Reading_stops_while_responses_are_pending()
     {
+        // Ten in the channel, one with the writer, one that waits for room.
+        const int Most = 12;
         var started = 0;
+        var pending = 0;
+        var full = new TaskCompletionSource();
         var release = new TaskCompletionSource();
         var stream = Run(maxPending: 10, async (request, _) =>
         {
-            Interlocked.Increment(ref started);
+            started++;
+            pending = Math.Max(pending, started - _responses.Written.Count);
+            if (started == Most)
+            {
+                full.SetResult();
+            }
             await release.Task;
             return request;
         });
         Send(Enumerable.Range(0, 100));
         _requests.Writer.Complete();
-        await Task.Delay(100);
-        // Ten in the channel, one with the writer, one that waits for room.
-        Assert.InRange(started, 1, 12);
+        await full.Task.WaitAsync(Soon);
         release.SetResult();
         await stream.WaitAsync(Soon);
         Assert.Equal(100, _responses.Written.Count);
+        Assert.Equal(Most, pending);
     }
 
     [Fact]
-    public async Task A_failed_read_ends_the_stream_after_the_answers_before_it()
+    public async Task A_failed_read_ends_the_stream_after_the_responses_to_earlier_requests()
     {
         var stream = Run(maxPending: 10, (request, _) => Task.FromResult(request));
         Send([1, 2, 3]);
@@ -85,7 +102,7 @@ public sealed class OrderedStreamTests
     }
 
     [Fact]
-    public async Task Shutting_down_answers_what_was_read_and_then_ends()
+    public async Task Shutdown_sends_the_responses_to_requests_that_were_read_and_then_ends()
     {
         using var stopping = new CancellationTokenSource();
         var release = new TaskCompletionSource();
@@ -111,7 +128,7 @@ public sealed class OrderedStreamTests
     }
 
     [Fact]
-    public async Task Turns_are_taken_in_the_order_of_asking()
+    public async Task Turns_are_taken_in_the_order_in_which_they_were_requested()
     {
         var order = new StreamOrder();
         var taken = new List<int>();
@@ -123,7 +140,7 @@ public sealed class OrderedStreamTests
                 await Task.Yield();
                 if (entry.Number % 5 == 4)
                 {
-                    // Gives up without waiting, as a failed item does.
+                    // Ends its turn without waiting, as a failed item does.
                     return;
                 }
                 await entry.Turn.Previous;
@@ -134,7 +151,13 @@ public sealed class OrderedStreamTests
     }
 
     private Task Run(int maxPending, Func<int, CancellationToken, Task<int>> work, CancellationToken stopping = default) =>
-        OrderedStream.RunAsync(new Source(_requests.Reader), _responses, (int request, CancellationToken token) => ValueTask.FromResult(work(request, token)), maxPending, stopping, default);
+        OrderedStream.RunAsync(
+            new Source(_requests.Reader),
+            _responses,
+            (int request, CancellationToken token) => ValueTask.FromResult(work(request, token)),
+            maxPending,
+            stopping,
+            default);
 
     private void Send(IEnumerable<int> requests)
     {

@@ -5,8 +5,11 @@ using Grpc.Core.Interceptors;
 
 namespace Embeddings.Server.Grpc.Errors;
 
-/// <summary>Turns whatever leaves a service method into a status of the contract, and counts unary calls by outcome.</summary>
-internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ServerOptions options, ILogger<FaultInterceptor> log) : Interceptor
+/// <summary>
+/// Converts exceptions of service methods to statuses of the contract, and counts unary calls by outcome.
+/// </summary>
+internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ServerOptions options, ILogger<FaultInterceptor> log)
+    : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
@@ -37,8 +40,8 @@ internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ServerOptions o
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted)
         {
-            // gRPC's own, for a message over the limit; it does not say what the limit is.
-            throw FaultStatus.ToException(ProtocolErrors.TooLarge(options.MaxMessageBytes));
+            // Thrown by gRPC for a message that exceeds the limit; its text does not contain the limit.
+            throw FaultStatus.ToException(FaultStatus.TooLarge(options.MaxMessageBytes));
         }
         catch (Exception e) when (e is not RpcException)
         {

@@ -8,14 +8,17 @@ using Grpc.Core;
 namespace Embeddings.Server.Grpc.Errors;
 
 /// <summary>
-/// The one mapping from the server's faults to the wire: a status with google.rpc details (https://google.aip.dev/193) for calls, an ItemError for items.
+/// The only conversion of faults for clients: a status with google.rpc details (https://google.aip.dev/193) for calls,
+/// an ItemError for items of a stream.
 /// </summary>
 internal static class FaultStatus
 {
     /// <summary>The domain of every ErrorInfo.</summary>
     public const string Domain = "embeddings";
 
-    public static RpcException ToException(Fault fault)
+    public static RpcException ToException(Fault fault) => ToStatus(fault).ToRpcException();
+
+    public static Google.Rpc.Status ToStatus(Fault fault)
     {
         var status = new Google.Rpc.Status { Code = (int)fault.Kind, Message = fault.Message };
         status.Details.Add(Any.Pack(new ErrorInfo { Domain = Domain, Reason = fault.Reason }));
@@ -28,7 +31,7 @@ internal static class FaultStatus
         {
             status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(after) }));
         }
-        return status.ToRpcException();
+        return status;
     }
 
     public static V1.ItemError ToItemError(Fault fault) => new()
@@ -39,7 +42,19 @@ internal static class FaultStatus
         Field = fault.Field,
     };
 
-    /// <summary>What a caller may know of an exception; what is not the caller's to know is logged, and becomes INTERNAL.</summary>
+    /// <summary>Returns the fault for a message that exceeds the size limit.</summary>
+    public static Fault TooLarge(int limit) => new(
+        FaultKind.ResourceExhausted,
+        Reasons.MessageTooLarge,
+        $"The message must be at most {limit} bytes (Server:MaxMessageBytes); send less per message.");
+
+    /// <summary>Returns the fault for data that is not a message of the method.</summary>
+    public static Fault Malformed() =>
+        Fault.Invalid(Reasons.MessageMalformed, "", "The data is not a valid Protocol Buffers message for this method.");
+
+    /// <summary>
+    /// Returns the fault that a client may see; unexpected exceptions are logged and become INTERNAL.
+    /// </summary>
     public static Fault ToFault(Exception exception, ServerCallContext context, ILogger log)
     {
         switch (exception)
@@ -47,17 +62,21 @@ internal static class FaultStatus
             case Fault fault:
                 return fault;
             case OperationCanceledException when context.CancellationToken.IsCancellationRequested:
-                // The token does not tell why; both are the caller's doing.
+                // The token does not contain the cause; both are caused by the client.
                 return context.Deadline != DateTime.MaxValue
-                    ? new(FaultKind.DeadlineExceeded, Reasons.DeadlineExceeded, "the deadline passed, or the call was cancelled")
-                    : new(FaultKind.Cancelled, Reasons.Cancelled, "the call was cancelled");
+                    ? new(FaultKind.DeadlineExceeded, Reasons.DeadlineExceeded, "The deadline passed, or the call was canceled.")
+                    : new(FaultKind.Cancelled, Reasons.Cancelled, "The call was canceled.");
             case OperationCanceledException:
-                return new(FaultKind.Unavailable, Reasons.ShuttingDown, "the server is shutting down", retryAfter: TimeSpan.FromSeconds(1));
+                return new(
+                    FaultKind.Unavailable,
+                    Reasons.ShuttingDown,
+                    "The server is shutting down; retry later or on another server.",
+                    retryAfter: TimeSpan.FromSeconds(1));
             case InvalidProtocolBufferException:
-                return Fault.Invalid(Reasons.MessageMalformed, "", "the message is not valid Protocol Buffers of the contract");
+                return Malformed();
             default:
                 ServerLog.CallFailed(log, exception, context.Method);
-                return new(FaultKind.Internal, Reasons.Internal, "the server failed on this; its log says why");
+                return new(FaultKind.Internal, Reasons.Internal, "The server failed unexpectedly; its log contains the details.");
         }
     }
 }

@@ -3,7 +3,7 @@ using Embeddings.Storage;
 
 namespace Embeddings.Server.Grpc.Mapping;
 
-/// <summary>Filters of the contract to the store's.</summary>
+/// <summary>Converts filters of the contract to filters of the store.</summary>
 internal static class FilterMapping
 {
     private const int MaxConditions = 16;
@@ -18,12 +18,17 @@ internal static class FilterMapping
         }
         if (filter.Attributes.Count > MaxConditions)
         {
-            throw Fault.Invalid(Reasons.FieldTooLong, "filter.attributes", $"filter.attributes may have {MaxConditions} conditions");
+            throw Fault.Invalid(
+                Reasons.FieldTooLong,
+                "filter.attributes",
+                $"filter.attributes must contain at most {MaxConditions} conditions; got {filter.Attributes.Count}.");
         }
         return new()
         {
             JobId = filter.HasJobId ? Require.Bounded(filter.JobId, "filter.job_id", Require.MaxIdBytes) : null,
-            MediaStoreId = filter.HasMediaStoreId ? Require.Bounded(filter.MediaStoreId, "filter.media_store_id", Require.MaxIdBytes) : null,
+            MediaStoreId = filter.HasMediaStoreId
+                ? Require.Bounded(filter.MediaStoreId, "filter.media_store_id", Require.MaxIdBytes)
+                : null,
             FaceIndex = filter.HasFaceIndex ? filter.FaceIndex : null,
             Confidence = filter.Confidence is null ? null : ToStored(filter.Confidence, "filter.confidence"),
             Attributes = [.. filter.Attributes.Select((condition, i) => ToStored(condition, $"filter.attributes[{i}]"))],
@@ -35,26 +40,32 @@ internal static class FilterMapping
         var key = Require.Text(condition.Key, $"{field}.key", MaxKeyBytes);
         return condition.ConditionCase switch
         {
-            V1.AttributeCondition.ConditionOneofCase.Text => new(key, Text: Require.Bounded(condition.Text, $"{field}.text", MaxTextBytes)),
-            V1.AttributeCondition.ConditionOneofCase.Number when double.IsFinite(condition.Number) => new(key, Number: condition.Number),
-            V1.AttributeCondition.ConditionOneofCase.Number => throw Fault.Invalid(Reasons.FieldInvalid, $"{field}.number", $"{field}.number must be finite"),
+            V1.AttributeCondition.ConditionOneofCase.Text =>
+                new(key, Text: Require.Bounded(condition.Text, $"{field}.text", MaxTextBytes)),
+            V1.AttributeCondition.ConditionOneofCase.Number when double.IsFinite(condition.Number) =>
+                new(key, Number: condition.Number),
+            V1.AttributeCondition.ConditionOneofCase.Number => throw Fault.Invalid(
+                Reasons.FieldInvalid, $"{field}.number", $"{field}.number must be finite; got {condition.Number}."),
             V1.AttributeCondition.ConditionOneofCase.Flag => new(key, Flag: condition.Flag),
             V1.AttributeCondition.ConditionOneofCase.Range => new(key, Range: ToStored(condition.Range, $"{field}.range")),
-            _ => throw Fault.Invalid(Reasons.FieldRequired, field, $"{field} needs text, number, flag or range"),
+            _ => throw Fault.Invalid(Reasons.FieldRequired, field, $"{field} must have text, number, flag, or range."),
         };
     }
 
     private static NumericRange ToStored(V1.NumericRange range, string field)
     {
         var result = new NumericRange(
-            range.HasGt ? range.Gt : null, range.HasGte ? range.Gte : null, range.HasLt ? range.Lt : null, range.HasLte ? range.Lte : null);
+            range.HasGt ? range.Gt : null,
+            range.HasGte ? range.Gte : null,
+            range.HasLt ? range.Lt : null,
+            range.HasLte ? range.Lte : null);
         double?[] bounds = [result.Gt, result.Gte, result.Lt, result.Lte];
         if (bounds.All(bound => bound is null))
         {
-            throw Fault.Invalid(Reasons.FieldRequired, field, $"{field} needs gt, gte, lt or lte");
+            throw Fault.Invalid(Reasons.FieldRequired, field, $"{field} must have gt, gte, lt, or lte.");
         }
         return bounds.Any(bound => bound is { } value && !double.IsFinite(value))
-            ? throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must have finite bounds")
+            ? throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must have finite bounds; got NaN or infinity.")
             : result;
     }
 }

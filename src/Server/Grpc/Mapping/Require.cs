@@ -1,16 +1,30 @@
+using System.Numerics;
 using System.Text;
 using Embeddings.Primitives;
 
 namespace Embeddings.Server.Grpc.Mapping;
 
-/// <summary>Checks of single fields, each a fault that names the field.</summary>
+/// <summary>Validation of single fields; each failure is a fault that names the field.</summary>
 internal static class Require
 {
-    /// <summary>Bytes of UTF-8 that job_id, media_store_id and item_id may have.</summary>
+    /// <summary>Maximum size of job_id, media_store_id, and item_id, bytes of UTF-8.</summary>
     public const int MaxIdBytes = 512;
 
-    /// <summary>Bytes of UTF-8 that a point's id may have.</summary>
+    /// <summary>Maximum size of a point id, bytes of UTF-8.</summary>
     public const int MaxPointIdBytes = 1024;
+
+    /// <summary>Reads a nested message: fields in its faults begin with <paramref name="path"/>.</summary>
+    public static T Within<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Fault fault)
+        {
+            throw fault.Within(path);
+        }
+    }
 
     public static T Present<T>(T? value, string field)
         where T : class =>
@@ -23,32 +37,75 @@ internal static class Require
     {
         if (value.Length > maxBytes || Encoding.UTF8.GetByteCount(value) > maxBytes)
         {
-            throw Fault.Invalid(Reasons.FieldTooLong, field, $"{field} may have {maxBytes} bytes");
+            var bytes = Encoding.UTF8.GetByteCount(value);
+            throw Fault.Invalid(Reasons.FieldTooLong, field, $"{field} must be at most {maxBytes} bytes of UTF-8; got {bytes}.");
         }
-        return value.Contains('\0') ? throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} holds a NUL character") : value;
+        return value.Contains('\0')
+            ? throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must not contain a NUL character.")
+            : value;
     }
 
-    /// <summary>A collection's name: 1 to 128 of a-z, A-Z, 0-9, _, -, ., the first a letter or digit. They are safe in paths and URLs everywhere.</summary>
-    public static string Collection(string value, string fallback = "", string field = "collection")
+    /// <summary>The name of a collection, which is safe in paths and URLs everywhere.</summary>
+    public static string Collection(string value, string fallback = "")
     {
+        const string Field = "collection";
         if (value.Length == 0)
         {
-            return fallback.Length > 0 ? fallback : throw Missing(field);
+            return fallback.Length > 0 ? fallback : throw Missing(Field);
         }
-        return value.Length <= 128 && char.IsAsciiLetterOrDigit(value[0]) && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.')
+        var isValid = value.Length <= 128
+            && char.IsAsciiLetterOrDigit(value[0])
+            && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
+        return isValid
             ? value
-            : throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must be 1 to 128 of a-z, A-Z, 0-9, '_', '-' and '.', the first a letter or digit");
+            : throw Fault.Invalid(
+                Reasons.FieldInvalid,
+                Field,
+                $"{Field} must have 1 to 128 characters from a-z, A-Z, 0-9, '_', '-', and '.', and start with a letter or digit.");
     }
 
-    /// <summary>A count with a default for 0.</summary>
+    /// <summary>A count; 0 means the default.</summary>
     public static int Count(int value, string field, int fallback, int max)
     {
         if (value < 0 || value > max)
         {
-            throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must be 1 to {max}, or 0 for {fallback}; it is {value}");
+            throw Fault.Invalid(
+                Reasons.FieldInvalid,
+                field,
+                $"{field} must be between 1 and {max}, or 0 for the default of {fallback}; got {value}.");
         }
         return value == 0 ? fallback : value;
     }
 
-    public static Fault Missing(string field) => Fault.Invalid(Reasons.FieldRequired, field, $"{field} is required");
+    public static T InRange<T>(T value, string field, T min, T max)
+        where T : INumber<T> =>
+        value >= min && value <= max
+            ? value
+            : throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must be between {min} and {max}; got {value}.");
+
+    /// <summary>Fault unless a list has 1 to <paramref name="max"/> elements.</summary>
+    public static void NotEmpty(int count, string field, int max)
+    {
+        if (count == 0 || count > max)
+        {
+            var reason = count == 0 ? Reasons.FieldRequired : Reasons.FieldTooLong;
+            throw Fault.Invalid(reason, field, $"{field} must contain between 1 and {max} elements; got {count}.");
+        }
+    }
+
+    /// <summary>Fault unless a vector has the dimension of its collection or model.</summary>
+    /// <param name="actual">The dimension of the vector.</param>
+    /// <param name="expected">The required dimension.</param>
+    /// <param name="field">The field of the vector.</param>
+    /// <param name="owner">The collection or model that requires the dimension, for the message.</param>
+    public static void Dimension(int actual, int expected, string field, string owner)
+    {
+        if (actual != expected)
+        {
+            throw Fault.Invalid(
+                Reasons.DimensionMismatch, field, $"{field} must have {expected} dimensions to match {owner}; got {actual}.");
+        }
+    }
+
+    public static Fault Missing(string field) => Fault.Invalid(Reasons.FieldRequired, field, $"{field} is required.");
 }

@@ -4,26 +4,30 @@ using Grpc.Core;
 namespace Embeddings.Server.Grpc.Streaming;
 
 /// <summary>
-/// A bidirectional stream whose answers come in the order of its requests: one reader starts work and puts its task in a bounded channel, one writer awaits
-/// the tasks in order. That gives order, backpressure and a single writer at once (gRPC allows one write at a time).
+/// A bidirectional stream whose responses have the order of its requests: one reader starts work and puts its task in a
+/// bounded channel, one writer awaits the tasks in order. This gives order, backpressure, and a single writer (gRPC
+/// allows one write at a time).
 /// </summary>
 internal static class OrderedStream
 {
-    // What the reader is at.
+    // States of the reader.
     private const int Working = 0;
     private const int Waiting = 1;
     private const int Stopped = 2;
 
     private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
 
-    /// <param name="requests">What the client sends.</param>
-    /// <param name="responses">What it gets.</param>
+    /// <summary>Runs the stream to its end.</summary>
+    /// <param name="requests">The requests of the client.</param>
+    /// <param name="responses">The responses to the client.</param>
     /// <param name="start">
-    /// Starts the work on a request. The outer task ends when the next request may be read, the inner one with the answer; neither may fail.
+    /// Starts the work on a request. The outer task ends when the next request may be read, the inner one with the
+    /// response; neither may fail.
     /// </param>
-    /// <param name="maxPending">Requests that are read ahead of the answers written.</param>
-    /// <param name="stopping">Cancelled when the server shuts down: what was read is answered, and the stream ends with a cancellation.</param>
-    /// <param name="cancellationToken">Cancelled when the client has gone, or its deadline has passed.</param>
+    /// <param name="maxPending">Maximum number of requests that are read before their responses are written.</param>
+    /// <param name="stopping">Canceled when the server shuts down: requests that were read get responses, and the
+    /// stream ends with a cancellation.</param>
+    /// <param name="cancellationToken">Canceled when the client has disconnected, or its deadline has passed.</param>
     public static async Task RunAsync<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requests,
         IServerStreamWriter<TResponse> responses,
@@ -36,8 +40,8 @@ internal static class OrderedStream
         using var writerFailed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var unwanted = writerFailed.Token;
 
-        // A read that waits for the client is not cancelled at shutdown: gRPC may answer that with INTERNAL, or not at all. It is left behind, and ends with
-        // the call. A request that has been read is answered.
+        // A read that waits for the client is not canceled at shutdown: gRPC may end such a call with INTERNAL, or not
+        // at all. The read is abandoned and ends with the call. A request that has been read gets a response.
         var state = Working;
         using var stopped = stopping.UnsafeRegister(
             _ =>
@@ -56,7 +60,7 @@ internal static class OrderedStream
         }
         catch
         {
-            // Nobody takes answers any more: what has not run is dropped.
+            // Responses can no longer be sent: work that has not run is dropped.
             await writerFailed.CancelAsync();
             throw;
         }
@@ -71,7 +75,7 @@ internal static class OrderedStream
                     var more = await requests.MoveNext(CancellationToken.None);
                     if (Interlocked.CompareExchange(ref state, Working, Waiting) != Waiting)
                     {
-                        // Left behind.
+                        // Abandoned.
                         return;
                     }
                     if (!more)
@@ -86,23 +90,25 @@ internal static class OrderedStream
             }
             catch (Exception e)
             {
-                // The writer sees it after the answers to all that was read before.
+                // The writer gets it after the responses to all earlier requests.
                 end = e;
             }
             pending.Writer.TryComplete(end);
         }
     }
 
-    private static async Task WriteAllAsync<TResponse>(ChannelReader<Task<TResponse>> pending, IServerStreamWriter<TResponse> responses, CancellationToken cancellationToken)
+    private static async Task WriteAllAsync<TResponse>(
+        ChannelReader<Task<TResponse>> pending, IServerStreamWriter<TResponse> responses, CancellationToken cancellationToken)
     {
         while (await pending.WaitToReadAsync(cancellationToken))
         {
             while (pending.TryRead(out var work))
             {
                 var response = await work;
-                // More answers are ready: let them share a write to the connection.
+                // If more responses are ready, they share a write to the connection.
                 responses.WriteOptions = pending.TryPeek(out var next) && next.IsCompleted ? Buffered : null;
-                // Without the token: a call that is cancelled fails its writes by itself, and a registration for each answer would only cost.
+                // Without the token: writes of a canceled call fail anyway, and a registration per response would cost
+                // time.
                 await responses.WriteAsync(response);
             }
         }

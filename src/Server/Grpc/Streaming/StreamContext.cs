@@ -5,19 +5,28 @@ using Grpc.Core;
 
 namespace Embeddings.Server.Grpc.Streaming;
 
-/// <summary>What all streams share: their bounds, the server's shutdown, and how an item's failure becomes its answer.</summary>
-internal sealed class StreamContext(ServerOptions options, EmbeddingMetrics metrics, IHostApplicationLifetime lifetime, ILogger<StreamContext> log)
+/// <summary>
+/// State shared by all streams: their limits, the shutdown of the server, and the conversion of a failed item to its
+/// response.
+/// </summary>
+internal sealed class StreamContext(
+    ServerOptions options, EmbeddingMetrics metrics, IHostApplicationLifetime lifetime, ILogger<StreamContext> log)
 {
-    /// <summary>Runs a stream. <paramref name="start"/> as in <see cref="OrderedStream"/>.</summary>
+    /// <summary>Runs a stream; <paramref name="start"/> is documented at <see cref="OrderedStream"/>.</summary>
     public Task RunAsync<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requests,
         IServerStreamWriter<TResponse> responses,
         ServerCallContext context,
         Func<TRequest, CancellationToken, ValueTask<Task<TResponse>>> start) =>
-        OrderedStream.RunAsync(requests, responses, start, options.MaxPendingPerStream, lifetime.ApplicationStopping, context.CancellationToken);
+        OrderedStream.RunAsync(
+            requests, responses, start, options.MaxPendingPerStream, lifetime.ApplicationStopping, context.CancellationToken);
 
-    /// <summary>Starts an item's work; a request that cannot even be read becomes a task that failed, so that its turn in the order is kept.</summary>
-    public async ValueTask<Task<TResult>> StartAsync<TRequest, TResult>(TRequest request, Func<TRequest, ValueTask<Task<TResult>>> start)
+    /// <summary>
+    /// Starts the work on an item; an invalid request becomes a failed task, so that its response keeps its place in
+    /// the order.
+    /// </summary>
+    public async ValueTask<Task<TResult>> StartAsync<TRequest, TResult>(
+        TRequest request, Func<TRequest, ValueTask<Task<TResult>>> start)
     {
         try
         {
@@ -29,8 +38,9 @@ internal sealed class StreamContext(ServerOptions options, EmbeddingMetrics metr
         }
     }
 
-    /// <summary>One item's answer, whatever becomes of it: the stream goes on.</summary>
-    public async Task<TResponse> AnswerAsync<TResponse>(ServerCallContext context, Func<Task<TResponse>> work, Func<V1.ItemError, TResponse> failed)
+    /// <summary>Returns the response to an item. A failure is the item's only: the stream continues.</summary>
+    public async Task<TResponse> AnswerAsync<TResponse>(
+        ServerCallContext context, Func<Task<TResponse>> work, Func<V1.ItemError, TResponse> failed)
     {
         try
         {

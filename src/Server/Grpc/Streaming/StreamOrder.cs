@@ -1,11 +1,14 @@
 namespace Embeddings.Server.Grpc.Streaming;
 
-/// <summary>Hands out turns in the order of asking, so that a stream's items reach the store in the stream's order. Enter is called by one thread at a time.</summary>
+/// <summary>
+/// Turns in the order in which they were requested, so that the items of a stream reach the store in the order of the
+/// stream. <see cref="Enter"/> must not be called concurrently.
+/// </summary>
 internal sealed class StreamOrder
 {
     private Task _last = Task.CompletedTask;
 
-    /// <summary>The next turn; disposing of it lets the one after it go.</summary>
+    /// <summary>Returns the next turn; disposing it releases the following one.</summary>
     public Turn Enter()
     {
         var turn = new Turn(_last);
@@ -17,12 +20,12 @@ internal sealed class StreamOrder
     {
         private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        /// <summary>Ends when all turns before this one have.</summary>
+        /// <summary>Ends when all previous turns have ended.</summary>
         public Task Previous { get; } = previous;
 
         public Task Ended => _ended.Task;
 
-        // An item that failed gives its turn up early; those behind it still wait for those before it.
+        // A failed item ends its turn early; later items still wait for the earlier ones.
         public void Dispose()
         {
             if (Previous.IsCompleted)

@@ -4,14 +4,11 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Embeddings.Server.Grpc.Mapping;
 
-/// <summary>The user's own fields: google.protobuf.Struct to JSON and back.</summary>
-internal static class StructMapping
+/// <summary>Converts the attributes of a payload: google.protobuf.Struct to JSON and back.</summary>
+internal static class AttributeMapping
 {
-    /// <summary>Levels of nesting that are taken.</summary>
-    public const int MaxDepth = 32;
-
-    /// <summary>Bytes that the fields may take as JSON.</summary>
-    public const int MaxBytes = 64 * 1024;
+    private const int MaxDepth = 32;
+    private const int MaxBytes = 64 * 1024;
 
     public static JsonObject? ToJson(Struct? attributes)
     {
@@ -19,11 +16,14 @@ internal static class StructMapping
         {
             return null;
         }
-        // The message's own size comes first: it is cheap, and bounds what the JSON can be.
+        // The size of the message is checked first: it is cheap to compute, and bounds the size of the JSON.
         var json = attributes.CalculateSize() <= 4 * MaxBytes ? ToJson(attributes, 1) : null;
         return json is not null && System.Text.Encoding.UTF8.GetByteCount(json.ToJsonString()) <= MaxBytes
             ? json
-            : throw Fault.Invalid(Reasons.FieldTooLong, "attributes", $"attributes may have {MaxBytes} bytes as JSON");
+            : throw Fault.Invalid(
+                Reasons.FieldTooLong,
+                "attributes",
+                $"attributes must be at most {MaxBytes} bytes as JSON; store larger data elsewhere.");
     }
 
     public static Struct? ToStruct(JsonObject? attributes)
@@ -44,7 +44,7 @@ internal static class StructMapping
     {
         if (depth > MaxDepth)
         {
-            throw Fault.Invalid(Reasons.FieldInvalid, "attributes", $"attributes may be nested {MaxDepth} levels deep");
+            throw TooDeep();
         }
         var json = new JsonObject();
         foreach (var (key, value) in fields.Fields)
@@ -59,12 +59,17 @@ internal static class StructMapping
         Value.KindOneofCase.StringValue => JsonValue.Create(value.StringValue),
         Value.KindOneofCase.BoolValue => JsonValue.Create(value.BoolValue),
         Value.KindOneofCase.NumberValue when double.IsFinite(value.NumberValue) => JsonValue.Create(value.NumberValue),
-        Value.KindOneofCase.NumberValue => throw Fault.Invalid(Reasons.FieldInvalid, "attributes", "numbers in attributes must be finite"),
+        Value.KindOneofCase.NumberValue => throw Fault.Invalid(
+            Reasons.FieldInvalid, "attributes", $"attributes must contain finite numbers; got {value.NumberValue}."),
         Value.KindOneofCase.StructValue => ToJson(value.StructValue, depth + 1),
-        Value.KindOneofCase.ListValue when depth < MaxDepth => new JsonArray([.. value.ListValue.Values.Select(item => ToJson(item, depth + 1))]),
-        Value.KindOneofCase.ListValue => throw Fault.Invalid(Reasons.FieldInvalid, "attributes", $"attributes may be nested {MaxDepth} levels deep"),
+        Value.KindOneofCase.ListValue when depth < MaxDepth =>
+            new JsonArray([.. value.ListValue.Values.Select(item => ToJson(item, depth + 1))]),
+        Value.KindOneofCase.ListValue => throw TooDeep(),
         _ => null,
     };
+
+    private static Fault TooDeep() =>
+        Fault.Invalid(Reasons.FieldInvalid, "attributes", $"attributes must be nested at most {MaxDepth} levels deep; flatten them.");
 
     private static Value ToValue(JsonNode? node) => node switch
     {

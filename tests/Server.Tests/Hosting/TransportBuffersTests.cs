@@ -1,9 +1,8 @@
 using Embeddings.Server.Hosting;
-using Embeddings.Testing;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Embeddings.Server.Tests.Grpc.Hosting;
+namespace Embeddings.Server.Tests.Hosting;
 
 public sealed class TransportBuffersTests
 {
@@ -15,16 +14,16 @@ public sealed class TransportBuffersTests
     [InlineData(TransportBuffers.BlockSize)]
     [InlineData(TransportBuffers.BlockSize + 1)]
     [InlineData(1 << 20)]
-    public void A_buffer_is_as_large_as_asked_for_and_never_small(int asked)
+    public void A_buffer_has_at_least_the_requested_size_and_the_block_size(int size)
     {
         using var pool = new TransportBuffers().Create();
-        using var buffer = pool.Rent(asked);
-        Assert.True(buffer.Memory.Length >= Math.Max(asked, TransportBuffers.BlockSize));
+        using var buffer = pool.Rent(size);
+        Assert.True(buffer.Memory.Length >= Math.Max(size, TransportBuffers.BlockSize));
         buffer.Memory.Span.Fill(1);
     }
 
     [Fact]
-    public async Task The_web_server_takes_its_buffers_from_here()
+    public async Task Kestrel_uses_these_buffers()
     {
         await using var app = EmbeddingsServer.Create(["--Store:Embedded:Directory=unused"]);
         Assert.IsType<TransportBuffers>(app.Services.GetRequiredService<IMemoryPoolFactory<byte>>());

@@ -1,0 +1,147 @@
+using Embeddings.Primitives;
+using Embeddings.Primitives.Numerics;
+using Embeddings.Storage;
+using Google.Protobuf.Collections;
+
+namespace Embeddings.Server.Grpc.Mapping;
+
+/// <summary>Converts points, vectors, and payloads between the contract and the store.</summary>
+internal static class PointMapping
+{
+    public static StoredPoint ToStored(V1.VectorPoint? point) => new(
+        Require.Text(Require.Present(point, "point").PointId, "point_id", Require.MaxPointIdBytes),
+        ToVector(point!.Vector, "vector"),
+        Require.Within("payload", () => ToStored(point.Payload)));
+
+    /// <summary>A vector that a store accepts: not empty, finite, and not all zeros.</summary>
+    public static float[] ToVector(RepeatedField<float> values, string field)
+    {
+        if (values.Count == 0)
+        {
+            throw Require.Missing(field);
+        }
+        var vector = new float[values.Count];
+        values.CopyTo(vector, 0);
+        if (!Finite.All(vector))
+        {
+            throw Fault.Invalid(Reasons.VectorNotFinite, field, $"{field} must contain finite values; got NaN or infinity.");
+        }
+        return Finite.IsZero(vector)
+            ? throw Fault.Invalid(Reasons.VectorZero, field, $"{field} must not be all zeros: such a vector has no direction.")
+            : vector;
+    }
+
+    public static PointPayload ToStored(V1.ImageItem item) => new()
+    {
+        JobId = Require.Text(item.JobId, "job_id", Require.MaxIdBytes),
+        MediaStoreId = Require.Bounded(item.MediaStoreId, "media_store_id", Require.MaxIdBytes),
+        Attributes = AttributeMapping.ToJson(item.Attributes),
+    };
+
+    public static PointPayload ToStored(V1.FaceItem item) => new()
+    {
+        JobId = Require.Text(item.JobId, "job_id", Require.MaxIdBytes),
+        MediaStoreId = Require.Bounded(item.MediaStoreId, "media_store_id", Require.MaxIdBytes),
+        FaceIndex = FaceIndex(item.FaceIndex),
+        Bbox = ToStored(item.Bbox),
+        Confidence = item.HasConfidence ? Confidence(item.Confidence) : null,
+        Landmarks = ToStored(item.Face?.Landmarks, "face.landmarks"),
+        Attributes = AttributeMapping.ToJson(item.Attributes),
+    };
+
+    public static V1.VectorPoint ToContract(StoredPoint point, bool withPayload = true)
+    {
+        var result = new V1.VectorPoint { PointId = point.Id };
+        result.Vector.AddRange(point.Vector.ToArray());
+        if (withPayload)
+        {
+            result.Payload = ToContract(point.Payload);
+        }
+        return result;
+    }
+
+    public static V1.ScoredPoint ToContract(ScoredStoredPoint point, bool withPayload) =>
+        new() { Score = point.Score, Point = ToContract(point.Point, withPayload) };
+
+    private static V1.Payload ToContract(PointPayload payload)
+    {
+        var result = new V1.Payload
+        {
+            JobId = payload.JobId,
+            MediaStoreId = payload.MediaStoreId,
+            Attributes = AttributeMapping.ToStruct(payload.Attributes),
+        };
+        if (payload.FaceIndex is { } index)
+        {
+            result.FaceIndex = index;
+        }
+        if (payload.Confidence is { } confidence)
+        {
+            result.Confidence = confidence;
+        }
+        if (payload.Bbox is { } box)
+        {
+            result.Bbox = new() { X = box.X, Y = box.Y, Width = box.Width, Height = box.Height };
+        }
+        if (payload.Landmarks is { Length: 10 } points)
+        {
+            result.Landmarks = new()
+            {
+                LeftEye = new() { X = points[0], Y = points[1] },
+                RightEye = new() { X = points[2], Y = points[3] },
+                Nose = new() { X = points[4], Y = points[5] },
+                LeftMouthCorner = new() { X = points[6], Y = points[7] },
+                RightMouthCorner = new() { X = points[8], Y = points[9] },
+            };
+        }
+        return result;
+    }
+
+    private static PointPayload ToStored(V1.Payload? payload) => payload is null ? PointPayload.Empty : new()
+    {
+        JobId = Require.Bounded(payload.JobId, "job_id", Require.MaxIdBytes),
+        MediaStoreId = Require.Bounded(payload.MediaStoreId, "media_store_id", Require.MaxIdBytes),
+        FaceIndex = payload.HasFaceIndex ? FaceIndex(payload.FaceIndex) : null,
+        Bbox = ToStored(payload.Bbox),
+        Confidence = payload.HasConfidence ? Confidence(payload.Confidence) : null,
+        Landmarks = ToStored(payload.Landmarks, "landmarks"),
+        Attributes = AttributeMapping.ToJson(payload.Attributes),
+    };
+
+    private static int FaceIndex(int index) =>
+        index >= 0
+            ? index
+            : throw Fault.Invalid(Reasons.FieldInvalid, "face_index", $"face_index must be 0 or greater; got {index}.");
+
+    private static float Confidence(float value) => Require.InRange(value, "confidence", 0, 1);
+
+    private static BoundingBox? ToStored(V1.BoundingBox? box)
+    {
+        if (box is null)
+        {
+            return null;
+        }
+        var finite = float.IsFinite(box.X) && float.IsFinite(box.Y) && float.IsFinite(box.Width) && float.IsFinite(box.Height);
+        return finite && box.Width >= 0 && box.Height >= 0
+            ? new(box.X, box.Y, box.Width, box.Height)
+            : throw Fault.Invalid(
+                Reasons.FieldInvalid,
+                "bbox",
+                "bbox must be finite, with a width and height of 0 or greater; "
+                + $"got x {box.X}, y {box.Y}, width {box.Width}, height {box.Height}.");
+    }
+
+    private static float[]? ToStored(V1.FaceLandmarks? landmarks, string field)
+    {
+        if (landmarks is null)
+        {
+            return null;
+        }
+        V1.Point?[] points =
+            [landmarks.LeftEye, landmarks.RightEye, landmarks.Nose, landmarks.LeftMouthCorner, landmarks.RightMouthCorner];
+        return points.All(point => point is not null && float.IsFinite(point.X) && float.IsFinite(point.Y))
+            ? [.. points.SelectMany(point => (float[])[point!.X, point.Y])]
+            : throw Fault.Invalid(
+                Reasons.LandmarksInvalid, field, $"{field} must contain all five points, each with finite coordinates.");
+    }
+}

@@ -1,0 +1,148 @@
+using Embeddings.Core.Inference;
+using Embeddings.Core.Models;
+using Embeddings.Server.Hosting;
+using Embeddings.Storage.Qdrant;
+using Embeddings.Storage.Sqlite;
+using Grpc.AspNetCore.Server;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Embeddings.Server.Tests.Hosting;
+
+public sealed class SettingsTests
+{
+    [Theory]
+    [InlineData("Server:GrpcPort=70000", "Server:GrpcPort must be between 0 and 65535; got '70000'.")]
+    [InlineData("Server:GrpcPort=abc", "Server:GrpcPort must be between 0 and 65535; got 'abc'.")]
+    [InlineData("Server:Listen=nowhere", "Server:Listen must be an IP address, 'localhost', or '*'; got 'nowhere'.")]
+    [InlineData("Batching:QueueLimit=0", "Batching:QueueLimit must be between 1 and 1000000; got '0'.")]
+    [InlineData("Models:IdleUnload=31.00:00:00", "Models:IdleUnload must be between 00:00:00 and 30.00:00:00; got '31.00:00:00'.")]
+    [InlineData("Models:Lazy=perhaps", "Models:Lazy must be true or false; got 'perhaps'.")]
+    [InlineData("Models:Directories=here", "Models:Directories is a list; set Models:Directories:0, Models:Directories:1, and so on.")]
+    [InlineData("Store:Kind=Cloud", "Store:Kind must be one of Embedded, Qdrant; got 'Cloud'.")]
+    [InlineData("Store:Kind=17", "Store:Kind must be one of Embedded, Qdrant; got '17'.")]
+    [InlineData("Store:Kind:Name=1", "Store:Kind must be a single value; got a section.")]
+    [InlineData("Store:Embedded:Directory=", "Store:Embedded:Directory must not be empty; got ''.")]
+    [InlineData(
+        "Store:Qdrant:NewCollections:WriteConsistency=2",
+        "Store:Qdrant:NewCollections:WriteConsistency must be at most Replicas (1); got 2.")]
+    [InlineData("Telemetry:OtlpEndpoint=here", "Telemetry:OtlpEndpoint must be an http:// or https:// URL; got 'here'.")]
+    [InlineData(
+        "Telemetry:Nonsense=1",
+        "Telemetry:Nonsense is not a setting. The settings of section Telemetry are OtlpEndpoint, OtlpHttp, ExportSeconds.")]
+    [InlineData(
+        "Sever:GrpcPort=1",
+        "Sever is not a configuration section. The sections are Server, Models, Inference, Batching, Imaging, Store, Telemetry, and Logging.")]
+    public void A_bad_setting_is_rejected_with_its_name_value_and_range(string argument, string message) =>
+        Assert.Equal(message, Assert.Throws<OptionsValidationException>(() => ReadAll(argument)).Message);
+
+    [Theory]
+    [InlineData("Url=localhost:6334", "Url")]
+    [InlineData("Url=ftp://host", "Url")]
+    [InlineData("CertificateThumbprint=abc", "CertificateThumbprint")]
+    [InlineData("CaFile=/no/such/file.pem", "CaFile")]
+    [InlineData("MaxUpsertPoints=0", "MaxUpsertPoints")]
+    [InlineData("MaxUpsertBytes=99999999", "MaxUpsertBytes")]
+    [InlineData("Ack=Perhaps", "Ack")]
+    [InlineData("ReadTimeoutSeconds=0", "ReadTimeoutSeconds")]
+    [InlineData("Nonsense=1", "Nonsense")]
+    public void Bad_settings_of_Qdrant_are_rejected_by_name(string setting, string name)
+    {
+        var error = Assert.Throws<OptionsValidationException>(
+            () => Read<QdrantStoreOptions>($"Store:Qdrant:{setting}", "Store:Qdrant:NewCollections:Shards=2"));
+        Assert.StartsWith("Store:Qdrant:", error.Message, StringComparison.Ordinal);
+        Assert.Contains(name, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Good_settings_are_read()
+    {
+        Assert.Equal("https://q:6334", Read<QdrantStoreOptions>("Store:Qdrant:Url=https://q:6334").Url);
+        Assert.Equal(AckLevel.Accepted, Read<QdrantStoreOptions>("Store:Qdrant:Ack=accepted").Ack);
+        Assert.Equal(2, Read<QdrantCollectionOptions>("Store:Qdrant:NewCollections:Shards=2").Shards);
+        Assert.Equal(["a", "b"], Read<ModelOptions>("Models:Directories:0=a", "Models:Directories:1=b").Directories);
+        Assert.Equal(TimeSpan.FromSeconds(1.5), Read<ModelOptions>("models:idleunload=00:00:01.5").IdleUnload);
+        Assert.Equal("here", Read<EmbeddedStoreOptions>("Store:Embedded:Directory=here", "Logging:LogLevel:Default=None").Directory);
+        Assert.True(Read<InferenceOptions>("Inference:BatchBuckets=true").BatchBuckets);
+    }
+
+    [Theory]
+    [InlineData("cpu", ExecutionProvider.Cpu)]
+    [InlineData("cuda", ExecutionProvider.Cuda)]
+    [InlineData("tensorrt", ExecutionProvider.TensorRt)]
+    [InlineData("dml", ExecutionProvider.Dml)]
+    [InlineData("coreml", ExecutionProvider.CoreMl)]
+    [InlineData("openvino", ExecutionProvider.OpenVino)]
+    public void Providers_have_the_names_of_the_documentation(string name, object expected)
+    {
+        var provider = (ExecutionProvider)expected;
+        var options = Read<InferenceOptions>($"Inference:Provider={name}", "Inference:ArenaBytes=1000");
+        Assert.Equal((provider, 1000, false), (options.Provider, options.ArenaBytes, options.AllowCpuFallback));
+        Assert.Equal(name, ProviderSetup.Word(provider));
+    }
+
+    [Theory]
+    [InlineData("Provider=vulkan")]
+    [InlineData("Provider=17")]
+    [InlineData("ArenaBytes=-1")]
+    [InlineData("Device=65")]
+    public void Unknown_providers_and_devices_are_rejected(string setting) =>
+        Assert.Throws<OptionsValidationException>(() => Read<InferenceOptions>($"Inference:{setting}"));
+
+    [Fact]
+    public void An_environment_variable_without_a_section_is_not_a_setting()
+    {
+        // As Kubernetes sets them for a service of this name.
+        Environment.SetEnvironmentVariable("EMBEDDINGS_PORT", "tcp://10.0.0.1:50051");
+        try
+        {
+            ReadAll();
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("EMBEDDINGS_PORT", null);
+        }
+    }
+
+    [Fact]
+    public async Task A_bad_value_fails_the_start_of_the_server()
+    {
+        await using var app = EmbeddingsServer.Create(
+            ["--Imaging:MaxSide=0", "--Models:UseDefaults=false", "--Server:GrpcPort=0", "--Server:HttpPort=-1"]);
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => app.StartAsync());
+        Assert.Equal("Imaging:MaxSide must be between 1 and 65535; got '0'.", error.Message);
+    }
+
+    [Fact]
+    public async Task Limits_reach_the_web_server()
+    {
+        await using var app = EmbeddingsServer.Create(
+            ["--Server:MaxConnections=7", "--Server:MaxStreamsPerConnection=5", "--Server:MaxMessageBytes=100000"]);
+        var kestrel = app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value;
+        Assert.Equal((7, 5), (kestrel.Limits.MaxConcurrentConnections, kestrel.Limits.Http2.MaxStreamsPerConnection));
+        Assert.Equal(100_000, app.Services.GetRequiredService<IOptions<GrpcServiceOptions>>().Value.MaxReceiveMessageSize);
+    }
+
+    private static T Read<T>(params string[] settings)
+        where T : class
+    {
+        using var services = Services(settings);
+        return services.GetRequiredService<T>();
+    }
+
+    private static void ReadAll(params string[] settings)
+    {
+        using var services = Services(settings);
+        foreach (var section in Settings.Sections)
+        {
+            services.GetRequiredService(section.Type);
+        }
+    }
+
+    private static ServiceProvider Services(string[] settings) => new ServiceCollection()
+        .AddSingleton<IConfiguration>(new ConfigurationManager().AddSettings([.. settings.Select(setting => $"--{setting}")]))
+        .AddSettings()
+        .BuildServiceProvider();
+}
