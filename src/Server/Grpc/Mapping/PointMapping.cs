@@ -22,11 +22,11 @@ internal static class PointMapping
         }
         var vector = new float[values.Count];
         values.CopyTo(vector, 0);
-        if (!Finite.All(vector))
+        if (!VectorMath.IsFinite(vector))
         {
             throw Fault.Invalid(Reasons.VectorNotFinite, field, $"{field} must contain finite values; got NaN or infinity.");
         }
-        return Finite.IsZero(vector)
+        return VectorMath.IsZero(vector)
             ? throw Fault.Invalid(Reasons.VectorZero, field, $"{field} must not be all zeros: such a vector has no direction.")
             : vector;
     }
