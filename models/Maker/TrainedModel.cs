@@ -4,10 +4,10 @@ using System.Security.Cryptography;
 
 namespace Embeddings.Models.Maker;
 
-/// <summary>A default model, made from published files: the same bytes every time and on every machine.</summary>
+/// <summary>A default model, made from published files. The bytes are the same on every machine.</summary>
 /// <param name="name">Name of the model and of its files.</param>
 /// <param name="graph">The graph.</param>
-/// <param name="manifest">The manifest, with <c>{sha256}</c> in place of the checksum.</param>
+/// <param name="manifest">The manifest, with <c>{sha256}</c> as placeholder for the checksum.</param>
 public sealed class TrainedModel(string name, ModelProto graph, string manifest)
 {
     private const string Flat = "Flatten";
@@ -19,9 +19,12 @@ public sealed class TrainedModel(string name, ModelProto graph, string manifest)
     public ReadOnlyMemory<byte> Graph { get; } = OnnxFile.ToBytes(graph);
 
     /// <summary>Content of the <c>.json</c> file.</summary>
-    public string Manifest => manifest.Replace("{sha256}", Convert.ToHexStringLower(SHA256.HashData(Graph.Span)), StringComparison.Ordinal);
+    public string Manifest =>
+        manifest.Replace("{sha256}", Convert.ToHexStringLower(SHA256.HashData(Graph.Span)), StringComparison.Ordinal);
 
-    /// <summary>ResNet-18 behind its mean picture. The order of the channels is left to the manifest: <c>bgr</c>.</summary>
+    /// <summary>
+    /// Creates ResNet-18 with the mean image subtracted. The channel order is set by the manifest: <c>bgr</c>.
+    /// </summary>
     /// <param name="preprocess">Content of <see cref="PublishedFile.ResNetPreprocess"/>.</param>
     /// <param name="network">Content of <see cref="PublishedFile.ResNet18"/>.</param>
     public static TrainedModel ResNet18(byte[] preprocess, byte[] network)
@@ -38,12 +41,12 @@ public sealed class TrainedModel(string name, ModelProto graph, string manifest)
 
         // [batch, 512, 1, 1] to [batch, 512].
         var pooled = graph.Output.Single().Name;
-        Graphs.Maker(graph, pooled, "AveragePool");
+        Graphs.Producer(graph, pooled, "AveragePool");
         graph.Node.Add(new NodeProto { OpType = Flat, Name = Flat, Input = { pooled }, Output = { Graphs.Output }, Attribute = { Attributes.Int("axis", 1) } });
         return new("resnet18", Graphs.Model("resnet18", Manifests.ResNet18Origin, graph, Opset(model), 224, 512), Manifests.ResNet18);
     }
 
-    /// <summary>MobileFaceNet for batches of any size.</summary>
+    /// <summary>Creates MobileFaceNet for batches of any size.</summary>
     /// <param name="network">Content of <see cref="PublishedFile.MobileFaceNet"/>.</param>
     public static TrainedModel MobileFaceNet(byte[] network)
     {
@@ -51,8 +54,8 @@ public sealed class TrainedModel(string name, ModelProto graph, string manifest)
         var graph = model.Graph;
         Graphs.Rename(graph, Graphs.OnlyInput(graph), Graphs.Input);
 
-        // A reshape to [1, -1] would put all items of a batch in one row.
-        var reshape = Graphs.Maker(graph, graph.Output.Single().Name, "Reshape");
+        // The published reshape to [1, -1] would put all items of a batch in one row.
+        var reshape = Graphs.Producer(graph, graph.Output.Single().Name, "Reshape");
         var flat = new NodeProto { OpType = Flat, Name = Flat, Input = { reshape.Input[0] }, Output = { Graphs.Output }, Attribute = { Attributes.Int("axis", 1) } };
         graph.Node[graph.Node.IndexOf(reshape)] = flat;
         return new("mobilefacenet", Graphs.Model("mobilefacenet", Manifests.MobileFaceNetOrigin, graph, Opset(model), 112, 512), Manifests.MobileFaceNet);
