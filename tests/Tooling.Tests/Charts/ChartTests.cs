@@ -80,7 +80,7 @@ public sealed class ChartTests
 
     // Bars without their outlines.
     private static IEnumerable<XElement> Rectangles(Chart chart) =>
-        Elements(chart, "rect").Where(rectangle => rectangle.Attribute("fill")!.Value == "#0072B2");
+        Elements(chart, "rect").Where(rectangle => rectangle.Attribute("fill")?.Value == "#0072B2");
 
     private static IEnumerable<XElement> Elements(Chart chart, string name) =>
         XElement.Parse(chart.ToSvg()).Descendants().Where(element => element.Name.LocalName == name);

@@ -57,7 +57,7 @@ public sealed class ModelAdderTests : IDisposable
 
     [Fact]
     public void Values_on_the_wrong_scale_are_refused() =>
-        Assert.Contains("multiply both by 255", Refused(Request(TemporaryModels.ChannelMeans(8, 8), null) with
+        Assert.Contains("Multiply both by 255", Refused(Request(TemporaryModels.ChannelMeans(8, 8), null) with
         {
             Kind = ModelKind.Image,
             ColorOrder = ColorOrder.Rgb,
