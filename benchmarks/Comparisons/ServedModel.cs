@@ -1,7 +1,7 @@
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Benchmarks.Processes;
-using Embeddings.Cli.Benching;
+using Embeddings.Tooling.Benching;
 using Embeddings.Client;
 using Embeddings.V1;
 

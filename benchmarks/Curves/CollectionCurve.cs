@@ -1,11 +1,10 @@
 using Embeddings.Benchmarks.Comparisons;
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
-using Embeddings.Cli.Benching;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Embeddings.Storage.Sqlite;
-using Embeddings.Tooling.Stores;
+using Embeddings.Tooling.Charts;
 
 namespace Embeddings.Benchmarks.Curves;
 
@@ -33,21 +32,10 @@ internal static class CollectionCurve
             memory.Add((size, Megabytes() - empty));
             Console.WriteLine(FormattableString.Invariant($"{size:N0} points: p50 {p50[^1].Y:0.00} ms, p99 {p99[^1].Y:0.00} ms, {memory[^1].Y:N0} MB"));
         }
-        await CurvesRun.WriteAsync(settings, "collection-latency.svg", new SvgPlot
-        {
-            Title = $"One exact search among so many {Points.Dimension}-d points",
-            XLabel = "points",
-            YLabel = "ms",
-            LogX = true,
-            Series = [new("p50", p50), new("p99", p99)],
-        });
-        await CurvesRun.WriteAsync(settings, "collection-memory.svg", new SvgPlot
-        {
-            Title = $"Memory of so many {Points.Dimension}-d points",
-            XLabel = "points",
-            YLabel = "MB",
-            Series = [new("resident, over the empty store", memory)],
-        });
+        await CurvesRun.WriteAsync(settings, "collection-latency.svg", Chart.Lines(
+            $"One exact search in a collection of {Points.Dimension}-dimensional points", "points", "ms", logX: true, new Series("p50", p50), new Series("p99", p99)));
+        await CurvesRun.WriteAsync(settings, "collection-memory.svg", Chart.Lines(
+            $"Memory of a collection of {Points.Dimension}-dimensional points", "points", "MB", logX: false, new Series("resident, above the empty store", memory)));
     }
 
     private static async Task<double[]> TimesAsync(EmbeddedVectorStore store)

@@ -1,5 +1,5 @@
 using Embeddings.Benchmarks.Measuring;
-using Embeddings.Cli.Benching;
+using Embeddings.Tooling.Charts;
 
 namespace Embeddings.Benchmarks.Curves;
 
@@ -15,10 +15,10 @@ internal static class CurvesRun
         return 0;
     }
 
-    public static async Task WriteAsync(BenchSettings settings, string name, SvgPlot plot)
+    public static async Task WriteAsync(BenchSettings settings, string name, Chart chart)
     {
         var path = Path.Combine(settings.Directory, name);
-        await File.WriteAllTextAsync(path, plot.Draw());
+        await File.WriteAllTextAsync(path, chart.ToSvg());
         Console.WriteLine($"written: {path}");
     }
 }

@@ -2,7 +2,7 @@ using Embeddings.Benchmarks.Comparisons;
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Benchmarks.References;
-using Embeddings.Cli.Benching;
+using Embeddings.Tooling.Charts;
 
 namespace Embeddings.Benchmarks.Curves;
 
@@ -30,22 +30,12 @@ internal static class StreamsCurve
             Console.WriteLine(FormattableString.Invariant($"{streams} streams: {result.Rate:N0} items/s, bare {bares[^1].Item2:N0}, ")
                 + FormattableString.Invariant($"p50 {result.Latency(0.5):0.0} ms, p99 {result.Latency(0.99):0.0} ms, batch {result.MeanBatch:0.0}"));
         }
-        await CurvesRun.WriteAsync(settings, "streams-throughput.svg", new SvgPlot
-        {
-            Title = "Raw 112x112 crops, MobileFaceNet-sized model",
-            XLabel = "streams, one item on its way in each",
-            YLabel = "items/s",
-            LogX = true,
-            Series = [new("served", Measured(rates)), new($"bare ONNX Runtime, batch {bare.BestBatch}", Measured(bares))],
-        });
-        await CurvesRun.WriteAsync(settings, "streams-latency.svg", new SvgPlot
-        {
-            Title = "Latency of raw 112x112 crops, MobileFaceNet-sized model",
-            XLabel = "streams, one item on its way in each",
-            YLabel = "ms",
-            LogX = true,
-            Series = [new("p50", Measured(p50)), new("p99", Measured(p99))],
-        });
+        await CurvesRun.WriteAsync(settings, "streams-throughput.svg", Chart.Lines(
+            "Raw 112x112 crops, MobileFaceNet-sized model", "streams, one item in flight in each", "items/s", logX: true,
+            new Series("served", Measured(rates)), new Series($"bare ONNX Runtime, batch {bare.BestBatch}", Measured(bares))));
+        await CurvesRun.WriteAsync(settings, "streams-latency.svg", Chart.Lines(
+            "Latency of raw 112x112 crops, MobileFaceNet-sized model", "streams, one item in flight in each", "ms", logX: true,
+            new Series("p50", Measured(p50)), new Series("p99", Measured(p99))));
     }
 
     // The first was there to warm up.

@@ -1,7 +1,8 @@
 using Embeddings.Core.Imaging;
-using Embeddings.Tooling.Imaging;
 using Embeddings.V1;
 using Google.Protobuf;
+using NetVips;
+using Image = Embeddings.V1.Image;
 using V1Format = Embeddings.V1.PixelFormat;
 
 namespace Embeddings.Benchmarks.Models;
@@ -32,9 +33,16 @@ internal static class Pictures
         .. Enumerable.Range(0, count).Select(i => new StreamEmbedRequest
         {
             ItemId = $"jpeg-{i}",
-            Image = new Image { Encoded = ByteString.CopyFrom(JpegEncoder.Encode(Scene(640, 480, i), 640, 480, 85)) },
+            Image = new Image { Encoded = Jpeg(640, 480, i) },
         }),
     ];
+
+    private static ByteString Jpeg(int width, int height, int seed)
+    {
+        using var pixels = NetVips.Image.NewFromMemoryCopy<byte>(Scene(width, height, seed), width, height, bands: 3, Enums.BandFormat.Uchar);
+        using var image = pixels.Copy(interpretation: Enums.Interpretation.Srgb);
+        return UnsafeByteOperations.UnsafeWrap(image.JpegsaveBuffer(q: 85));
+    }
 
     /// <summary>Soft shapes under grain: its JPEG is about as long as a photograph's, and takes as long to decode.</summary>
     public static byte[] Scene(int width, int height, int seed)

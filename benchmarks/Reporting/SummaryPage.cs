@@ -9,13 +9,16 @@ internal static class SummaryPage
 {
     public static string Write(IEnumerable<Outcome> outcomes)
     {
-        var page = new StringBuilder("| | what | ours | reference | ratio | middle half | goal | met |\n|---|---|---|---|---|---|---|---|\n");
+        var page = new StringBuilder("| | what | ours | reference | ratio | middle half | goal | met "
+            + "|\n|---|---|---|---|---|---|---|---|\n");
         foreach (var outcome in outcomes)
         {
             var met = outcome.IsMet switch { true => "yes", false => "**no**", null => "" };
             var unit = outcome.Goal?.Unit is { Length: > 0 } given ? " " + given : "";
-            page.Append(CultureInfo.InvariantCulture, $"| {outcome.Id} | {outcome.What} | {outcome.Ours} | {outcome.Reference} ");
-            page.Append(CultureInfo.InvariantCulture, $"| {outcome.Ratio.Median:0.000}{unit} | {outcome.Ratio.Low:0.000} to {outcome.Ratio.High:0.000} ");
+            page.Append(CultureInfo.InvariantCulture, $"| {outcome.Id} | {outcome.What} | {outcome.Ours} | "
+                + $"{outcome.Reference} ");
+            page.Append(CultureInfo.InvariantCulture, $"| {outcome.Ratio.Median:0.000}{unit} | "
+                + $"{outcome.Ratio.Low:0.000} to {outcome.Ratio.High:0.000} ");
             page.Append(CultureInfo.InvariantCulture, $"| {outcome.Goal} | {met} |\n");
         }
         return page.ToString();

@@ -4,18 +4,19 @@ using static Embeddings.Tooling.Onnx.TensorShapeProto.Types;
 
 namespace Embeddings.Models.Maker;
 
-/// <summary>Edits that make the graph of a published model one that serves batches.</summary>
+/// <summary>Edits to the graphs of published models.</summary>
 internal static class Graphs
 {
-    // The version that came with the operators of opset 17; constants need not be listed as inputs from version 4 on.
+    // IR version 8 was released with opset 17. From version 4, constants need not be listed as inputs.
     private const long IrVersion = 8;
 
     public const string Input = "input";
     public const string Output = "embedding";
 
     /// <summary>
-    /// A model with one input [batch, 3, size, size] and one output [batch, dimension]. Shapes of tensors in between are left out: published ones
-    /// fix the batch at 1.
+    /// Creates a model with one input [batch, 3, size, size] and one output [batch, dimension]. Shapes of inner tensors
+    /// are
+    /// omitted, because the published ones fix the batch at 1.
     /// </summary>
     public static ModelProto Model(string name, string origin, GraphProto source, long opset, int size, int dimension)
     {
@@ -30,7 +31,7 @@ internal static class Graphs
         return model;
     }
 
-    /// <summary>Gives a tensor another name wherever it is read or written.</summary>
+    /// <summary>Renames a tensor in all nodes.</summary>
     public static void Rename(GraphProto graph, string tensor, string name)
     {
         foreach (var node in graph.Node)
@@ -40,22 +41,22 @@ internal static class Graphs
         }
     }
 
-    /// <summary>The graph's only input that is not a constant.</summary>
-    /// <exception cref="InvalidDataException">There are more, or none.</exception>
+    /// <summary>Returns the only input that is not a constant.</summary>
+    /// <exception cref="InvalidDataException">The graph does not have exactly one.</exception>
     public static string OnlyInput(GraphProto graph)
     {
         var constants = graph.Initializer.Select(constant => constant.Name).ToHashSet();
         return graph.Input.Where(input => !constants.Contains(input.Name)).ToList() is [var only]
             ? only.Name
-            : throw new InvalidDataException($"{graph.Name}: expected one input; got {graph.Input.Count}.");
+            : throw new InvalidDataException($"{graph.Name}: must have one input; got {graph.Input.Count}.");
     }
 
-    /// <summary>The node that makes a tensor.</summary>
-    /// <exception cref="InvalidDataException">No node of this type makes it.</exception>
-    public static NodeProto Maker(GraphProto graph, string tensor, string type) =>
+    /// <summary>Returns the node that outputs a tensor.</summary>
+    /// <exception cref="InvalidDataException">No node of this type outputs it.</exception>
+    public static NodeProto Producer(GraphProto graph, string tensor, string type) =>
         graph.Node.FirstOrDefault(node => node.Output.Contains(tensor)) is { } node && node.OpType == type
             ? node
-            : throw new InvalidDataException($"{graph.Name}: expected a {type} that makes {tensor}.");
+            : throw new InvalidDataException($"{graph.Name}: must have a {type} that outputs {tensor}.");
 
     /// <summary>
     /// Folds each batch normalisation into the convolution before it: w' = w s / sqrt(v + e) and b' = (b - m) s / sqrt(v + e) + t, computed in double precision.
@@ -67,10 +68,10 @@ internal static class Graphs
         var constants = graph.Initializer.ToDictionary(constant => constant.Name);
         foreach (var norm in graph.Node.Where(node => node.OpType == "BatchNormalization").ToList())
         {
-            var convolution = Maker(graph, norm.Input[0], "Conv");
+            var convolution = Producer(graph, norm.Input[0], "Conv");
             if (readers[norm.Input[0]] != 1)
             {
-                throw new InvalidDataException($"{graph.Name}: expected one reader of {norm.Input[0]}; got {readers[norm.Input[0]]}.");
+                throw new InvalidDataException($"{graph.Name}: must have one reader of {norm.Input[0]}; got {readers[norm.Input[0]]}.");
             }
             var parameters = norm.Input.Skip(1).Select(name => Floats(constants[name])).ToArray();
             float[] scale = parameters[0], offset = parameters[1], mean = parameters[2], variance = parameters[3];
@@ -125,7 +126,7 @@ internal static class Graphs
         ? [.. tensor.FloatData]
         : MemoryMarshal.Cast<byte, float>(tensor.RawData.Span).ToArray();
 
-    /// <summary>float32 values as little-endian bytes, which the runtime takes over faster than a list.</summary>
+    // As little-endian bytes, which the runtime loads faster than a list.
     private static TensorProto Raw(TensorProto tensor) =>
         tensor is { DataType: (int)TensorProto.Types.DataType.Float, FloatData.Count: > 0 }
             ? Tensors.Floats(tensor.Name, tensor.FloatData.ToArray(), tensor.Dims.ToArray())

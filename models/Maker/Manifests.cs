@@ -1,9 +1,10 @@
 namespace Embeddings.Models.Maker;
 
-/// <summary>The manifests of the default models, in the order of fields in which the server writes them.</summary>
+/// <summary>Manifests of the default models, with their fields in the order in which the server writes them.</summary>
 internal static class Manifests
 {
-    public const string ResNet18Origin = "NuGet Microsoft.ML.DnnImageFeaturizer.ResNet18 0.23.1: ResNet18.onnx, ResNetPreprocess.onnx";
+    public const string ResNet18Origin = "NuGet Microsoft.ML.DnnImageFeaturizer.ResNet18 0.23.1: ResNet18.onnx, "
+        + "ResNetPreprocess.onnx";
 
     public const string MobileFaceNetOrigin = "npm faceplugin-face-recognition-js 0.0.1: model/fr_feature.onnx";
 
@@ -30,7 +31,7 @@ internal static class Manifests
           "origin": "{{ResNet18Origin}}",
           "sha256": "{sha256}",
           "data_sha256": "{data_sha256}",
-          "description": "ResNet-18 trained to name 1,000 kinds of things (ImageNet), without its last layer: finds images that show alike things and scenes. It does not recognise people, read text or understand words."
+          "description": "ResNet-18 trained on the 1,000 classes of ImageNet, without its last layer: finds images of similar objects and scenes. It does not recognize people or read text, and cannot search by words."
         }
 
         """;
@@ -57,7 +58,7 @@ internal static class Manifests
           "licence": "MIT",
           "origin": "{{MobileFaceNetOrigin}}",
           "sha256": "{sha256}",
-          "description": "MobileFaceNet trained to tell people apart by aligned face crops. It finds no faces in photos, and a match is not proof of identity. Its publisher does not state what data it was trained on.",
+          "description": "MobileFaceNet trained to distinguish people by aligned face crops. It does not find faces in photos, and a match is not proof of identity. Its publisher does not state what data it was trained on.",
           "suggested_threshold": 0.509
         }
 

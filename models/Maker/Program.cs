@@ -11,7 +11,7 @@ try
     var (preprocess, resnet) = (PublishedFile.ResNetPreprocess.ReadFrom(package), PublishedFile.ResNet18.ReadFrom(package));
     var face = PublishedFile.MobileFaceNet.ReadFromArchive(archive);
 
-    // The tests compare the models with what they were made from.
+    // For the tests, which compare the models with their sources.
     Directory.CreateDirectory(sources);
     File.WriteAllBytes(Path.Combine(sources, PublishedFile.ResNetPreprocess.Name), preprocess);
     File.WriteAllBytes(Path.Combine(sources, PublishedFile.ResNet18.Name), resnet);
@@ -36,7 +36,7 @@ void Write(TrainedModel model, byte[] licence)
         File.WriteAllBytes(Path.Combine(models, $"{model.Name}.onnx.data"), data.Span);
     }
     File.WriteAllText(Path.Combine(models, $"{model.Name}.json"), model.Manifest);
-    // The licences ask that copies of the weights carry them.
+    // The licences must accompany copies of the weights.
     File.WriteAllBytes(Path.Combine(models, $"{model.Name}.licence.txt"), licence);
     Console.WriteLine($"{models}/{model.Name}.onnx: {model.Graph.Length + (model.Data?.Length ?? 0):N0} bytes");
 }

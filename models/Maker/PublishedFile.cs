@@ -4,11 +4,11 @@ using System.Security.Cryptography;
 
 namespace Embeddings.Models.Maker;
 
-/// <summary>A file of a published package that a default model is made from.</summary>
+/// <summary>A file of a published package from which a default model is made.</summary>
 /// <param name="Package">Registry and name of the package.</param>
 /// <param name="Version">Version of the package.</param>
-/// <param name="Path">Path of the file within the package.</param>
-/// <param name="Sha256">SHA-256 of the file, 64 lower-case hex digits.</param>
+/// <param name="Path">Path of the file in the package.</param>
+/// <param name="Sha256">SHA-256 of the file, 64 lower-case hexadecimal digits, or empty for any content.</param>
 public sealed record PublishedFile(string Package, string Version, string Path, string Sha256)
 {
     private const string ResNetPackage = "NuGet Microsoft.ML.DnnImageFeaturizer.ResNet18";
@@ -20,34 +20,36 @@ public sealed record PublishedFile(string Package, string Version, string Path, 
     public static PublishedFile ResNet18 { get; } = new(
         ResNetPackage, ResNetVersion, "tools/DnnImageModels/ResNet18Onnx/ResNet18.onnx", "e2552f19db2dfdb01b3669537b6a0f1b44da38d18279535492ed5dfc2ef1ff8f");
 
-    /// <summary>The preprocessing that ResNet-18 was trained with.</summary>
+    /// <summary>Preprocessing of ResNet-18.</summary>
     public static PublishedFile ResNetPreprocess { get; } = new(
         ResNetPackage, ResNetVersion, "tools/DnnImageModels/ResNetPrepOnnx/ResNetPreprocess.onnx",
         "84bf8def78d0befaa3f6e73745d57d7016c6a192ead76f79686bd438c1047004");
 
-    /// <summary>The licence of the package with ResNet-18.</summary>
+    /// <summary>Licence of the package with ResNet-18.</summary>
     public static PublishedFile ResNetLicence { get; } = new(ResNetPackage, ResNetVersion, "LICENSE", "");
 
     /// <summary>MobileFaceNet.</summary>
     public static PublishedFile MobileFaceNet { get; } = new(
         FacePackage, FaceVersion, "model/fr_feature.onnx", "87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581");
 
-    /// <summary>The licence of the package with MobileFaceNet.</summary>
+    /// <summary>Licence of the package with MobileFaceNet.</summary>
     public static PublishedFile FaceLicence { get; } = new(FacePackage, FaceVersion, "LICENSE", "");
 
-    /// <summary>The file's name without folders.</summary>
+    /// <summary>Name of the file without directories.</summary>
     public string Name => System.IO.Path.GetFileName(Path);
 
-    /// <summary>Reads the file from a folder that holds the package's files.</summary>
-    /// <exception cref="InvalidDataException">The file is missing, or its content is not the expected one.</exception>
+    /// <summary>Reads the file from a directory with the files of the package.</summary>
+    /// <exception cref="InvalidDataException">The file is missing or has unexpected content.</exception>
     public byte[] ReadFrom(string folder)
     {
         var file = System.IO.Path.Combine(folder, Path);
-        return File.Exists(file) ? Check(File.ReadAllBytes(file)) : throw new InvalidDataException($"{Package} {Version}: there is no file {file}.");
+        return File.Exists(file)
+            ? Check(File.ReadAllBytes(file))
+            : throw new InvalidDataException($"{Package} {Version}: file {file} does not exist.");
     }
 
-    /// <summary>Reads the file from an archive made by <c>npm pack</c>.</summary>
-    /// <exception cref="InvalidDataException">The file is missing, or its content is not the expected one.</exception>
+    /// <summary>Reads the file from an archive created by <c>npm pack</c>.</summary>
+    /// <exception cref="InvalidDataException">The file is missing or has unexpected content.</exception>
     public byte[] ReadFromArchive(string archive)
     {
         using var stream = File.OpenRead(archive);
@@ -55,7 +57,7 @@ public sealed record PublishedFile(string Package, string Version, string Path, 
         using var tar = new TarReader(unpacked);
         while (tar.GetNextEntry() is { } entry)
         {
-            // npm puts everything below one folder.
+            // npm puts all files in one directory.
             if (entry.Name == $"package/{Path}" && entry.DataStream is { } data)
             {
                 using var content = new MemoryStream();
@@ -63,16 +65,17 @@ public sealed record PublishedFile(string Package, string Version, string Path, 
                 return Check(content.ToArray());
             }
         }
-        throw new InvalidDataException($"{Package} {Version}: there is no file {Path} in {archive}.");
+        throw new InvalidDataException($"{Package} {Version}: file {Path} does not exist in {archive}.");
     }
 
-    /// <summary>The content, if it is the expected one.</summary>
-    /// <exception cref="InvalidDataException">It is not.</exception>
+    /// <summary>Returns the content if its checksum is correct.</summary>
+    /// <exception cref="InvalidDataException">The checksum does not match.</exception>
     public byte[] Check(byte[] content)
     {
         var actual = Convert.ToHexStringLower(SHA256.HashData(content));
         return Sha256.Length == 0 || actual == Sha256
             ? content
-            : throw new InvalidDataException($"{Package} {Version}: checksum mismatch of {Path}: SHA-256 is {actual}, expected {Sha256}.");
+            : throw new InvalidDataException($"{Package} {Version}: checksum mismatch of {Path}: SHA-256 must be "
+                + $"{Sha256}; got {actual}.");
     }
 }

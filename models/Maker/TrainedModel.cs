@@ -3,10 +3,10 @@ using System.Security.Cryptography;
 
 namespace Embeddings.Models.Maker;
 
-/// <summary>A default model, made from published files: the same bytes every time and on every machine.</summary>
+/// <summary>A default model, made from published files. The bytes are the same on every machine.</summary>
 /// <param name="name">Name of the model and of its files.</param>
 /// <param name="graph">The graph.</param>
-/// <param name="manifest">The manifest, with <c>{sha256}</c> and <c>{data_sha256}</c> in place of the checksums.</param>
+/// <param name="manifest">The manifest, with <c>{sha256}</c> and <c>{data_sha256}</c> as placeholders for the checksums.</param>
 /// <param name="data">Content of the file with the large constants, or null if they are part of the graph.</param>
 public sealed class TrainedModel(string name, ModelProto graph, string manifest, byte[]? data = null)
 {
@@ -26,7 +26,9 @@ public sealed class TrainedModel(string name, ModelProto graph, string manifest,
         .Replace("{sha256}", Convert.ToHexStringLower(SHA256.HashData(Graph.Span)), StringComparison.Ordinal)
         .Replace("{data_sha256}", Data is { } content ? Convert.ToHexStringLower(SHA256.HashData(content.Span)) : "", StringComparison.Ordinal);
 
-    /// <summary>ResNet-18 behind its mean picture. The order of the channels is left to the manifest: <c>bgr</c>.</summary>
+    /// <summary>
+    /// Creates ResNet-18 with the mean image subtracted. The channel order is set by the manifest: <c>bgr</c>.
+    /// </summary>
     /// <param name="preprocess">Content of <see cref="PublishedFile.ResNetPreprocess"/>.</param>
     /// <param name="network">Content of <see cref="PublishedFile.ResNet18"/>.</param>
     public static TrainedModel ResNet18(byte[] preprocess, byte[] network)
@@ -45,14 +47,14 @@ public sealed class TrainedModel(string name, ModelProto graph, string manifest,
 
         // [batch, 512, 1, 1] to [batch, 512].
         var pooled = graph.Output.Single().Name;
-        Graphs.Maker(graph, pooled, "AveragePool");
+        Graphs.Producer(graph, pooled, "AveragePool");
         graph.Node.Add(new NodeProto { OpType = Flat, Name = Flat, Input = { pooled }, Output = { Graphs.Output }, Attribute = { Attributes.Int("axis", 1) } });
         var made = Graphs.Model("resnet18", Manifests.ResNet18Origin, graph, Opset(model), 224, 512);
         var data = Graphs.MoveOut(made, "resnet18.onnx.data");
         return new("resnet18", made, Manifests.ResNet18, data);
     }
 
-    /// <summary>MobileFaceNet for batches of any size.</summary>
+    /// <summary>Creates MobileFaceNet for batches of any size.</summary>
     /// <param name="network">Content of <see cref="PublishedFile.MobileFaceNet"/>.</param>
     public static TrainedModel MobileFaceNet(byte[] network)
     {
@@ -60,8 +62,8 @@ public sealed class TrainedModel(string name, ModelProto graph, string manifest,
         var graph = model.Graph;
         Graphs.Rename(graph, Graphs.OnlyInput(graph), Graphs.Input);
 
-        // A reshape to [1, -1] would put all items of a batch in one row.
-        var reshape = Graphs.Maker(graph, graph.Output.Single().Name, "Reshape");
+        // The published reshape to [1, -1] would put all items of a batch in one row.
+        var reshape = Graphs.Producer(graph, graph.Output.Single().Name, "Reshape");
         var flat = new NodeProto { OpType = Flat, Name = Flat, Input = { reshape.Input[0] }, Output = { Graphs.Output }, Attribute = { Attributes.Int("axis", 1) } };
         graph.Node[graph.Node.IndexOf(reshape)] = flat;
         return new("mobilefacenet", Graphs.Model("mobilefacenet", Manifests.MobileFaceNetOrigin, graph, Opset(model), 112, 512), Manifests.MobileFaceNet);

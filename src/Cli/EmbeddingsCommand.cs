@@ -1,26 +1,44 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Embeddings.Cli.Commands;
 using Embeddings.Cli.Printing;
 
 namespace Embeddings.Cli;
 
-/// <summary>The command with all its subcommands, and the one place where an error becomes a line and an exit code.</summary>
+/// <summary>Exit codes of the process. Scripts depend on them.</summary>
+internal static class ExitCode
+{
+    /// <summary>The command completed.</summary>
+    public const int Done = 0;
+
+    /// <summary>Invalid arguments, a missing file, no server, an error of the server, or a failed check.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The command completed, but some items failed; each was reported.</summary>
+    public const int SomeItemsFailed = 2;
+
+    /// <summary>Ctrl-C, as in shells (128 + SIGINT).</summary>
+    public const int Interrupted = 130;
+}
+
+/// <summary>The command with its subcommands. Errors become one line and an exit code here.</summary>
 internal static class EmbeddingsCommand
 {
-    // A server that drains its streams needs longer than the parser's own two seconds after Ctrl-C.
+    // A server that drains its streams needs more than the default two seconds after Ctrl-C.
     private static readonly TimeSpan TerminationTimeout = TimeSpan.FromSeconds(30);
 
     public static async Task<int> RunAsync(
         IReadOnlyList<string> args, TextWriter stdout, TextWriter stderr, CancellationToken cancellationToken = default)
     {
         var globals = new GlobalOptions();
-        // No response files: a picture may well be called @2x.png.
+        // No response files: an image can be named @2x.png.
         var parsed = Create(globals).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Action is ParseErrorAction)
         {
-            stderr.WriteLine($"embeddings: {ErrorLine.OneLine(parsed.Errors[0].Message)} See {CommandPath(parsed)} --help.");
+            stderr.WriteLine($"embeddings: {ErrorLine.OneLine(parsed.Errors[0].Message)} See "
+                + $"{CommandPath(parsed)} --help.");
             return ExitCode.Failed;
         }
         var invocation = new InvocationConfiguration
@@ -46,9 +64,9 @@ internal static class EmbeddingsCommand
         }
     }
 
-    // A plain command and not a RootCommand: that one is called after its program's file.
+    // Not a RootCommand, which is named after the file of the program.
     private static Command Create(GlobalOptions globals) =>
-        new("embeddings", "Turns images and face crops into vectors, stores them and finds them again.")
+        new("embeddings", "Embeds images and face crops, stores their vectors and searches them.")
         {
             new HelpOption(),
             new VersionOption(),
@@ -70,6 +88,13 @@ internal static class EmbeddingsCommand
             DemoCommand.Create(globals),
         };
 
-    private static string CommandPath(ParseResult parsed) =>
-        parsed.CommandResult.Parent is null ? "embeddings" : $"embeddings {parsed.CommandResult.Command.Name}";
+    private static string CommandPath(ParseResult parsed)
+    {
+        var names = new List<string>();
+        for (SymbolResult? result = parsed.CommandResult; result is CommandResult command; result = result.Parent)
+        {
+            names.Insert(0, command.Command.Name);
+        }
+        return string.Join(' ', names);
+    }
 }

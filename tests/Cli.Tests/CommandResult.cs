@@ -2,17 +2,17 @@ using System.Text.Json;
 
 namespace Embeddings.Cli.Tests;
 
-/// <summary>What a run of the command left.</summary>
+/// <summary>Result of a run of the command.</summary>
 internal sealed record CommandResult(int ExitCode, string Output, string Error)
 {
     public IReadOnlyList<string> Lines => Split(Output);
 
     public IReadOnlyList<string> ErrorLines => Split(Error);
 
-    /// <summary>Standard output as JSON, an object a line.</summary>
+    /// <summary>Standard output as one JSON object per line.</summary>
     public IReadOnlyList<JsonElement> Objects => [.. Lines.Select(line => JsonDocument.Parse(line).RootElement)];
 
-    /// <summary>Runs the command within this process.</summary>
+    /// <summary>Runs the command in this process.</summary>
     public static async Task<CommandResult> RunAsync(params string[] args)
     {
         using var output = new StringWriter();
@@ -21,5 +21,6 @@ internal sealed record CommandResult(int ExitCode, string Output, string Error)
         return new CommandResult(code, output.ToString(), error.ToString());
     }
 
-    private static string[] Split(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    private static string[] Split(string text) =>
+        text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

@@ -1,10 +1,10 @@
 namespace Embeddings.Cli.Tests;
 
-/// <summary>What goes wrong before a server is asked.</summary>
+/// <summary>Errors before a server is called.</summary>
 public sealed class EmbeddingsCommandTests
 {
-    // A port of the machine's own on which nobody listens.
-    private const string Nobody = "127.0.0.1:1";
+    // A local port on which no server listens.
+    private const string Unused = "127.0.0.1:1";
 
     [Theory]
     [InlineData("")]
@@ -50,22 +50,22 @@ public sealed class EmbeddingsCommandTests
     [InlineData("get a")]
     [InlineData("delete a")]
     [InlineData("search --point a --json")]
-    public async Task No_server_is_one_line_that_says_where(string arguments)
+    public async Task A_missing_server_is_one_line_with_its_address(string arguments)
     {
-        var result = await CommandResult.RunAsync([.. arguments.Split(' '), "--address", Nobody]);
+        var result = await CommandResult.RunAsync([.. arguments.Split(' '), "--address", Unused]);
         Assert.Equal(ExitCode.Failed, result.ExitCode);
         Assert.Equal("", result.Output);
-        Assert.Contains(Nobody, Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains(Unused, Assert.Single(result.ErrorLines), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task No_server_is_no_failure_of_the_items()
+    public async Task A_missing_server_is_not_a_failure_of_the_items()
     {
         using var folder = new TempFolder();
         folder.Write("a.jpg", "1");
-        var result = await CommandResult.RunAsync("ingest", folder.Path, "--kind", "image", "--address", Nobody, "--failed", folder.File("f.jsonl"));
+        var result = await CommandResult.RunAsync("ingest", folder.Path, "--kind", "image", "--address", Unused, "--failed", folder.File("f.jsonl"));
         Assert.Equal(ExitCode.Failed, result.ExitCode);
-        Assert.Contains(Nobody, Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains(Unused, Assert.Single(result.ErrorLines), StringComparison.Ordinal);
         Assert.False(File.Exists(folder.File("f.jsonl")));
     }
 
@@ -73,7 +73,7 @@ public sealed class EmbeddingsCommandTests
     [InlineData("--help")]
     [InlineData("ingest --help")]
     [InlineData("--version")]
-    public async Task Help_and_version_are_no_errors(string arguments)
+    public async Task Help_and_version_are_not_errors(string arguments)
     {
         var result = await CommandResult.RunAsync(arguments.Split(' '));
         Assert.Equal((ExitCode.Done, ""), (result.ExitCode, result.Error));

@@ -5,9 +5,9 @@ using System.Text;
 
 namespace Embeddings.TestModels;
 
-/// <summary>A classical descriptor as a model that the server can load; made by code, the same bytes every time.</summary>
+/// <summary>A classical descriptor as a model. The bytes are the same in every run.</summary>
 /// <param name="name">Name of the model and of its files.</param>
-/// <param name="kind">Kind of the model, as manifests write it.</param>
+/// <param name="kind">Kind of the model, as in manifests.</param>
 /// <param name="model">The graph.</param>
 /// <param name="size">Width and height of its input, pixels.</param>
 /// <param name="mean">Mean of each channel.</param>
@@ -23,10 +23,12 @@ public sealed class Descriptor(string name, string kind, ModelProto model, int s
 
     private static readonly Lazy<string> Written = new(WriteAll);
 
-    /// <summary>A folder in the output of the running tests that holds both models, written the first time it is asked for.</summary>
+    /// <summary>Directory of both models in the output directory of the tests. Written on first use.</summary>
     public static string Folder => Written.Value;
 
-    /// <summary>Settings of a server that serves both models, and those of any folder with a lower number, instead of the default ones.</summary>
+    /// <summary>
+    /// Settings of a server that serves both models instead of the default models, after directories of a lower index.
+    /// </summary>
     public static IReadOnlyList<string> Settings => ["--Models:UseDefaults=false", $"--Models:Directories:9={Folder}"];
 
     /// <summary>Name of the model and of its files.</summary>
@@ -63,14 +65,14 @@ public sealed class Descriptor(string name, string kind, ModelProto model, int s
 
         """;
 
-    /// <summary>Both of them.</summary>
+    /// <summary>Creates both models.</summary>
     public static IReadOnlyList<Descriptor> All() =>
     [
         new(ImageModel, "image", ImageDescriptor.Build(), 224, "0", "255", 32),
         new(FaceModel, "face", FaceDescriptor.Build(), 112, "127.5", "127.5", 64),
     ];
 
-    /// <summary>Path of a model's <c>.onnx</c> file.</summary>
+    /// <summary>Returns the path of the <c>.onnx</c> file of a model.</summary>
     public static string PathOf(string name) => Path.Combine(Folder, $"{name}.onnx");
 
     private static string WriteAll()
@@ -84,7 +86,7 @@ public sealed class Descriptor(string name, string kind, ModelProto model, int s
         return folder;
     }
 
-    // Another process may be reading the same file: a file that is complete stays, and a new one appears at once.
+    // Another process can be reading the file: a complete file stays, and a new one is moved into place.
     private static void Write(string path, ReadOnlySpan<byte> content)
     {
         if (File.Exists(path) && content.SequenceEqual(File.ReadAllBytes(path)))

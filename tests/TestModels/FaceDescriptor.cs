@@ -4,20 +4,20 @@ using static Embeddings.Tooling.Onnx.Attributes;
 namespace Embeddings.TestModels;
 
 /// <summary>
-/// A classical, untrained face model: [batch, 3, 112, 112], RGB -1 to 1, to [batch, 512]. Brightness with its local mean and contrast taken out, then the
-/// energy of Gabor filters of 8 orientations: fine ones on a grid of 8x6 cells, coarse ones on 4x4.
+/// A classical, untrained face model: [batch, 3, 112, 112], RGB -1 to 1, to [batch, 512]. Brightness with normalized local
+/// mean and contrast, then the energy of Gabor filters in 8 orientations: fine ones on 8x6 cells, coarse ones on 4x4.
 /// </summary>
 public static class FaceDescriptor
 {
     private const int Orientations = 8;
 
-    /// <summary>Makes the model.</summary>
+    /// <summary>Creates the model.</summary>
     public static ModelProto Build()
     {
         var graph = new GraphBuilder("descriptor-face");
         var face = graph.Input("face", TensorProto.Types.DataType.Float, 0, 3, 112, 112);
         var half = graph.Average(graph.Gray(face), 2, 2);
-        var fine = Normalised(graph, half);
+        var fine = Normalized(graph, half);
         var coarse = graph.Average(fine, 2, 2);
 
         string[] blocks =
@@ -30,16 +30,16 @@ public static class FaceDescriptor
         return graph.Build("Embeddings.TestModels");
     }
 
-    // (pixel - local mean) / local deviation: what is left is shape, whatever the lamp. The small constant keeps noise in flat skin small.
-    private static string Normalised(GraphBuilder graph, string gray)
+    // (pixel - local mean) / local deviation removes lighting. The constant limits noise in flat areas.
+    private static string Normalized(GraphBuilder graph, string gray)
     {
-        var centred = graph.Node("Sub", [gray, Blur(graph, gray)]);
-        var variance = Blur(graph, graph.Node("Mul", [centred, centred]));
+        var centered = graph.Node("Sub", [gray, Blur(graph, gray)]);
+        var variance = Blur(graph, graph.Node("Mul", [centered, centered]));
         var deviation = graph.Node("Sqrt", [graph.Node("Add", [variance, graph.Floats([Filters.Round(0.0025)], 1, 1, 1, 1)])]);
-        return graph.Node("Div", [centred, deviation]);
+        return graph.Node("Div", [centered, deviation]);
     }
 
-    // The border is repeated outwards, since a border of zeros would draw a frame.
+    // The border is repeated, because zeros would create an edge.
     private static string Blur(GraphBuilder graph, string gray)
     {
         const int Size = 11;
@@ -47,7 +47,7 @@ public static class FaceDescriptor
         return graph.Bank(padded, Filters.Gaussian(Size, Size, 3, 3), Size);
     }
 
-    // Bars and edges of one orientation together: the sum of squares does not care where in the wave a line lies.
+    // Even and odd filters of one orientation: the sum of squares does not depend on the phase.
     private static string Energy(GraphBuilder graph, string gray)
     {
         const int Size = 9;

@@ -1,17 +1,17 @@
 namespace Embeddings.TestModels;
 
 /// <summary>
-/// Small convolution kernels, row-major. Every weight is rounded to a multiple of 2^-16: the math libraries of different machines differ in the last
-/// bit of a sine, and the models' bytes must not.
+/// Small convolution kernels, row-major. Weights are rounded to multiples of 2^-16, because math libraries differ in the
+/// last bit of a sine and the bytes of the models must not.
 /// </summary>
 public static class Filters
 {
     private const double Grid = 65536;
 
-    /// <summary>A weight on the grid all weights lie on.</summary>
+    /// <summary>Rounds a weight to a multiple of 2^-16.</summary>
     public static float Round(double weight) => (float)(Math.Round(weight * Grid) / Grid);
 
-    /// <summary>A Gaussian window whose weights sum to 1.</summary>
+    /// <summary>Returns a Gaussian window whose weights sum to 1.</summary>
     public static float[] Gaussian(int height, int width, double sigmaY, double sigmaX)
     {
         var weights = Sample(height, width, (x, y) => Math.Exp(-(((x * x) / (sigmaX * sigmaX)) + ((y * y) / (sigmaY * sigmaY))) / 2));
@@ -19,7 +19,9 @@ public static class Filters
         return Rounded(weights, 1 / sum);
     }
 
-    /// <summary>Derivatives of a Gaussian towards evenly spaced directions of the full circle: 1 for a ramp that rises by 1 a pixel.</summary>
+    /// <summary>
+    /// Returns derivatives of a Gaussian in evenly spaced directions of the full circle: 1 for a ramp of 1 per pixel.
+    /// </summary>
     public static float[] Gradients(int size, double sigma, int directions)
     {
         var kernels = new List<float>();
@@ -34,7 +36,7 @@ public static class Filters
     }
 
     /// <summary>
-    /// Gabor filters of evenly spaced orientations of the half circle, each without answer to flat light and of L2 norm 1.
+    /// Returns Gabor filters in evenly spaced orientations of the half circle, each with zero mean and L2 norm 1.
     /// <paramref name="phase"/> 0 gives the even ones (bars), pi / 2 the odd ones (edges).
     /// </summary>
     public static float[] Gabors(int size, double sigma, double wavelength, int orientations, double phase)
@@ -52,8 +54,9 @@ public static class Filters
         return [.. kernels];
     }
 
-    /// <summary>The same kernel for each of several channels.</summary>
-    public static float[] Repeat(float[] kernel, int channels) => [.. Enumerable.Repeat(kernel, channels).SelectMany(k => k)];
+    /// <summary>Repeats a kernel for several channels.</summary>
+    public static float[] Repeat(float[] kernel, int channels) =>
+        [.. Enumerable.Repeat(kernel, channels).SelectMany(k => k)];
 
     private static double[] Sample(int height, int width, Func<double, double, double> at)
     {

@@ -4,17 +4,18 @@ using static Embeddings.Tooling.Onnx.Attributes;
 namespace Embeddings.TestModels;
 
 /// <summary>
-/// A classical, untrained image model: [batch, 3, 224, 224], RGB 0 to 1, to [batch, 512]. Gradient orientations on grids of 6x6, 4x4 and 2x2 cells at three
-/// scales (8 directions each), and a histogram of 16 colours on 2x2 cells.
+/// A classical, untrained image model: [batch, 3, 224, 224], RGB 0 to 1, to [batch, 512]. Gradient orientations on
+/// grids of
+/// 6x6, 4x4 and 2x2 cells at three scales (8 directions each), and a histogram of 16 colors on 2x2 cells.
 /// </summary>
 public static class ImageDescriptor
 {
     private const int Directions = 8;
 
-    // Gradients below this (per pixel, on a scale of 0 to 1) are what JPEG adds, not what the picture shows.
+    // Gradients below this (per pixel, on a scale of 0 to 1) are JPEG noise.
     private const float Noise = -0.0078125f;
 
-    /// <summary>Makes the model.</summary>
+    /// <summary>Creates the model.</summary>
     public static ModelProto Build()
     {
         var graph = new GraphBuilder("descriptor-image");
@@ -36,18 +37,18 @@ public static class ImageDescriptor
         return graph.Build("Embeddings.TestModels");
     }
 
-    // The Relu keeps the sign of an edge: bright above dark is another direction than dark above bright.
+    // The Relu keeps the sign of an edge: bright above dark is a different direction than dark above bright.
     private static string Edges(GraphBuilder graph, string gray) =>
         graph.Node("Relu", [graph.Bank(gray, Filters.Gradients(5, 1, Directions), 5, Noise)]);
 
-    // 16 colours: 4 greys told by brightness, 6 hues pale and 6 hues strong told by chromaticity alone, which light does not change.
-    // The softmax of -distance^2 shares each pixel among the nearest of them, so that no pixel jumps from bin to bin.
+    // 16 colors: 4 grays by brightness, and 6 pale and 6 strong hues by chromaticity, which light does not change.
+    // The softmax of -distance^2 distributes each pixel over the nearest colors, so that small changes stay small.
     private static string Colours(GraphBuilder graph, string half)
     {
         var rgb = graph.Average(half, 4, 4);
         var gray = graph.Gray(rgb);
         var light = graph.Node("Add", [gray, graph.Floats([Filters.Round(0.05)], 1, 1, 1, 1)]);
-        // Two opponent colours, red-green and yellow-blue.
+        // Two opponent colors, red-green and yellow-blue.
         var opponents = graph.Node("Conv", [rgb, graph.Floats([0.5f, -0.5f, 0, 0.25f, 0.25f, -0.5f], 2, 3, 1, 1)]);
         var chroma = graph.Node("Div", [opponents, light]);
         var features = graph.Node("Concat", [chroma, gray, graph.Node("Mul", [gray, gray])], Int("axis", 1));

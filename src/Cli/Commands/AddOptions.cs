@@ -1,59 +1,72 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
-using System.Globalization;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Models.Adding;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary>What may be said of a model that is added; <c>add</c> and <c>pull</c> share it.</summary>
+/// <summary>Options of <c>models add</c> and <c>models pull</c>.</summary>
 internal sealed class AddOptions
 {
-    /// <summary>Where models go that are given no folder, beside the working directory's other things.</summary>
+    /// <summary>Default directory of added models.</summary>
     public const string DefaultDirectory = "models.d";
 
-    private readonly Option<string?> _preset = new("--preset", "-p") { Description = "Family whose preprocessing it has; see 'models presets'." };
-    private readonly Option<string?> _name = new("--name") { Description = "What requests call it by; the file's name where absent." };
-    private readonly Option<ModelKind?> _kind = Named<ModelKind>("--kind", "What it embeds");
-    private readonly Option<ColorOrder?> _colorOrder = Named<ColorOrder>("--color-order", "Order of its input channels");
-    private readonly Option<IReadOnlyList<float>?> _mean = Channels("--mean", "Subtracted from each channel, on the scale 0 to 255, in the model's order.");
-    private readonly Option<IReadOnlyList<float>?> _std = Channels("--std", "What each channel is divided by after that, on the scale 0 to 255.");
-    private readonly Option<ResizeMode?> _resize = Named<ResizeMode>("--resize", "How pictures are brought to its size");
-    private readonly Option<int?> _resizeTo = new("--resize-to") { Description = "With center_crop, what the shortest side becomes, pixels." };
-    private readonly Option<Interpolation?> _interpolation = Named<Interpolation>("--interpolation", "Filter of the resizing");
+    private const int MaxSize = 4_096;
+
+    private readonly Option<string?> _preset = new("--preset", "-p") { Description = "Preset with the preprocessing "
+        + "of the model; see 'models presets'." };
+    private readonly Option<string?> _name = new("--name") { Description = "Name in requests. [default: the name "
+        + "of the file]" };
+    private readonly Option<ModelKind?> _kind = Named<ModelKind>("--kind", "Kind of the model");
+    private readonly Option<ColorOrder?> _colorOrder = Named<ColorOrder>("--color-order", "Order of the input channels");
+    private readonly Option<IReadOnlyList<float>?> _mean = Channels("--mean", "Value to subtract from each channel, "
+        + "on the scale 0 to 255, in the order of the model.");
+    private readonly Option<IReadOnlyList<float>?> _std = Channels("--std", "Value to divide each channel by "
+        + "afterwards, on the scale 0 to 255.");
+    private readonly Option<ResizeMode?> _resize = Named<ResizeMode>("--resize", "How to resize images");
+    private readonly Option<int?> _resizeTo = new("--resize-to") { Description = "With center_crop, the size of the "
+        + "shortest side, in pixels." };
+    private readonly Option<Interpolation?> _interpolation = Named<Interpolation>("--interpolation", "Interpolation of the resize");
     private readonly Option<(int, int)?> _size = new("--size")
     {
-        Description = "Size of its input, for graphs that take any.",
+        Description = "Input size, for graphs that accept any size.",
         HelpName = "WIDTHxHEIGHT",
-        CustomParser = result => result.Tokens[0].Value.Split('x') is [var width, var height]
-            && int.TryParse(width, CultureInfo.InvariantCulture, out var w) && int.TryParse(height, CultureInfo.InvariantCulture, out var h)
-            && w is > 0 and <= 4_096 && h is > 0 and <= 4_096 ? (w, h) : Wrong<(int, int)?>(result, "--size is WIDTHxHEIGHT, for example 224x224."),
+        CustomParser = result => CommonOptions.Size(result.Tokens[0].Value, MaxSize)
+            ?? CommonOptions.Error<(int, int)?>(result, $"--size must be WIDTHxHEIGHT, each 1 to {MaxSize}; got "
+                + $"'{result.Tokens[0].Value}'."),
     };
 
     private readonly Option<string?> _output = new("--output", "-o")
     {
-        Description = "The output to take, or a tensor inside; a map is pooled over height and width.",
+        Description = "Name of the output or of an inner tensor. A feature map is averaged over height and width.",
         HelpName = "NODE",
     };
 
-    private readonly Option<int?> _maxBatch = new("--max-batch") { Description = "Largest batch it runs. [default: 32]" };
-    private readonly Option<string?> _licence = new("--licence", "--license") { Description = "Licence of its weights, an SPDX identifier where there is one." };
+    private readonly Option<int?> _maxBatch = new("--max-batch") { Description = "Largest batch. [default: 32]" };
+    private readonly Option<string?> _licence = new("--licence", "--license") { Description = "Licence of the weights, if possible an SPDX identifier." };
     private readonly Option<string> _to = new("--to")
     {
-        Description = "Folder to put it into. The variable EMBEDDINGS_Models__Directories__0, which names it to the server, is the default.",
+        Description = "Directory to add the model to. The default can be set with the environment variable "
+            + "EMBEDDINGS_Models__Directories__0, which the server reads too.",
         HelpName = "DIR",
         DefaultValueFactory = _ => Folder,
     };
 
-    private readonly Option<bool> _replace = new("--replace") { Description = "Replace a model of that name." };
+    private readonly Option<bool> _replace = new("--replace") { Description = "Replace an existing model of "
+        + "the same name." };
 
-    /// <summary>The folder of models where none is given.</summary>
-    public static string Folder => Environment.GetEnvironmentVariable("EMBEDDINGS_Models__Directories__0") is { Length: > 0 } folder ? folder : DefaultDirectory;
+    /// <summary>Directory of models if none is given.</summary>
+    public static string Folder =>
+        Environment.GetEnvironmentVariable("EMBEDDINGS_Models__Directories__0") is { Length: > 0 } folder
+            ? folder
+            : DefaultDirectory;
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_preset, _name, _kind, _colorOrder, _mean, _std, _resize, _resizeTo, _interpolation, _size, _output, _maxBatch,
-            _licence, _to, _replace])
+        Option[] options =
+        [
+            _preset, _name, _kind, _colorOrder, _mean, _std, _resize, _resizeTo, _interpolation, _size, _output, _maxBatch, _licence, _to, _replace,
+        ];
+        foreach (var option in options)
         {
             command.Add(option);
         }
@@ -89,7 +102,8 @@ internal sealed class AddOptions
             HelpName = string.Join('|', names.Keys),
             CustomParser = result => names.TryGetValue(result.Tokens[0].Value, out var value)
                 ? value
-                : Wrong<T?>(result, $"{name} is {string.Join(" or ", names.Keys)}, not '{result.Tokens[0].Value}'."),
+                : CommonOptions.Error<T?>(result, $"{name} must be {string.Join(" or ", names.Keys)}; got "
+                    + $"'{result.Tokens[0].Value}'."),
         };
     }
 
@@ -97,17 +111,9 @@ internal sealed class AddOptions
     {
         Description = description,
         HelpName = "A,B,C",
-        CustomParser = result =>
-        {
-            var parts = result.Tokens[0].Value.Split(',');
-            var numbers = parts.Select(part => float.TryParse(part, CultureInfo.InvariantCulture, out var number) ? number : float.NaN).ToList();
-            return numbers.Count == 3 && numbers.All(float.IsFinite) ? numbers : Wrong<IReadOnlyList<float>?>(result, $"{name} is three numbers: 0,0,0.");
-        },
+        CustomParser = result => CommonOptions.Floats(result.Tokens[0].Value) is { Count: 3 } values
+            ? values
+            : CommonOptions.Error<IReadOnlyList<float>>(result, $"{name} must be three numbers separated by commas; "
+                + $"got '{result.Tokens[0].Value}'."),
     };
-
-    private static T Wrong<T>(ArgumentResult result, string message)
-    {
-        result.AddError(message);
-        return default!;
-    }
 }

@@ -1,16 +1,59 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
+using System.Text.RegularExpressions;
+using Embeddings.Cli.Printing;
+using Embeddings.Client;
+using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary>Options that several commands share; each command gets its own instances.</summary>
+/// <summary>Options of every command.</summary>
+internal sealed class GlobalOptions
+{
+    public const string DefaultAddress = "127.0.0.1:50051";
+
+    public Option<string> Address { get; } = new("--address", "-a")
+    {
+        Description = "Address of the server. Can also be set with the environment variable EMBEDDINGS_ADDRESS.",
+        HelpName = "HOST:PORT",
+        Recursive = true,
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("EMBEDDINGS_ADDRESS") is { Length: > 0 } address ? address : DefaultAddress,
+    };
+
+    public Option<bool> Json { get; } = new("--json")
+    {
+        Description = "Write one JSON object per line to standard output, and nothing else.",
+        Recursive = true,
+    };
+
+    public Output Output(ParseResult parsed) =>
+        new(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue(Json));
+
+    public EmbeddingsClient Client(
+        ParseResult parsed, Func<EmbeddingsClientOptions, EmbeddingsClientOptions>? configure = null)
+    {
+        var address = parsed.GetValue(Address)!;
+        try
+        {
+            var options = new EmbeddingsClientOptions { Addresses = [address] };
+            return new EmbeddingsClient(configure?.Invoke(options) ?? options);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException)
+        {
+            throw new ToolException($"--address must be HOST:PORT; got '{address}'.");
+        }
+    }
+}
+
+/// <summary>Options that several commands share. Each command gets its own instances.</summary>
 internal static class CommonOptions
 {
     public static Option<ItemKind> Kind(bool required = false)
     {
         var option = new Option<ItemKind>("--kind", "-k")
         {
-            Description = required ? "What the pictures are: image or face." : "What the picture is: image (the default) or face.",
+            Description = required ? "Kind of the images." : "Kind of the image. [default: image]",
             HelpName = "image|face",
             Required = required,
         };
@@ -19,17 +62,18 @@ internal static class CommonOptions
 
     public static Option<string> Model() => new("--model", "-m")
     {
-        Description = "Name of the model; the server's default one of the kind where absent.",
+        Description = "Name of the model. [default: the server's default model of the kind]",
         DefaultValueFactory = _ => "",
     };
 
     public static Option<string?> Collection() => new("--collection", "-c")
     {
-        Description = "The collection; image_embeddings or face_embeddings, by the kind, where absent.",
+        Description = "Name of the collection. [default: image_embeddings or face_embeddings, by the kind]",
     };
 
-    /// <summary>A whole number within bounds; another is a usage error that tells them.</summary>
-    public static Option<int> Number(string name, int byDefault, int minimum, int maximum, string description, params string[] aliases)
+    /// <summary>Creates an option for an integer within bounds.</summary>
+    public static Option<int> Number(
+        string name, int byDefault, int minimum, int maximum, string description, params string[] aliases)
     {
         var option = new Option<int>(name, aliases) { Description = description, DefaultValueFactory = _ => byDefault };
         option.Validators.Add(result =>
@@ -37,13 +81,157 @@ internal static class CommonOptions
             if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var number)
                 && (number < minimum || number > maximum))
             {
-                result.AddError($"{name} is {minimum} to {maximum}, not {number}.");
+                result.AddError($"{name} must be between {minimum} and {maximum}; got {number}.");
             }
         });
         return option;
     }
 
-    /// <summary>The collection named, or the kind's own.</summary>
+    public static Option<string?> Landmarks() => new("--landmarks")
+    {
+        Description = "Five points of the face in pixels of the image: left eye, right eye, nose, left and right "
+            + "mouth corner. "
+            + "Without it, the image must be an aligned crop.",
+        HelpName = "x,y,x,y,x,y,x,y,x,y",
+    };
+
+    /// <summary>Parses the value of <see cref="Landmarks"/>.</summary>
+    /// <exception cref="ToolException">The value is invalid, or the kind is not face.</exception>
+    public static FaceLandmarks? ParseLandmarks(string? text, ItemKind kind)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+        if (kind != ItemKind.Face)
+        {
+            throw new ToolException("--landmarks requires --kind face.");
+        }
+        var values = Floats(text);
+        return values is { Count: 2 * FacePoints.Count }
+            ? FacePoints.From(values.Chunk(2).Select(pair => (pair[0], pair[1])))
+            : throw new ToolException($"--landmarks must be ten numbers separated by commas; got '{text}'.");
+    }
+
+    /// <summary>Parses finite numbers separated by commas. Returns null if one is invalid.</summary>
+    public static IReadOnlyList<float>? Floats(string text)
+    {
+        var values = text.Split(',')
+            .Select(part => float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : float.NaN)
+            .ToList();
+        return values.All(float.IsFinite) ? values : null;
+    }
+
+    /// <summary>Parses a size, for example <c>640x480</c>. Returns null if it is invalid.</summary>
+    public static (int Width, int Height)? Size(string text, int maximum) => text.Split('x') is [var width, var height]
+        && int.TryParse(width, NumberStyles.None, CultureInfo.InvariantCulture, out var w) && w > 0 && w <= maximum
+        && int.TryParse(height, NumberStyles.None, CultureInfo.InvariantCulture, out var h) && h > 0 && h <= maximum
+            ? (w, h)
+            : null;
+
+    /// <summary>Returns the given collection or the default collection of the kind.</summary>
     public static string CollectionOf(this ParseResult parsed, Option<string?> collection, Option<ItemKind> kind) =>
         parsed.GetValue(collection) ?? parsed.GetValue(kind).Collection();
+
+    /// <summary>Reports a parse error and returns the default value.</summary>
+    public static T? Error<T>(ArgumentResult result, string message)
+    {
+        result.AddError(message);
+        return default;
+    }
+}
+
+/// <summary>Options that select points. All given conditions must hold.</summary>
+internal sealed partial class FilterOptions
+{
+    private readonly Option<string?> _jobId = new("--job-id") { Description = "Only points of this job." };
+
+    private readonly Option<string?> _mediaStoreId = new("--media-store-id") { Description = "Only points of this media item." };
+
+    private readonly Option<int?> _faceIndex = new("--face-index") { Description = "Only faces with this index "
+        + "in their job." };
+
+    private readonly Option<string[]> _attribute = new("--attribute")
+    {
+        Description = "Only points with this attribute: key=value, or key>number, >=, <, <=. Can be repeated. "
+            + "Numbers, true and false are typed values; quote a string that looks like one: key='\"1\"'.",
+        HelpName = "KEY=VALUE",
+        DefaultValueFactory = _ => [],
+    };
+
+    public void AddTo(Command command)
+    {
+        command.Add(_jobId);
+        command.Add(_mediaStoreId);
+        command.Add(_faceIndex);
+        command.Add(_attribute);
+    }
+
+    /// <summary>Returns the filter, or null if there are no conditions.</summary>
+    public Filter? Read(ParseResult parsed)
+    {
+        var filter = new Filter();
+        if (parsed.GetValue(_jobId) is { } jobId)
+        {
+            filter.JobId = jobId;
+        }
+        if (parsed.GetValue(_mediaStoreId) is { } mediaStoreId)
+        {
+            filter.MediaStoreId = mediaStoreId;
+        }
+        if (parsed.GetValue(_faceIndex) is { } faceIndex)
+        {
+            filter.FaceIndex = faceIndex;
+        }
+        filter.Attributes.AddRange(parsed.GetValue(_attribute)!.Select(ParseAttribute));
+        return filter.Equals(new Filter()) ? null : filter;
+    }
+
+    /// <summary>
+    /// Parses a condition: <c>place=beach</c>, <c>good=true</c>, <c>year=2024</c>, <c>year&gt;=2020</c>, <c>code="1"</c>
+    /// (a string).
+    /// </summary>
+    /// <exception cref="ToolException">The condition is invalid.</exception>
+    public static AttributeCondition ParseAttribute(string text)
+    {
+        var match = Pattern().Match(text);
+        if (!match.Success)
+        {
+            throw new ToolException($"--attribute must be KEY=VALUE or KEY>NUMBER; got '{text}'.");
+        }
+        var key = match.Groups["key"].Value;
+        var value = match.Groups["value"].Value;
+        if (match.Groups["is"].Value == "=")
+        {
+            return Equal(key, value);
+        }
+        if (Number(value) is not { } bound)
+        {
+            throw new ToolException($"--attribute must compare with a number; got '{text}'.");
+        }
+        var range = match.Groups["is"].Value switch
+        {
+            ">" => new NumericRange { Gt = bound },
+            ">=" => new NumericRange { Gte = bound },
+            "<" => new NumericRange { Lt = bound },
+            _ => new NumericRange { Lte = bound },
+        };
+        return new AttributeCondition { Key = key, Range = range };
+    }
+
+    private static AttributeCondition Equal(string key, string value) => value switch
+    {
+        "true" or "false" => new AttributeCondition { Key = key, Flag = value == "true" },
+        ['"', .. var text, '"'] => new AttributeCondition { Key = key, Text = text },
+        _ when Number(value) is { } number => new AttributeCondition { Key = key, Number = number },
+        _ => new AttributeCondition { Key = key, Text = value },
+    };
+
+    private static double? Number(string value) =>
+        double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
+            ? number
+            : null;
+
+    [GeneratedRegex("^(?<key>[^=<>]+)(?<is>>=|<=|=|>|<)(?<value>.*)$", RegexOptions.Singleline)]
+    private static partial Regex Pattern();
 }

@@ -3,7 +3,7 @@ using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings count</c>: how many points there are.</summary>
+/// <summary><c>embeddings count</c>: the number of points.</summary>
 internal static class CountCommand
 {
     public static Command Create(GlobalOptions globals)
@@ -11,7 +11,7 @@ internal static class CountCommand
         var kind = CommonOptions.Kind();
         var collection = CommonOptions.Collection();
         var filter = new FilterOptions();
-        var command = new Command("count", "Counts the points of a collection, or those that match.") { kind, collection };
+        var command = new Command("count", "Counts the points of a collection that match the conditions.") { kind, collection };
         filter.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {

@@ -6,14 +6,14 @@ using Embeddings.Client;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings demo NAME</c>: a few seconds of one part of the service, on a server and a store of its own that are gone afterwards.</summary>
+/// <summary><c>embeddings demo NAME</c>: a short demonstration on a temporary server and store.</summary>
 internal static class DemoCommand
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
 
     private static readonly (string Name, string Description, Func<Demo, CancellationToken, Task> Run)[] Demos =
     [
-        ("image-embedding", "Embeds images: random pixels, a drawn scene, the same one again.", ImageEmbeddingDemo.RunAsync),
+        ("image-embedding", "Embeds images: random pixels, a sample scene, the same scene again.", ImageEmbeddingDemo.RunAsync),
         ("face-embedding", "Embeds faces: vectors of L2 norm 1, alignment by landmarks.", FaceEmbeddingDemo.RunAsync),
         ("image-store", "Adds, gets, searches and deletes images.", ImageStoreDemo.RunAsync),
         ("face-store", "The same with faces; search by media_store_id, delete by job_id.", FaceStoreDemo.RunAsync),
@@ -23,7 +23,7 @@ internal static class DemoCommand
     {
         var models = ServerOptions.Models();
         models.Recursive = true;
-        var command = new Command("demo", "Shows one part of the service against a server it starts itself, on a store that is deleted afterwards.") { models };
+        var command = new Command("demo", "Demonstrates one part of the service on a temporary server and store.") { models };
         foreach (var (name, description, run) in Demos)
         {
             var demo = new Command(name, description);

@@ -6,32 +6,37 @@ using Grpc.Core;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings embed FILE...</c>: pictures in, vectors out, nothing stored.</summary>
+/// <summary><c>embeddings embed FILE...</c>: embeds images without storing them.</summary>
 internal static class EmbedCommand
 {
-    private const int ShownValues = 6;
-
     public static Command Create(GlobalOptions globals)
     {
-        var files = new Argument<string[]>("files") { Description = "Picture files.", Arity = ArgumentArity.OneOrMore };
+        var files = new Argument<string[]>("files") { Description = "Image files.", Arity = ArgumentArity.OneOrMore };
         var kind = CommonOptions.Kind();
         var model = CommonOptions.Model();
-        var landmarks = LandmarksOption.Create();
-        var command = new Command("embed", "Embeds pictures and prints their vectors: shape, norm and first values, or all of them with --json.")
+        var landmarks = CommonOptions.Landmarks();
+        var command = new Command("embed", "Embeds images and prints their vectors: shape, norm and first values, or "
+            + "all values with --json.")
         {
             files, kind, model, landmarks,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var output = globals.Output(parsed);
-            var face = LandmarksOption.Read(parsed.GetValue(landmarks), parsed.GetValue(kind));
+            var face = CommonOptions.ParseLandmarks(parsed.GetValue(landmarks), parsed.GetValue(kind));
             using var client = globals.Client(parsed);
             var failures = 0;
             foreach (var file in parsed.GetValue(files)!)
             {
-                failures += await EmbedAsync(client, output, file, parsed.GetValue(kind), parsed.GetValue(model)!, face, cancellationToken) ? 0 : 1;
+                failures += await EmbedAsync(client, output, file, parsed.GetValue(kind), parsed.GetValue(model)!, face, cancellationToken)
+                    ? 0
+                    : 1;
             }
-            return failures == 0 ? ExitCode.Done : parsed.GetValue(files)!.Length == 1 ? ExitCode.Failed : ExitCode.SomeItemsFailed;
+            if (failures == 0)
+            {
+                return ExitCode.Done;
+            }
+            return parsed.GetValue(files)!.Length == 1 ? ExitCode.Failed : ExitCode.SomeItemsFailed;
         });
         return command;
     }
@@ -41,7 +46,7 @@ internal static class EmbedCommand
     {
         try
         {
-            var image = PictureFile.ToImage(await PictureFile.ReadAsync(file, PictureFile.DefaultMaxBytes, cancellationToken));
+            var image = await ImageFile.ReadAsync(file, ImageFile.DefaultMaxBytes, cancellationToken);
             var (embedding, timings) = await EmbedAsync(client, image, kind, model, landmarks, cancellationToken);
             Print(output, file, kind, embedding, timings);
             return true;
@@ -72,20 +77,18 @@ internal static class EmbedCommand
 
     private static void Print(Output output, string file, ItemKind kind, Embedding embedding, Timings? timings)
     {
-        var norm = Vectors.Norm(embedding.Values);
         output.Object(json =>
         {
             json.WriteString("path", file);
             json.WriteString("kind", kind.Word());
             json.WriteString("model", embedding.Model);
             json.WriteNumber("dimension", embedding.Values.Count);
-            json.WriteNumber("norm", norm);
+            json.WriteNumber("norm", Vectors.Norm(embedding.Values));
             json.WriteBoolean("unit_length", embedding.UnitLength);
             json.WriteTimings(timings);
             json.WriteValues("values", embedding.Values);
         });
-        var beginning = Vectors.Beginning(embedding.Values, ShownValues);
-        output.Line($"{ErrorLine.OneLine(file)}: {embedding.Model} ({embedding.Values.Count},) norm {norm:0.000000} {beginning}");
+        output.Line($"{ErrorLine.OneLine(file)}: {embedding.Model} {Vectors.Summary(embedding.Values)}");
     }
 
     private static void Report(Output output, string file, ItemError error)
@@ -95,6 +98,6 @@ internal static class EmbedCommand
             json.WriteString("path", file);
             json.WriteError(error);
         });
-        output.Note($"embeddings: {ErrorLine.OneLine(file)}: {StatusName.Of(error.Code)} {error.Reason}: {ErrorLine.OneLine(error.Message)}");
+        output.Note($"embeddings: {ErrorLine.OneLine(file)}: {ErrorLine.Of(error)}");
     }
 }

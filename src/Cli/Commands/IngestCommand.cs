@@ -1,48 +1,51 @@
 using System.CommandLine;
-using Embeddings.Cli.Ingesting;
 using Embeddings.Cli.Printing;
 using Embeddings.Client;
+using Embeddings.Tooling.Ingesting;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings ingest DIR|MANIFEST.jsonl</c>: embeds and stores many pictures.</summary>
+/// <summary><c>embeddings ingest DIR|LIST.jsonl</c>: embeds and stores images.</summary>
 internal static class IngestCommand
 {
     public static Command Create(GlobalOptions globals)
     {
         var path = new Argument<string>("path")
         {
-            Description = "A folder of pictures, each file with its name as job_id; or a manifest with one JSON object a line.",
-            HelpName = "DIR|MANIFEST.jsonl",
+            Description = "A directory of images, whose relative paths become the job ids; or an item list with one "
+                + "JSON object per line.",
+            HelpName = "DIR|LIST.jsonl",
         };
         var kind = CommonOptions.Kind(required: true);
         var model = CommonOptions.Model();
         var collection = CommonOptions.Collection();
-        var resume = new Option<bool>("--resume", "-r") { Description = "Pass over what is stored already." };
+        var resume = new Option<bool>("--resume", "-r") { Description = "Skip items that are stored already." };
         var failed = new Option<string?>("--failed")
         {
-            Description = "Where failed items go, one JSON object a line: a manifest again. "
-                + "Where absent, NAME.failed.jsonl in the working folder, made only if an item fails.",
+            Description = "File for the failed items, as an item list. [default: NAME.failed.jsonl in the working "
+                + "directory, created only if an item fails]",
             HelpName = "FILE",
         };
-        var recursive = new Option<bool>("--recursive") { Description = "Go through the folder's folders too.", DefaultValueFactory = _ => true };
-        var maxBytes = CommonOptions.Number("--max-bytes", PictureFile.DefaultMaxBytes, 1, 1 << 30,
-            "The largest picture to send, bytes; the server has its own limit (Imaging:MaxEncodedBytes).");
+        var recursive = new Option<bool>("--recursive") { Description = "Include subdirectories.", DefaultValueFactory = _ => true };
+        var maxBytes = CommonOptions.Number("--max-bytes", ImageFile.DefaultMaxBytes, 1, 1 << 30,
+            "Largest image to send, in bytes. The server has its own limit (Imaging:MaxEncodedBytes).");
         var command = new Command("ingest",
-            "Embeds and stores a folder or a manifest of pictures. Exit code 0: all are stored; 2: some failed, each is reported; 1: it could not run.")
+            "Embeds and stores the images of a directory or an item list. Exit code 0: all are stored; 2: some "
+                + "failed, each is reported; 1: it could not run.")
         {
             path, kind, model, collection, resume, failed, recursive, maxBytes,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (given, output) = (parsed.GetValue(path)!, globals.Output(parsed));
+            var given = parsed.GetValue(path)!;
+            var output = globals.Output(parsed);
             var settings = new IngestSettings(
                 parsed.GetValue(kind), parsed.GetValue(model)!, parsed.CollectionOf(collection, kind), parsed.GetValue(maxBytes));
             using var failures = new FailedItems(Path.GetFullPath(parsed.GetValue(failed) ?? $"{IngestSource.NameOf(given)}.failed.jsonl"));
             if (failures.FilePath == Path.GetFullPath(given))
             {
-                throw new CliException("--failed is the manifest itself");
+                throw new ToolException("--failed must not be the item list itself.");
             }
             var source = await IngestSource.OpenAsync(given, parsed.GetValue(recursive), failures.FilePath, cancellationToken);
             using var client = globals.Client(parsed);
@@ -51,13 +54,15 @@ internal static class IngestCommand
             {
                 failures.Open();
             }
-            var stored = parsed.GetValue(resume) ? await StoredIds.LoadAsync(client, settings.Collection, cancellationToken) : null;
+            var stored = parsed.GetValue(resume)
+                ? await StoredIds.LoadAsync(client, settings.Collection, cancellationToken)
+                : null;
             return await IngestAsync(client, output, settings, source, stored, failures, cancellationToken);
         });
         return command;
     }
 
-    // One cheap call first: "no server" or "no such model" is one line, not as many failures as there are pictures.
+    // One cheap call first, so that a missing server or model is one line and not one failure per image.
     private static async Task CheckServerAsync(EmbeddingsClient client, string model, CancellationToken cancellationToken)
     {
         if (model.Length > 0)
@@ -75,49 +80,78 @@ internal static class IngestCommand
         CancellationToken cancellationToken)
     {
         var rate = new Rate(TimeProvider.System);
-        var tally = default(Tally);
+        var counts = default(ItemCounts);
         try
         {
-            await ProgressView.RunAsync(output, source.Name, source.Total, async progress =>
+            await Progress.RunAsync(output, source.Name, source.Total, progress =>
             {
-                var report = new IngestReport(output, failures, progress);
-                try
+                var run = new IngestRun(client, settings, stored, failures, (outcome, soFar) =>
                 {
-                    await new IngestRun(client, settings, stored, report).RunAsync(source.Items, cancellationToken);
-                }
-                finally
-                {
-                    tally = report.Tally;
-                }
+                    counts = soFar;
+                    Print(output, outcome);
+                    progress.Report(soFar);
+                });
+                return run.RunAsync(source.Items, cancellationToken);
             });
         }
         finally
         {
-            // Also where the stream broke: what was stored is stored, and --resume goes on from there.
-            Summarize(output, tally, rate, settings.Collection, failures.FilePath);
+            // Also if the stream broke: what was stored is stored, and --resume continues from there.
+            Summarize(output, counts, rate, settings.Collection, failures.FilePath);
         }
-        return tally.Failed > 0 ? ExitCode.SomeItemsFailed : ExitCode.Done;
+        return counts.Failed > 0 ? ExitCode.SomeItemsFailed : ExitCode.Done;
     }
 
-    private static void Summarize(Output output, Tally tally, Rate rate, string collection, string failedPath)
+    private static void Print(Output output, IngestOutcome outcome)
     {
-        var (seconds, perSecond) = (rate.Elapsed.TotalSeconds, rate.Of(tally));
+        var item = outcome.Item;
+        if (outcome.Ack is { } ack)
+        {
+            output.Object(json =>
+            {
+                json.WriteString("path", item.Line!.Path);
+                json.WriteString("job_id", item.Line.JobId);
+                json.WriteString("point_id", ack.PointId);
+                json.WriteString("collection", ack.Collection);
+            });
+        }
+        else if (outcome.Error is { } error)
+        {
+            output.Object(json =>
+            {
+                json.WriteNumber("line", item.Number);
+                if (item.Line is { } line)
+                {
+                    json.WriteString("path", line.Path);
+                    json.WriteString("job_id", line.JobId);
+                }
+                json.WriteError(error);
+            });
+            var name = item.Line is null ? $"line {item.Number}" : ErrorLine.OneLine(item.Line.Path);
+            output.Note($"{name}: {ErrorLine.Of(error)}");
+        }
+    }
+
+    private static void Summarize(Output output, ItemCounts counts, Rate rate, string collection, string failedPath)
+    {
+        var seconds = rate.Elapsed.TotalSeconds;
+        var perSecond = rate.Of(counts);
         output.Object(json =>
         {
             json.WriteStartObject("summary");
             json.WriteString("collection", collection);
-            json.WriteNumber("stored", tally.Stored);
-            json.WriteNumber("skipped", tally.Skipped);
-            json.WriteNumber("failed", tally.Failed);
+            json.WriteNumber("stored", counts.Stored);
+            json.WriteNumber("skipped", counts.Skipped);
+            json.WriteNumber("failed", counts.Failed);
             json.WriteNumber("seconds", Math.Round(seconds, 3));
             json.WriteNumber("items_per_second", Math.Round(perSecond, 1));
             json.WriteEndObject();
         });
-        if (tally.Failed > 0)
+        if (counts.Failed > 0)
         {
-            output.Note($"failed items are in {failedPath}");
+            output.Note($"failed items: {failedPath}");
         }
-        var counts = $"{tally.Stored:N0} stored, {tally.Skipped:N0} skipped, {tally.Failed:N0} failed";
-        output.Line($"{counts} in {seconds:0.0} s ({perSecond:N0} items/s), collection {collection}");
+        var summary = $"{counts.Stored:N0} stored, {counts.Skipped:N0} skipped, {counts.Failed:N0} failed";
+        output.Line($"{summary} in {seconds:0.0} s ({perSecond:N0} items/s), collection {collection}");
     }
 }

@@ -16,8 +16,8 @@ internal static class ListCommand
         var collections = new Option<bool>("--collections") { Description = "List the collections instead of points." };
         var kind = CommonOptions.Kind();
         var collection = CommonOptions.Collection();
-        var limit = CommonOptions.Number("--limit", 100, 0, int.MaxValue, "How many to list; 0 for all.", "-n");
-        var vectors = new Option<bool>("--vectors") { Description = "With --json, the points' vectors too." };
+        var limit = CommonOptions.Number("--limit", 100, 0, int.MaxValue, "Maximum number to list; 0 for all.", "-n");
+        var vectors = new Option<bool>("--vectors") { Description = "With --json, include the vectors of the points." };
         var filter = new FilterOptions();
         var command = new Command("list", "Lists the points of a collection, or the collections.") { collections, kind, collection, limit, vectors };
         filter.AddTo(command);
@@ -45,18 +45,21 @@ internal static class ListCommand
         return command;
     }
 
-    // Line by line as the pages come, not as one table: a collection may have millions of points.
-    private static async Task ListPointsAsync(EmbeddingsClient client, Output output, ListVectorsRequest request, int most, CancellationToken cancellationToken)
+    // Line by line as the pages arrive and not as a table, because a collection can have millions of points.
+    private static async Task ListPointsAsync(
+        EmbeddingsClient client, Output output, ListVectorsRequest request, int most, CancellationToken cancellationToken)
     {
         request.PageSize = Math.Min(most, PageSize);
         await foreach (var point in client.ListAllVectorsAsync(request, cancellationToken).Take(most))
         {
             output.Object(json => json.WritePoint(point));
-            output.Line(ErrorLine.OneLine($"{point.PointId}  media_store_id={point.Payload?.MediaStoreId}  job_id={point.Payload?.JobId}"));
+            output.Line(ErrorLine.OneLine($"{point.PointId}  media_store_id={point.Payload?.MediaStoreId}  "
+                + $"job_id={point.Payload?.JobId}"));
         }
     }
 
-    private static async Task ListCollectionsAsync(EmbeddingsClient client, Output output, int most, CancellationToken cancellationToken)
+    private static async Task ListCollectionsAsync(
+        EmbeddingsClient client, Output output, int most, CancellationToken cancellationToken)
     {
         var table = Tables.New("collection", "dimension", "points", "model");
         await foreach (var item in client.ListAllCollectionsAsync(cancellationToken).Take(most))
@@ -69,8 +72,8 @@ internal static class ListCommand
                 json.WriteString("model", item.Model);
                 json.WriteString("model_fingerprint", item.ModelFingerprint);
             });
-            var (dimension, points) = (item.Dimension.ToString(CultureInfo.InvariantCulture), item.PointCount.ToString("N0", CultureInfo.InvariantCulture));
-            table.Add(item.Name, dimension, points, item.Model);
+            var dimension = item.Dimension.ToString(CultureInfo.InvariantCulture);
+            table.Add(item.Name, dimension, item.PointCount.ToString("N0", CultureInfo.InvariantCulture), item.Model);
         }
         output.Table(table);
     }

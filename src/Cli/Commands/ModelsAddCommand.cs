@@ -5,14 +5,17 @@ using Embeddings.Tooling.Models.Adding;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings models add</c>: makes a model file one that the server serves.</summary>
+/// <summary><c>embeddings models add</c>: adds a model file to a directory of models.</summary>
 internal static class ModelsAddCommand
 {
     public static Command Create(GlobalOptions globals)
     {
         var file = new Argument<string>("file") { Description = "The .onnx file." };
         var options = new AddOptions();
-        var command = new Command("add", "Adds a model file: reads its graph, tries it, and writes its manifest. What no file tells (colours, mean, std) comes from a preset or flags.")
+        var command = new Command("add", 
+            "Adds a model file: reads its graph, runs it, and writes its manifest. Values that a model file does not "
+                + "contain (color order, mean, std) "
+            + "come from a preset or options.")
         {
             file,
         };
@@ -20,17 +23,21 @@ internal static class ModelsAddCommand
         command.SetAction(parsed =>
         {
             var path = parsed.GetValue(file)!;
-            var added = ModelAdder.Add(options.Read(parsed, path) with { File = File.Exists(path) ? path : throw new CliException($"there is no file '{path}'") });
-            Tell(globals.Output(parsed), added);
+            if (!File.Exists(path))
+            {
+                throw new ToolException($"File '{path}' does not exist.");
+            }
+            Print(globals.Output(parsed), ModelAdder.Add(options.Read(parsed, path)));
             return ExitCode.Done;
         });
         return command;
     }
 
-    /// <summary>Says what was added, and how it is served.</summary>
-    public static void Tell(Output output, AddedModel added)
+    /// <summary>Prints the added model and how to serve it.</summary>
+    public static void Print(Output output, AddedModel added)
     {
-        var (manifest, input) = (added.Manifest, added.Manifest.Input);
+        var manifest = added.Manifest;
+        var input = manifest.Input;
         output.Object(json =>
         {
             json.WriteString("name", manifest.Name);
@@ -40,18 +47,19 @@ internal static class ModelsAddCommand
             json.WriteNumber("max_batch", added.MaxBatch);
             json.WriteString("sha256", manifest.Sha256);
             json.WriteString("fingerprint", added.Fingerprint);
-            json.WriteStartArray("notices");
-            added.Notices.ToList().ForEach(json.WriteStringValue);
-            json.WriteEndArray();
+            json.WriteStrings("notices", added.Notices);
         });
-        output.Line($"{manifest.Name}: {ManifestNames.Of(manifest.Kind)}, {input.Width}x{input.Height} -> {manifest.Dimension}, batches up to {added.MaxBatch}");
-        output.Line($"input       {ManifestNames.Of(input.ColorOrder)}, mean {string.Join(' ', input.Mean)}, std {string.Join(' ', input.Std)}, "
+        output.Line($"{manifest.Name}: {ManifestNames.Of(manifest.Kind)}, {input.Width}x{input.Height} -> "
+            + $"{manifest.Dimension}, batches up to {added.MaxBatch}");
+        output.Line($"input       {ManifestNames.Of(input.ColorOrder)}, mean {string.Join(' ', input.Mean)}, std "
+            + $"{string.Join(' ', input.Std)}, "
             + $"{ManifestNames.Of(input.Resize)}, {ManifestNames.Of(input.Interpolation)}");
         output.Line($"graph       {string.Join("; ", added.Facts)}");
         foreach (var notice in added.Notices)
         {
             output.Line(ErrorLine.OneLine($"note        {notice}"));
         }
-        output.Line($"written     {added.File} with its manifest; serve it with: embeddings serve --Models:Directories:0={Path.GetDirectoryName(added.File)}");
+        output.Line($"written     {added.File} and its manifest; serve it with: embeddings serve "
+            + $"--Models:Directories:0={Path.GetDirectoryName(added.File)}");
     }
 }

@@ -1,84 +1,79 @@
 using System.CommandLine;
-using Embeddings.Cli.Charts;
 using Embeddings.Cli.Printing;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
+using Embeddings.Tooling.Charts;
+using Embeddings.Tooling.Models;
 using Embeddings.Tooling.Models.Checking;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings models check</c>: whether a model does what it should, shown on pictures of people who are known.</summary>
+/// <summary><c>embeddings models check</c>: tests a model on images of known subjects.</summary>
 internal static class ModelsCheckCommand
 {
     private const int TextBins = 20;
-    private const int DrawnBins = 60;
+    private const int ChartBins = 60;
 
     public static Command Create(GlobalOptions globals)
     {
-        var name = new Argument<string>("name") { Description = "A model's name, or its file." };
-        var pictures = new Argument<string?>("pictures")
+        var name = new Argument<string>("name") { Description = "Name or file of the model." };
+        var images = new Argument<string?>("images")
         {
-            Description = "A folder with one folder per subject or files called SUBJECT__NAME, or a file of one JSON object a line: path, label or media_store_id, landmarks.",
+            Description = "A directory with one subdirectory per subject or files named SUBJECT__NAME, "
+                + "or an item list with path, label or media_store_id, and landmarks.",
+            HelpName = "DIR|LIST.jsonl",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var models = new Option<string>("--models") { Description = "The folder of models.", HelpName = "DIR", DefaultValueFactory = _ => AddOptions.Folder };
-        var charts = new Option<string?>("--charts") { Description = "Folder to write the histograms into, as NAME.svg and NAME.png.", HelpName = "DIR" };
-        var write = new Option<bool>("--write-threshold") { Description = "Write the best threshold into the manifest as suggested_threshold." };
+        var models = new Option<string>("--models") { Description = "Directory of the models.", HelpName = "DIR", DefaultValueFactory = _ => AddOptions.Folder };
+        var charts = new Option<string?>("--charts") { Description = "Directory for the histograms, as NAME.svg "
+            + "and NAME.png.", HelpName = "DIR" };
+        var write = new Option<bool>("--write-threshold") { Description = "Write the best threshold to the manifest "
+            + "as suggested_threshold." };
         var command = new Command("check",
-            "Tries a model on this machine: that batches do not change vectors, how well it tells people apart, and whether its colour order is the right one.")
+            "Checks a model on this machine: whether batches change its vectors, how well it separates subjects, and "
+                + "whether its color order is correct.")
         {
-            name, pictures, models, charts, write,
+            name, images, models, charts, write,
         };
         command.SetAction((parsed, cancellationToken) => Task.Run(() =>
         {
             var output = globals.Output(parsed);
-            var path = ModelFiles.Manifest(parsed.GetValue(name)!, parsed.GetValue(models)!);
+            var path = ModelFiles.FindManifest(parsed.GetValue(name)!, parsed.GetValue(models)!);
             using var model = ModelLoader.Load(path, new InferenceOptions { ProbeBatch = 0 });
-            output.Line($"{model.Manifest.Name}: loads, {model.Manifest.Input.Width}x{model.Manifest.Input.Height} -> {model.Manifest.Dimension}, "
-                + $"batches up to {model.MaxBatch} give the vectors of single items");
+            var manifest = model.Manifest;
+            output.Line($"{manifest.Name}: loads, {manifest.Input.Width}x{manifest.Input.Height} -> {manifest.Dimension}, "
+                + $"vectors are the same in batches up to {model.MaxBatch}");
             model.Notices.ToList().ForEach(notice => output.Line(ErrorLine.OneLine($"note        {notice}")));
-            if (parsed.GetValue(pictures) is not { } where)
+            if (parsed.GetValue(images) is not { } folder)
             {
                 return ExitCode.Done;
             }
-            if (!Directory.Exists(where) && !File.Exists(where))
-            {
-                throw new CliException($"there is no folder or file '{where}'");
-            }
             var checker = new ModelChecker(model, new Preprocessor(new ImagingOptions()));
-            CheckReport report;
-            try
+            var report = checker.Check(LabelledImages.Read(folder), cancellationToken: cancellationToken);
+            Print(output, manifest, report);
+            if (parsed.GetValue(charts) is { } target)
             {
-                report = checker.Check(LabelledPictures.Read(where), cancellationToken: cancellationToken);
-            }
-            catch (InvalidDataException e)
-            {
-                throw new CliException(e.Message);
-            }
-            Tell(output, model.Manifest, report);
-            if (parsed.GetValue(charts) is { } folder)
-            {
-                Draw(output, folder, model.Manifest, report);
+                Draw(output, target, manifest, report);
             }
             if (parsed.GetValue(write))
             {
-                ModelFiles.Replace(path, model.Manifest with { SuggestedThreshold = MathF.Round((float)report.Separation.Threshold, 3) });
-                output.Line($"written     suggested_threshold {report.Separation.Threshold:0.000} into {path}");
+                ModelFiles.ReplaceManifest(path, manifest with { SuggestedThreshold = MathF.Round((float)report.Separation.Threshold, 3) });
+                output.Line($"written     suggested_threshold {report.Separation.Threshold:0.000} to {path}");
             }
             return report.Skipped.Count > 0 ? ExitCode.SomeItemsFailed : ExitCode.Done;
         }, cancellationToken));
         return command;
     }
 
-    private static void Tell(Output output, ModelManifest manifest, CheckReport report)
+    private static void Print(Output output, ModelManifest manifest, CheckReport report)
     {
         report.Skipped.ToList().ForEach(skipped => output.Note($"skipped: {ErrorLine.OneLine(skipped)}"));
         var separation = report.Separation;
         output.Object(json =>
         {
             json.WriteString("name", manifest.Name);
-            json.WriteNumber("pictures", report.Pictures);
+            json.WriteNumber("pictures", report.Images);
             json.WriteNumber("people", report.Labels);
             json.WriteNumber("skipped", report.Skipped.Count);
             json.WriteNumber("same_pairs", report.Same.Count);
@@ -92,33 +87,41 @@ internal static class ModelsCheckCommand
             json.WriteNumber("d_prime_swapped", report.Swapped.Distance);
             json.WriteBoolean("swapped_is_better", report.SwappedIsBetter);
         });
-        foreach (var line in TextChart.Lines(new Histogram(report.Same, report.Different, TextBins), separation.Threshold))
+        foreach (var line in TextChart.Lines(new CosineHistogram(report.Same, report.Different, TextBins), separation.Threshold))
         {
             output.Line(line);
         }
-        output.Line($"pictures    {report.Pictures} of {report.Labels} subjects; {report.Same.Count} same pairs, {report.Different.Count} different ones");
-        output.Line($"same        {report.Same.Min():0.000} to {report.Same.Max():0.000}, mean {report.Same.Average():0.000}");
-        output.Line($"different   {report.Different.Min():0.000} to {report.Different.Max():0.000}, mean {report.Different.Average():0.000}");
-        output.Line($"threshold   {separation.Threshold:0.000}, right in {separation.BalancedAccuracy:P1} of both sorts; equal error rate {separation.EqualErrorRate:P2}");
+        var order = ManifestNames.Of(manifest.Input.ColorOrder);
+        output.Line($"images      {report.Images} of {report.Labels} subjects; {report.Same.Count} same pairs, "
+            + $"{report.Different.Count} different pairs");
+        output.Line($"same        {report.Same.Min():0.000} to {report.Same.Max():0.000}, mean "
+            + $"{report.Same.Average():0.000}");
+        output.Line($"different   {report.Different.Min():0.000} to {report.Different.Max():0.000}, mean "
+            + $"{report.Different.Average():0.000}");
+        output.Line($"threshold   {separation.Threshold:0.000}, balanced accuracy {separation.BalancedAccuracy:P1}, "
+            + $"equal error rate {separation.EqualErrorRate:P2}");
         output.Line($"rank-1      {report.Rank1:P1}");
-        output.Line($"batch       a picture in a batch against itself alone: cosine {report.BatchCosine:0.00000} or more");
-        output.Line($"colours     {ManifestNames.Of(manifest.Input.ColorOrder)} separates by {separation.Distance:0.00} deviations, swapped by {report.Swapped.Distance:0.00}; "
-            + $"{CheckReport.SwapMargin:0.00} more would be a warning");
+        output.Line($"batch       cosine of an image in a batch and alone: {report.BatchCosine:0.00000} or more");
+        output.Line($"colors      {order} separates by {separation.Distance:0.00} standard deviations, swapped by "
+            + $"{report.Swapped.Distance:0.00}; "
+            + $"a warning needs {CheckReport.SwapMargin:0.00} more");
         if (report.SwappedIsBetter)
         {
             output.Note($"warning: {manifest.Name} separates better with red and blue swapped; its color_order "
-                + $"'{ManifestNames.Of(manifest.Input.ColorOrder)}' is likely wrong");
+                + $"'{order}' is likely wrong");
         }
     }
 
     private static void Draw(Output output, string folder, ModelManifest manifest, CheckReport report)
     {
+        output.NoteMissingFonts();
         Directory.CreateDirectory(folder);
-        var histogram = new Histogram(report.Same, report.Different, DrawnBins);
-        var title = $"{manifest.Name}: {report.Pictures} pictures of {report.Labels}, EER {report.Separation.EqualErrorRate:P2}, rank-1 {report.Rank1:P1}";
+        var title = $"{manifest.Name}: {report.Images} images of {report.Labels}, EER "
+            + $"{report.Separation.EqualErrorRate:P2}, rank-1 {report.Rank1:P1}";
+        var chart = Chart.Cosines(new CosineHistogram(report.Same, report.Different, ChartBins), report.Separation.Threshold, title);
         var file = Path.Combine(folder, manifest.Name);
-        File.WriteAllText(file + ".svg", SvgChart.Draw(histogram, report.Separation.Threshold, title));
-        File.WriteAllBytes(file + ".png", PngChart.Draw(histogram, report.Separation.Threshold));
+        File.WriteAllText(file + ".svg", chart.ToSvg(800, 400));
+        File.WriteAllBytes(file + ".png", chart.ToPng());
         output.Line($"written     {file}.svg, {file}.png");
     }
 }

@@ -7,13 +7,14 @@ using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings models list</c>: what the server can embed with.</summary>
+/// <summary><c>embeddings models list</c>: the models of the server.</summary>
 internal static class ModelsListCommand
 {
-    public static Command Create(GlobalOptions globals) => Listing(new Command("list", "Lists the server's models."), globals);
+    public static Command Create(GlobalOptions globals) =>
+        SetAction(new Command("list", "Lists the models of the server."), globals);
 
-    /// <summary>Gives a command the action of listing.</summary>
-    public static Command Listing(Command command, GlobalOptions globals)
+    /// <summary>Makes a command list the models.</summary>
+    public static Command SetAction(Command command, GlobalOptions globals)
     {
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -24,9 +25,17 @@ internal static class ModelsListCommand
             await foreach (var model in client.ListAllModelsAsync(cancellationToken))
             {
                 output.Object(json => Write(json, model));
-                table.Add(model.Name, Kind(model), $"{model.InputWidth}x{model.InputHeight}", model.Dimension.ToString(CultureInfo.InvariantCulture),
-                    YesNo(model.UnitLength), YesNo(model.DefaultForKind), model.Loaded ? model.ExecutionProvider : "not loaded", model.Licence);
-                remarks.AddRange(model.Notices.Prepend(Origin(model)).Prepend(model.Description).Where(text => text.Length > 0).Select(text => $"{model.Name}: {text}"));
+                table.Add(
+                    model.Name,
+                    Kind(model),
+                    $"{model.InputWidth}x{model.InputHeight}",
+                    model.Dimension.ToString(CultureInfo.InvariantCulture),
+                    YesNo(model.UnitLength),
+                    YesNo(model.DefaultForKind),
+                    model.Loaded ? model.ExecutionProvider : "not loaded",
+                    model.Licence);
+                string[] texts = [model.Description, Origin(model), .. model.Notices];
+                remarks.AddRange(texts.Where(text => text.Length > 0).Select(text => $"{model.Name}: {text}"));
             }
             output.Table(table);
             remarks.ForEach(remark => output.Line(ErrorLine.OneLine(remark)));
@@ -56,12 +65,7 @@ internal static class ModelsListCommand
         {
             json.WriteNumber("suggested_threshold", model.SuggestedThreshold);
         }
-        json.WriteStartArray("notices");
-        foreach (var notice in model.Notices)
-        {
-            json.WriteStringValue(notice);
-        }
-        json.WriteEndArray();
+        json.WriteStrings("notices", model.Notices);
     }
 
     private static string Origin(Model model) => model.Origin.Length > 0 ? $"from {model.Origin}" : "";

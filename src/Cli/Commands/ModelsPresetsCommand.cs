@@ -5,16 +5,17 @@ using Embeddings.Tooling.Models.Presets;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings models presets</c>: the families whose preprocessing is known.</summary>
+/// <summary><c>embeddings models presets</c>: the model families with known preprocessing.</summary>
 internal static class ModelsPresetsCommand
 {
     public static Command Create(GlobalOptions globals)
     {
-        var command = new Command("presets", "Lists the presets of 'models add': families of models whose preprocessing is known, and where it is known from.");
+        var command = new Command("presets", "Lists the presets of 'models add': model families with known "
+            + "preprocessing, and the source of the values.");
         command.SetAction(parsed =>
         {
             var output = globals.Output(parsed);
-            var table = Tables.New("preset", "kind", "input", "colours", "mean", "std", "resize", "pull");
+            var table = Tables.New("preset", "kind", "input", "colors", "mean", "std", "resize", "pull");
             foreach (var preset in PresetCatalog.All)
             {
                 var input = preset.Input;

@@ -1,13 +1,15 @@
 using System.CommandLine;
 using Embeddings.Cli.Hosting;
 using Embeddings.Cli.Printing;
-using Embeddings.Cli.Sampling;
+using Embeddings.Cli.Demos;
 using Embeddings.Client;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings run</c>: starts the server and shows it at work on images drawn by code, or on the user's own.</summary>
+/// <summary>
+/// <c>embeddings run</c>: starts the server and demonstrates it on sample images or on images of the user.
+/// </summary>
 internal static class RunCommand
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
@@ -17,17 +19,20 @@ internal static class RunCommand
         var options = new ServerOptions();
         var once = new Option<bool>("--once")
         {
-            Description = "End after the demonstration, on free ports and in a temporary store unless others are given; without it the server runs until Ctrl-C.",
+            Description = "Stop after the demonstration. Uses free ports and a temporary store unless others are set. "
+                + "Without it, the server runs until Ctrl-C.",
         };
         var photos = new Option<string?>("--photos")
         {
-            Description = "With --once: show it with these images instead of drawn ones. A folder with one folder per subject, or with files called SUBJECT__NAME; "
-                + "or a file of JSON lines with path, label or media_store_id, and landmarks.",
+            Description = "With --once: use these images instead of the samples. A directory with one subdirectory "
+                + "per subject or files named SUBJECT__NAME, "
+                + "or an item list with path, label or media_store_id, and landmarks.",
             HelpName = "DIR|LIST.jsonl",
         };
         var kind = CommonOptions.Kind();
         var command = new Command("run",
-            "Starts the server, stores sample images and searches them with images that were held out. Exit code 0 only if every best match of the drawn ones is right.")
+            "Starts the server, stores sample images and searches them with images that were held out. The exit code "
+                + "is 0 only if every best match of the samples is correct.")
         {
             once, photos, kind,
         };
@@ -38,7 +43,8 @@ internal static class RunCommand
             var images = parsed.GetValue(photos);
             if (images is not null && !parsed.GetValue(once))
             {
-                throw new CliException("--photos needs --once: the images are stored for the demonstration only.");
+                throw new ToolException("--photos requires --once, because the images are stored for the "
+                    + "demonstration only.");
             }
             var settings = options.Read(parsed).ToList();
             DirectoryInfo? folder = null;
@@ -57,16 +63,17 @@ internal static class RunCommand
                     }
                 }
                 await using var server = await LocalServer.StartAsync(settings, quiet: true, cancellationToken);
-                ServeCommand.Announce(output, server);
+                ServeCommand.PrintAddresses(output, server);
                 using var client = EmbeddingsClient.ForAddress(server.Address);
                 await client.WaitUntilServingAsync(StartTimeout, cancellationToken);
                 var models = await client.ListAllModelsAsync(cancellationToken).ToListAsync(cancellationToken);
                 models.ForEach(model => output.Line(ErrorLine.OneLine(
-                    $"model       {model.Name} ({model.InputWidth}x{model.InputHeight} -> {model.Dimension}): {model.Description}")));
+                    $"model       {model.Name} ({model.InputWidth}x{model.InputHeight} -> {model.Dimension}): "
+                        + $"{model.Description}")));
                 var passed = await ShowAsync(client, output, models, images, parsed.GetValue(kind), cancellationToken);
                 if (!parsed.GetValue(once))
                 {
-                    output.Note($"serving at {server.Address}; Ctrl-C ends it");
+                    output.Note($"serving at {server.Address}; press Ctrl-C to stop");
                     await server.WaitForShutdownAsync(cancellationToken);
                 }
                 return passed ? ExitCode.Done : ExitCode.Failed;
@@ -82,15 +89,18 @@ internal static class RunCommand
     private static Task<bool> ShowAsync(
         EmbeddingsClient client, Output output, List<Model> models, string? images, ItemKind kind, CancellationToken cancellationToken)
     {
-        var kinds = models.Where(model => model.DefaultForKind).Select(model => model.Kind == ModelKind.Face ? ItemKind.Face : ItemKind.Image).Order().ToList();
+        var kinds = models.Where(model => model.DefaultForKind)
+            .Select(model => model.Kind == ModelKind.Face ? ItemKind.Face : ItemKind.Image)
+            .Order()
+            .ToList();
         if (images is not null)
         {
             return kinds.Contains(kind)
                 ? new PhotoRun(client, output, kind).RunAsync(images, cancellationToken)
-                : throw new CliException($"--photos needs a model; the server has no {kind.Word()} model.");
+                : throw new ToolException($"--photos requires a model; the server has no {kind.Word()} model.");
         }
         return kinds.Count > 0
-            ? new SampleRun(client, output, new SampleSet(), kinds).RunAsync(cancellationToken)
+            ? new SampleRun(client, output, kinds).RunAsync(cancellationToken)
             : new RandomVectorRun(client, output).RunAsync(cancellationToken);
     }
 }

@@ -5,21 +5,22 @@ using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings search FILE|--point ID</c>: the stored points nearest to a picture or to another point.</summary>
+/// <summary><c>embeddings search FILE|--point ID</c>: the stored points nearest to an image or to another point.</summary>
 internal static class SearchCommand
 {
     public static Command Create(GlobalOptions globals)
     {
-        var file = new Argument<string?>("file") { Description = "A picture to search with.", Arity = ArgumentArity.ZeroOrOne };
-        var point = new Option<string?>("--point") { Description = "Search with the vector of this stored point instead.", HelpName = "ID" };
+        var file = new Argument<string?>("file") { Description = "Image to search with.", Arity = ArgumentArity.ZeroOrOne };
+        var point = new Option<string?>("--point") { Description = "Search with the vector of this stored "
+            + "point instead.", HelpName = "ID" };
         var kind = CommonOptions.Kind();
         var model = CommonOptions.Model();
         var collection = CommonOptions.Collection();
-        var landmarks = LandmarksOption.Create();
-        var limit = CommonOptions.Number("--limit", 10, 1, 1_000, "How many points to find, 1 to 1,000.", "-n");
-        var threshold = new Option<float?>("--threshold", "-t") { Description = "Only points of this cosine or more, -1 to 1." };
+        var landmarks = CommonOptions.Landmarks();
+        var limit = CommonOptions.Number("--limit", 10, 1, 1_000, "Maximum number of points, 1 to 1,000.", "-n");
+        var threshold = new Option<float?>("--threshold", "-t") { Description = "Minimum cosine, -1 to 1." };
         var filter = new FilterOptions();
-        var command = new Command("search", "Finds the stored points nearest to a picture, or to a stored point.")
+        var command = new Command("search", "Finds the stored points nearest to an image or to a stored point.")
         {
             file, point, kind, model, collection, landmarks, limit, threshold,
         };
@@ -28,21 +29,21 @@ internal static class SearchCommand
         {
             if (result.GetValue(file) is null == result.GetValue(point) is null)
             {
-                result.AddError("Give either a picture file or --point ID.");
+                result.AddError("Set either an image file or --point ID.");
             }
         });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var output = globals.Output(parsed);
             var query = new SearchQuery { Model = parsed.GetValue(model) };
-            var face = LandmarksOption.Read(parsed.GetValue(landmarks), parsed.GetValue(kind));
+            var face = CommonOptions.ParseLandmarks(parsed.GetValue(landmarks), parsed.GetValue(kind));
             if (parsed.GetValue(point) is { } id)
             {
                 query.PointId = id;
             }
             else
             {
-                var image = PictureFile.ToImage(await PictureFile.ReadAsync(parsed.GetValue(file)!, PictureFile.DefaultMaxBytes, cancellationToken));
+                var image = await ImageFile.ReadAsync(parsed.GetValue(file)!, ImageFile.DefaultMaxBytes, cancellationToken);
                 if (parsed.GetValue(kind) == ItemKind.Face)
                 {
                     query.Face = new FaceCrop { Image = image, Landmarks = face };
@@ -76,15 +77,17 @@ internal static class SearchCommand
         var table = Tables.New("rank", "score", "point", "media_store_id", "job_id");
         for (var i = 0; i < points.Count; i++)
         {
-            var (rank, found) = (i + 1, points[i]);
+            var rank = i + 1;
+            var found = points[i];
             output.Object(json =>
             {
                 json.WriteNumber("rank", rank);
                 json.WriteNumber("score", found.Score);
                 json.WritePoint(found.Point);
             });
-            table.Add(rank.ToString(CultureInfo.InvariantCulture), found.Score.ToString("0.0000", CultureInfo.InvariantCulture), found.Point.PointId,
-                found.Point.Payload?.MediaStoreId ?? "", found.Point.Payload?.JobId ?? "");
+            var score = found.Score.ToString("0.0000", CultureInfo.InvariantCulture);
+            var payload = found.Point.Payload ?? new();
+            table.Add(rank.ToString(CultureInfo.InvariantCulture), score, found.Point.PointId, payload.MediaStoreId, payload.JobId);
         }
         if (points.Count > 0)
         {

@@ -10,20 +10,21 @@ internal static class ServeCommand
     public static Command Create(GlobalOptions globals)
     {
         var options = new ServerOptions();
-        var command = new Command("serve", "Starts the server and serves until Ctrl-C. Any of its settings may be given as --Section:Key=value.");
+        var command = new Command("serve", "Starts the server and serves until Ctrl-C. Any setting of the server can "
+            + "be set as --Section:Key=value.");
         options.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var server = await LocalServer.StartAsync(options.Read(parsed), quiet: false, cancellationToken);
-            Announce(globals.Output(parsed), server);
+            PrintAddresses(globals.Output(parsed), server);
             await server.WaitForShutdownAsync(cancellationToken);
             return ExitCode.Done;
         });
         return command;
     }
 
-    /// <summary>Says where the server is.</summary>
-    public static void Announce(Output output, LocalServer server)
+    /// <summary>Prints the addresses of the server.</summary>
+    public static void PrintAddresses(Output output, LocalServer server)
     {
         output.Object(json =>
         {

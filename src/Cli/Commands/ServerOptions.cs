@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace Embeddings.Cli.Commands;
 
 /// <summary>
-/// The options of the commands that start a server. Only what is typed is handed on, so that configuration files and environment variables hold
-/// otherwise; every other setting of the server goes as <c>--Section:Key=value</c>.
+/// Options of the commands that start a server. Only options that are set are passed on, so that configuration files and
+/// environment variables apply otherwise. Every other setting of the server is <c>--Section:Key=value</c>.
 /// </summary>
 internal sealed partial class ServerOptions
 {
@@ -14,16 +14,19 @@ internal sealed partial class ServerOptions
 
     private readonly Option<string> _listen = new("--listen")
     {
-        Description = "The address to listen on; * for all. [default: 127.0.0.1, this machine alone]",
+        Description = "Address to listen on; * for all. [default: 127.0.0.1]",
         HelpName = "IP",
     };
 
     private readonly Option<int> _grpcPort =
-        CommonOptions.Number("--grpc-port", 50_051, 0, ushort.MaxValue, "The port of gRPC; 0 for a free one.");
+        CommonOptions.Number("--grpc-port", 50_051, 0, ushort.MaxValue, "Port for gRPC; 0 for a free port.");
     private readonly Option<int> _httpPort =
-        CommonOptions.Number("--http-port", 8080, -1, ushort.MaxValue, "The port of HTTP, for health; 0 for a free one, -1 for none.");
-    private readonly Option<string> _data = new("--data") { Description = "The embedded store's folder. [default: ./data]", HelpName = "DIR" };
-    private readonly Option<string> _store = new("--store") { Description = "Embedded or Qdrant. [default: Embedded]" };
+        CommonOptions.Number("--http-port", 8080, -1, ushort.MaxValue, "Port for the HTTP health endpoints; 0 for a "
+            + "free port, -1 for none.");
+    private readonly Option<string> _data = new("--data") { Description = "Directory of the embedded store. "
+        + "[default: ./data]", HelpName = "DIR" };
+    private readonly Option<string> _store = new("--store") { Description = "Kind of the store: Embedded or Qdrant. "
+        + "[default: Embedded]" };
     private readonly Option<string> _models = Models();
 
     public void AddTo(Command command)
@@ -37,7 +40,8 @@ internal sealed partial class ServerOptions
         command.TreatUnmatchedTokensAsErrors = false;
     }
 
-    /// <summary>The server's own arguments; <see cref="CliException"/> where something is neither an option nor a setting.</summary>
+    /// <summary>Returns the settings of the server.</summary>
+    /// <exception cref="ToolException">An argument is neither an option nor a setting.</exception>
     public IReadOnlyList<string> Read(ParseResult parsed)
     {
         var arguments = new List<string>();
@@ -59,29 +63,32 @@ internal sealed partial class ServerOptions
         }
         if (parsed.UnmatchedTokens.FirstOrDefault(token => !Setting().IsMatch(token)) is { } other)
         {
-            throw new CliException($"unrecognized argument '{other}'; a setting of the server is --Section:Key=value");
+            throw new ToolException($"Unrecognized argument '{other}'. A setting of the server is --Section:Key=value.");
         }
         arguments.AddRange(parsed.UnmatchedTokens);
         return arguments;
     }
 
-    /// <summary>Whether the command line says where points are stored.</summary>
-    public bool NamesStore(ParseResult parsed) => Given(parsed, _data) || Given(parsed, _store) || Sets(parsed, "--Store:");
+    /// <summary>True if the command line sets the store.</summary>
+    public bool NamesStore(ParseResult parsed) =>
+        Given(parsed, _data) || Given(parsed, _store) || Sets(parsed, "--Store:");
 
-    /// <summary>Whether the command line names a port.</summary>
+    /// <summary>True if the command line sets a port.</summary>
     public bool NamesPort(ParseResult parsed) =>
         Given(parsed, _grpcPort) || Given(parsed, _httpPort) || Sets(parsed, "--Server:GrpcPort=") || Sets(parsed, "--Server:HttpPort=");
 
-    /// <summary>The option that replaces the default models.</summary>
+    /// <summary>Creates the option that replaces the default models.</summary>
     public static Option<string> Models() => new("--models")
     {
-        Description = "none, or a folder of models, instead of the default models.",
+        Description = "Directory of models, or none, instead of the default models.",
         HelpName = "none|DIR",
     };
 
-    /// <summary>The server's settings for a value of that option.</summary>
+    /// <summary>Returns the settings for a value of that option.</summary>
     public static IEnumerable<string> ModelSettings(string models) =>
-        models == NoModels ? ["--Models:UseDefaults=false"] : ["--Models:UseDefaults=false", $"--Models:Directories:0={Path.GetFullPath(models)}"];
+        models == NoModels
+            ? ["--Models:UseDefaults=false"]
+            : ["--Models:UseDefaults=false", $"--Models:Directories:0={Path.GetFullPath(models)}"];
 
     private static bool Given(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
 

@@ -1,19 +1,21 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Embeddings.Cli.Printing;
 using Embeddings.Client;
 using Embeddings.V1;
+using Google.Protobuf;
 
 namespace Embeddings.Cli.Demos;
 
-/// <summary>What a demo works with. Everything it says is printed; everything it claims is checked, and a claim that does not hold ends the command.</summary>
+/// <summary>
+/// Prints the steps of a demonstration and checks its claims. A claim that does not hold fails the command.
+/// </summary>
 internal sealed class Demo(EmbeddingsClient client, Output output)
 {
-    public const ulong Seed = 7;
-
     public EmbeddingsClient Client => client;
 
-    /// <summary>Says what was done: a line for a person, or an object with <c>step</c> and the fields for a program.</summary>
-    public void Say(string step, string text, Action<Utf8JsonWriter>? fields = null)
+    /// <summary>Prints a step: a line of text, or with <c>--json</c> an object with <c>step</c> and the fields.</summary>
+    public void Print(string step, string text, Action<Utf8JsonWriter>? fields = null)
     {
         output.Line($"{step,-22}{text}");
         output.Object(json =>
@@ -23,15 +25,14 @@ internal sealed class Demo(EmbeddingsClient client, Output output)
         });
     }
 
-    /// <summary>Says what a vector is like.</summary>
-    public void SayVector(string step, string of, Embedding embedding)
+    /// <summary>Prints a summary of a vector.</summary>
+    public void PrintVector(string step, string of, Embedding embedding)
     {
-        var norm = Vectors.Norm(embedding.Values);
-        Say(step, $"{of} -> ({embedding.Values.Count},) norm {norm:0.0000000} {Vectors.Beginning(embedding.Values, 4)}", json =>
+        Print(step, $"{of} -> {Vectors.Summary(embedding.Values, 4)}", json =>
         {
             json.WriteString("of", of);
             json.WriteNumber("dimension", embedding.Values.Count);
-            json.WriteNumber("norm", norm);
+            json.WriteNumber("norm", Vectors.Norm(embedding.Values));
         });
     }
 
@@ -39,22 +40,44 @@ internal sealed class Demo(EmbeddingsClient client, Output output)
     {
         if (!holds)
         {
-            throw new CliException($"the demo expected that {claim}, and it is not so");
+            throw new ToolException($"The demonstration failed: {claim} does not hold.");
         }
     }
 
-    /// <summary>The server's default model of a kind.</summary>
+    /// <summary>Returns the default model of a kind.</summary>
     public async Task<Model> DefaultModelAsync(ModelKind kind, CancellationToken cancellationToken)
     {
         await foreach (var model in client.ListAllModelsAsync(cancellationToken))
         {
             if (model.Kind == kind && model.DefaultForKind)
             {
-                Say("model", $"{model.Name}: input {model.InputWidth}x{model.InputHeight}, dimension {model.Dimension}",
+                Print("model", $"{model.Name}: input {model.InputWidth}x{model.InputHeight}, dimension {model.Dimension}",
                     json => json.WriteString("name", model.Name));
                 return model;
             }
         }
-        throw new CliException($"the server has no default model for {kind.ToString().ToLowerInvariant()}s");
+        throw new ToolException($"The server has no default {kind.ToString().ToLowerInvariant()} model.");
+    }
+
+    /// <summary>Returns normally distributed values in the scale and size of a model, the same in every run.</summary>
+    public static Image RandomPixels(Model model)
+    {
+        var random = new Random(7);
+        var values = new float[model.InputWidth * model.InputHeight * 3];
+        for (var i = 0; i < values.Length; i++)
+        {
+            // Box-Muller transform. The argument of the logarithm must not be 0.
+            values[i] = MathF.Sqrt(-2 * MathF.Log(1 - random.NextSingle())) * MathF.Cos(2 * MathF.PI * random.NextSingle());
+        }
+        return new Image
+        {
+            Pixels = new PixelBuffer
+            {
+                Width = model.InputWidth,
+                Height = model.InputHeight,
+                Format = PixelFormat.RgbF32,
+                Data = ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(values)),
+            },
+        };
     }
 }

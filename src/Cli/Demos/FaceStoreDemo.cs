@@ -1,9 +1,9 @@
-using Embeddings.Cli.Sampling;
+using Embeddings.Cli.Samples;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Demos;
 
-/// <summary>The face store: what the image store does, and search by media item, and delete by job.</summary>
+/// <summary>Stores faces: adds, gets, searches by vector and by media item, and deletes by job.</summary>
 internal static class FaceStoreDemo
 {
     private const string Job = "job-123";
@@ -11,36 +11,41 @@ internal static class FaceStoreDemo
 
     public static async Task RunAsync(Demo demo, CancellationToken cancellationToken)
     {
-        var (samples, steps, collection) = (new SampleSet(), new StoreSteps(demo, ItemKind.Face.Collection()), ItemKind.Face.Collection());
+        var collection = ItemKind.Face.Collection();
+        var steps = new StoreSteps(demo, collection);
         var points = new List<VectorPoint>();
         for (var index = 0; index < 2; index++)
         {
-            var (point, model) = await PointAsync(demo, samples.Draw(ItemKind.Face, index + 1, 1), index, cancellationToken);
+            var (point, model) = await PointAsync(demo, SampleSet.Get(ItemKind.Face, index + 1, 1), index, cancellationToken);
             await steps.AddAsync(point, model, cancellationToken);
             points.Add(point);
         }
         var box = (await steps.GetAsync(points[0], cancellationToken)).Payload.Bbox;
-        demo.Say("payload", $"face_index=0 bbox=({box.X}, {box.Y}, {box.Width}, {box.Height})");
+        demo.Print("payload", $"face_index=0 bbox=({box.X}, {box.Y}, {box.Width}, {box.Height})");
         await steps.SearchAsync(points[1], cancellationToken);
 
-        var item = new FaceItem { JobId = OtherJob, MediaStoreId = "media-457", Face = samples.Draw(ItemKind.Face, 1, 2).Face, Confidence = 0.98f };
+        var item = new FaceItem { JobId = OtherJob, MediaStoreId = "media-457", Face = SampleSet.Get(ItemKind.Face, 1, 2).Face, Confidence = 0.98f };
         var ack = (await demo.Client.IngestFaceAsync(new IngestFaceRequest { Item = item }, cancellationToken)).Ack;
-        demo.Say("ingest", $"embedded and stored as {ack.PointId} in {ack.Collection}", json => json.WriteString("point_id", ack.PointId));
+        demo.Print("ingest", $"embedded and stored as {ack.PointId} in {ack.Collection}", json => json.WriteString("point_id", ack.PointId));
         demo.Check(ack.PointId == $"{OtherJob}-0" && ack.Collection == collection, "a face's point id is job_id-face_index");
 
-        var search = new SearchByMediaStoreIdRequest { MediaStoreId = "media-456", Query = new SearchQuery { Face = samples.Draw(ItemKind.Face, 1, 3).Face } };
+        var query = new SearchQuery { Face = SampleSet.Get(ItemKind.Face, 1, 3).Face };
+        var search = new SearchByMediaStoreIdRequest { MediaStoreId = "media-456", Query = query };
         var found = (await demo.Client.SearchByMediaStoreIdAsync(search, cancellationToken)).Result.Points;
-        steps.SayFound("search by media item", "face-01 among the faces of media-456", found);
-        demo.Check(found.Count == 2 && found[0].Point.PointId == points[0].PointId, "that media item's two faces are found, the right one first, and no other");
+        steps.PrintFound("search by media item", "face-01 among the faces of media-456", found);
+        demo.Check(found.Count == 2 && found[0].Point.PointId == points[0].PointId, "the search finds the two faces "
+            + "of the media item and no other, the correct one first");
 
-        var deleted = (await demo.Client.DeleteByJobIdAsync(new DeleteByJobIdRequest { JobId = Job, Collection = collection }, cancellationToken)).DeletedCount;
-        demo.Say("delete by job", $"{Job}: {deleted} deleted", json => json.WriteNumber("deleted", deleted));
+        var delete = new DeleteByJobIdRequest { JobId = Job, Collection = collection };
+        var deleted = (await demo.Client.DeleteByJobIdAsync(delete, cancellationToken)).DeletedCount;
+        demo.Print("delete by job", $"{Job}: {deleted} deleted", json => json.WriteNumber("deleted", deleted));
         demo.Check(deleted == 2, "both faces of the job are deleted");
         await steps.CheckGoneAsync(points[0].PointId, cancellationToken);
         await steps.CountAsync(1, cancellationToken);
     }
 
-    private static async Task<(VectorPoint Point, string Model)> PointAsync(Demo demo, Sample face, int index, CancellationToken cancellationToken)
+    private static async Task<(VectorPoint Point, string Model)> PointAsync(
+        Demo demo, Sample face, int index, CancellationToken cancellationToken)
     {
         var embedding = (await demo.Client.EmbedFaceAsync(new EmbedFaceRequest { Face = face.Face }, cancellationToken)).Embedding;
         var payload = new Payload

@@ -1,18 +1,19 @@
-using Embeddings.Cli.Sampling;
+using Embeddings.Cli.Samples;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Demos;
 
-/// <summary>The image store: add, get, search, delete, and the one call that embeds and stores.</summary>
+/// <summary>Stores images: adds, gets, searches, deletes, and embeds and stores in one call.</summary>
 internal static class ImageStoreDemo
 {
     public static async Task RunAsync(Demo demo, CancellationToken cancellationToken)
     {
-        var (samples, steps, collection) = (new SampleSet(), new StoreSteps(demo, ItemKind.Image.Collection()), ItemKind.Image.Collection());
+        var collection = ItemKind.Image.Collection();
+        var steps = new StoreSteps(demo, collection);
         var points = new List<VectorPoint>();
         for (var subject = 1; subject <= 3; subject++)
         {
-            var scene = samples.Draw(ItemKind.Image, subject, 1);
+            var scene = SampleSet.Get(ItemKind.Image, subject, 1);
             var embedding = (await demo.Client.EmbedImageAsync(new EmbedImageRequest { Image = scene.Image }, cancellationToken)).Embedding;
             var point = new VectorPoint
             {
@@ -26,20 +27,20 @@ internal static class ImageStoreDemo
         await steps.GetAsync(points[0], cancellationToken);
         await steps.SearchAsync(points[0], cancellationToken);
 
-        var item = new ImageItem { JobId = "job-126", MediaStoreId = "media-459", Image = samples.Draw(ItemKind.Image, 4, 1).Image };
+        var item = new ImageItem { JobId = "job-126", MediaStoreId = "media-459", Image = SampleSet.Get(ItemKind.Image, 4, 1).Image };
         var ack = (await demo.Client.IngestImageAsync(new IngestImageRequest { Item = item }, cancellationToken)).Ack;
-        demo.Say("ingest", $"embedded and stored as {ack.PointId} in {ack.Collection}", json => json.WriteString("point_id", ack.PointId));
+        demo.Print("ingest", $"embedded and stored as {ack.PointId} in {ack.Collection}", json => json.WriteString("point_id", ack.PointId));
         demo.Check(ack.PointId == item.JobId && ack.Collection == collection, "an image's point id is its job_id");
 
-        var query = new SearchQuery { Image = samples.Draw(ItemKind.Image, 4, 2).Image };
+        var query = new SearchQuery { Image = SampleSet.Get(ItemKind.Image, 4, 2).Image };
         var search = new SearchVectorsRequest { Collection = collection, Queries = { query }, Limit = 2 };
         var found = (await demo.Client.SearchVectorsAsync(search, cancellationToken)).Results[0].Points;
-        steps.SayFound("search", "with the same scene in other light", found);
-        demo.Check(found[0].Point.PointId == ack.PointId, "the scene is found by its look-alike");
+        steps.PrintFound("search", "with the same scene in another light", found);
+        demo.Check(found[0].Point.PointId == ack.PointId, "another image of the scene finds it");
 
         var delete = new DeleteVectorsRequest { Collection = collection, PointIds = { points[0].PointId } };
         var deleted = (await demo.Client.DeleteVectorsAsync(delete, cancellationToken)).DeletedCount;
-        demo.Say("delete", $"{points[0].PointId}: {deleted} deleted", json => json.WriteNumber("deleted", deleted));
+        demo.Print("delete", $"{points[0].PointId}: {deleted} deleted", json => json.WriteNumber("deleted", deleted));
         demo.Check(deleted == 1, "one point is deleted");
         await steps.CheckGoneAsync(points[0].PointId, cancellationToken);
         await steps.CountAsync(3, cancellationToken);

@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Embeddings.Cli.Demos;
 
-/// <summary>Steps that the two store demos share.</summary>
+/// <summary>Steps of both store demonstrations.</summary>
 internal sealed class StoreSteps(Demo demo, string collection)
 {
     private const double ScoreTolerance = 1e-4;
@@ -14,33 +14,34 @@ internal sealed class StoreSteps(Demo demo, string collection)
         var request = new UpsertVectorsRequest { Collection = collection, Points = { point }, Model = model };
         var answer = await demo.Client.UpsertVectorsAsync(request, cancellationToken);
         demo.Check(answer.UpsertedCount == 1, "one point is written");
-        demo.Say("add", $"{point.PointId} into {collection}, durable after {answer.Timings?.StoreUs ?? 0} us",
+        demo.Print("add", $"{point.PointId} into {collection}, durable after {answer.Timings?.StoreUs ?? 0} us",
             json => json.WriteString("point_id", point.PointId));
     }
 
     public async Task<VectorPoint> GetAsync(VectorPoint stored, CancellationToken cancellationToken)
     {
         var point = (await demo.Client.GetVectorAsync(new GetVectorRequest { Collection = collection, PointId = stored.PointId }, cancellationToken)).Point;
-        demo.Check(point.Vector.SequenceEqual(stored.Vector), "the vector comes back bit for bit");
-        demo.Check(point.Payload.Equals(stored.Payload), "the payload comes back as it was");
-        demo.Say("get", $"{point.PointId}: ({point.Vector.Count},) job_id={point.Payload.JobId} media_store_id={point.Payload.MediaStoreId}",
+        demo.Check(point.Vector.SequenceEqual(stored.Vector), "the returned vector is identical");
+        demo.Check(point.Payload.Equals(stored.Payload), "the returned payload is identical");
+        demo.Print("get", $"{point.PointId}: ({point.Vector.Count},) job_id={point.Payload.JobId} "
+            + $"media_store_id={point.Payload.MediaStoreId}",
             json => json.WriteString("point_id", point.PointId));
         return point;
     }
 
-    /// <summary>Searches with a stored vector: its own point comes first, with a score of 1.</summary>
+    /// <summary>Searches with a stored vector: its own point is first, with a score of 1.</summary>
     public async Task SearchAsync(VectorPoint stored, CancellationToken cancellationToken)
     {
         var query = new SearchQuery { Vector = new QueryVector { Values = { stored.Vector } } };
         var request = new SearchVectorsRequest { Collection = collection, Queries = { query }, Limit = 3 };
         var found = (await demo.Client.SearchVectorsAsync(request, cancellationToken)).Results[0].Points;
-        SayFound("search", $"with the vector of {stored.PointId}", found);
+        PrintFound("search", $"with the vector of {stored.PointId}", found);
         var isFirst = found.Count > 0 && found[0].Point.PointId == stored.PointId && Math.Abs(found[0].Score - 1) < ScoreTolerance;
-        demo.Check(isFirst, "the point itself comes first, with a score of 1");
+        demo.Check(isFirst, "the point itself is first, with a score of 1");
     }
 
-    public void SayFound(string step, string with, IReadOnlyList<ScoredPoint> found) =>
-        demo.Say(step, $"{with}: {string.Join(", ", found.Select(hit => $"{hit.Point.PointId} {hit.Score:0.0000}"))}", json =>
+    public void PrintFound(string step, string with, IReadOnlyList<ScoredPoint> found) =>
+        demo.Print(step, $"{with}: {string.Join(", ", found.Select(hit => $"{hit.Point.PointId} {hit.Score:0.0000}"))}", json =>
         {
             json.WriteStartArray("found");
             foreach (var hit in found)
@@ -56,7 +57,7 @@ internal sealed class StoreSteps(Demo demo, string collection)
     public async Task CountAsync(long expected, CancellationToken cancellationToken)
     {
         var count = (await demo.Client.CountVectorsAsync(new CountVectorsRequest { Collection = collection }, cancellationToken)).Count;
-        demo.Say("count", $"{count} in {collection}", json => json.WriteNumber("count", count));
+        demo.Print("count", $"{count} in {collection}", json => json.WriteNumber("count", count));
         demo.Check(count == expected, $"there are {expected} points");
     }
 
@@ -65,13 +66,11 @@ internal sealed class StoreSteps(Demo demo, string collection)
         try
         {
             await demo.Client.GetVectorAsync(new GetVectorRequest { Collection = collection, PointId = pointId }, cancellationToken);
-            demo.Check(false, $"{pointId} is gone");
+            demo.Check(false, $"{pointId} is deleted");
         }
         catch (EmbeddingsException e) when (e.Status == StatusCode.NotFound)
         {
-            demo.Say("get", $"{pointId}: {StatusName(e)}, as it should be", json => json.WriteString("reason", e.Reason));
+            demo.Print("get", $"{pointId}: {StatusName.Of((int)e.Status)} {e.Reason}, as expected", json => json.WriteString("reason", e.Reason));
         }
     }
-
-    private static string StatusName(EmbeddingsException e) => $"{Printing.StatusName.Of((int)e.Status)} {e.Reason}";
 }

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Embeddings.Cli.Hosting;
 
-/// <summary>A server within this process. Its log goes to standard error: standard output is the command's.</summary>
+/// <summary>A server in this process. It logs to standard error, because standard output belongs to the command.</summary>
 internal sealed class LocalServer : IAsyncDisposable
 {
     private const string LogToStandardError = "--Logging:Console:LogToStandardErrorThreshold=Trace";
@@ -14,17 +14,19 @@ internal sealed class LocalServer : IAsyncDisposable
 
     private LocalServer(WebApplication app) => _app = app;
 
-    /// <summary>Where a client on this machine finds it.</summary>
+    /// <summary>Address for clients on this machine.</summary>
     public string Address => Dialable(EmbeddingsServer.GrpcAddress(_app));
 
-    /// <summary>Where its health is asked over HTTP; null where it does not listen there.</summary>
+    /// <summary>Address of the HTTP health endpoints, or null if there is none.</summary>
     public string? HttpAddress => EmbeddingsServer.HttpAddress(_app) is { } url ? Dialable(url) : null;
 
-    /// <summary>Starts one; <see cref="CliException"/> where a port is taken.</summary>
-    /// <param name="arguments">The server's arguments, <c>--Section:Key=value</c>.</param>
-    /// <param name="quiet">Whether it logs warnings and errors alone.</param>
-    /// <param name="cancellationToken">Ends the start.</param>
-    public static async Task<LocalServer> StartAsync(IEnumerable<string> arguments, bool quiet, CancellationToken cancellationToken)
+    /// <summary>Starts a server.</summary>
+    /// <param name="arguments">Settings of the server, <c>--Section:Key=value</c>.</param>
+    /// <param name="quiet">Whether it logs only warnings and errors.</param>
+    /// <param name="cancellationToken">Cancels the start.</param>
+    /// <exception cref="ToolException">A port is in use.</exception>
+    public static async Task<LocalServer> StartAsync(
+        IEnumerable<string> arguments, bool quiet, CancellationToken cancellationToken)
     {
         IEnumerable<string> level = quiet ? ["--Logging:LogLevel:Default=Warning"] : [];
         var app = EmbeddingsServer.Create([LogToStandardError, .. level, .. arguments]);
@@ -36,7 +38,9 @@ internal sealed class LocalServer : IAsyncDisposable
         catch (Exception e)
         {
             await app.DisposeAsync();
-            throw e is IOException ? new CliException($"{e.Message} Choose another with --grpc-port and --http-port.") : e;
+            throw e is IOException
+                ? new ToolException($"{e.Message} Choose another with --grpc-port and --http-port.")
+                : e;
         }
     }
 
@@ -48,7 +52,7 @@ internal sealed class LocalServer : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    // Any address is one to listen on, but none to connect to.
+    // A wildcard address is valid to listen on but not to connect to.
     private static string Dialable(string url)
     {
         var address = new UriBuilder(url);

@@ -1,29 +1,37 @@
 using Embeddings.Client;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
+using Embeddings.V1;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 
 namespace Embeddings.Cli.Printing;
 
-/// <summary>An exception as one line for a person: what, and what to do, without a stack trace.</summary>
+/// <summary>Formats exceptions as one line without a stack trace.</summary>
 internal static class ErrorLine
 {
     public static string Of(Exception error, string? address) => OneLine(error switch
     {
-        // Models load side by side; the first that fails is the one to mend.
+        // Models load concurrently; the first failure is reported.
         AggregateException several when several.Flatten().InnerExceptions is [var first, ..] => Of(first, address),
-        // The server gives every error of its own a reason; only the status' name means that nobody was there to give one.
+        // The server sets a reason on every error of its own. The name of the status means that no server responded.
         EmbeddingsException { Status: StatusCode.Unavailable, Reason: "UNAVAILABLE" } =>
-            $"no server answers at {address}. Start one with 'embeddings serve', or name another with --address. ({error.Message})",
-        EmbeddingsException { Status: StatusCode.DeadlineExceeded } => $"no answer from {address} in time: {error.Message}",
+            $"No server responds at {address}. Start one with 'embeddings serve', or choose another with --address. "
+                + $"({error.Message})",
+        EmbeddingsException { Status: StatusCode.DeadlineExceeded } => $"The server at {address} did not respond "
+            + $"before the deadline: {error.Message}",
         EmbeddingsException e => Rpc(e),
-        CliException or ItemFault or Fault or ModelException or ManifestException or OptionsValidationException or IOException
+        ToolException or ItemFault or Fault or ModelException or ManifestException or OptionsValidationException or IOException
             or UnauthorizedAccessException => error.Message,
         _ => $"{error.Message} ({error.GetType().Name})",
     });
 
-    /// <summary>The text without line breaks and other control characters, which also keeps a stored name from steering the terminal.</summary>
+    /// <summary>Formats the error of one item.</summary>
+    public static string Of(ItemError error) => $"{StatusName.Of(error.Code)} {error.Reason}: {OneLine(error.Message)}";
+
+    /// <summary>
+    /// Replaces control characters, so that a stored name cannot break the line or control the terminal.
+    /// </summary>
     public static string OneLine(string text) =>
         string.Create(text.Length, text, static (span, source) =>
         {
@@ -38,7 +46,7 @@ internal static class ErrorLine
         var status = StatusName.Of((int)e.Status);
         var reason = e.Reason == status ? "" : $" {e.Reason}";
         var field = e.Field.Length == 0 ? "" : $" [{e.Field}]";
-        var retry = e.RetryAfter is { } after ? $" Try again in {after.TotalSeconds:0.###} s." : "";
+        var retry = e.RetryAfter is { } after ? $" Retry in {after.TotalSeconds:0.###} s." : "";
         return $"{status}{reason}: {e.Message}{field}{retry}";
     }
 }

@@ -4,7 +4,7 @@ using Google.Protobuf;
 
 namespace Embeddings.Cli.Printing;
 
-/// <summary>The contract's messages as JSON fields, under the contract's own names and with numbers as numbers.</summary>
+/// <summary>Writes and formats messages of the contract, with the field names of the contract.</summary>
 internal static class JsonFields
 {
     public static void WriteError(this Utf8JsonWriter writer, ItemError error)
@@ -42,14 +42,23 @@ internal static class JsonFields
         writer.WriteEndArray();
     }
 
-    /// <summary>The point with its payload; its vector only where it has one.</summary>
+    public static void WriteStrings(this Utf8JsonWriter writer, string name, IEnumerable<string> values)
+    {
+        writer.WriteStartArray(name);
+        foreach (var value in values)
+        {
+            writer.WriteStringValue(value);
+        }
+        writer.WriteEndArray();
+    }
+
+    /// <summary>Writes a point with its payload and, if present, its vector.</summary>
     public static void WritePoint(this Utf8JsonWriter writer, VectorPoint point)
     {
         writer.WriteString("point_id", point.PointId);
         if (point.Payload is { } payload)
         {
-            writer.WriteItem(payload.JobId, payload.MediaStoreId, payload.HasFaceIndex ? payload.FaceIndex : null, payload.Bbox,
-                payload.HasConfidence ? payload.Confidence : null, payload.Landmarks, payload.Attributes);
+            WritePayload(writer, payload);
         }
         if (point.Vector.Count > 0)
         {
@@ -57,18 +66,15 @@ internal static class JsonFields
         }
     }
 
-    /// <summary>What is known of an item, as manifest lines have it.</summary>
-    public static void WriteItem(
-        this Utf8JsonWriter writer, string jobId, string mediaStoreId, int? faceIndex, BoundingBox? bbox, float? confidence, FaceLandmarks? landmarks,
-        Google.Protobuf.WellKnownTypes.Struct? attributes)
+    private static void WritePayload(Utf8JsonWriter writer, Payload payload)
     {
-        writer.WriteString("job_id", jobId);
-        writer.WriteString("media_store_id", mediaStoreId);
-        if (faceIndex is { } index)
+        writer.WriteString("job_id", payload.JobId);
+        writer.WriteString("media_store_id", payload.MediaStoreId);
+        if (payload.HasFaceIndex)
         {
-            writer.WriteNumber("face_index", index);
+            writer.WriteNumber("face_index", payload.FaceIndex);
         }
-        if (bbox is not null)
+        if (payload.Bbox is { } bbox)
         {
             writer.WriteStartObject("bbox");
             writer.WriteNumber("x", bbox.X);
@@ -77,11 +83,11 @@ internal static class JsonFields
             writer.WriteNumber("height", bbox.Height);
             writer.WriteEndObject();
         }
-        if (confidence is { } sure)
+        if (payload.HasConfidence)
         {
-            writer.WriteNumber("confidence", sure);
+            writer.WriteNumber("confidence", payload.Confidence);
         }
-        if (landmarks is not null)
+        if (payload.Landmarks is { } landmarks)
         {
             writer.WriteStartArray("landmarks");
             foreach (var point in landmarks.Points())
@@ -93,10 +99,44 @@ internal static class JsonFields
             }
             writer.WriteEndArray();
         }
-        if (attributes is not null)
+        if (payload.Attributes is { } attributes)
         {
             writer.WritePropertyName("attributes");
             writer.WriteRawValue(JsonFormatter.Default.Format(attributes));
         }
     }
+
+    /// <summary>Returns the id and payload of a point as text, one field per line.</summary>
+    public static IEnumerable<string> Lines(VectorPoint point)
+    {
+        yield return Line("point_id", point.PointId);
+        if (point.Payload is not { } payload)
+        {
+            yield break;
+        }
+        yield return Line("job_id", payload.JobId);
+        yield return Line("media_store_id", payload.MediaStoreId);
+        if (payload.HasFaceIndex)
+        {
+            yield return Line("face_index", $"{payload.FaceIndex}");
+        }
+        if (payload.Bbox is { } box)
+        {
+            yield return Line("bbox", $"x {box.X}, y {box.Y}, width {box.Width}, height {box.Height}");
+        }
+        if (payload.HasConfidence)
+        {
+            yield return Line("confidence", $"{payload.Confidence}");
+        }
+        if (payload.Landmarks is { } face)
+        {
+            yield return Line("landmarks", string.Join(' ', face.Points().Select(at => $"({at.X}, {at.Y})")));
+        }
+        if (payload.Attributes is { } attributes)
+        {
+            yield return Line("attributes", attributes.ToString());
+        }
+    }
+
+    private static string Line(string name, string value) => $"{name,-15} {ErrorLine.OneLine(value)}";
 }

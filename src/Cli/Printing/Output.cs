@@ -7,12 +7,13 @@ using Spectre.Console;
 namespace Embeddings.Cli.Printing;
 
 /// <summary>
-/// Where a command's words go: with <c>--json</c> standard output has one object a line and nothing else, otherwise text for a person. Progress and
-/// errors always go to standard error. Thread-safe.
+/// Output of a command. With <c>--json</c>, standard output has one JSON object per line and nothing else; otherwise it
+/// has
+/// text. Progress and errors go to standard error. Thread-safe.
 /// </summary>
 internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json)
 {
-    // A redirected table is read by programs and wide editors: it must not be folded at 80 columns.
+    // A redirected table is read by programs and must not be wrapped at 80 columns.
     private const int RedirectedWidth = 200;
 
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -23,13 +24,13 @@ internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json)
 
     public TextWriter Error => stderr;
 
-    /// <summary>Takes the notes while a bar moves on standard error, which must know of every line; null otherwise.</summary>
+    /// <summary>Receives the notes while a progress bar is active on standard error; otherwise null.</summary>
     public Action<string>? NoteWriter { get; set; }
 
-    /// <summary>Whether standard error is a terminal on which a bar can move.</summary>
+    /// <summary>True if standard error is a terminal that can show a progress bar.</summary>
     public bool HasTerminal => ReferenceEquals(stderr, Console.Error) && !Console.IsErrorRedirected;
 
-    /// <summary>A line for a person; dropped with <c>--json</c>.</summary>
+    /// <summary>Writes a line of text. Ignored with <c>--json</c>.</summary>
     public void Line(string text = "")
     {
         if (!json)
@@ -38,7 +39,7 @@ internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json)
         }
     }
 
-    /// <summary>An object for a program; dropped without <c>--json</c>. The braces are written here.</summary>
+    /// <summary>Writes a JSON object; the callback writes its fields. Ignored without <c>--json</c>.</summary>
     public void Object(Action<Utf8JsonWriter> fields)
     {
         if (!json)
@@ -55,7 +56,7 @@ internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json)
         Write(stdout, Encoding.UTF8.GetString(buffer.WrittenSpan));
     }
 
-    /// <summary>A line on standard error: progress, notices, errors of single items.</summary>
+    /// <summary>Writes a line to standard error: progress, notices, errors of single items.</summary>
     public void Note(string text)
     {
         if (NoteWriter is { } write)
@@ -68,7 +69,7 @@ internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json)
         }
     }
 
-    /// <summary>A table for a person; dropped with <c>--json</c>.</summary>
+    /// <summary>Writes a table. Ignored with <c>--json</c>.</summary>
     public void Table(Table table)
     {
         if (json)

@@ -25,16 +25,19 @@ public sealed class GraphBuilder(string name, long opset = 17)
     }
 
     /// <summary>Declares a tensor as an output. A size below 1 is a dynamic dimension.</summary>
-    public void Output(string tensor, TensorProto.Types.DataType type, params ReadOnlySpan<long> shape) => _graph.Output.Add(Value(tensor, type, shape));
+    public void Output(string tensor, TensorProto.Types.DataType type, params ReadOnlySpan<long> shape) =>
+        _graph.Output.Add(Value(tensor, type, shape));
 
     /// <summary>Adds a float32 constant in row-major order. The number of values must match the shape.</summary>
-    public string Floats(ReadOnlySpan<float> values, params ReadOnlySpan<long> shape) => Initializer(Tensors.Floats(NextName(), values, shape));
+    public string Floats(ReadOnlySpan<float> values, params ReadOnlySpan<long> shape) =>
+        Initializer(Tensors.Floats(NextName(), values, shape));
 
     /// <summary>
     /// Adds an int64 constant in row-major order. The number of values must match the shape; an empty shape is a
     /// scalar.
     /// </summary>
-    public string Longs(ReadOnlySpan<long> values, params ReadOnlySpan<long> shape) => Initializer(Tensors.Longs(NextName(), values, shape));
+    public string Longs(ReadOnlySpan<long> values, params ReadOnlySpan<long> shape) =>
+        Initializer(Tensors.Longs(NextName(), values, shape));
 
     /// <summary>Adds an existing constant under its own name.</summary>
     public string Initializer(TensorProto tensor)
@@ -53,7 +56,8 @@ public sealed class GraphBuilder(string name, long opset = 17)
     }
 
     /// <summary>Adds a node whose outputs have the given names.</summary>
-    public void Node(string opType, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs, params ReadOnlySpan<AttributeProto> attributes)
+    public void Node(
+        string opType, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs, params ReadOnlySpan<AttributeProto> attributes)
     {
         var node = new NodeProto { OpType = opType, Name = $"{opType}_{_graph.Node.Count}" };
         node.Input.AddRange(inputs);

@@ -65,7 +65,9 @@ public static class InnerOutput
             .Concat(graph.Input.Select(input => input.Name))
             .Concat(graph.Initializer.Select(constant => constant.Name))
             .ToHashSet();
-        return taken.Contains(wanted) ? Enumerable.Range(2, int.MaxValue - 2).Select(i => $"{wanted}_{i}").First(name => !taken.Contains(name)) : wanted;
+        return taken.Contains(wanted)
+            ? Enumerable.Range(2, int.MaxValue - 2).Select(i => $"{wanted}_{i}").First(name => !taken.Contains(name))
+            : wanted;
     }
 
     // Nodes are in topological order, so one backward pass finds everything that the output depends on.

@@ -28,7 +28,9 @@ public static class OnnxFile
             throw new InvalidDataException($"The file is not an ONNX model: {e.Message}", e);
         }
         // Arbitrary bytes can be a valid Protocol Buffers message, but every model has a graph.
-        return model.Graph is null ? throw new InvalidDataException("The file is not an ONNX model: it has no graph.") : model;
+        return model.Graph is null
+            ? throw new InvalidDataException("The file is not an ONNX model: it has no graph.")
+            : model;
     }
 
     /// <summary>Writes a model file. An existing file is overwritten.</summary>

@@ -21,7 +21,8 @@ public static class Tensors
     public static TensorProto Halves(string name, ReadOnlySpan<Half> values, params ReadOnlySpan<long> shape) =>
         Make(name, TensorProto.Types.DataType.Float16, MemoryMarshal.AsBytes(values), values.Length, shape);
 
-    private static TensorProto Make(string name, TensorProto.Types.DataType type, ReadOnlySpan<byte> bytes, int count, ReadOnlySpan<long> shape)
+    private static TensorProto Make(
+        string name, TensorProto.Types.DataType type, ReadOnlySpan<byte> bytes, int count, ReadOnlySpan<long> shape)
     {
         long product = 1;
         foreach (var size in shape)
@@ -34,7 +35,8 @@ public static class Tensors
         }
         if (!BitConverter.IsLittleEndian)
         {
-            throw new PlatformNotSupportedException("ONNX files are little-endian; big-endian machines are not supported.");
+            throw new PlatformNotSupportedException("ONNX files are little-endian; big-endian machines are "
+                + "not supported.");
         }
         var tensor = new TensorProto { Name = name, DataType = (int)type, RawData = ByteString.CopyFrom(bytes) };
         tensor.Dims.AddRange(shape.ToArray());

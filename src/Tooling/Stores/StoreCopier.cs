@@ -1,23 +1,70 @@
+using Embeddings.Tooling.Ingesting;
 using Embeddings.Storage;
+
 namespace Embeddings.Tooling.Stores;
 
+/// <summary>Result of copying one collection.</summary>
+/// <param name="Copied">Number of points copied by this run.</param>
+/// <param name="Source">Number of points in the source.</param>
+/// <param name="Target">Number of points in the target.</param>
+internal readonly record struct CollectionCopy(long Copied, long Source, long Target)
+{
+    public bool AreEqual => Source == Target;
+}
+
 /// <summary>
-/// Copies one collection into another store: 1. the target's collection is made with the source's dimension and model, 2. points go over page by page,
-/// replacing those whose ids are there, 3. both are counted. Started again from a page's token, it goes on there.
+/// Copies collections to another store: 1. creates the collection in the target with the dimension and model of the
+/// source, 2. copies the points page by page, replacing points of the same id, 3. counts both. A copy can resume from a
+/// page token.
 /// </summary>
 internal sealed class StoreCopier(IVectorStore source, IVectorStore target)
 {
-    // A page of 512-d points is about 2 MB: large enough that a round trip does not matter.
+    // A page of 512-dimensional points is about 2 MB: large enough that a round trip does not matter.
     private const int PageSize = 1000;
 
-    // Pages that are being written while the next is read.
+    // Pages that are written while the next one is read.
     private const int InFlight = 4;
 
-    /// <param name="collection">The source's collection.</param>
-    /// <param name="pageToken">Where to go on; empty for the beginning.</param>
-    /// <param name="copied">Called after each page, in order, once it is durable: how many points it had, and the token to go on from (empty: the end).</param>
-    /// <param name="cancellationToken">Stops between pages.</param>
-    /// <returns>How many points each side has now.</returns>
+    /// <summary>Returns the collections to copy.</summary>
+    /// <param name="names">Names of the collections; all if empty.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="ToolException">A collection does not exist.</exception>
+    public async Task<IReadOnlyList<CollectionInfo>> CollectionsAsync(
+        IReadOnlyList<string> names, CancellationToken cancellationToken)
+    {
+        var known = await source.ListCollectionsAsync(cancellationToken);
+        return names.FirstOrDefault(name => known.All(collection => collection.Name != name)) is { } missing
+            ? throw new ToolException($"Collection '{missing}' does not exist in the source.")
+            : [.. known.Where(collection => names.Count == 0 || names.Contains(collection.Name))];
+    }
+
+    /// <summary>Copies a collection from where <paramref name="state"/> ends.</summary>
+    public async Task<CollectionCopy> CopyAsync(
+        CollectionInfo collection, CopyState state, IProgress<ItemCounts> progress, CancellationToken cancellationToken)
+    {
+        var copied = 0L;
+        if (state[collection.Name] == CopyState.Done)
+        {
+            return new(0, collection.Count, await target.CountAsync(collection.Name, PointFilter.All, cancellationToken));
+        }
+        void Report(int points, string next)
+        {
+            copied += points;
+            state.Set(collection.Name, next);
+            progress.Report(new ItemCounts(copied, 0, 0));
+        }
+        var (inSource, inTarget) = await CopyAsync(collection, state[collection.Name], Report, cancellationToken);
+        return new(copied, inSource, inTarget);
+    }
+
+    /// <param name="collection">Collection of the source.</param>
+    /// <param name="pageToken">Page to start from; empty for the beginning.</param>
+    /// <param name="copied">
+    /// Called after each page, in order, once it is durable, with its number of points and the token to resume from; an
+    /// empty token is the end.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the copy between pages.</param>
+    /// <returns>Number of points in the source and in the target.</returns>
     public async Task<(long Source, long Target)> CopyAsync(
         CollectionInfo collection, string pageToken, Action<int, string> copied, CancellationToken cancellationToken)
     {

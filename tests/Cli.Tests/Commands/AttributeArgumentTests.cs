@@ -6,22 +6,22 @@ namespace Embeddings.Cli.Tests.Commands;
 public sealed class AttributeArgumentTests
 {
     [Fact]
-    public void Values_have_the_type_they_look_like()
+    public void Values_are_typed()
     {
-        Assert.Equal(new AttributeCondition { Key = "place", Text = "a=b c" }, AttributeArgument.Parse("place=a=b c"));
-        Assert.Equal(new AttributeCondition { Key = "good", Flag = true }, AttributeArgument.Parse("good=true"));
-        Assert.Equal(new AttributeCondition { Key = "year", Number = 2024 }, AttributeArgument.Parse("year=2024"));
-        Assert.Equal(new AttributeCondition { Key = "code", Text = "1" }, AttributeArgument.Parse("code=\"1\""));
-        Assert.Equal(new AttributeCondition { Key = "empty", Text = "" }, AttributeArgument.Parse("empty="));
+        Assert.Equal(new AttributeCondition { Key = "place", Text = "a=b c" }, FilterOptions.ParseAttribute("place=a=b c"));
+        Assert.Equal(new AttributeCondition { Key = "good", Flag = true }, FilterOptions.ParseAttribute("good=true"));
+        Assert.Equal(new AttributeCondition { Key = "year", Number = 2024 }, FilterOptions.ParseAttribute("year=2024"));
+        Assert.Equal(new AttributeCondition { Key = "code", Text = "1" }, FilterOptions.ParseAttribute("code=\"1\""));
+        Assert.Equal(new AttributeCondition { Key = "empty", Text = "" }, FilterOptions.ParseAttribute("empty="));
     }
 
     [Fact]
     public void Comparisons_are_ranges()
     {
-        Assert.Equal(new NumericRange { Gt = 1 }, AttributeArgument.Parse("a>1").Range);
-        Assert.Equal(new NumericRange { Gte = 1 }, AttributeArgument.Parse("a>=1").Range);
-        Assert.Equal(new NumericRange { Lt = -1.5 }, AttributeArgument.Parse("a<-1.5").Range);
-        Assert.Equal(new NumericRange { Lte = 1 }, AttributeArgument.Parse("a<=1").Range);
+        Assert.Equal(new NumericRange { Gt = 1 }, FilterOptions.ParseAttribute("a>1").Range);
+        Assert.Equal(new NumericRange { Gte = 1 }, FilterOptions.ParseAttribute("a>=1").Range);
+        Assert.Equal(new NumericRange { Lt = -1.5 }, FilterOptions.ParseAttribute("a<-1.5").Range);
+        Assert.Equal(new NumericRange { Lte = 1 }, FilterOptions.ParseAttribute("a<=1").Range);
     }
 
     [Theory]
@@ -29,5 +29,6 @@ public sealed class AttributeArgumentTests
     [InlineData("key")]
     [InlineData("=value")]
     [InlineData("a>b")]
-    public void Anything_else_is_said(string text) => Assert.Throws<CliException>(() => AttributeArgument.Parse(text));
+    public void Anything_else_is_an_error(string text) =>
+        Assert.Throws<ToolException>(() => FilterOptions.ParseAttribute(text));
 }

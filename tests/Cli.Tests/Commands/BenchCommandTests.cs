@@ -1,3 +1,4 @@
+using System.Text;
 using System.Xml.Linq;
 using Embeddings.Cli.Hosting;
 using Embeddings.TestModels;
@@ -26,17 +27,16 @@ public sealed class BenchCommandTests
         Assert.All(json.GetProperty("batches").EnumerateObject(), batch => Assert.InRange(int.Parse(batch.Name), 1, 15));
         var latency = json.GetProperty("latency_ms");
         Assert.InRange(latency.GetProperty("p50").GetDouble(), 1e-3, latency.GetProperty("max").GetDouble());
-        // The page's head is HTML; the plots are well-formed.
         var page = await File.ReadAllTextAsync(report);
-        var plots = page.Split("<svg")[1..].Select(part => XElement.Parse("<svg" + part[..(part.IndexOf("</svg>", StringComparison.Ordinal) + 6)]));
-        Assert.Equal(3, plots.Count());
+        var charts = page.Split("base64,")[1..].Select(part => XElement.Parse(Encoding.UTF8.GetString(Convert.FromBase64String(part[..part.IndexOf('"')]))));
+        Assert.Equal(3, charts.Count(chart => chart.Name.LocalName == "svg"));
     }
 
     [Theory]
-    [InlineData("no-such-model", "--kind", "face", "the server has no model 'no-such-model'")]
-    [InlineData("descriptor-image", "--kind", "face", "embeds no faces")]
-    [InlineData("descriptor-image", "--jpeg", "640", "is not WIDTHxHEIGHT")]
-    public async Task What_cannot_be_is_one_clear_line(string model, string option, string value, string error)
+    [InlineData("no-such-model", "--kind", "face", "The server has no model 'no-such-model'")]
+    [InlineData("descriptor-image", "--kind", "face", "does not embed faces")]
+    [InlineData("descriptor-image", "--jpeg", "640", "--jpeg must be WIDTHxHEIGHT")]
+    public async Task Invalid_arguments_are_one_line(string model, string option, string value, string error)
     {
         using var folder = new TempFolder();
         await using var server = await StartAsync(folder);

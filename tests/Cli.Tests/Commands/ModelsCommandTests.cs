@@ -3,7 +3,7 @@ using Embeddings.TestModels;
 
 namespace Embeddings.Cli.Tests.Commands;
 
-/// <summary>What the subcommands of <c>models</c> do on this machine, without a server.</summary>
+/// <summary>Subcommands of <c>models</c> that need no server.</summary>
 public sealed class ModelsCommandTests : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -23,12 +23,12 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("models add /no/such/file.onnx", "there is no file")]
-    [InlineData("models add a.onnx --color-order green", "--color-order is rgb or bgr")]
-    [InlineData("models add a.onnx --mean 1,2", "--mean is three numbers")]
-    [InlineData("models add a.onnx --size 224", "--size is WIDTHxHEIGHT")]
-    [InlineData("models check nonsense", "there is no model 'nonsense'")]
-    public async Task What_cannot_be_is_one_line(string arguments, string reason)
+    [InlineData("models add /no/such/file.onnx", "does not exist")]
+    [InlineData("models add a.onnx --color-order green", "--color-order must be rgb or bgr")]
+    [InlineData("models add a.onnx --mean 1,2", "--mean must be three numbers")]
+    [InlineData("models add a.onnx --size 224", "--size must be WIDTHxHEIGHT")]
+    [InlineData("models check nonsense", "Model 'nonsense' does not exist")]
+    public async Task Invalid_arguments_are_one_line(string arguments, string reason)
     {
         var result = await CommandResult.RunAsync(arguments.Split(' '));
         Assert.Equal(ExitCode.Failed, result.ExitCode);
@@ -36,11 +36,11 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Pictures_that_are_not_there_are_one_line()
+    public async Task Missing_images_are_one_line()
     {
         var result = await CommandResult.RunAsync("models", "check", Descriptor.FaceModel, "/no/such/folder", "--models", Descriptor.Folder);
         Assert.Equal(ExitCode.Failed, result.ExitCode);
-        Assert.Contains("there is no folder or file", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains("does not exist", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
     }
 
     [TrainedModelsFact]
@@ -57,25 +57,39 @@ public sealed class ModelsCommandTests : IDisposable
     [TrainedModelsFact(NeedsMaterial = true)]
     public async Task The_default_models_pass_the_check_on_real_images_without_a_warning()
     {
-        (string Name, string Pictures, double MostErrors)[] checks =
+        (string Name, string Images, double MaxErrors)[] checks =
         [
             ("mobilefacenet", Material.Path("faces.jsonl"), 0),
             ("mobilefacenet", Material.Path("crops"), 0),
             ("resnet18", Material.Path("images", "azure-samples", "CustomVision", "ImageClassification", "Images"), 0.06),
         ];
-        foreach (var (name, pictures, mostErrors) in checks)
+        foreach (var (name, images, maxErrors) in checks)
         {
-            var result = await CommandResult.RunAsync("models", "check", name, pictures, "--json");
+            var result = await CommandResult.RunAsync("models", "check", name, images, "--json");
             Assert.Equal((ExitCode.Done, ""), (result.ExitCode, result.Error));
             var figures = Assert.Single(result.Objects);
             Assert.Equal(1, figures.GetProperty("rank1").GetDouble());
-            Assert.InRange(figures.GetProperty("equal_error_rate").GetDouble(), 0, mostErrors);
+            Assert.InRange(figures.GetProperty("equal_error_rate").GetDouble(), 0, maxErrors);
             Assert.False(figures.GetProperty("swapped_is_better").GetBoolean());
         }
     }
 
     [Fact]
-    public async Task A_file_that_is_no_model_is_one_line()
+    public async Task Inspect_prints_inputs_outputs_and_the_embedding()
+    {
+        var file = Descriptor.PathOf(Descriptor.FaceModel);
+        var text = await CommandResult.RunAsync("models", "inspect", file);
+        Assert.Equal((ExitCode.Done, ""), (text.ExitCode, text.Error));
+        Assert.Contains("input       face Float [any, 3, 112, 112]", text.Lines);
+        Assert.Contains("output      embedding Float [any, 512]", text.Lines);
+        Assert.Contains("embedding   embedding", text.Lines);
+        var json = Assert.Single((await CommandResult.RunAsync("models", "inspect", file, "--json")).Objects);
+        Assert.Equal("embedding", json.GetProperty("embedding").GetString());
+        Assert.Contains("does not exist", Assert.Single((await CommandResult.RunAsync("models", "inspect", "/no/such.onnx")).ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_not_a_model_is_one_line()
     {
         var result = await CommandResult.RunAsync("models", "add", _folder.Write("a.onnx", "nonsense"), "--to", _folder.Path, "--preset", "adaface");
         Assert.Equal(ExitCode.Failed, result.ExitCode);
@@ -83,7 +97,7 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [MaterialFact]
-    public async Task A_model_is_added_checked_and_gets_its_threshold()
+    public async Task A_model_is_added_checked_and_its_threshold_written()
     {
         var to = _folder.File("models");
         var added = await CommandResult.RunAsync("models", "add", FaceModel, "--preset", "mobilefacenet-imagenet", "--name", "faces", "--to", to, "--licence", "Apache-2.0");
@@ -104,7 +118,7 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [MaterialFact]
-    public async Task A_wrong_colour_order_is_seen()
+    public async Task A_wrong_color_order_is_reported()
     {
         var to = _folder.File("models");
         await CommandResult.RunAsync("models", "add", FaceModel, "--preset", "mobilefacenet-imagenet", "--name", "faces", "--to", to, "--color-order", "bgr");

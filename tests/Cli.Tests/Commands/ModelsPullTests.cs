@@ -1,10 +1,9 @@
 using System.Text.Json;
-using Embeddings.Cli.Tests.Pulling;
 using Embeddings.TestModels;
 
 namespace Embeddings.Cli.Tests.Commands;
 
-/// <summary><c>models pull</c> from an address to a model that is served.</summary>
+/// <summary><c>models pull</c> from a URL to an added model.</summary>
 public sealed class ModelsPullTests : IDisposable
 {
     private const string Preset = "insightface-arcface";
@@ -27,7 +26,7 @@ public sealed class ModelsPullTests : IDisposable
     }
 
     [Fact]
-    public async Task A_model_is_fetched_checked_recorded_and_added()
+    public async Task A_model_is_downloaded_checked_and_added()
     {
         var sha256 = Manifest(Path.ChangeExtension(Original, ".json")).GetProperty("sha256").GetString()!;
         var result = await PullAsync("moved/faces%20(v1).onnx", "--sha256", sha256.ToUpperInvariant(), "--licence", "Apache-2.0");
@@ -36,7 +35,7 @@ public sealed class ModelsPullTests : IDisposable
         Assert.Contains("100 %", result.Error, StringComparison.Ordinal);
         Assert.Contains(result.Lines, line => line.EndsWith(sha256, StringComparison.Ordinal));
 
-        // Named after the file that was asked for, without what no name can have; nothing else is left.
+        // Named after the requested file, without invalid characters; no other file is left.
         Assert.Equal(["faces--v1-.json", "faces--v1-.onnx"], Left());
         var manifest = Manifest(_folder.File("faces--v1-.json"));
         Assert.Equal(sha256, manifest.GetProperty("sha256").GetString());
@@ -46,16 +45,16 @@ public sealed class ModelsPullTests : IDisposable
     }
 
     [Fact]
-    public async Task Another_file_than_the_one_wanted_leaves_nothing()
+    public async Task A_file_of_wrong_content_leaves_nothing()
     {
         var result = await PullAsync("faces.onnx", "--sha256", new string('a', 64));
         Assert.Equal(ExitCode.Failed, result.ExitCode);
-        Assert.Contains("is another file", result.Error, StringComparison.Ordinal);
+        Assert.Contains("checksum mismatch", result.Error, StringComparison.Ordinal);
         Assert.Empty(Left());
     }
 
     [Fact]
-    public async Task A_licence_for_no_commercial_use_has_to_be_accepted_before_anything_is_fetched()
+    public async Task A_licence_without_commercial_use_must_be_accepted_before_the_download()
     {
         string[] licence = ["--licence", "CC-BY-NC-4.0"];
         var refused = await PullAsync("faces.onnx", licence);
@@ -69,7 +68,7 @@ public sealed class ModelsPullTests : IDisposable
     }
 
     [Fact]
-    public async Task A_model_that_is_there_is_replaced_only_when_told_to()
+    public async Task An_existing_model_is_replaced_only_with_the_option()
     {
         Assert.Equal(ExitCode.Done, (await PullAsync("faces.onnx")).ExitCode);
         var again = await PullAsync("faces.onnx");
@@ -80,10 +79,10 @@ public sealed class ModelsPullTests : IDisposable
     }
 
     [Theory]
-    [InlineData("adaface", "the preset adaface has no download")]
+    [InlineData("adaface", "Preset 'adaface' has no download")]
     [InlineData("ftp://127.0.0.1/a.onnx", "neither a preset nor an http or https URL")]
     [InlineData("nonsense", "neither a preset nor an http or https URL")]
-    public async Task What_cannot_be_fetched_is_one_line(string source, string reason)
+    public async Task Invalid_sources_are_one_line(string source, string reason)
     {
         var result = await CommandResult.RunAsync("models", "pull", source, "--to", _folder.Path);
         Assert.Equal(ExitCode.Failed, result.ExitCode);
@@ -93,7 +92,8 @@ public sealed class ModelsPullTests : IDisposable
     private Task<CommandResult> PullAsync(string path, params string[] more) =>
         CommandResult.RunAsync(["models", "pull", _server.Url(path).AbsoluteUri, "--to", _folder.Path, "--preset", Preset, .. more]);
 
-    private List<string> Left() => [.. Directory.EnumerateFileSystemEntries(_folder.Path).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
+    private List<string> Left() =>
+        [.. Directory.EnumerateFileSystemEntries(_folder.Path).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
 
     private static JsonElement Manifest(string path) => JsonDocument.Parse(File.ReadAllText(path)).RootElement;
 }

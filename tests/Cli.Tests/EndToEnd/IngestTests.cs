@@ -1,12 +1,12 @@
 using System.Text.Json;
-using Embeddings.Cli.Sampling;
+using Embeddings.Cli.Samples;
 
 namespace Embeddings.Cli.Tests.EndToEnd;
 
 public sealed class IngestTests(RunningServer server) : IClassFixture<RunningServer>
 {
     [Fact]
-    public async Task Good_pictures_are_stored_and_broken_ones_are_told_and_resumed()
+    public async Task Valid_images_are_stored_and_invalid_ones_are_reported_and_can_be_resumed()
     {
         using var folder = new TempFolder();
         var failed = folder.File("failed.jsonl");
@@ -14,7 +14,7 @@ public sealed class IngestTests(RunningServer server) : IClassFixture<RunningSer
         {
             folder.Write($"in/{subject}.jpg", Scene(subject));
         }
-        folder.Write("in/text.png", "not a picture");
+        folder.Write("in/text.png", "not an image");
         folder.Write("in/empty.jpg", "");
         folder.Write("in/sub/cut.jpg", Scene(6)[..200]);
 
@@ -32,32 +32,32 @@ public sealed class IngestTests(RunningServer server) : IClassFixture<RunningSer
     }
 
     [Fact]
-    public async Task A_manifest_keeps_what_it_says_and_its_bad_lines_stop_nothing()
+    public async Task The_fields_of_an_item_list_are_stored_and_its_invalid_lines_do_not_stop_the_stream()
     {
         using var folder = new TempFolder();
-        var face = new SampleSet().Draw(ItemKind.Face, 1, 1);
+        var face = SampleSet.Get(ItemKind.Face, 1, 1);
         folder.Write("p/face.jpg", face.Jpeg.ToArray());
         var landmarks = JsonSerializer.Serialize(face.Landmarks!.Points().Select(point => new[] { point.X, point.Y }));
         const string Known = """
             "media_store_id": "media-1", "face_index": 4, "bbox": {"x": 1, "y": 2, "width": 3, "height": 4}, "confidence": 0.5
             """;
-        var manifest = folder.Write("faces.jsonl", $$$"""
+        var list = folder.Write("faces.jsonl", $$$"""
             {"path": "p/face.jpg", "job_id": "m-1", {{{Known}}}, "landmarks": {{{landmarks}}}, "attributes": {"k": [1, "two"]}}
             garbage
             {"path": "p/none.jpg", "job_id": "m-2"}
             {"path": "p/face.jpg", "job_id": "m-3", "landmarks": [[1,1],[1,1],[1,1],[1,1],[1,1]]}
             {"path": "p/face.jpg", "job_id": "m-4"}
             """);
-        var result = await server.RunAsync("ingest", manifest, "--kind", "face", "-c", "manifest", "--failed", folder.File("failed.jsonl"), "--json");
+        var result = await server.RunAsync("ingest", list, "--kind", "face", "-c", "listed", "--failed", folder.File("failed.jsonl"), "--json");
         Assert.Equal(ExitCode.SomeItemsFailed, result.ExitCode);
         var summary = result.Objects[^1].GetProperty("summary");
         Assert.Equal((2, 3), (summary.GetProperty("stored").GetInt32(), summary.GetProperty("failed").GetInt32()));
         var stored = result.Objects.Where(line => line.TryGetProperty("point_id", out _));
         Assert.Equal(["m-1-4", "m-4-0"], stored.Select(line => line.GetProperty("point_id").GetString()));
         var reasons = File.ReadLines(folder.File("failed.jsonl")).Select(Reason).Order(StringComparer.Ordinal);
-        Assert.Equal(["FILE_NOT_FOUND", "LANDMARKS_INVALID", "MANIFEST_LINE_INVALID"], reasons);
+        Assert.Equal(["FILE_NOT_FOUND", "ITEM_LIST_LINE_INVALID", "LANDMARKS_INVALID"], reasons);
 
-        var point = Assert.Single((await server.RunAsync("get", "m-1-4", "-c", "manifest", "--json")).Objects);
+        var point = Assert.Single((await server.RunAsync("get", "m-1-4", "-c", "listed", "--json")).Objects);
         Assert.Equal("m-1", point.GetProperty("job_id").GetString());
         Assert.Equal("media-1", point.GetProperty("media_store_id").GetString());
         Assert.Equal(4, point.GetProperty("face_index").GetInt32());
@@ -70,14 +70,14 @@ public sealed class IngestTests(RunningServer server) : IClassFixture<RunningSer
     }
 
     [Fact]
-    public async Task A_file_too_large_is_an_item_that_failed_and_the_stream_goes_on()
+    public async Task A_file_above_the_limit_fails_alone()
     {
         using var folder = new TempFolder();
         folder.Write("in/a.jpg", Scene(1));
-        folder.Write("in/b.jpg", new byte[PictureFile.DefaultMaxBytes + 1]);
+        folder.Write("in/b.jpg", new byte[ImageFile.DefaultMaxBytes + 1]);
         folder.Write("in/c.jpg", Scene(2));
-        // Once refused here, once let through and refused by the server.
-        foreach (var more in (string[][])[[], ["--max-bytes", $"{PictureFile.DefaultMaxBytes + 1}"]])
+        // Refused first by the command, then by the server.
+        foreach (var more in (string[][])[[], ["--max-bytes", $"{ImageFile.DefaultMaxBytes + 1}"]])
         {
             string[] arguments = ["ingest", folder.File("in"), "--kind", "image", "-c", "large", "--failed", folder.File("failed.jsonl"), .. more];
             var result = await server.RunAsync(arguments);
@@ -98,7 +98,7 @@ public sealed class IngestTests(RunningServer server) : IClassFixture<RunningSer
     }
 
     [Fact]
-    public async Task An_empty_folder_is_nothing_to_do()
+    public async Task An_empty_directory_is_no_error()
     {
         using var folder = new TempFolder();
         var result = await server.RunAsync("ingest", folder.Path, "--kind", "image");
@@ -106,9 +106,11 @@ public sealed class IngestTests(RunningServer server) : IClassFixture<RunningSer
         Assert.StartsWith("0 stored, 0 skipped, 0 failed", Assert.Single(result.Lines), StringComparison.Ordinal);
     }
 
-    private static byte[] Scene(int subject) => new SampleSet().Draw(ItemKind.Image, subject, 1).Jpeg.ToArray();
+    private static byte[] Scene(int subject) => SampleSet.Get(ItemKind.Image, subject, 1).Jpeg.ToArray();
 
-    private static string? Field(string line, string name) => JsonDocument.Parse(line).RootElement.GetProperty(name).GetString();
+    private static string? Field(string line, string name) =>
+        JsonDocument.Parse(line).RootElement.GetProperty(name).GetString();
 
-    private static string Reason(string line) => JsonDocument.Parse(line).RootElement.GetProperty("error").GetProperty("reason").GetString()!;
+    private static string Reason(string line) =>
+        JsonDocument.Parse(line).RootElement.GetProperty("error").GetProperty("reason").GetString()!;
 }

@@ -1,7 +1,6 @@
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Embeddings.Tooling.Stores;
-using Embeddings.Cli.Copying;
 using Embeddings.Cli.Hosting;
 using Embeddings.QdrantDouble;
 using Embeddings.TestModels;
@@ -18,7 +17,8 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
     private readonly TempFolder _folder = new();
     private readonly QdrantServer _qdrant = new(new() { ApiKey = Key });
 
-    private string[] Settings => [$"--Store:Qdrant:Url={_qdrant.Address}", $"--Store:Qdrant:ApiKey={Key}", $"--Store:Embedded:Directory={_folder.File("data")}"];
+    private string[] Settings =>
+        [$"--Store:Qdrant:Url={_qdrant.Address}", $"--Store:Qdrant:ApiKey={Key}", $"--Store:Embedded:Directory={_folder.File("data")}"];
 
     public async ValueTask InitializeAsync() => await _qdrant.StartAsync();
 
@@ -29,10 +29,12 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Copies_both_ways_and_every_answer_stays_the_same()
+    public async Task Copies_in_both_directions_give_the_same_results()
     {
-        // EMBEDDINGS_TEST_COPY=100000 is the full run; this many tell the same in a second.
-        var points = int.TryParse(Environment.GetEnvironmentVariable("EMBEDDINGS_TEST_COPY"), out var number) ? number : 5_000;
+        // EMBEDDINGS_TEST_COPY=100000 is the full run; this number shows the same in a second.
+        var points = int.TryParse(Environment.GetEnvironmentVariable("EMBEDDINGS_TEST_COPY"), out var number)
+            ? number
+            : 5_000;
         var random = new Random(7);
         var queries = Enumerable.Range(0, 8).Select(_ => new VectorQuery(Vector(random))).ToList();
         var original = await WithStoreAsync(StoreKind.Embedded, async store =>
@@ -56,7 +58,7 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_copy_that_was_broken_off_goes_on_where_it_was()
+    public async Task An_interrupted_copy_resumes()
     {
         await WithStoreAsync(StoreKind.Embedded, async store =>
         {
@@ -71,7 +73,7 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
         {
             using var cancellation = new CancellationTokenSource();
             var faces = (await source.FindCollectionAsync("faces", None))!;
-            // The first page is the last that this run remembers.
+            // The copy is canceled after the first page.
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new StoreCopier(source, target).CopyAsync(
                 faces,
                 "",
@@ -93,7 +95,7 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Counts_that_differ_at_the_end_are_told_and_fail()
+    public async Task Different_counts_at_the_end_are_a_failure()
     {
         await WithStoreAsync(StoreKind.Embedded, async store =>
         {
@@ -113,17 +115,17 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_doctor_finds_nothing_wrong_with_a_sound_deployment_and_leaves_nothing_behind()
+    public async Task The_doctor_passes_a_correct_deployment_and_leaves_no_collection()
     {
         await using var server = await ServeAsync();
         var result = await CommandResult.RunAsync(["doctor", "--address", server.Address]);
         Assert.Equal(ExitCode.Done, result.ExitCode);
-        Assert.Equal("all checks hold", result.Lines[^1]);
+        Assert.Equal("all checks passed", result.Lines[^1]);
         Assert.Empty(await WithStoreAsync(StoreKind.Qdrant, store => store.ListCollectionsAsync(None)));
     }
 
     [Fact]
-    public async Task The_doctor_says_that_the_store_is_stopped()
+    public async Task The_doctor_reports_a_stopped_store()
     {
         await using var server = await ServeAsync();
         await _qdrant.DisposeAsync();
@@ -134,7 +136,7 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_doctor_says_that_the_key_is_wrong()
+    public async Task The_doctor_reports_a_wrong_key()
     {
         await using var server = await ServeAsync("--Store:Qdrant:ApiKey=wrong");
         var result = await CommandResult.RunAsync(["doctor", "--address", server.Address]);
@@ -143,7 +145,7 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_doctor_says_that_a_collection_has_another_dimension()
+    public async Task The_doctor_reports_a_collection_of_another_dimension()
     {
         await WithStoreAsync(StoreKind.Qdrant, async store =>
         {
@@ -154,7 +156,8 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
         var result = await CommandResult.RunAsync(["doctor", "--address", server.Address]);
         Assert.Equal(ExitCode.Failed, result.ExitCode);
         var line = Assert.Single(result.Lines, line => line.StartsWith("FAIL", StringComparison.Ordinal));
-        Assert.Contains("face_embeddings holds 128-dimensional vectors, the default model descriptor-face makes 512", line, StringComparison.Ordinal);
+        Assert.Contains("face_embeddings contains 128-dimensional vectors; the default model descriptor-face returns "
+            + "512 dimensions.", line, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -166,12 +169,14 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
         Assert.Equal("rank-1 24/24", result.Lines[^1]);
     }
 
-    private static float[] Vector(Random random) => [.. Enumerable.Range(0, 32).Select(_ => (float)(random.NextDouble() - 0.5))];
+    private static float[] Vector(Random random) =>
+        [.. Enumerable.Range(0, 32).Select(_ => (float)(random.NextDouble() - 0.5))];
 
     private static StoredPoint Point(int i, Random random) => new(
         $"job-{i / 4}-{i % 4}", Vector(random), new() { JobId = $"job-{i / 4}", MediaStoreId = $"media-{i % 10}", FaceIndex = i % 4, Confidence = i % 100 / 100f });
 
-    private static int Number(CommandResult result, int line, string name) => result.Objects[line].GetProperty(name).GetInt32();
+    private static int Number(CommandResult result, int line, string name) =>
+        result.Objects[line].GetProperty(name).GetInt32();
 
     private static async Task<List<string>> AnswersAsync(IVectorStore store, IReadOnlyList<VectorQuery> queries)
     {
@@ -190,7 +195,7 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
 
     private async Task<T> WithStoreAsync<T>(StoreKind kind, Func<IVectorStore, Task<T>> work, string[]? settings = null)
     {
-        await using var opened = await StoreAddress.OpenAsync(kind, settings ?? Settings, None);
+        await using var opened = await OpenStore.OpenAsync(kind, settings ?? Settings, None);
         return await work(opened.Store);
     }
 

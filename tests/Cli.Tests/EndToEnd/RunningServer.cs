@@ -3,7 +3,7 @@ using Embeddings.TestModels;
 
 namespace Embeddings.Cli.Tests.EndToEnd;
 
-/// <summary>A server on free ports with a store of its own, and the command against it.</summary>
+/// <summary>A server on free ports with its own store, and the command that calls it.</summary>
 public sealed class RunningServer : IAsyncLifetime
 {
     private readonly TempFolder _folder = new();
@@ -14,7 +14,8 @@ public sealed class RunningServer : IAsyncLifetime
     internal static string[] Settings(string data) =>
         ["--Server:GrpcPort=0", "--Server:HttpPort=0", $"--Store:Embedded:Directory={data}", .. Descriptor.Settings];
 
-    public async ValueTask InitializeAsync() => _server = await LocalServer.StartAsync(Settings(_folder.File("data")), quiet: true, default);
+    public async ValueTask InitializeAsync() =>
+        _server = await LocalServer.StartAsync(Settings(_folder.File("data")), quiet: true, default);
 
     internal Task<CommandResult> RunAsync(params string[] args) => CommandResult.RunAsync([.. args, "--address", Address]);
 

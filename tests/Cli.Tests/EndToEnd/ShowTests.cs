@@ -1,5 +1,5 @@
 using Embeddings.Testing;
-using Embeddings.Cli.Sampling;
+using Embeddings.Cli.Samples;
 using Embeddings.TestModels;
 
 namespace Embeddings.Cli.Tests.EndToEnd;
@@ -12,7 +12,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     [InlineData("face-embedding", 4)]
     [InlineData("image-store", 10)]
     [InlineData("face-store", 10)]
-    public async Task A_demo_holds_what_it_claims(string demo, int steps)
+    public async Task A_demo_passes_its_own_checks(string demo, int steps)
     {
         var plain = await CommandResult.RunAsync("demo", demo, "--models", Descriptor.Folder);
         Assert.Equal((ExitCode.Done, "", steps), (plain.ExitCode, plain.Error, plain.Lines.Count));
@@ -22,7 +22,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     }
 
     [Fact]
-    public async Task Run_finds_what_was_held_out_and_again_on_the_same_store()
+    public async Task Run_finds_the_samples_that_were_held_out_twice_on_the_same_store()
     {
         using var folder = new TempFolder();
         string[] arguments = ["run", "--once", "--grpc-port", "0", "--http-port", "0", "--data", folder.File("data"), "--models", Descriptor.Folder];
@@ -36,7 +36,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     }
 
     [Fact]
-    public async Task Run_without_models_searches_random_vectors_and_touches_no_store_but_a_temporary_one()
+    public async Task Run_without_models_searches_random_vectors_in_a_temporary_store()
     {
         var result = await CommandResult.RunAsync("run", "--once", "--models", "none");
         Assert.Equal((ExitCode.Done, "rank-1 24/24"), (result.ExitCode, result.Lines[^1]));
@@ -45,13 +45,15 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     }
 
     [Fact]
-    public async Task Run_with_images_of_ones_own_leaves_each_out_once()
+    public async Task Run_with_images_of_the_user_leaves_each_out_once()
     {
         using var folder = new TempFolder();
         foreach (var (subject, number) in ((int, int)[])[(1, 1), (1, 2), (2, 1), (2, 2), (3, 1)])
         {
-            var sample = new SampleSet().Draw(ItemKind.Image, subject, number);
-            var file = number == 1 ? folder.File($"photos/{sample.Subject}__{number}.jpg") : folder.File($"photos/{sample.Subject}/{number}.jpg");
+            var sample = SampleSet.Get(ItemKind.Image, subject, number);
+            var file = number == 1
+                ? folder.File($"photos/{sample.Subject}__{number}.jpg")
+                : folder.File($"photos/{sample.Subject}/{number}.jpg");
             Directory.CreateDirectory(Path.GetDirectoryName(file)!);
             await File.WriteAllBytesAsync(file, sample.Jpeg.ToArray());
         }
@@ -68,12 +70,12 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     }
 
     [Theory]
-    [InlineData("--photos needs --once", "run", "--photos", "/no/such/folder")]
-    [InlineData("there is no folder or file", "run", "--once", "--photos", "/no/such/folder", "--models", "DESCRIPTORS")]
+    [InlineData("--photos requires --once", "run", "--photos", "/no/such/folder")]
+    [InlineData("does not exist", "run", "--once", "--photos", "/no/such/folder", "--models", "DESCRIPTORS")]
     [InlineData("the server has no image model", "run", "--once", "--photos", "/no/such/folder", "--models", "none")]
     [InlineData("is not a folder", "run", "--once", "--models", "/no/such/folder")]
     [InlineData("is not a folder", "serve", "--grpc-port", "0", "--http-port", "-1", "--models", "/no/such/folder")]
-    public async Task What_cannot_be_shown_is_one_line(string reason, params string[] arguments)
+    public async Task Errors_of_run_and_serve_are_one_line(string reason, params string[] arguments)
     {
         var result = await CommandResult.RunAsync([.. arguments.Select(argument => argument == "DESCRIPTORS" ? Descriptor.Folder : argument)]);
         Assert.Equal(ExitCode.Failed, result.ExitCode);
@@ -88,7 +90,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     }
 
     [TrainedModelsFact(NeedsMaterial = true)]
-    public async Task Run_with_the_default_models_tells_real_people_and_trees_apart()
+    public async Task Run_with_the_default_models_matches_real_people_and_trees()
     {
         string[] photos = ["run", "--once", "--photos"];
         Assert.Equal("rank-1 27/27", (await CommandResult.RunAsync([.. photos, Material.Path("faces.jsonl"), "--kind", "face"])).Lines[^1]);
@@ -100,7 +102,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     [Theory]
     [InlineData("serve")]
     [InlineData("run")]
-    public async Task A_port_that_is_taken_is_one_line(string command)
+    public async Task A_port_in_use_is_one_line(string command)
     {
         using var folder = new TempFolder();
         var port = new Uri(server.Address).Port;
@@ -110,7 +112,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
     }
 
     [Fact]
-    public async Task Serve_says_where_it_is_and_ends_when_told()
+    public async Task Serve_prints_its_address_and_stops_when_canceled()
     {
         using var folder = new TempFolder();
         using var stop = new CancellationTokenSource();

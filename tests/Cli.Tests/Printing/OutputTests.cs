@@ -1,4 +1,5 @@
 using Embeddings.Cli.Printing;
+using Embeddings.Tooling.Charts;
 using Embeddings.V1;
 using Google.Protobuf.WellKnownTypes;
 
@@ -7,7 +8,7 @@ namespace Embeddings.Cli.Tests.Printing;
 public sealed class OutputTests
 {
     [Fact]
-    public void With_json_there_is_one_object_a_line_and_nothing_else()
+    public void With_json_there_is_one_object_per_line_and_nothing_else()
     {
         var (output, read) = New(json: true);
         output.Line("for a person");
@@ -29,7 +30,7 @@ public sealed class OutputTests
     }
 
     [Fact]
-    public void Without_json_there_is_text_alone()
+    public void Without_json_there_is_only_text()
     {
         var (output, read) = New(json: false);
         output.Object(json => json.WriteString("a", "b"));
@@ -38,7 +39,7 @@ public sealed class OutputTests
     }
 
     [Fact]
-    public void Markup_and_control_characters_of_stored_names_are_only_text()
+    public void Markup_and_control_characters_in_stored_names_are_text()
     {
         var (output, read) = New(json: false);
         var table = Tables.New("[red]name[/]");
@@ -53,6 +54,18 @@ public sealed class OutputTests
         var (output, read) = New(json: true);
         output.Note("progress");
         Assert.Equal(("", "progress"), (read().Output, Assert.Single(read().ErrorLines)));
+    }
+
+    [Fact]
+    public void The_text_histogram_has_a_bar_for_every_bin_with_a_pair()
+    {
+        float[] same = [0.62f, 0.72f, 0.73f, 0.99f];
+        float[] different = [-0.18f, 0.01f, 0.05f, 0.05f, 0.31f];
+        var lines = TextChart.Lines(new CosineHistogram(same, different, 12), 0.46).ToList();
+        Assert.Equal(13, lines.Count);
+        Assert.Equal(3, lines.Count(line => line.Contains('█', StringComparison.Ordinal)));
+        Assert.Equal(3, lines.Count(line => line.Contains('░', StringComparison.Ordinal)));
+        Assert.Contains("threshold 0.460", Assert.Single(lines, line => line.Contains("<-", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
     private static VectorPoint Point() => new()

@@ -8,7 +8,7 @@ namespace Embeddings.Tooling.Tests.Models;
 public sealed class ModelCatalogLoaderTests
 {
     [Fact]
-    public void Default_models_that_are_missing_are_one_line_that_says_what_to_do()
+    public void Missing_default_models_are_one_line_with_instructions()
     {
         var folder = Directory.CreateTempSubdirectory("embeddings-none-").FullName;
         foreach (var missing in (string[])[folder, Path.Combine(folder, "none")])

@@ -7,7 +7,7 @@ namespace Embeddings.Tooling.Tests.Onnx;
 public sealed class OnnxFileTests
 {
     [Fact]
-    public void What_is_written_is_read_as_it_was()
+    public void Written_models_are_read_unchanged()
     {
         var graph = new GraphBuilder("g", opset: 15);
         var input = graph.Input("input.1", TensorProto.Types.DataType.Float, 0, 3, 4, -1);
@@ -37,12 +37,13 @@ public sealed class OnnxFileTests
     }
 
     [Fact]
-    public void Values_and_shape_must_agree() => Assert.Throws<ArgumentException>(() => Tensors.Floats("t", [1, 2, 3], 2, 2));
+    public void Values_and_shape_must_agree() =>
+        Assert.Throws<ArgumentException>(() => Tensors.Floats("t", [1, 2, 3], 2, 2));
 
     [Theory]
     [InlineData("")]
     [InlineData("not a model at all")]
-    public void What_is_no_model_is_refused(string text) =>
+    public void A_file_that_is_not_a_model_is_refused(string text) =>
         Assert.Throws<InvalidDataException>(() => OnnxFile.Load(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text))));
 
     [MaterialFact]
@@ -53,7 +54,7 @@ public sealed class OnnxFileTests
             var model = OnnxFile.Load(path);
             Assert.NotEmpty(model.Graph.Node);
             Assert.True(model.Graph.Output.Count > 0 && model.OpsetImport.Count > 0);
-            // Field order and packing may differ, the content may not: what it is written as, it is read as.
+            // Field order and packing can differ, but not the content.
             Assert.Equal(model, OnnxFile.Load(new MemoryStream(OnnxFile.ToBytes(model))));
             Assert.Equal(new FileInfo(path).Length, OnnxFile.ToBytes(model).Length);
         }

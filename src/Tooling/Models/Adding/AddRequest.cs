@@ -1,28 +1,29 @@
 using Embeddings.Core.Models;
+
 namespace Embeddings.Tooling.Models.Adding;
 
-/// <summary>What a person says of a model file; what is null is found out, or taken from the preset.</summary>
+/// <summary>A model file to add. Values that are null are detected or taken from the preset.</summary>
 internal sealed record AddRequest
 {
     /// <summary>The <c>.onnx</c> file.</summary>
     public required string File { get; init; }
 
-    /// <summary>The folder to put model and manifest into; made where it is not there.</summary>
+    /// <summary>Directory for the model and its manifest. It is created if it does not exist.</summary>
     public required string Directory { get; init; }
 
     public string? Preset { get; init; }
 
-    /// <summary>What requests will call it by; null for the file's name.</summary>
+    /// <summary>Name in requests; null for the name of the file.</summary>
     public string? Name { get; init; }
 
     public ModelKind? Kind { get; init; }
 
     public ColorOrder? ColorOrder { get; init; }
 
-    /// <summary>Three numbers on the scale 0 to 255.</summary>
+    /// <summary>Three values on the scale 0 to 255.</summary>
     public IReadOnlyList<float>? Mean { get; init; }
 
-    /// <summary>Three numbers on the scale 0 to 255.</summary>
+    /// <summary>Three values on the scale 0 to 255.</summary>
     public IReadOnlyList<float>? Std { get; init; }
 
     public ResizeMode? Resize { get; init; }
@@ -31,10 +32,10 @@ internal sealed record AddRequest
 
     public Interpolation? Interpolation { get; init; }
 
-    /// <summary>Width and height, for graphs that take any size.</summary>
+    /// <summary>Width and height, for graphs that accept any size.</summary>
     public (int Width, int Height)? Size { get; init; }
 
-    /// <summary>An output, or a tensor inside; of rank 4 it is pooled over height and width.</summary>
+    /// <summary>Name of an output or of an inner tensor. A tensor of rank 4 is averaged over height and width.</summary>
     public string? Output { get; init; }
 
     public int? MaxBatch { get; init; }
@@ -43,6 +44,16 @@ internal sealed record AddRequest
 
     public string? Description { get; init; }
 
-    /// <summary>Whether a model of the name that is there already may be replaced.</summary>
+    /// <summary>True to replace an existing model of the same name.</summary>
     public bool Replace { get; init; }
 }
+
+/// <summary>A model that was added.</summary>
+/// <param name="File">Its <c>.onnx</c> file in the target directory.</param>
+/// <param name="Manifest">Its manifest.</param>
+/// <param name="Fingerprint">Fingerprint that collections store.</param>
+/// <param name="MaxBatch">Largest batch that gives reliable vectors on this machine.</param>
+/// <param name="Facts">Properties of its graph.</param>
+/// <param name="Notices">Notices for the operator.</param>
+internal sealed record AddedModel(
+    string File, ModelManifest Manifest, string Fingerprint, int MaxBatch, IReadOnlyList<string> Facts, IReadOnlyList<string> Notices);

@@ -7,22 +7,23 @@ using Embeddings.Tooling.Onnx;
 namespace Embeddings.Tooling.Models.Adding;
 
 /// <summary>
-/// Makes a model file one that the server can serve:
+/// Adds a model file to a directory of models:
 /// <list type="number">
-/// <item>its graph is read, and what is no embedding model is refused with the reason;</item>
-/// <item>preprocessing is put together from graph, flags and preset; what is missing is asked for, never guessed;</item>
-/// <item>model and manifest are written into a folder of their own and loaded from there, with all of the server's checks and probes;</item>
-/// <item>only then they are moved to where a server finds them, the manifest last.</item>
+/// <item>reads the graph, and refuses models that are not embedding models;</item>
+/// <item>combines the preprocessing from graph, options and preset; missing values are errors and never guessed;</item>
+/// <item>writes model and manifest to a staging directory and loads them with all checks and probes of the server;</item>
+/// <item>moves them to the target directory, the manifest last.</item>
 /// </list>
 /// </summary>
 internal static class ModelAdder
 {
-    /// <exception cref="ModelException">It cannot be added; the message says why.</exception>
-    /// <exception cref="ManifestException">What was said makes no manifest.</exception>
+    /// <exception cref="ModelException">The model cannot be added.</exception>
+    /// <exception cref="ManifestException">The values do not form a valid manifest.</exception>
     public static AddedModel Add(AddRequest request)
     {
         var preset = request.Preset is not { } wanted ? null
-            : PresetCatalog.Find(wanted) ?? throw new ModelException(request.File, $"there is no preset {wanted}; there are: {PresetCatalog.Names}");
+            : PresetCatalog.Find(wanted) ?? throw new ModelException(request.File, $"Preset '{wanted}' does not "
+                + $"exist. Presets: {PresetCatalog.Names}.");
         var facts = GraphInspector.Inspect(request.File);
         var name = request.Name ?? Path.GetFileNameWithoutExtension(request.File);
         Directory.CreateDirectory(request.Directory);
@@ -47,26 +48,27 @@ internal static class ModelAdder
         };
         staging.Write(manifest);
 
-        // As a server would, with one session: its checks and probes are the ones that count.
+        // Loaded as by the server, but with one session: these checks and probes are the ones that count.
         using var model = ModelLoader.Load(staging.File, new InferenceOptions { Sessions = 1, ProbeBatch = 0 });
         var notices = model.Notices.ToList();
         if (manifest.Licence.Length == 0)
         {
-            notices.Add("its licence is not recorded; --licence says it");
+            notices.Add("The licence is not recorded. Set it with --licence.");
         }
         var (fingerprint, maxBatch) = (model.Fingerprint, model.MaxBatch);
         model.Dispose();
         return new(staging.Publish(request.Replace), manifest, fingerprint, maxBatch, [.. facts.Words()], notices);
     }
 
-    // Copies the model, or writes one whose output is the tensor wanted; gives the output's name where the graph has several.
-    private static (InputSpec Spec, string Output) Stage(AddRequest request, Preset? preset, GraphFacts facts, StagedModel staging)
+    // Copies the model, or writes one that outputs the chosen tensor. The output name is empty if the graph has only one.
+    private static (InputSpec Spec, string Output) Stage(
+        AddRequest request, Preset? preset, GraphFacts facts, StagedModel staging)
     {
         using var whole = new TrialRun(request.File);
         if (request.Output is not { } wanted)
         {
-            // First what it is: to ask for the colours of a detector would be a strange question.
-            var chosen = OutputJudge.Choose(request.File, facts.Model.Graph, whole.Outputs);
+            // First the output: a detector must not be refused for its missing color order.
+            var chosen = OutputSelector.Select(request.File, facts.Model.Graph, whole.Outputs);
             var spec = InputChoice.Choose(request, preset, facts, whole.Inputs);
             if (whole.Outputs.First(output => output.Name == chosen).Shape is [_, _, not 1, _] or [_, _, _, not 1])
             {
@@ -86,12 +88,13 @@ internal static class ModelAdder
         return (input, "");
     }
 
-    private static void StageInner(AddRequest request, GraphFacts facts, InputSpec spec, string tensor, StagedModel staging)
+    private static void StageInner(
+        AddRequest request, GraphFacts facts, InputSpec spec, string tensor, StagedModel staging)
     {
         try
         {
             staging.Copy(request.File, facts.DataFiles);
-            // What the file says of a tensor inside is not to be trusted, if it says anything: a run tells its shape.
+            // The declared shape of an inner tensor is unreliable, so a run determines it.
             OnnxFile.Save(InnerOutput.Choose(facts.Model, tensor, pool: false), staging.File);
             var shape = Shape(staging.File, spec, "");
             if (shape is [_, _, _, _] && shape[2] * shape[3] > 1)
@@ -100,7 +103,8 @@ internal static class ModelAdder
             }
             else if (shape.Length is not (2 or 4))
             {
-                throw new ModelException(request.File, $"tensor {tensor} is [{string.Join(", ", shape)}]: neither one vector for a picture nor a map that could be pooled");
+                throw new ModelException(request.File, $"Tensor '{tensor}' must have rank 2, or rank 4 to be pooled; "
+                    + $"got shape [{string.Join(", ", shape)}].");
             }
         }
         catch (ArgumentException e)
@@ -115,7 +119,8 @@ internal static class ModelAdder
         var values = shape.Aggregate(1L, (product, size) => product * size);
         return values > 0 && values % batch == 0 && values / batch <= 65_536
             ? ((int)(values / batch), isFixed ? batch : 0)
-            : throw new ModelException(file, $"gives [{string.Join(", ", shape)}] for {batch} pictures: that is no vector each");
+            : throw new ModelException(file, $"The output must be one vector per image; got shape "
+                + $"[{string.Join(", ", shape)}] for a batch of {batch}.");
     }
 
     private static long[] Shape(string file, InputSpec spec, string output) => Shape(file, spec, output, out _, out _);
@@ -125,11 +130,11 @@ internal static class ModelAdder
         using var run = new TrialRun(file);
         isFixed = run.Inputs[0].Shape[0] > 0;
         batch = isFixed ? run.Inputs[0].Shape[0] : 1;
-        var pictures = new float[batch * spec.TensorLength];
+        var images = new float[batch * spec.TensorLength];
         for (var i = 0; i < batch; i++)
         {
-            ProbePicture.Draw(pictures.AsSpan(i * spec.TensorLength, spec.TensorLength), spec, i);
+            ProbePicture.Draw(images.AsSpan(i * spec.TensorLength, spec.TensorLength), spec, i);
         }
-        return run.Run(pictures, [batch, 3, spec.Height, spec.Width], output.Length > 0 ? output : run.Outputs[0].Name).Shape;
+        return run.Run(images, [batch, 3, spec.Height, spec.Width], output.Length > 0 ? output : run.Outputs[0].Name).Shape;
     }
 }

@@ -1,9 +1,11 @@
 using Embeddings.Core.Models;
+
 namespace Embeddings.Tooling.Models.Adding;
 
 /// <summary>
-/// A model on its way into a folder of models: in a folder of its own within that one, so that moving it out is one step on the same disk and a server
-/// never sees half of it. What was not published is gone with it.
+/// A model in a staging directory within its target directory, so that publishing is a rename on the same disk and a
+/// server
+/// never sees an incomplete model. Files that are not published are deleted.
 /// </summary>
 internal sealed class StagedModel : IDisposable
 {
@@ -15,19 +17,22 @@ internal sealed class StagedModel : IDisposable
     {
         if (name.Length is 0 or > 64 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') || name.StartsWith('.'))
         {
-            throw new ModelException(name, "cannot be a model's name: 1 to 64 of a-z, A-Z, 0-9, _, - and ., not beginning with a dot; --name gives another");
+            throw new ModelException(name, "A model name must have 1 to 64 characters of a-z, A-Z, 0-9, _, - and ., "
+                + "and must not start with a dot. Set it with --name.");
         }
         _target = target;
         _name = name;
         _folder = Directory.CreateDirectory(Path.Combine(target, $".adding-{Guid.NewGuid():N}"));
     }
 
-    /// <summary>Where the model file is, or is to be written.</summary>
+    /// <summary>Path of the model file.</summary>
     public string File => Path.Combine(_folder.FullName, _name + ".onnx");
 
     private string ManifestFile => Path.ChangeExtension(File, null) + ".json";
 
-    /// <summary>Copies the model and the files that hold its weights, which keep their names: the model names them.</summary>
+    /// <summary>
+    /// Copies the model and its external weight files, which keep their names because the model refers to them.
+    /// </summary>
     public void Copy(string file, IReadOnlyList<string> dataFiles)
     {
         System.IO.File.Copy(file, File, overwrite: true);
@@ -37,26 +42,29 @@ internal sealed class StagedModel : IDisposable
         }
     }
 
-    /// <summary>Writes the manifest, and reads it again as a server would.</summary>
+    /// <summary>Writes the manifest and validates it by reading it.</summary>
     public void Write(ModelManifest manifest)
     {
         System.IO.File.WriteAllBytes(ManifestFile, ManifestWriter.Write(manifest));
         ManifestReader.Read(ManifestFile);
     }
 
-    /// <summary>Moves everything to the target folder, the manifest last, and gives the model's path there.</summary>
-    /// <exception cref="ModelException">Something is there already that may not be replaced.</exception>
+    /// <summary>
+    /// Moves all files to the target directory, the manifest last, and returns the path of the model there.
+    /// </summary>
+    /// <exception cref="ModelException">A file exists already and must not be replaced.</exception>
     public string Publish(bool replace)
     {
-        // A part of a model may need fewer of the weights' files than the whole.
+        // A part of a model can need fewer weight files than the whole.
         IReadOnlyList<string> names = [.. ModelFile.DataFiles(File), _name + ".onnx", _name + ".json"];
         var files = names.Select(name => new FileInfo(Path.Combine(_folder.FullName, name))).ToList();
-        // Weights of another model under the same name must never be replaced: only its own.
+        // Weight files of another model must never be replaced.
         var taken = files.Select(file => file.Name).FirstOrDefault(name =>
             System.IO.File.Exists(Path.Combine(_target, name)) && !(replace && (name == _name + ".onnx" || name == _name + ".json" || OwnData(name))));
         if (taken is not null)
         {
-            throw new ModelException(Path.Combine(_target, taken), $"is in {_target} already; --name gives the model another name, --replace replaces it");
+            throw new ModelException(Path.Combine(_target, taken), $"The file exists already. Choose another name "
+                + $"with --name, or replace the model with --replace.");
         }
         foreach (var file in files)
         {

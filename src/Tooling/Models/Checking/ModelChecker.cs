@@ -7,23 +7,26 @@ using Embeddings.Primitives.Numerics;
 namespace Embeddings.Tooling.Models.Checking;
 
 /// <summary>
-/// Tries a model on labelled pictures with the server's own preprocessing, in batches, and once more with red and blue swapped: a wrong colour order
-/// still "works", only worse, and nothing but such a comparison shows it.
+/// Runs a model on labelled images with the preprocessing of the server, in batches, and again with red and blue swapped:
+/// a model with the wrong color order still works, only worse, and only this comparison shows it.
 /// </summary>
 internal sealed class ModelChecker(IEmbeddingModel model, Preprocessor preprocessor)
 {
     private const int ComparedAlone = 16;
 
-    /// <exception cref="InvalidDataException">Too few pictures can be embedded for a comparison.</exception>
-    public CheckReport Check(IReadOnlyList<LabelledPicture> pictures, Action<int>? progress = null, CancellationToken cancellationToken = default)
+    /// <exception cref="ToolException">Too few images can be embedded for a comparison.</exception>
+    public CheckReport Check(
+        IReadOnlyList<LabelledImage> images, Action<int>? progress = null, CancellationToken cancellationToken = default)
     {
         var input = model.Manifest.Input;
-        var turned = input with { ColorOrder = input.ColorOrder == ColorOrder.Rgb ? ColorOrder.Bgr : ColorOrder.Rgb };
+        var swappedInput = input with { ColorOrder = input.ColorOrder == ColorOrder.Rgb ? ColorOrder.Bgr : ColorOrder.Rgb };
         using var tensor = model.CreateTensor();
         using var other = model.CreateTensor();
         List<string> labels = [], skipped = [];
         List<float[]> vectors = [], swapped = [];
-        var (waiting, lowest, compared) = (new List<string>(), 1.0, 0);
+        var waiting = new List<string>();
+        var lowest = 1.0;
+        var compared = 0;
 
         void Flush()
         {
@@ -31,38 +34,42 @@ internal sealed class ModelChecker(IEmbeddingModel model, Preprocessor preproces
             {
                 return;
             }
-            var (made, turnedOnes) = (Run(tensor, waiting.Count), Run(other, waiting.Count));
+            var batch = Run(tensor, waiting.Count);
+            var swappedBatch = Run(other, waiting.Count);
             for (var i = 0; i < waiting.Count; i++)
             {
                 if (compared++ < ComparedAlone)
                 {
                     model.Run(0, tensor, i, 1);
-                    lowest = made[i] is { } batched && Finished(tensor.Vector(i)) is { } alone ? Math.Min(lowest, VectorMath.CosineSimilarity(batched, alone)) : lowest;
+                    if (batch[i] is { } batched && Finished(tensor.Vector(i)) is { } alone)
+                    {
+                        lowest = Math.Min(lowest, VectorMath.CosineSimilarity(batched, alone));
+                    }
                 }
-                if (made[i] is { } vector && turnedOnes[i] is { } turnedVector)
+                if (batch[i] is { } vector && swappedBatch[i] is { } swappedVector)
                 {
                     labels.Add(waiting[i]);
                     vectors.Add(vector);
-                    swapped.Add(turnedVector);
+                    swapped.Add(swappedVector);
                 }
             }
             waiting.Clear();
         }
 
-        foreach (var (picture, number) in pictures.Select((picture, i) => (picture, i)))
+        foreach (var (image, number) in images.Select((image, i) => (image, i)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                var source = new ImageInput(File.ReadAllBytes(picture.Path), PixelFormat.Encoded, 0, 0, picture.Landmarks);
+                var source = new ImageInput(File.ReadAllBytes(image.Path), PixelFormat.Encoded, 0, 0, image.Landmarks);
                 using var prepared = preprocessor.Prepare(source, input);
                 prepared.WriteTo(tensor.Item(waiting.Count), input);
-                prepared.WriteTo(other.Item(waiting.Count), turned);
-                waiting.Add(picture.Label);
+                prepared.WriteTo(other.Item(waiting.Count), swappedInput);
+                waiting.Add(image.Label);
             }
             catch (Exception e) when (e is Fault or IOException or UnauthorizedAccessException)
             {
-                skipped.Add($"{picture.Path}: {e.Message}");
+                skipped.Add($"{image.Path}: {e.Message}");
             }
             if (waiting.Count == tensor.Capacity)
             {
@@ -74,12 +81,14 @@ internal sealed class ModelChecker(IEmbeddingModel model, Preprocessor preproces
         return Report(labels, vectors, swapped, skipped, lowest);
     }
 
-    private static CheckReport Report(List<string> labels, List<float[]> vectors, List<float[]> swapped, List<string> skipped, double lowest)
+    private static CheckReport Report(
+        List<string> labels, List<float[]> vectors, List<float[]> swapped, List<string> skipped, double lowest)
     {
         var (same, different) = Pairs(labels, vectors);
         if (same.Count == 0 || different.Count == 0)
         {
-            throw new InvalidDataException($"only {vectors.Count} pictures could be embedded, too few to compare; the first that could not: {skipped.FirstOrDefault()}");
+            throw new ToolException($"Only {vectors.Count} images could be embedded, too few to compare. First error: "
+                + $"{skipped.FirstOrDefault()}");
         }
         var (swappedSame, swappedDifferent) = Pairs(labels, swapped);
         return new(vectors.Count, labels.Distinct().Count(), skipped, same, different, Separation.Of(same, different), Rank1(labels, vectors),
@@ -101,13 +110,13 @@ internal sealed class ModelChecker(IEmbeddingModel model, Preprocessor preproces
 
     private static double Rank1(List<string> labels, List<float[]> vectors)
     {
-        var asked = Enumerable.Range(0, vectors.Count).Where(i => labels.Count(label => label == labels[i]) > 1).ToList();
-        var right = asked.Count(i =>
+        var queries = Enumerable.Range(0, vectors.Count).Where(i => labels.Count(label => label == labels[i]) > 1).ToList();
+        var correct = queries.Count(i =>
         {
             var nearest = Enumerable.Range(0, vectors.Count).Where(j => j != i).MaxBy(j => VectorMath.CosineSimilarity(vectors[i], vectors[j]));
             return labels[nearest] == labels[i];
         });
-        return right / (double)asked.Count;
+        return correct / (double)queries.Count;
     }
 
     private float[]?[] Run(BatchTensor tensor, int count)

@@ -1,22 +1,28 @@
 namespace Embeddings.Tooling.Models.Checking;
 
-/// <summary>How well cosines of pairs of the same tell them from pairs of different ones.</summary>
-/// <param name="EqualErrorRate">Where as many same pairs are missed as different ones are taken for the same, 0 to 0.5 or worse.</param>
-/// <param name="Threshold">Cosine from which a pair is best called the same: the highest rate of right answers over both sorts, each counted alike.</param>
-/// <param name="BalancedAccuracy">That rate, 0 to 1.</param>
-/// <param name="Distance">Between the means, in standard deviations (d-prime).</param>
+/// <summary>Separation of the cosines of same pairs from those of different pairs.</summary>
+/// <param name="EqualErrorRate">
+/// Error rate at the threshold where false accepts and false rejects are equally frequent; 0 is best.
+/// </param>
+/// <param name="Threshold">Cosine threshold of the highest balanced accuracy.</param>
+/// <param name="BalancedAccuracy">Mean of the accuracies on same and on different pairs, 0 to 1.</param>
+/// <param name="Distance">Distance of the means in standard deviations (d-prime).</param>
 internal sealed record Separation(double EqualErrorRate, double Threshold, double BalancedAccuracy, double Distance)
 {
-    /// <summary>Both sorts have one pair at least.</summary>
+    /// <summary>Computes the separation. Each list has at least one cosine.</summary>
     public static Separation Of(IReadOnlyList<float> same, IReadOnlyList<float> different)
     {
         var (s, d) = (same.Order().ToArray(), different.Order().ToArray());
         var cuts = s.Concat(d).Distinct().Order().ToArray();
-        var (best, threshold, missed, taken) = (double.MinValue, 0.0, 0, 0);
-        var (closest, rate) = (double.MaxValue, 1.0);
+        var best = double.MinValue;
+        var threshold = 0.0;
+        var missed = 0;
+        var taken = 0;
+        var closest = double.MaxValue;
+        var rate = 1.0;
         for (var i = 0; i <= cuts.Length; i++)
         {
-            // Pairs below the cut are called different: advance over those.
+            // Pairs below the cut count as different.
             while (i > 0 && missed < s.Length && s[missed] <= cuts[i - 1])
             {
                 missed++;
@@ -25,19 +31,24 @@ internal sealed record Separation(double EqualErrorRate, double Threshold, doubl
             {
                 taken++;
             }
-            var (miss, alarm) = (missed / (double)s.Length, (d.Length - taken) / (double)d.Length);
-            // Halfway to the next cosine seen: no pair lies on the border.
-            var at = i == 0 ? cuts[0] - 1e-6 : i == cuts.Length ? cuts[^1] + 1e-6 : ((double)cuts[i - 1] + cuts[i]) / 2;
+            var miss = missed / (double)s.Length;
+            var alarm = (d.Length - taken) / (double)d.Length;
+            // Halfway to the next cosine, so that no pair equals the threshold.
+            var below = i == 0 ? cuts[0] - 2e-6 : cuts[i - 1];
+            var above = i == cuts.Length ? cuts[^1] + 2e-6 : cuts[i];
             if (1 - ((miss + alarm) / 2) > best)
             {
-                (best, threshold) = (1 - ((miss + alarm) / 2), at);
+                best = 1 - ((miss + alarm) / 2);
+                threshold = (below + above) / 2;
             }
             if (Math.Abs(miss - alarm) < closest)
             {
-                (closest, rate) = (Math.Abs(miss - alarm), (miss + alarm) / 2);
+                closest = Math.Abs(miss - alarm);
+                rate = (miss + alarm) / 2;
             }
         }
-        var (meanS, meanD) = (s.Average(v => (double)v), d.Average(v => (double)v));
+        var meanS = s.Average(v => (double)v);
+        var meanD = d.Average(v => (double)v);
         var spread = Math.Sqrt((s.Average(v => (v - meanS) * (v - meanS)) + d.Average(v => (v - meanD) * (v - meanD))) / 2);
         return new(rate, threshold, best, spread > 0 ? (meanS - meanD) / spread : 0);
     }

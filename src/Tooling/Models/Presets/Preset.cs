@@ -1,30 +1,42 @@
 using Embeddings.Core.Models;
+
 namespace Embeddings.Tooling.Models.Presets;
 
-/// <summary>How a family of models wants its pictures: what no model file tells.</summary>
+/// <summary>Preprocessing of a family of models, which the model files do not contain.</summary>
 internal sealed record Preset
 {
-    /// <summary>What <c>--preset</c> calls it by.</summary>
+    /// <summary>Name for <c>--preset</c>.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What its models embed.</summary>
+    /// <summary>Kind of its models.</summary>
     public required ModelKind Kind { get; init; }
 
-    /// <summary>Preprocessing at the family's usual size; a graph of a fixed other size goes before.</summary>
+    /// <summary>Preprocessing at the usual size of the family. A fixed size of the graph takes precedence.</summary>
     public required InputSpec Input { get; init; }
 
-    /// <summary>Whether the vectors are brought to L2 norm 1.</summary>
+    /// <summary>True if the vectors are normalized to L2 norm 1.</summary>
     public bool UnitLength { get; init; }
 
-    /// <summary>Whether the graph must begin with its own normalisation.</summary>
+    /// <summary>True if the graph must normalize its input itself.</summary>
     public bool NormalisedInside { get; init; }
 
-    /// <summary>What it is for, for a person.</summary>
+    /// <summary>Description for users.</summary>
     public required string Description { get; init; }
 
-    /// <summary>Where the numbers come from.</summary>
+    /// <summary>Source of the values.</summary>
     public required string Source { get; init; }
 
-    /// <summary>Where a model of the family is published; null where none can be fetched as a single file of known content.</summary>
+    /// <summary>A published model of the family, or null if none is available as a single file of known content.</summary>
     public PresetDownload? Download { get; init; }
 }
+
+/// <summary>A published model file.</summary>
+/// <param name="Url">URL of the file.</param>
+/// <param name="Sha256">Expected SHA-256, 64 hexadecimal digits.</param>
+/// <param name="Size">Size in bytes.</param>
+/// <param name="Licence">Licence of the weights, if possible an SPDX identifier.</param>
+/// <param name="LicenceText">Text to show.</param>
+/// <param name="NonCommercial">
+/// Whether the licence does not allow commercial use. Then it must be accepted explicitly.
+/// </param>
+internal sealed record PresetDownload(Uri Url, string Sha256, long Size, string Licence, string LicenceText, bool NonCommercial);

@@ -3,20 +3,20 @@ using Embeddings.Core.Models;
 
 namespace Embeddings.Tooling.Models.Presets;
 
-/// <summary>The presets, each a file in this folder.</summary>
+/// <summary>The presets. Each is a file in this directory.</summary>
 internal static class PresetCatalog
 {
     private const string Prefix = "presets/";
 
     private static readonly Lazy<IReadOnlyList<Preset>> Loaded = new(Load);
 
-    /// <summary>All of them, by name.</summary>
+    /// <summary>All presets, ordered by name.</summary>
     public static IReadOnlyList<Preset> All => Loaded.Value;
 
-    /// <summary>The preset of a name, or null.</summary>
+    /// <summary>Returns a preset by name, or null.</summary>
     public static Preset? Find(string name) => All.FirstOrDefault(preset => preset.Name == name);
 
-    /// <summary>Their names, for messages.</summary>
+    /// <summary>Names of the presets, for messages.</summary>
     public static string Names => string.Join(", ", All.Select(preset => preset.Name));
 
     private static IReadOnlyList<Preset> Load()

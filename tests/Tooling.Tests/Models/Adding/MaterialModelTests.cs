@@ -6,7 +6,7 @@ using Embeddings.Tooling.Models.Adding;
 
 namespace Embeddings.Tooling.Tests.Models.Adding;
 
-/// <summary>Real models as people come with them.</summary>
+/// <summary>Adds real models.</summary>
 public sealed class MaterialModelTests : IDisposable
 {
     private readonly TemporaryModels _models = new();
@@ -20,7 +20,8 @@ public sealed class MaterialModelTests : IDisposable
     [InlineData("mobilenetv3small_576_fp32_dynbatch", "imagenet-torchvision", null, 224, 224, 576, 32)]
     [InlineData("mobilenetv2-12-int8", "imagenet-torchvision", "464_quantized", 224, 224, 1280, 32)]
     [InlineData("SqueezeNet_fp16", "squeezenet-caffe", "fire9/concat_1", 224, 224, 512, 1)]
-    public void Embedding_models_are_added_with_a_preset(string file, string preset, string? output, int width, int height, int dimension, int maxBatch)
+    public void Embedding_models_are_added_with_a_preset(
+        string file, string preset, string? output, int width, int height, int dimension, int maxBatch)
     {
         var added = ModelAdder.Add(Request(file) with { Preset = preset, Output = output });
         Assert.Equal((width, height, dimension, maxBatch), (added.Manifest.Input.Width, added.Manifest.Input.Height, added.Manifest.Dimension, added.MaxBatch));
@@ -40,5 +41,6 @@ public sealed class MaterialModelTests : IDisposable
         Assert.Contains(
             "mobilefacenet-imagenet", Assert.Throws<ModelException>(() => ModelAdder.Add(Request("mobilefacenet128_foamliu_fp32_b1"))).Message, StringComparison.Ordinal);
 
-    private AddRequest Request(string file) => new() { File = Material.Path("models", file + ".onnx"), Directory = _models.Folder };
+    private AddRequest Request(string file) =>
+        new() { File = Material.Path("models", file + ".onnx"), Directory = _models.Folder };
 }

@@ -29,7 +29,7 @@ public sealed class ModelAdderTests : IDisposable
     }
 
     [Fact]
-    public void Flags_win_over_the_preset_and_the_graphs_size_over_both()
+    public void Options_override_the_preset_and_the_graph_overrides_both()
     {
         var request = Request(TemporaryModels.ChannelMeans(256, 128), "imagenet-torchvision") with { Resize = ResizeMode.Stretch, ColorOrder = ColorOrder.Bgr };
         var input = ModelAdder.Add(request).Manifest.Input;
@@ -39,7 +39,7 @@ public sealed class ModelAdderTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_preset_what_is_missing_is_asked_for()
+    public void Without_a_preset_missing_values_are_errors()
     {
         var refused = Refused(Request(TemporaryModels.ChannelMeans(8, 8), null) with { Kind = ModelKind.Image });
         Assert.Contains("--preset or --color-order, --mean, --std", refused, StringComparison.Ordinal);
@@ -52,12 +52,12 @@ public sealed class ModelAdderTests : IDisposable
             Std = [255, 255, 255],
         });
         Assert.Equal(255, added.Manifest.Input.Std[1]);
-        Assert.Contains("there is no preset nonsense", Refused(Request(TemporaryModels.ChannelMeans(8, 8), "nonsense")), StringComparison.Ordinal);
+        Assert.Contains("Preset 'nonsense' does not exist", Refused(Request(TemporaryModels.ChannelMeans(8, 8), "nonsense")), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Numbers_on_the_wrong_scale_are_refused() =>
-        Assert.Contains("multiply both by 255", Refused(Request(TemporaryModels.ChannelMeans(8, 8), null) with
+    public void Values_on_the_wrong_scale_are_refused() =>
+        Assert.Contains("Multiply both by 255", Refused(Request(TemporaryModels.ChannelMeans(8, 8), null) with
         {
             Kind = ModelKind.Image,
             ColorOrder = ColorOrder.Rgb,
@@ -66,16 +66,16 @@ public sealed class ModelAdderTests : IDisposable
         }), StringComparison.Ordinal);
 
     [Fact]
-    public void A_graph_that_normalises_itself_is_not_normalised_twice()
+    public void A_graph_that_normalizes_its_input_is_not_normalized_twice()
     {
-        Assert.Contains("Sub, Mul", Refused(Request(Normalising(), "insightface-arcface")), StringComparison.Ordinal);
-        var added = ModelAdder.Add(Request(Normalising(), "insightface-mxnet"));
+        Assert.Contains("Sub, Mul", Refused(Request(Normalizing(), "insightface-arcface")), StringComparison.Ordinal);
+        var added = ModelAdder.Add(Request(Normalizing(), "insightface-mxnet"));
         Assert.Equal((0, 1, true), (added.Manifest.Input.Mean[0], added.Manifest.Input.Std[0], added.Manifest.UnitLength));
-        Assert.Contains("does not begin", Refused(Request(TemporaryModels.ChannelMeans(112, 112), "insightface-mxnet")), StringComparison.Ordinal);
+        Assert.Contains("does not normalize", Refused(Request(TemporaryModels.ChannelMeans(112, 112), "insightface-mxnet")), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_graph_of_any_size_needs_one()
+    public void A_graph_of_dynamic_size_requires_a_size()
     {
         var any = TemporaryModels.ChannelMeans(0, 0);
         var flags = Request(any, null) with { Kind = ModelKind.Image, ColorOrder = ColorOrder.Rgb, Mean = [0, 0, 0], Std = [1, 1, 1] };
@@ -100,7 +100,7 @@ public sealed class ModelAdderTests : IDisposable
     }
 
     [Fact]
-    public void A_tensor_inside_is_taken_and_pooled()
+    public void An_inner_tensor_is_selected_and_pooled()
     {
         var added = ModelAdder.Add(Request(Classifier(), "imagenet-torchvision") with { Output = "map" });
         Assert.Equal(3, added.Manifest.Dimension);
@@ -111,11 +111,11 @@ public sealed class ModelAdderTests : IDisposable
         model.Run(0, tensor, 0, 1);
         Assert.Equal([5, 2, 2], tensor.Vector(0).ToArray());
         Assert.DoesNotContain(OnnxFile.Load(added.File).Graph.Node, node => node.OpType == "Softmax");
-        Assert.Contains("no tensor nonsense", Refused(Request(Classifier(), "imagenet-torchvision") with { Output = "nonsense" }), StringComparison.Ordinal);
+        Assert.Contains("no tensor 'nonsense'", Refused(Request(Classifier(), "imagenet-torchvision") with { Output = "nonsense" }), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_model_that_is_there_is_replaced_only_when_asked()
+    public void An_existing_model_is_replaced_only_with_the_option()
     {
         var request = Request(TemporaryModels.ChannelMeans(8, 8), "imagenet-torchvision");
         ModelAdder.Add(request);
@@ -128,7 +128,7 @@ public sealed class ModelAdderTests : IDisposable
     [InlineData("../outside")]
     [InlineData(".hidden")]
     [InlineData("")]
-    public void A_bad_name_is_refused(string name) =>
+    public void An_invalid_name_is_refused(string name) =>
         Assert.Contains("name", Refused(Request(TemporaryModels.ChannelMeans(8, 8), "imagenet-torchvision") with { Name = name }), StringComparison.Ordinal);
 
     private AddRequest Request(ModelProto model, string? preset)
@@ -140,11 +140,12 @@ public sealed class ModelAdderTests : IDisposable
 
     private string[] Files() => [.. Directory.GetFiles(Target).Select(Path.GetFileName).Order(StringComparer.Ordinal)!];
 
-    private static string Refused(AddRequest request) => Assert.Throws<ModelException>(() => ModelAdder.Add(request)).Message;
+    private static string Refused(AddRequest request) =>
+        Assert.Throws<ModelException>(() => ModelAdder.Add(request)).Message;
 
-    private static ModelProto Normalising()
+    private static ModelProto Normalizing()
     {
-        var graph = new GraphBuilder("normalises");
+        var graph = new GraphBuilder("normalizes");
         var input = graph.Input("data", TemporaryModels.Float, 0, 3, 112, 112);
         var scaled = graph.Node("Mul", [graph.Node("Sub", [input, graph.Floats([127.5f], 1)]), graph.Floats([0.0078125f], 1)]);
         graph.Node("Flatten", [graph.Node("GlobalAveragePool", [scaled])], ["fc1"]);

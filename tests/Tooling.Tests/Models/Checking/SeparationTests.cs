@@ -6,7 +6,7 @@ namespace Embeddings.Tooling.Tests.Models.Checking;
 public sealed class SeparationTests
 {
     [Fact]
-    public void What_does_not_overlap_is_cut_halfway()
+    public void Separate_cosines_have_a_threshold_halfway()
     {
         var separation = Separation.Of([0.9f, 0.7f], [0.1f, 0.3f, 0.2f]);
         Assert.Equal(0.5, separation.Threshold, 1e-6);
@@ -15,7 +15,7 @@ public sealed class SeparationTests
     }
 
     [Fact]
-    public void What_is_the_same_cannot_be_told_apart()
+    public void Equal_cosines_are_not_separated()
     {
         var separation = Separation.Of([0.1f, 0.2f, 0.3f, 0.4f], [0.1f, 0.2f, 0.3f, 0.4f]);
         Assert.Equal(0.5, separation.EqualErrorRate, 1e-9);
@@ -24,7 +24,7 @@ public sealed class SeparationTests
     }
 
     [Fact]
-    public void One_of_four_on_the_wrong_side_of_each_is_a_quarter()
+    public void One_error_in_four_on_each_side_is_an_error_rate_of_a_quarter()
     {
         var separation = Separation.Of([0.2f, 0.6f, 0.7f, 0.8f], [0.1f, 0.3f, 0.4f, 0.65f]);
         Assert.Equal(0.25, separation.EqualErrorRate, 1e-9);
@@ -32,7 +32,7 @@ public sealed class SeparationTests
     }
 
     [Fact]
-    public void The_threshold_is_the_best_of_all()
+    public void The_threshold_has_the_highest_balanced_accuracy()
     {
         var random = new Random(7);
         for (var round = 0; round < 50; round++)

@@ -5,7 +5,7 @@ using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.Tooling.Tests.Models.Inspection;
 
-/// <summary>The ONNX project's own light graphs with their official outputs.</summary>
+/// <summary>Runs the light graphs of the ONNX project and compares their official outputs.</summary>
 public sealed class LightGraphTests
 {
     [MaterialTheory]

@@ -8,7 +8,7 @@ namespace Embeddings.Tooling.Tests.Models.Presets;
 public sealed class PresetCatalogTests
 {
     [Fact]
-    public void All_families_are_there_by_name()
+    public void All_presets_are_listed_by_name()
     {
         Assert.Equal(
             ["adaface", "clip-openai", "imagenet-torchvision", "insightface-arcface", "insightface-mxnet", "mobilefacenet-imagenet", "sface", "squeezenet-caffe"],
@@ -27,7 +27,7 @@ public sealed class PresetCatalogTests
     [InlineData("clip-openai", "rgb", 0, -1.7923)]
     [InlineData("imagenet-torchvision", "rgb", 0, -2.1179)]
     [InlineData("squeezenet-caffe", "bgr", 104, 0)]
-    public void The_first_channel_is_scaled_as_its_authors_do(string name, string order, float pixel, float expected)
+    public void The_first_channel_is_scaled_as_by_the_authors(string name, string order, float pixel, float expected)
     {
         var input = PresetCatalog.Find(name)!.Input;
         Assert.Equal(order, ManifestNames.Of(input.ColorOrder));

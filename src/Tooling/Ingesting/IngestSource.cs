@@ -1,0 +1,117 @@
+using System.IO.Enumeration;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Embeddings.Tooling.Items;
+using Embeddings.V1;
+
+namespace Embeddings.Tooling.Ingesting;
+
+/// <summary>An item to ingest, or the reason why it is invalid.</summary>
+/// <param name="Number">Line number in the item list, or index among the files of the directory; from 1.</param>
+/// <param name="Line">The item, or null if its line is invalid.</param>
+/// <param name="File">Absolute path of the image, or empty if the line is invalid.</param>
+/// <param name="Error">Error of an invalid line; otherwise null.</param>
+/// <param name="Text">Beginning of an invalid line; otherwise empty.</param>
+internal sealed record IngestItem(long Number, ItemListLine? Line, string File, ItemError? Error = null, string Text = "");
+
+/// <summary>The items of a directory of images or of an item list. Only file names are kept in memory.</summary>
+/// <param name="Name">Short name for progress and file names.</param>
+/// <param name="Total">Number of items.</param>
+/// <param name="Items">The items, in order. Enumerate once.</param>
+internal sealed record IngestSource(string Name, long Total, IAsyncEnumerable<IngestItem> Items)
+{
+    // Enough to recognize the line. A whole line can be megabytes of anything.
+    private const int ExcerptBytes = 500;
+
+    private static readonly string[] ListExtensions = [".jsonl", ".ndjson", ".json"];
+
+    /// <summary>Opens a directory or an item list.</summary>
+    /// <param name="path">A directory, or an item list (.jsonl, .ndjson or .json).</param>
+    /// <param name="recursive">Whether to include subdirectories.</param>
+    /// <param name="except">A file in the directory that is not an item: the list of failed items.</param>
+    /// <param name="cancellationToken">Cancels counting.</param>
+    /// <exception cref="ToolException">The path is neither a directory nor an item list.</exception>
+    public static async Task<IngestSource> OpenAsync(
+        string path, bool recursive, string? except, CancellationToken cancellationToken)
+    {
+        var full = Path.GetFullPath(path);
+        var name = NameOf(full);
+        if (Directory.Exists(full))
+        {
+            var files = FindFiles(full, recursive, except);
+            return new IngestSource(name, files.Count, FilesAsync(full, files));
+        }
+        if (!File.Exists(full))
+        {
+            throw new ToolException($"File or directory '{path}' does not exist.");
+        }
+        if (!ListExtensions.Contains(Path.GetExtension(full), StringComparer.OrdinalIgnoreCase))
+        {
+            throw new ToolException($"'{path}' is neither a directory nor an item list "
+                + $"({string.Join(", ", ListExtensions)}).");
+        }
+        return new IngestSource(name, await CountAsync(full, cancellationToken), LinesAsync(full, cancellationToken));
+    }
+
+    /// <summary>Returns the name of a directory, or of an item list without its extension.</summary>
+    public static string NameOf(string path)
+    {
+        var last = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+        var name = Directory.Exists(path) ? last : Path.GetFileNameWithoutExtension(last);
+        return name.Length > 0 ? name : "ingest";
+    }
+
+    // In ordinal order, so that two runs use the same order.
+    private static List<string> FindFiles(string folder, bool recursive, string? except)
+    {
+        var options = new EnumerationOptions { RecurseSubdirectories = recursive, AttributesToSkip = 0, IgnoreInaccessible = true };
+        var files = new FileSystemEnumerable<string>(folder, (ref FileSystemEntry entry) => entry.ToFullPath(), options)
+        {
+            ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory,
+            // A link to a directory can lead to a parent and never end.
+            ShouldRecursePredicate = (ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) == 0,
+        };
+        return [.. files.Where(file => file != except).Select(file => Path.GetRelativePath(folder, file)).Order(StringComparer.Ordinal)];
+    }
+
+    // The job id is the relative path with slashes and with its extension, so that a.jpg and a.png are two items.
+    private static IAsyncEnumerable<IngestItem> FilesAsync(string folder, List<string> files) => files
+        .Select((file, i) => new IngestItem(
+            i + 1, new ItemListLine { Path = file, JobId = file.Replace(Path.DirectorySeparatorChar, '/') }, Path.Combine(folder, file)))
+        .ToAsyncEnumerable();
+
+    private static async Task<long> CountAsync(string list, CancellationToken cancellationToken)
+    {
+        await using var file = File.OpenRead(list);
+        return await LineReader.ReadAsync(file, cancellationToken).CountAsync(line => !line.IsBlank, cancellationToken);
+    }
+
+    private static async IAsyncEnumerable<IngestItem> LinesAsync(
+        string list, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var folder = Path.GetDirectoryName(list)!;
+        await using var file = File.OpenRead(list);
+        await foreach (var line in LineReader.ReadAsync(file, cancellationToken))
+        {
+            if (!line.IsBlank)
+            {
+                yield return Read(line, folder);
+            }
+        }
+    }
+
+    private static IngestItem Read(RawLine line, string folder)
+    {
+        try
+        {
+            var parsed = ItemListLine.Parse(line);
+            parsed.CheckForIngest();
+            return new(line.Number, parsed, Path.GetFullPath(parsed.Path, folder));
+        }
+        catch (ItemFault fault)
+        {
+            var text = Encoding.UTF8.GetString(line.Bytes.Span[..Math.Min(line.Bytes.Length, ExcerptBytes)]);
+            return new(line.Number, null, "", fault.Error, text);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+namespace Embeddings.Tooling.Items;
+
+/// <summary>Kind of an item; <c>--kind</c>.</summary>
+internal enum ItemKind
+{
+    /// <summary>A whole image.</summary>
+    Image,
+
+    /// <summary>A face: an aligned crop, or an image with landmarks.</summary>
+    Face,
+}
+
+/// <summary>Names that depend on the kind of an item.</summary>
+internal static class ItemKinds
+{
+    /// <summary>Default collection of the kind.</summary>
+    public static string Collection(this ItemKind kind) => kind == ItemKind.Face ? "face_embeddings" : "image_embeddings";
+
+    /// <summary>Name of the kind in messages and in JSON.</summary>
+    public static string Word(this ItemKind kind) => kind == ItemKind.Face ? "face" : "image";
+}
