@@ -1,3 +1,4 @@
+using Embeddings.Testing;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -128,19 +129,19 @@ public sealed class SampleTests(SampleTests.Server server) : IClassFixture<Sampl
     public sealed class Server : IAsyncLifetime
     {
         private readonly TempFolder _data = new();
-        private ServerProcess? _process;
+        private ChildProcess? _process;
         private Api? _api;
 
         public Api Api => _api!;
 
-        public async Task InitializeAsync() => (_process, _api) = await ServerProcess.StartAsync(_data.Path);
+        public async ValueTask InitializeAsync() => (_process, _api) = await ServerProcess.StartAsync(_data.Path);
 
-        public Task DisposeAsync()
+        public ValueTask DisposeAsync()
         {
             _api?.Dispose();
             _process?.Dispose();
             _data.Dispose();
-            return Task.CompletedTask;
+            return ValueTask.CompletedTask;
         }
     }
 }
