@@ -1,8 +1,8 @@
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Benchmarks.Processes;
-using Embeddings.Tooling.Benching;
 using Embeddings.Client;
+using Embeddings.Tooling.Benching;
 using Embeddings.V1;
 
 namespace Embeddings.Benchmarks.Comparisons;

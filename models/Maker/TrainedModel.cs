@@ -1,5 +1,5 @@
-using Embeddings.Tooling.Onnx;
 using System.Security.Cryptography;
+using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.Models.Maker;
 

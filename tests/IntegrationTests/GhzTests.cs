@@ -1,6 +1,6 @@
+using System.Text.Json;
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.Testing;
-using System.Text.Json;
 using Embeddings.V1;
 using Google.Protobuf;
 

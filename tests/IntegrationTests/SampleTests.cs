@@ -1,8 +1,8 @@
-using Embeddings.Testing;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.Testing;
 
 namespace Embeddings.IntegrationTests;
 

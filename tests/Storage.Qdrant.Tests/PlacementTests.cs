@@ -1,6 +1,6 @@
-using Embeddings.Testing;
 using System.Collections.Concurrent;
 using Embeddings.QdrantDouble;
+using Embeddings.Testing;
 using Qdrant.Client;
 
 namespace Embeddings.Storage.Qdrant.Tests;

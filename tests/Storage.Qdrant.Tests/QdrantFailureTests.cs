@@ -1,6 +1,6 @@
 using Embeddings.Primitives;
-using Embeddings.Testing;
 using Embeddings.QdrantDouble.Troubles;
+using Embeddings.Testing;
 using Grpc.Core;
 using Qdrant.Client.Grpc;
 

@@ -1,6 +1,6 @@
-using Embeddings.Testing.Stores;
-using Embeddings.Testing;
 using System.Text.Json.Nodes;
+using Embeddings.Testing;
+using Embeddings.Testing.Stores;
 
 
 namespace Embeddings.Storage.Qdrant.Tests;

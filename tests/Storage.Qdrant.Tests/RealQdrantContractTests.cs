@@ -1,5 +1,5 @@
-using Embeddings.Testing.Stores;
 using Embeddings.Testing;
+using Embeddings.Testing.Stores;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 

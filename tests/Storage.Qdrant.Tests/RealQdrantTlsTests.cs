@@ -1,9 +1,9 @@
-using Embeddings.Testing.Stores;
-using Embeddings.Testing;
-using Embeddings.Primitives;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Embeddings.Primitives;
+using Embeddings.Testing;
+using Embeddings.Testing.Stores;
 
 
 namespace Embeddings.Storage.Qdrant.Tests;

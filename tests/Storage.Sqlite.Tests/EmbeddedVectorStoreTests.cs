@@ -1,5 +1,5 @@
-using Embeddings.Testing;
 using Embeddings.Primitives;
+using Embeddings.Testing;
 using Embeddings.Testing.Stores;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,5 +1,5 @@
-using Embeddings.Testing;
 using Embeddings.Primitives;
+using Embeddings.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Storage.Sqlite.Tests;

@@ -1,5 +1,5 @@
-using Embeddings.Testing;
 using System.Text;
+using Embeddings.Testing;
 using Microsoft.Data.Sqlite;
 using static SQLitePCL.raw;
 

@@ -1,7 +1,7 @@
-using Embeddings.Core.Models;
-using Embeddings.Tooling.Onnx;
 using System.Security.Cryptography;
 using System.Text;
+using Embeddings.Core.Models;
+using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.TestModels;
 

@@ -12,10 +12,16 @@ internal sealed class AddOptions
 
     private const int MaxSize = 4_096;
 
-    private readonly Option<string?> _preset = new("--preset", "-p") { Description = "Preset with the preprocessing "
-        + "of the model; see 'models presets'." };
-    private readonly Option<string?> _name = new("--name") { Description = "Name in requests. [default: the name "
-        + "of the file]" };
+    private readonly Option<string?> _preset = new("--preset", "-p")
+    {
+        Description = "Preset with the preprocessing "
+        + "of the model; see 'models presets'."
+    };
+    private readonly Option<string?> _name = new("--name")
+    {
+        Description = "Name in requests. [default: the name "
+        + "of the file]"
+    };
     private readonly Option<ModelKind?> _kind = Named<ModelKind>("--kind", "Kind of the model");
     private readonly Option<ColorOrder?> _colorOrder = Named<ColorOrder>("--color-order", "Order of the input channels");
     private readonly Option<IReadOnlyList<float>?> _mean = Channels("--mean", "Value to subtract from each channel, "
@@ -23,8 +29,11 @@ internal sealed class AddOptions
     private readonly Option<IReadOnlyList<float>?> _std = Channels("--std", "Value to divide each channel by "
         + "afterwards, on the scale 0 to 255.");
     private readonly Option<ResizeMode?> _resize = Named<ResizeMode>("--resize", "How to resize images");
-    private readonly Option<int?> _resizeTo = new("--resize-to") { Description = "With center_crop, the size of the "
-        + "shortest side, in pixels." };
+    private readonly Option<int?> _resizeTo = new("--resize-to")
+    {
+        Description = "With center_crop, the size of the "
+        + "shortest side, in pixels."
+    };
     private readonly Option<Interpolation?> _interpolation = Named<Interpolation>("--interpolation", "Interpolation of the resize");
     private readonly Option<(int, int)?> _size = new("--size")
     {
@@ -51,8 +60,11 @@ internal sealed class AddOptions
         DefaultValueFactory = _ => Folder,
     };
 
-    private readonly Option<bool> _replace = new("--replace") { Description = "Replace an existing model of "
-        + "the same name." };
+    private readonly Option<bool> _replace = new("--replace")
+    {
+        Description = "Replace an existing model of "
+        + "the same name."
+    };
 
     /// <summary>Directory of models if none is given.</summary>
     public static string Folder =>

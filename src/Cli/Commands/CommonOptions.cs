@@ -148,8 +148,11 @@ internal sealed partial class FilterOptions
 
     private readonly Option<string?> _mediaStoreId = new("--media-store-id") { Description = "Only points of this media item." };
 
-    private readonly Option<int?> _faceIndex = new("--face-index") { Description = "Only faces with this index "
-        + "in their job." };
+    private readonly Option<int?> _faceIndex = new("--face-index")
+    {
+        Description = "Only faces with this index "
+        + "in their job."
+    };
 
     private readonly Option<string[]> _attribute = new("--attribute")
     {

@@ -17,8 +17,11 @@ internal static class DeleteCommand
         var ids = new Argument<string[]>("ids") { Description = "Ids of the points.", Arity = ArgumentArity.ZeroOrMore };
         var kind = CommonOptions.Kind();
         var collection = CommonOptions.Collection();
-        var whole = new Option<bool>("--whole-collection") { Description = "Delete the collection given by "
-            + "--collection, with all its points." };
+        var whole = new Option<bool>("--whole-collection")
+        {
+            Description = "Delete the collection given by "
+            + "--collection, with all its points."
+        };
         var filter = new FilterOptions();
         var command = new Command("delete",
             "Deletes points by id or by condition. --job-id alone, without --kind and --collection, deletes the job "

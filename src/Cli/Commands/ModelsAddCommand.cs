@@ -12,7 +12,7 @@ internal static class ModelsAddCommand
     {
         var file = new Argument<string>("file") { Description = "The .onnx file." };
         var options = new AddOptions();
-        var command = new Command("add", 
+        var command = new Command("add",
             "Adds a model file: reads its graph, runs it, and writes its manifest. Values that a model file does not "
                 + "contain (color order, mean, std) "
             + "come from a preset or options.")

@@ -26,10 +26,17 @@ internal static class ModelsCheckCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var models = new Option<string>("--models") { Description = "Directory of the models.", HelpName = "DIR", DefaultValueFactory = _ => AddOptions.Folder };
-        var charts = new Option<string?>("--charts") { Description = "Directory for the histograms, as NAME.svg "
-            + "and NAME.png.", HelpName = "DIR" };
-        var write = new Option<bool>("--write-threshold") { Description = "Write the best threshold to the manifest "
-            + "as suggested_threshold." };
+        var charts = new Option<string?>("--charts")
+        {
+            Description = "Directory for the histograms, as NAME.svg "
+            + "and NAME.png.",
+            HelpName = "DIR"
+        };
+        var write = new Option<bool>("--write-threshold")
+        {
+            Description = "Write the best threshold to the manifest "
+            + "as suggested_threshold."
+        };
         var command = new Command("check",
             "Checks a model on this machine: whether batches change its vectors, how well it separates subjects, and "
                 + "whether its color order is correct.")

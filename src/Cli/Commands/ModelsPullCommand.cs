@@ -10,10 +10,17 @@ internal static class ModelsPullCommand
 {
     public static Command Create(GlobalOptions globals)
     {
-        var source = new Argument<string>("source") { Description = "A preset with a download (see 'models presets'), "
-            + "or the URL of an .onnx file." };
-        var sha256 = new Option<string?>("--sha256") { Description = "Expected SHA-256 of the file. [default: that "
-            + "of the preset]", HelpName = "HEX" };
+        var source = new Argument<string>("source")
+        {
+            Description = "A preset with a download (see 'models presets'), "
+            + "or the URL of an .onnx file."
+        };
+        var sha256 = new Option<string?>("--sha256")
+        {
+            Description = "Expected SHA-256 of the file. [default: that "
+            + "of the preset]",
+            HelpName = "HEX"
+        };
         var accept = new Option<bool>("--accept-licence", "--accept-license") { Description = "Accept a licence that does not allow commercial use." };
         sha256.Validators.Add(result =>
         {

@@ -1,7 +1,7 @@
 using System.CommandLine;
+using Embeddings.Cli.Demos;
 using Embeddings.Cli.Hosting;
 using Embeddings.Cli.Printing;
-using Embeddings.Cli.Demos;
 using Embeddings.Client;
 using Embeddings.V1;
 

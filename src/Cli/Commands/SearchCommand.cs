@@ -11,8 +11,12 @@ internal static class SearchCommand
     public static Command Create(GlobalOptions globals)
     {
         var file = new Argument<string?>("file") { Description = "Image to search with.", Arity = ArgumentArity.ZeroOrOne };
-        var point = new Option<string?>("--point") { Description = "Search with the vector of this stored "
-            + "point instead.", HelpName = "ID" };
+        var point = new Option<string?>("--point")
+        {
+            Description = "Search with the vector of this stored "
+            + "point instead.",
+            HelpName = "ID"
+        };
         var kind = CommonOptions.Kind();
         var model = CommonOptions.Model();
         var collection = CommonOptions.Collection();

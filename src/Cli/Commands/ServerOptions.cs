@@ -23,10 +23,17 @@ internal sealed partial class ServerOptions
     private readonly Option<int> _httpPort =
         CommonOptions.Number("--http-port", 8080, -1, ushort.MaxValue, "Port for the HTTP health endpoints; 0 for a "
             + "free port, -1 for none.");
-    private readonly Option<string> _data = new("--data") { Description = "Directory of the embedded store. "
-        + "[default: ./data]", HelpName = "DIR" };
-    private readonly Option<string> _store = new("--store") { Description = "Kind of the store: Embedded or Qdrant. "
-        + "[default: Embedded]" };
+    private readonly Option<string> _data = new("--data")
+    {
+        Description = "Directory of the embedded store. "
+        + "[default: ./data]",
+        HelpName = "DIR"
+    };
+    private readonly Option<string> _store = new("--store")
+    {
+        Description = "Kind of the store: Embedded or Qdrant. "
+        + "[default: Embedded]"
+    };
     private readonly Option<string> _models = Models();
 
     public void AddTo(Command command)

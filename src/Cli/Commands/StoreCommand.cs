@@ -13,8 +13,11 @@ internal static class StoreCommand
     {
         var from = Kind("--from", "Store to copy from.");
         var to = Kind("--to", "Store to copy to.");
-        var collections = new Option<string[]>("--collection", "-c") { Description = "Collection to copy. Can be "
-            + "repeated. [default: all]" };
+        var collections = new Option<string[]>("--collection", "-c")
+        {
+            Description = "Collection to copy. Can be "
+            + "repeated. [default: all]"
+        };
         var state = new Option<string?>("--state")
         {
             Description = "File for the progress of the copy. [default: ./store-copy-FROM-TO.json, removed at the end]",

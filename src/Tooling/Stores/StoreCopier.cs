@@ -1,5 +1,5 @@
-using Embeddings.Tooling.Ingesting;
 using Embeddings.Storage;
+using Embeddings.Tooling.Ingesting;
 
 namespace Embeddings.Tooling.Stores;
 

@@ -1,9 +1,9 @@
-using Embeddings.Server.Hosting;
-using Embeddings.Storage;
-using Embeddings.Tooling.Stores;
 using Embeddings.Cli.Hosting;
 using Embeddings.QdrantDouble;
+using Embeddings.Server.Hosting;
+using Embeddings.Storage;
 using Embeddings.TestModels;
+using Embeddings.Tooling.Stores;
 
 namespace Embeddings.Cli.Tests.EndToEnd;
 

@@ -1,5 +1,5 @@
-using Embeddings.Testing;
 using System.Text.RegularExpressions;
+using Embeddings.Testing;
 
 namespace Embeddings.Cli.Tests.EndToEnd;
 

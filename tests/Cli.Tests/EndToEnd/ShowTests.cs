@@ -1,5 +1,5 @@
-using Embeddings.Testing;
 using Embeddings.Cli.Samples;
+using Embeddings.Testing;
 using Embeddings.TestModels;
 
 namespace Embeddings.Cli.Tests.EndToEnd;

@@ -1,9 +1,9 @@
+using System.Text;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
+using Embeddings.Models.Maker;
 using Embeddings.Testing;
 using Embeddings.Tooling.Models.Inspection;
-using System.Text;
-using Embeddings.Models.Maker;
 
 namespace Embeddings.Core.Tests.Models;
 
