@@ -4,7 +4,6 @@ using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Primitives.Numerics;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Benchmarks.Comparisons;
 

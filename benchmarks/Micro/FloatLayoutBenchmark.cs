@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
 using Embeddings.Core.Imaging;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Benchmarks.Micro;
 

@@ -3,7 +3,6 @@ using Embeddings.Benchmarks.Models;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Benchmarks.Micro;
 

@@ -4,7 +4,6 @@ using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Server.Grpc.Mapping;
-using Embeddings.Tooling.Imaging;
 using Embeddings.V1;
 using Microsoft.ML.OnnxRuntime;
 using OrtSessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using Embeddings.Core.Imaging;
 using Embeddings.Primitives;
 using Embeddings.Testing;
-using Embeddings.Tooling.Imaging;
 using NetVips;
 
 namespace Embeddings.Core.Tests.Imaging;

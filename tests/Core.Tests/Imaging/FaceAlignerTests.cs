@@ -2,7 +2,6 @@ using System.Numerics;
 using Embeddings.Core.Imaging;
 using Embeddings.Primitives;
 using Embeddings.Testing;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Core.Tests.Imaging;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using Embeddings.Core.Imaging;
 using Embeddings.Testing;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Core.Tests.Imaging;
 

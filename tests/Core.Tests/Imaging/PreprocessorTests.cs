@@ -3,7 +3,6 @@ using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Testing;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Core.Tests.Imaging;
 

@@ -2,7 +2,6 @@ using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Testing;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Core.Tests.Imaging;
 

@@ -1,6 +1,5 @@
 using Embeddings.Core.Imaging;
 using Embeddings.Testing;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Core.Tests.Imaging;
 

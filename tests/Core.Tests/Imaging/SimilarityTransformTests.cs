@@ -1,7 +1,6 @@
 using System.Numerics;
 using Embeddings.Core.Imaging;
 using Embeddings.Testing;
-using Embeddings.Tooling.Imaging;
 
 namespace Embeddings.Core.Tests.Imaging;
 
