@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Imaging;
 using Embeddings.Tooling.Imaging;
 using Embeddings.V1;

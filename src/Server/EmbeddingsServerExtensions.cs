@@ -1,8 +1,4 @@
 using Embeddings.Core;
-using Embeddings.Core.Batching;
-using Embeddings.Core.Imaging;
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Grpc.Streaming;
@@ -38,7 +34,7 @@ internal static class EmbeddingsServerExtensions
         builder.Services.AddHostedService<StartUp>();
         builder.Services
             .AddDiagnostics(builder.Configuration)
-            .AddEmbeddingPipeline(builder.Configuration)
+            .AddEmbeddingCore(ReadCoreOptions(builder.Configuration))
             .AddStore(builder.Configuration)
             .AddServices(options);
     }
@@ -66,21 +62,16 @@ internal static class EmbeddingsServerExtensions
 
     private static IServiceCollection AddDiagnostics(this IServiceCollection services, IConfiguration configuration) => services
         .AddMetrics()
-        .AddSingleton<EmbeddingMetrics>()
         .AddSingleton(configuration.Read<TelemetryOptions>("Telemetry"))
         .AddHostedService<TelemetryExport>();
 
-    private static IServiceCollection AddEmbeddingPipeline(this IServiceCollection services, IConfiguration configuration) => services
-        .AddSingleton(configuration.Read<ModelOptions>("Models"))
-        .AddSingleton(configuration.Read<InferenceOptions>("Inference"))
-        .AddSingleton(configuration.Read<BatchingOptions>("Batching"))
-        .AddSingleton(configuration.Read<ImagingOptions>("Imaging"))
-        .AddSingleton<Preprocessor>()
-        .AddSingleton<ModelCatalogLoader>()
-        .AddSingleton(services => services.GetRequiredService<ModelCatalogLoader>().Load())
-        .AddSingleton<EmbeddingPipeline>()
-        .AddSingleton<ModelUpkeep>()
-        .AddHostedService(services => services.GetRequiredService<ModelUpkeep>());
+    private static EmbeddingCoreOptions ReadCoreOptions(IConfiguration configuration) => new()
+    {
+        Models = configuration.Read<ModelOptions>("Models"),
+        Inference = configuration.Read<InferenceOptions>("Inference"),
+        Batching = configuration.Read<BatchingOptions>("Batching"),
+        Imaging = configuration.Read<ImagingOptions>("Imaging"),
+    };
 
     private static IServiceCollection AddStore(this IServiceCollection services, IConfiguration configuration)
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Models.Adding;
 
@@ -82,7 +83,7 @@ internal sealed class AddOptions
     private static Option<T?> Named<T>(string name, string description)
         where T : struct, Enum
     {
-        var names = Enum.GetValues<T>().ToDictionary(value => ManifestNames.Of(value));
+        var names = Enum.GetValues<T>().ToDictionary(value => ManifestFile.Word(value));
         return new(name)
         {
             Description = $"{description}: {string.Join(" or ", names.Keys)}.",

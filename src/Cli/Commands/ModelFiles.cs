@@ -18,7 +18,7 @@ internal static class ModelFiles
         return folders.Where(Directory.Exists)
             .SelectMany(known => Directory.EnumerateFiles(known, "*.json").Order(StringComparer.Ordinal))
             .Where(path => File.Exists(Path.ChangeExtension(path, ".onnx")))
-            .FirstOrDefault(path => ManifestReader.Read(path).Name == nameOrPath)
+            .FirstOrDefault(path => ManifestFile.Read(path).Name == nameOrPath)
             ?? throw new CliException($"there is no model '{nameOrPath}' in '{folder}'; --models names another folder");
     }
 
@@ -26,7 +26,7 @@ internal static class ModelFiles
     public static void Replace(string path, ModelManifest manifest)
     {
         var written = $"{path}.{Guid.NewGuid():N}.tmp";
-        File.WriteAllBytes(written, ManifestWriter.Write(manifest));
+        File.WriteAllBytes(written, ManifestFile.Write(manifest));
         File.Move(written, path, overwrite: true);
     }
 }

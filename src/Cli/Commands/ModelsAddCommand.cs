@@ -35,7 +35,7 @@ internal static class ModelsAddCommand
         {
             json.WriteString("name", manifest.Name);
             json.WriteString("file", added.File);
-            json.WriteString("kind", ManifestNames.Of(manifest.Kind));
+            json.WriteString("kind", ManifestFile.Word(manifest.Kind));
             json.WriteNumber("dimension", manifest.Dimension);
             json.WriteNumber("max_batch", added.MaxBatch);
             json.WriteString("sha256", manifest.Sha256);
@@ -44,9 +44,9 @@ internal static class ModelsAddCommand
             added.Notices.ToList().ForEach(json.WriteStringValue);
             json.WriteEndArray();
         });
-        output.Line($"{manifest.Name}: {ManifestNames.Of(manifest.Kind)}, {input.Width}x{input.Height} -> {manifest.Dimension}, batches up to {added.MaxBatch}");
-        output.Line($"input       {ManifestNames.Of(input.ColorOrder)}, mean {string.Join(' ', input.Mean)}, std {string.Join(' ', input.Std)}, "
-            + $"{ManifestNames.Of(input.Resize)}, {ManifestNames.Of(input.Interpolation)}");
+        output.Line($"{manifest.Name}: {ManifestFile.Word(manifest.Kind)}, {input.Width}x{input.Height} -> {manifest.Dimension}, batches up to {added.MaxBatch}");
+        output.Line($"input       {ManifestFile.Word(input.ColorOrder)}, mean {string.Join(' ', input.Mean)}, std {string.Join(' ', input.Std)}, "
+            + $"{ManifestFile.Word(input.Resize)}, {ManifestFile.Word(input.Interpolation)}");
         output.Line($"graph       {string.Join("; ", added.Facts)}");
         foreach (var notice in added.Notices)
         {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Embeddings.Cli.Charts;
 using Embeddings.Cli.Printing;
+using Embeddings.Core;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
@@ -102,12 +103,12 @@ internal static class ModelsCheckCommand
         output.Line($"threshold   {separation.Threshold:0.000}, right in {separation.BalancedAccuracy:P1} of both sorts; equal error rate {separation.EqualErrorRate:P2}");
         output.Line($"rank-1      {report.Rank1:P1}");
         output.Line($"batch       a picture in a batch against itself alone: cosine {report.BatchCosine:0.00000} or more");
-        output.Line($"colours     {ManifestNames.Of(manifest.Input.ColorOrder)} separates by {separation.Distance:0.00} deviations, swapped by {report.Swapped.Distance:0.00}; "
+        output.Line($"colours     {ManifestFile.Word(manifest.Input.ColorOrder)} separates by {separation.Distance:0.00} deviations, swapped by {report.Swapped.Distance:0.00}; "
             + $"{CheckReport.SwapMargin:0.00} more would be a warning");
         if (report.SwappedIsBetter)
         {
             output.Note($"warning: {manifest.Name} separates better with red and blue swapped; its color_order "
-                + $"'{ManifestNames.Of(manifest.Input.ColorOrder)}' is likely wrong");
+                + $"'{ManifestFile.Word(manifest.Input.ColorOrder)}' is likely wrong");
         }
     }
 

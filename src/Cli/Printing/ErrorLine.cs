@@ -1,4 +1,5 @@
 using Embeddings.Client;
+using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Grpc.Core;
@@ -18,7 +19,7 @@ internal static class ErrorLine
             $"no server answers at {address}. Start one with 'embeddings serve', or name another with --address. ({error.Message})",
         EmbeddingsException { Status: StatusCode.DeadlineExceeded } => $"no answer from {address} in time: {error.Message}",
         EmbeddingsException e => Rpc(e),
-        CliException or ItemFault or Fault or ModelException or ManifestException or OptionsValidationException or IOException
+        CliException or ItemFault or Fault or ModelException or OptionsValidationException or IOException
             or UnauthorizedAccessException => error.Message,
         _ => $"{error.Message} ({error.GetType().Name})",
     });

@@ -8,11 +8,12 @@ namespace Embeddings.Core.Imaging;
 internal static class RowSum
 {
     /// <summary>
-    /// <paramref name="sums"/>[j] becomes the sum over k of <paramref name="weights"/>[k] times <paramref name="rows"/>[k x <paramref name="stride"/> + j].
+    /// Sets <paramref name="sums"/>[j] to the sum over k of <paramref name="weights"/>[k] times
+    /// <paramref name="rows"/>[k x <paramref name="stride"/> + j].
     /// </summary>
     public static void Add(ReadOnlySpan<byte> rows, int stride, ReadOnlySpan<float> weights, Span<float> sums)
     {
-        // The bounds once, for the vectors go without.
+        // Bounds are checked here, since the vector loads have no checks.
         _ = rows.Slice((weights.Length - 1) * stride, sums.Length);
         ref var from = ref MemoryMarshal.GetReference(rows);
         ref var to = ref MemoryMarshal.GetReference(sums);

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Embeddings.Core.Inference;
 
 /// <summary>
-/// Native memory on a 64-byte border (a cache line, the widest SIMD register). A handle, so that it is freed once, not before a run that holds it ends,
-/// and even when forgotten.
+/// Native memory aligned to 64 bytes (a cache line, the widest SIMD register). A safe handle, so that it is freed once, not
+/// before a run that holds it ends, and even if it is never disposed.
 /// </summary>
 internal sealed unsafe class AlignedBuffer : SafeHandle
 {
@@ -22,7 +22,7 @@ internal sealed unsafe class AlignedBuffer : SafeHandle
 
     public override bool IsInvalid => handle == 0;
 
-    /// <summary>Valid until it is disposed.</summary>
+    /// <summary>The address, valid until this is disposed.</summary>
     public nint Address
     {
         get
@@ -32,7 +32,7 @@ internal sealed unsafe class AlignedBuffer : SafeHandle
         }
     }
 
-    /// <summary>A part of it, counted in values.</summary>
+    /// <summary>A part of the memory, in values.</summary>
     public Span<T> Slice<T>(nuint start, int length)
         where T : unmanaged
     {

@@ -1,5 +1,5 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
+using Embeddings.Core;
+using Embeddings.Core;
 using Embeddings.Storage;
 
 namespace Embeddings.Server.Grpc;
@@ -22,10 +22,6 @@ internal static class Collections
     };
 
     /// <summary>What a collection must be for a model's vectors.</summary>
-    public static CollectionSpec SpecFor(string collection, IEmbeddingModel model) =>
-        new(collection, model.Manifest.Dimension, new(model.Manifest.Name, model.Fingerprint));
-
-    /// <summary>The same for a model that may not be in memory.</summary>
-    public static CollectionSpec SpecFor(string collection, ModelSlot model) =>
-        new(collection, model.Manifest.Dimension, new(model.Name, model.Fingerprint));
+    public static CollectionSpec SpecFor(string collection, ModelInfo model) =>
+        new(collection, model.Dimension, new(model.Name, model.Fingerprint));
 }

@@ -26,9 +26,9 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
         IAsyncStreamReader<V1.StreamEmbedRequest> requestStream, IServerStreamWriter<V1.StreamEmbedResponse> responseStream, ServerCallContext context) =>
         streams.RunAsync(requestStream, responseStream, context, async (request, cancellationToken) =>
         {
-            var running = await streams.StartAsync(request, request => pipeline.StartAsync(ToRequest(request), cancellationToken));
-            // The name alone goes on from here, not the request: pixels must not outlive their turn in the queue.
-            return AnswerAsync(request.ItemId, running, context);
+            var pending = await StreamContext.EnqueueAsync(request, request => pipeline.EnqueueAsync(ToRequest(request), cancellationToken));
+            // Only the name is kept, not the request: pixels must not outlive their turn in the queue.
+            return AnswerAsync(request.ItemId, pending, context);
         });
 
     private static EmbedRequest ToRequest(V1.StreamEmbedRequest request)
@@ -42,12 +42,12 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
         };
     }
 
-    private Task<V1.StreamEmbedResponse> AnswerAsync(string itemId, Task<EmbedResult> running, ServerCallContext context) =>
+    private Task<V1.StreamEmbedResponse> AnswerAsync(string itemId, PendingEmbedding pending, ServerCallContext context) =>
         streams.AnswerAsync(
             context,
             async () =>
             {
-                var result = await running;
+                var result = await pending;
                 return new V1.StreamEmbedResponse { ItemId = itemId, Embedding = TimingsMapping.ToEmbedding(result), Timings = TimingsMapping.ToTimings(result) };
             },
             error => new() { ItemId = itemId, Error = error });

@@ -13,14 +13,14 @@ internal sealed class IngestServiceImpl(EmbeddingPipeline pipeline, IVectorStore
     public override async Task<V1.IngestImageResponse> IngestImage(V1.IngestImageRequest request, ServerCallContext context)
     {
         var (item, embed) = IngestItem.Read(request);
-        var (ack, timings) = await IngestAsync(item, pipeline.EmbedAsync(embed, context.CancellationToken), new StreamOrder(), context.CancellationToken);
+        var (ack, timings) = await IngestAsync(item, new(pipeline.EmbedAsync(embed, context.CancellationToken)), new StreamOrder(), context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
     public override async Task<V1.IngestFaceResponse> IngestFace(V1.IngestFaceRequest request, ServerCallContext context)
     {
         var (item, embed) = IngestItem.Read(request);
-        var (ack, timings) = await IngestAsync(item, pipeline.EmbedAsync(embed, context.CancellationToken), new StreamOrder(), context.CancellationToken);
+        var (ack, timings) = await IngestAsync(item, new(pipeline.EmbedAsync(embed, context.CancellationToken)), new StreamOrder(), context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
@@ -31,40 +31,40 @@ internal sealed class IngestServiceImpl(EmbeddingPipeline pipeline, IVectorStore
         return streams.RunAsync(requestStream, responseStream, context, async (request, cancellationToken) =>
         {
             IngestItem? item = null;
-            var running = await streams.StartAsync(request, request =>
+            var pending = await StreamContext.EnqueueAsync(request, request =>
             {
                 (item, var embed) = IngestItem.Read(request);
-                return pipeline.StartAsync(embed, cancellationToken);
+                return pipeline.EnqueueAsync(embed, cancellationToken);
             });
-            // The name and the payload alone go on from here, not the request: pixels must not outlive their turn in the queue.
-            return AnswerAsync(request.ItemId, item, running, order, context, cancellationToken);
+            // Only the name and the payload are kept, not the request: pixels must not outlive their turn in the queue.
+            return AnswerAsync(request.ItemId, item, pending, order, context, cancellationToken);
         });
     }
 
     private Task<V1.StreamIngestResponse> AnswerAsync(
-        string itemId, IngestItem? item, Task<EmbedResult> running, StreamOrder order, ServerCallContext context, CancellationToken cancellationToken) =>
+        string itemId, IngestItem? item, PendingEmbedding pending, StreamOrder order, ServerCallContext context, CancellationToken cancellationToken) =>
         streams.AnswerAsync(
             context,
             async () =>
             {
-                var (ack, timings) = await IngestAsync(item, running, order, cancellationToken);
+                var (ack, timings) = await IngestAsync(item, pending, order, cancellationToken);
                 return new V1.StreamIngestResponse { ItemId = itemId, Ack = ack, Timings = timings };
             },
             error => new() { ItemId = itemId, Error = error });
 
-    /// <param name="item">Null only where <paramref name="running"/> has failed already.</param>
-    /// <param name="running">The item's embedding.</param>
+    /// <param name="item">Null only where <paramref name="pending"/> has failed already.</param>
+    /// <param name="pending">The item's embedding.</param>
     /// <param name="order">The stream's order: of two items with one id, the later one is to be stored last, however long each took to decode.</param>
     /// <param name="cancellationToken">Drops what has not been handed to the store.</param>
     private async Task<(V1.IngestAck Ack, V1.Timings Timings)> IngestAsync(
-        IngestItem? item, Task<EmbedResult> running, StreamOrder order, CancellationToken cancellationToken)
+        IngestItem? item, PendingEmbedding pending, StreamOrder order, CancellationToken cancellationToken)
     {
         Task stored;
         EmbedResult result;
         long began;
         using (var turn = order.Enter())
         {
-            result = await running;
+            result = await pending;
             await turn.Previous;
             began = time.GetTimestamp();
             await store.EnsureCollectionAsync(Collections.SpecFor(item!.Collection, result.Model), cancellationToken);
@@ -72,7 +72,7 @@ internal sealed class IngestServiceImpl(EmbeddingPipeline pipeline, IVectorStore
         }
         await stored;
         var took = time.GetElapsedTime(began);
-        metrics.StageTook("store", took);
+        metrics.StageTook(EmbeddingMetrics.StoreStage, took);
         var ack = new V1.IngestAck
         {
             PointId = item.PointId,

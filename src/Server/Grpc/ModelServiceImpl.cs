@@ -10,12 +10,12 @@ internal sealed class ModelServiceImpl(ModelCatalog models) : V1.ModelService.Mo
     public override Task<V1.ListModelsResponse> ListModels(V1.ListModelsRequest request, ServerCallContext context)
     {
         var size = Require.Count(request.PageSize, "page_size", 100, 1000);
-        var (page, next) = NamePages.Take(models.All, slot => slot.Name, size, request.PageToken);
+        var (page, next) = NamePages.Take(models.All, model => model.Name, size, request.PageToken);
         return Task.FromResult(new V1.ListModelsResponse { Models = { page.Select(ToContract) }, NextPageToken = next });
     }
 
     public override Task<V1.GetModelResponse> GetModel(V1.GetModelRequest request, ServerCallContext context) =>
         Task.FromResult(new V1.GetModelResponse { Model = ToContract(models.Find(Require.Text(request.Name, "name", Require.MaxIdBytes))) });
 
-    private V1.Model ToContract(ModelSlot slot) => ModelMapping.ToContract(slot, models.DefaultOf(slot.Manifest.Kind) == slot);
+    private V1.Model ToContract(ServedModel model) => ModelMapping.ToContract(model, models.DefaultOf(model.Info.Kind) == model);
 }

@@ -72,7 +72,7 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
         {
             var named = models.Find(model);
             Check(dimension, named.Manifest.Dimension, $"vectors of model '{model}' have");
-            await store.EnsureCollectionAsync(Collections.SpecFor(collection, named), cancellationToken);
+            await store.EnsureCollectionAsync(Collections.SpecFor(collection, named.Info), cancellationToken);
             return;
         }
         var existing = await store.FindCollectionAsync(collection, cancellationToken);

@@ -68,7 +68,7 @@ public sealed class ManifestTests
         // A lone surrogate cannot go through a JsonNode.
         at[names[^1]] = value is null ? null : JsonValue.Create("\u0001");
         var text = json.ToJsonString().Replace("\"\\u0001\"", value ?? "null", StringComparison.Ordinal);
-        var e = Assert.Throws<ManifestException>(() => Parse(text));
+        var e = Assert.Throws<ModelException>(() => Parse(text));
         Assert.Equal(path, e.Field);
         Assert.StartsWith($"m.json: {path}: ", e.Message, StringComparison.Ordinal);
     }
@@ -81,13 +81,13 @@ public sealed class ManifestTests
     [InlineData("{\"name\":\"m\",\"name\":\"m\"}")]
     [InlineData("{\"name\":\"m\"} {}")]
     [InlineData("[[[[[[[[[[[[1]]]]]]]]]]]]")]
-    public void What_is_no_object_is_refused(string json) => Assert.Throws<ManifestException>(() => Parse(json));
+    public void What_is_no_object_is_refused(string json) => Assert.Throws<ModelException>(() => Parse(json));
 
     [Fact]
     public void A_batch_that_no_memory_holds_is_refused()
     {
         var huge = Least.Replace("\"width\":8,\"height\":9", "\"width\":4096,\"height\":4096", StringComparison.Ordinal);
-        Assert.Equal("max_batch", Assert.Throws<ManifestException>(() => Parse(huge)).Field);
+        Assert.Equal("max_batch", Assert.Throws<ModelException>(() => Parse(huge)).Field);
     }
 
     [Fact]
@@ -97,12 +97,12 @@ public sealed class ManifestTests
         try
         {
             var path = Path.Combine(folder.FullName, "m.json");
-            Assert.Equal("m.json: is not there", Assert.Throws<ManifestException>(() => ManifestReader.Read(path)).Message);
-            Assert.Throws<ManifestException>(() => ManifestReader.Read(Path.Combine(folder.FullName, "no", "m.json")));
+            Assert.Equal("m.json: is not there", Assert.Throws<ModelException>(() => ManifestFile.Read(path)).Message);
+            Assert.Throws<ModelException>(() => ManifestFile.Read(Path.Combine(folder.FullName, "no", "m.json")));
             File.WriteAllText(path, Least, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
-            Assert.Equal("m", ManifestReader.Read(path).Name);
+            Assert.Equal("m", ManifestFile.Read(path).Name);
             File.WriteAllText(path, Least + new string(' ', 1 << 20));
-            Assert.Throws<ManifestException>(() => ManifestReader.Read(path));
+            Assert.Throws<ModelException>(() => ManifestFile.Read(path));
         }
         finally
         {
@@ -113,12 +113,12 @@ public sealed class ManifestTests
     [Fact]
     public void What_is_written_is_read_as_it_was() => Check.QuickThrowOnFailure(Prop.ForAll(Manifests().ToArbitrary(), manifest =>
     {
-        var bytes = ManifestWriter.Write(manifest);
-        var read = ManifestReader.Parse(bytes, "m.json");
+        var bytes = ManifestFile.Write(manifest);
+        var read = ManifestFile.Parse(bytes, "m.json");
         Assert.Equal(Fingerprint.Canonical(manifest), Fingerprint.Canonical(read));
         Assert.Equal((manifest.Name, manifest.Kind, manifest.MaxBatch, manifest.Dimension), (read.Name, read.Kind, read.MaxBatch, read.Dimension));
         Assert.Equal((manifest.Description, manifest.SuggestedThreshold), (read.Description, read.SuggestedThreshold));
-        Assert.Equal(bytes, ManifestWriter.Write(read));
+        Assert.Equal(bytes, ManifestFile.Write(read));
     }));
 
     [Fact]
@@ -129,23 +129,23 @@ public sealed class ManifestTests
             from manifest in Manifests()
             from changes in Gen.Choose(1, 6)
             from seed in Gen.Choose(0, int.MaxValue)
-            select Mutate(ManifestWriter.Write(manifest), changes, new System.Random(seed));
+            select Mutate(ManifestFile.Write(manifest), changes, new System.Random(seed));
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(2_000), Prop.ForAll(Gen.OneOf(random, mutated, mutated).ToArbitrary(), bytes =>
         {
             try
             {
-                var manifest = ManifestReader.Parse(bytes, "m.json");
+                var manifest = ManifestFile.Parse(bytes, "m.json");
                 // Whatever came through is whole: it can be written and read again.
-                ManifestReader.Parse(ManifestWriter.Write(manifest), "m.json");
+                ManifestFile.Parse(ManifestFile.Write(manifest), "m.json");
             }
-            catch (ManifestException e)
+            catch (ModelException e)
             {
                 Assert.DoesNotContain('\n', e.Message);
             }
         }));
     }
 
-    private static ModelManifest Parse(string json) => ManifestReader.Parse(Encoding.UTF8.GetBytes(json), "m.json");
+    private static ModelManifest Parse(string json) => ManifestFile.Parse(Encoding.UTF8.GetBytes(json), "m.json");
 
     private static byte[] Mutate(byte[] bytes, int changes, System.Random random)
     {

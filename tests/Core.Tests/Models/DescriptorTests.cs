@@ -24,7 +24,7 @@ public sealed class DescriptorTests
     public void A_vector_is_the_same_in_wide_and_narrow_runs(string name)
     {
         var path = Descriptor.PathOf(name);
-        var manifest = ManifestReader.Read(Path.ChangeExtension(path, ".json"));
+        var manifest = ManifestFile.Read(Path.ChangeExtension(path, ".json"));
         var options = new InferenceOptions();
         var sessions = new RuntimeSessions(path, options, new(1, 2, NarrowRuns: 3));
         var signature = ModelSignature.Find(sessions.First, manifest, path);

@@ -30,8 +30,8 @@ public sealed class TrainedModelTests
     [TrainedModelsFact]
     public void The_fingerprints_are_the_same_on_every_machine()
     {
-        Assert.Equal("5601a5769288bb92ea05ffe41b33d8b81b9c367178804d04012bacb6df215f67", Fingerprint.Of(ManifestReader.Read(ManifestOf("resnet18"))));
-        Assert.Equal("30390a74c433d20635e00ac8e52f281cae917c4b6be9c5909fa8a9847727cdd0", Fingerprint.Of(ManifestReader.Read(ManifestOf("mobilefacenet"))));
+        Assert.Equal("5601a5769288bb92ea05ffe41b33d8b81b9c367178804d04012bacb6df215f67", Fingerprint.Of(ManifestFile.Read(ManifestOf("resnet18"))));
+        Assert.Equal("30390a74c433d20635e00ac8e52f281cae917c4b6be9c5909fa8a9847727cdd0", Fingerprint.Of(ManifestFile.Read(ManifestOf("mobilefacenet"))));
     }
 
     [TrainedModelsFact]
@@ -39,8 +39,8 @@ public sealed class TrainedModelTests
     {
         foreach (var (name, package) in ((string, string)[])[("resnet18", "ResNet18 0.23.1"), ("mobilefacenet", "faceplugin-face-recognition-js 0.0.1")])
         {
-            var manifest = ManifestReader.Read(ManifestOf(name));
-            Assert.Equal(Encoding.UTF8.GetString(ManifestWriter.Write(manifest)), File.ReadAllText(ManifestOf(name)));
+            var manifest = ManifestFile.Read(ManifestOf(name));
+            Assert.Equal(Encoding.UTF8.GetString(ManifestFile.Write(manifest)), File.ReadAllText(ManifestOf(name)));
             Assert.Equal((name, "MIT", 512), (manifest.Name, manifest.Licence, manifest.Dimension));
             Assert.Contains(package, manifest.Origin, StringComparison.Ordinal);
             Assert.Contains("Permission is hereby granted", File.ReadAllText(Path.Combine(TrainedModels.Folder, $"{name}.licence.txt")), StringComparison.Ordinal);

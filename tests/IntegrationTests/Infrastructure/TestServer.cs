@@ -44,7 +44,7 @@ internal sealed class TestServer : IAsyncDisposable
         where T : notnull => _app.Services.GetRequiredService<T>();
 
     /// <summary>Items of a model that are on their way.</summary>
-    public int Pending(string model) => Get<ModelCatalog>().Find(model).Gate.Items;
+    public int Pending(string model) => Get<ModelCatalog>().Find(model).InFlight;
 
     /// <summary>Stops it as the end of the process does: streams are told, what was read is answered.</summary>
     public Task StopAsync() => _app.StopAsync().Bound();

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Embeddings.Core;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.IntegrationTests.Infrastructure;

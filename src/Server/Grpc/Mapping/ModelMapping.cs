@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Models;
 
 namespace Embeddings.Server.Grpc.Mapping;
@@ -5,11 +6,12 @@ namespace Embeddings.Server.Grpc.Mapping;
 /// <summary>Models as the contract shows them.</summary>
 internal static class ModelMapping
 {
-    public static V1.Model ToContract(ModelSlot slot, bool isDefault)
+    public static V1.Model ToContract(ServedModel served, bool isDefault)
     {
-        // Read once: it may be loaded or unloaded meanwhile.
-        var model = slot.Loaded;
-        var manifest = model?.Manifest ?? slot.Manifest;
+        // Read once: it may be loaded or unloaded at any time.
+        var session = served.Session;
+        var model = session?.Model ?? served.Info;
+        var manifest = model.Manifest;
         var result = new V1.Model
         {
             Name = manifest.Name,
@@ -20,19 +22,19 @@ internal static class ModelMapping
             ColorOrder = (V1.ColorOrder)manifest.Input.ColorOrder,
             ResizeMode = (V1.ResizeMode)manifest.Input.Resize,
             UnitLength = manifest.UnitLength,
-            MaxBatch = model?.MaxBatch ?? manifest.MaxBatch,
+            MaxBatch = session?.MaxBatch ?? manifest.MaxBatch,
             Licence = manifest.Licence,
             Origin = manifest.Origin,
             Sha256 = manifest.Sha256,
-            Fingerprint = model?.Fingerprint ?? slot.Fingerprint,
+            Fingerprint = model.Fingerprint,
             Description = manifest.Description,
             DefaultForKind = isDefault,
-            ExecutionProvider = model?.ExecutionProvider ?? "",
-            Loaded = model is not null,
+            ExecutionProvider = session?.ExecutionProvider ?? "",
+            Loaded = session is not null,
         };
         result.Mean.AddRange(manifest.Input.Mean);
         result.Std.AddRange(manifest.Input.Std);
-        result.Notices.AddRange(model?.Notices ?? []);
+        result.Notices.AddRange(session?.Notices ?? []);
         if (manifest.SuggestedThreshold is { } threshold)
         {
             result.SuggestedThreshold = threshold;

@@ -18,7 +18,7 @@ internal static class TimingsMapping
 
     public static V1.Embedding ToEmbedding(EmbedResult result)
     {
-        var embedding = new V1.Embedding { Model = result.Model.Manifest.Name, UnitLength = result.Model.Manifest.UnitLength };
+        var embedding = new V1.Embedding { Model = result.Model.Name, UnitLength = result.Model.UnitLength };
         embedding.Values.AddRange(result.Vector);
         return embedding;
     }

@@ -29,6 +29,19 @@ internal sealed class StreamContext(ServerOptions options, EmbeddingMetrics metr
         }
     }
 
+    /// <summary>Puts an item in the queue; a request that cannot be read becomes a failed embedding, so that its turn in the order is kept.</summary>
+    public static async ValueTask<PendingEmbedding> EnqueueAsync<TRequest>(TRequest request, Func<TRequest, ValueTask<PendingEmbedding>> enqueue)
+    {
+        try
+        {
+            return await enqueue(request);
+        }
+        catch (Exception e)
+        {
+            return PendingEmbedding.FromException(e);
+        }
+    }
+
     /// <summary>One item's answer, whatever becomes of it: the stream goes on.</summary>
     public async Task<TResponse> AnswerAsync<TResponse>(ServerCallContext context, Func<Task<TResponse>> work, Func<V1.ItemError, TResponse> failed)
     {

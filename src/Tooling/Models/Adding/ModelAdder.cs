@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Models.Inspection;
@@ -18,7 +19,6 @@ namespace Embeddings.Tooling.Models.Adding;
 internal static class ModelAdder
 {
     /// <exception cref="ModelException">It cannot be added; the message says why.</exception>
-    /// <exception cref="ManifestException">What was said makes no manifest.</exception>
     public static AddedModel Add(AddRequest request)
     {
         var preset = request.Preset is not { } wanted ? null

@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Models;
 namespace Embeddings.Tooling.Models.Adding;
 
@@ -40,8 +41,8 @@ internal sealed class StagedModel : IDisposable
     /// <summary>Writes the manifest, and reads it again as a server would.</summary>
     public void Write(ModelManifest manifest)
     {
-        System.IO.File.WriteAllBytes(ManifestFile, ManifestWriter.Write(manifest));
-        ManifestReader.Read(ManifestFile);
+        System.IO.File.WriteAllBytes(ManifestFile, ManifestFile.Write(manifest));
+        ManifestFile.Read(ManifestFile);
     }
 
     /// <summary>Moves everything to the target folder, the manifest last, and gives the model's path there.</summary>

@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
@@ -10,7 +11,7 @@ namespace Embeddings.Tooling.Models.Checking;
 /// Tries a model on labelled pictures with the server's own preprocessing, in batches, and once more with red and blue swapped: a wrong colour order
 /// still "works", only worse, and nothing but such a comparison shows it.
 /// </summary>
-internal sealed class ModelChecker(IEmbeddingModel model, Preprocessor preprocessor)
+internal sealed class ModelChecker(EmbeddingSession model, Preprocessor preprocessor)
 {
     private const int ComparedAlone = 16;
 
@@ -54,7 +55,7 @@ internal sealed class ModelChecker(IEmbeddingModel model, Preprocessor preproces
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                var source = new ImageInput(File.ReadAllBytes(picture.Path), PixelFormat.Encoded, 0, 0, picture.Landmarks);
+                var source = ImageInput.FromFile(File.ReadAllBytes(picture.Path), picture.Landmarks);
                 using var prepared = preprocessor.Prepare(source, input);
                 prepared.WriteTo(tensor.Item(waiting.Count), input);
                 prepared.WriteTo(other.Item(waiting.Count), turned);

@@ -1,4 +1,7 @@
+using System.Text.Json.Serialization;
+using Embeddings.Core;
 using Embeddings.Core.Models;
+
 namespace Embeddings.Tooling.Models.Presets;
 
 /// <summary>How a family of models wants its pictures: what no model file tells.</summary>
@@ -8,6 +11,7 @@ internal sealed record Preset
     public required string Name { get; init; }
 
     /// <summary>What its models embed.</summary>
+    [JsonConverter(typeof(WordConverter<ModelKind>))]
     public required ModelKind Kind { get; init; }
 
     /// <summary>Preprocessing at the family's usual size; a graph of a fixed other size goes before.</summary>

@@ -7,4 +7,4 @@ namespace Embeddings.Tooling.Models.Presets;
 /// <param name="Licence">Licence of the weights, an SPDX identifier where there is one.</param>
 /// <param name="LicenceText">What is shown of it.</param>
 /// <param name="NonCommercial">Whether it allows no commercial use; then it has to be accepted by name.</param>
-internal sealed record PresetDownload(Uri Url, string Sha256, long Size, string Licence, string LicenceText, bool NonCommercial);
+internal sealed record PresetDownload(Uri Url, string Sha256, long Size, string Licence, string LicenceText, bool NonCommercial = false);
