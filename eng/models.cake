@@ -6,7 +6,7 @@ const string FaceArchive = ModelSources + "/faceplugin-face-recognition-js-0.0.1
 // What to do without them; the same words wherever they are missing.
 const string WithoutModels = "To go on without them: ./build.sh run --models none, or --models DIR with models of your own";
 
-string[] preparedFiles = ["resnet18.onnx", "resnet18.json", "mobilefacenet.onnx", "mobilefacenet.json"];
+string[] preparedFiles = ["resnet18.onnx", "resnet18.onnx.data", "resnet18.json", "mobilefacenet.onnx", "mobilefacenet.json"];
 
 Task("__PrepareModels").Does(() =>
 {
@@ -88,8 +88,8 @@ string Reason(List<string> words)
 
 // Checksums of all that the models' bytes depend on. Which source files are taken, with their SHA-256, is in the code.
 string ModelInputs() => string.Join('\n', GetFiles("models/Maker/*.cs")
-    .Concat(GetFiles("src/Onnx/*.cs"))
-    .Concat(GetFiles("src/Onnx/*.proto"))
+    .Concat(GetFiles("src/Tooling/Onnx/*.cs"))
+    .Concat(GetFiles("src/Tooling/Onnx/*.proto"))
     .Concat(GetFiles("models/Sources/*.csproj"))
     .Select(file => $"{file.GetFilename()} {Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.IO.File.ReadAllBytes(file.FullPath)))}")
     .Order(StringComparer.Ordinal));

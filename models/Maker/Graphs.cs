@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
 using static Embeddings.Tooling.Onnx.TensorShapeProto.Types;
@@ -56,6 +57,74 @@ internal static class Graphs
         graph.Node.FirstOrDefault(node => node.Output.Contains(tensor)) is { } node && node.OpType == type
             ? node
             : throw new InvalidDataException($"{graph.Name}: expected a {type} that makes {tensor}.");
+
+    /// <summary>
+    /// Folds each batch normalisation into the convolution before it: w' = w s / sqrt(v + e) and b' = (b - m) s / sqrt(v + e) + t, computed in double precision.
+    /// The runtime would do the same with every load, in a second copy of the weights.
+    /// </summary>
+    public static void FoldBatchNormalization(GraphProto graph)
+    {
+        var readers = graph.Node.SelectMany(node => node.Input).GroupBy(name => name).ToDictionary(group => group.Key, group => group.Count());
+        var constants = graph.Initializer.ToDictionary(constant => constant.Name);
+        foreach (var norm in graph.Node.Where(node => node.OpType == "BatchNormalization").ToList())
+        {
+            var convolution = Maker(graph, norm.Input[0], "Conv");
+            if (readers[norm.Input[0]] != 1)
+            {
+                throw new InvalidDataException($"{graph.Name}: expected one reader of {norm.Input[0]}; got {readers[norm.Input[0]]}.");
+            }
+            var parameters = norm.Input.Skip(1).Select(name => Floats(constants[name])).ToArray();
+            float[] scale = parameters[0], offset = parameters[1], mean = parameters[2], variance = parameters[3];
+            var bias = convolution.Input.Count > 2 ? Floats(constants[convolution.Input[2]]) : new float[scale.Length];
+            var epsilon = norm.Attribute.Single(attribute => attribute.Name == "epsilon").F;
+
+            var weights = Floats(constants[convolution.Input[1]]);
+            var perChannel = weights.Length / scale.Length;
+            for (var channel = 0; channel < scale.Length; channel++)
+            {
+                var factor = scale[channel] / Math.Sqrt((double)variance[channel] + epsilon);
+                bias[channel] = (float)(((bias[channel] - (double)mean[channel]) * factor) + offset[channel]);
+                foreach (ref var weight in weights.AsSpan(channel * perChannel, perChannel))
+                {
+                    weight = (float)(weight * factor);
+                }
+            }
+
+            var (weightsName, biasName) = ($"{convolution.Input[1]}_folded", $"{convolution.Input[1]}_bias");
+            graph.Initializer.Add(Tensors.Floats(weightsName, weights, constants[convolution.Input[1]].Dims.ToArray()));
+            graph.Initializer.Add(Tensors.Floats(biasName, bias, bias.Length));
+            string[] inputs = [convolution.Input[0], weightsName, biasName];
+            convolution.Input.Clear();
+            convolution.Input.Add(inputs);
+            convolution.Output[0] = norm.Output[0];
+            graph.Node.Remove(norm);
+        }
+    }
+
+    /// <summary>
+    /// Moves the large constants of a model to a file of their own, each at the start of a page, and returns the content of that file. The runtime maps it into
+    /// memory; constants within the model are copied twice while the model is parsed, which takes most of the load time of a model of 64 MB.
+    /// </summary>
+    public static byte[] MoveOut(ModelProto model, string location)
+    {
+        const int Page = 4096;
+        using var data = new MemoryStream();
+        foreach (var constant in model.Graph.Initializer.Where(constant => constant.RawData.Length >= Page))
+        {
+            data.Position = (data.Position + Page - 1) / Page * Page;
+            (string Key, string Value)[] entries =
+                [("location", location), ("offset", $"{data.Position}"), ("length", $"{constant.RawData.Length}")];
+            constant.RawData.WriteTo(data);
+            constant.RawData = Google.Protobuf.ByteString.Empty;
+            constant.DataLocation = TensorProto.Types.DataLocation.External;
+            constant.ExternalData.Add(entries.Select(entry => new StringStringEntryProto { Key = entry.Key, Value = entry.Value }));
+        }
+        return data.ToArray();
+    }
+
+    private static float[] Floats(TensorProto tensor) => tensor.FloatData.Count > 0
+        ? [.. tensor.FloatData]
+        : MemoryMarshal.Cast<byte, float>(tensor.RawData.Span).ToArray();
 
     /// <summary>float32 values as little-endian bytes, which the runtime takes over faster than a list.</summary>
     private static TensorProto Raw(TensorProto tensor) =>

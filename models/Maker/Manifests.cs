@@ -29,6 +29,7 @@ internal static class Manifests
           "licence": "MIT",
           "origin": "{{ResNet18Origin}}",
           "sha256": "{sha256}",
+          "data_sha256": "{data_sha256}",
           "description": "ResNet-18 trained to name 1,000 kinds of things (ImageNet), without its last layer: finds images that show alike things and scenes. It does not recognise people, read text or understand words."
         }
 

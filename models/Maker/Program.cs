@@ -31,8 +31,12 @@ catch (Exception e) when (e is InvalidDataException or IOException or Unauthoriz
 void Write(TrainedModel model, byte[] licence)
 {
     File.WriteAllBytes(Path.Combine(models, $"{model.Name}.onnx"), model.Graph.Span);
+    if (model.Data is { } data)
+    {
+        File.WriteAllBytes(Path.Combine(models, $"{model.Name}.onnx.data"), data.Span);
+    }
     File.WriteAllText(Path.Combine(models, $"{model.Name}.json"), model.Manifest);
     // The licences ask that copies of the weights carry them.
     File.WriteAllBytes(Path.Combine(models, $"{model.Name}.licence.txt"), licence);
-    Console.WriteLine($"{models}/{model.Name}.onnx: {model.Graph.Length:N0} bytes");
+    Console.WriteLine($"{models}/{model.Name}.onnx: {model.Graph.Length + (model.Data?.Length ?? 0):N0} bytes");
 }

@@ -26,7 +26,6 @@ public static class EmbeddingsServer
     /// <returns>The process's exit code: 0 after a stop, 1 after a start that failed.</returns>
     public static async Task<int> RunAsync(string[] args, TextWriter error)
     {
-        NativeHeap.Limit();
         try
         {
             await using var app = Create(args);

@@ -20,7 +20,12 @@ internal static partial class NativeHeap
     {
         try
         {
-            return OperatingSystem.IsLinux() && Set(MapThreshold, "MALLOC_MMAP_THRESHOLD_", 4 << 20) && Set(TrimThreshold, "MALLOC_TRIM_THRESHOLD_", 8 << 20);
+            if (!OperatingSystem.IsLinux() || !Set(MapThreshold, "MALLOC_MMAP_THRESHOLD_", 4 << 20) || !Set(TrimThreshold, "MALLOC_TRIM_THRESHOLD_", 8 << 20))
+            {
+                return false;
+            }
+            _ = Trim(0);
+            return true;
         }
         catch (EntryPointNotFoundException)
         {
@@ -30,6 +35,10 @@ internal static partial class NativeHeap
 
     private static bool Set(int option, string variable, int bytes) =>
         Environment.GetEnvironmentVariable(variable) is not null || SetOption(option, bytes) == 1;
+
+    // malloc_trim(3): what was freed before the limits were set.
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int Trim(nuint pad);
 
     [LibraryImport("libc", EntryPoint = "mallopt")]
     private static partial int SetOption(int option, int value);

@@ -11,6 +11,8 @@ internal sealed class StartUp(IServiceProvider services, IVectorStore store) : I
         var models = Task.Run(services.GetRequiredService<ModelCatalog>, cancellationToken);
         await store.StartAsync(cancellationToken);
         await models;
+        // Not before: loading a model takes and frees large blocks many times, and each would be a new mapping whose pages fault in one by one.
+        NativeHeap.Limit();
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -16,12 +16,42 @@ public sealed class RuntimeSessionsTests : IDisposable
     public void Dispose() => _models.Dispose();
 
     [Fact]
-    public async Task Narrow_runs_go_on_at_once_in_one_session_of_their_own()
+    public async Task Single_threaded_runs_use_the_first_session_until_their_own_is_open()
     {
         using var sessions = Open();
+        InferenceSession? used = null;
+        Assert.True(sessions.Opened.IsCompleted);
+        await Hold(sessions, 1, session => used = session);
+        Assert.Same(sessions.First, used);
+
+        await sessions.Opened;
+        Assert.Null(sessions.Failure);
+        await Hold(sessions, 1, session => used = session);
+        Assert.NotSame(sessions.First, used);
+    }
+
+    [Fact]
+    public async Task A_session_that_cannot_be_opened_leaves_its_runs_on_the_first_one()
+    {
+        using var sessions = Open(out var file);
+        File.Delete(file);
+        await Hold(sessions, 1, static _ => { });
+        await sessions.Opened;
+        Assert.Contains("single-threaded", sessions.Failure, StringComparison.Ordinal);
+        InferenceSession? used = null;
+        await Hold(sessions, 1, session => used = session);
+        Assert.Same(sessions.First, used);
+    }
+
+    [Fact]
+    public async Task Single_threaded_runs_run_concurrently_in_one_session_of_their_own()
+    {
+        using var sessions = Open();
+        await Hold(sessions, 1, static _ => { });
+        await sessions.Opened;
         var used = new ConcurrentDictionary<int, InferenceSession>();
         using var all = new Barrier(4);
-        // Nobody gets past the barrier unless all four are in their runs.
+        // The barrier opens only if all four runs are in progress at the same time.
         await Task.WhenAll(Enumerable.Range(0, 4).Select(slot => Hold(sessions, slot, session =>
         {
             used[slot] = session;
@@ -69,6 +99,11 @@ public sealed class RuntimeSessionsTests : IDisposable
     private static Task Hold(RuntimeSessions sessions, int slot, Action<InferenceSession> run) => Task.Factory.StartNew(
         () => sessions.Use(slot, run, static (session, _, run) => run(session)), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
-    private RuntimeSessions Open() =>
-        new(_models.Save(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3)), new(), new(1, 2, NarrowRuns: 3));
+    private RuntimeSessions Open() => Open(out _);
+
+    private RuntimeSessions Open(out string file)
+    {
+        file = _models.Save(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
+        return new(file, new(), new(1, 2, NarrowRuns: 3));
+    }
 }
