@@ -1,10 +1,18 @@
 namespace Embeddings.Primitives;
 
 /// <summary>
-/// The one error kind inside the server: what a caller may know. Anything else that is thrown is a bug and leaves as INTERNAL without its text.
+/// An error that callers may see: what is wrong, which field, and whether to try again. The server sends any other exception as
+/// INTERNAL, without its message.
 /// </summary>
-internal sealed class Fault : Exception
+public sealed class Fault : Exception
 {
+    /// <summary>Creates a fault.</summary>
+    /// <param name="kind">The gRPC status it becomes.</param>
+    /// <param name="reason">A word in UPPER_SNAKE case that programs can switch on (docs/errors.md).</param>
+    /// <param name="message">A sentence that says what is wrong, the value, the limit and what to do.</param>
+    /// <param name="field">Path of the request's field at fault, relative to the item; empty if it is not one field.</param>
+    /// <param name="retryAfter">Time after which the caller may try again; null if that would not help.</param>
+    /// <param name="inner">The cause.</param>
     public Fault(FaultKind kind, string reason, string message, string field = "", TimeSpan? retryAfter = null, Exception? inner = null)
         : base(message, inner)
     {
@@ -17,19 +25,19 @@ internal sealed class Fault : Exception
     /// <summary>The gRPC status it becomes.</summary>
     public FaultKind Kind { get; }
 
-    /// <summary>An UPPER_SNAKE word a program can switch on; all of them are in <see cref="Reasons"/>.</summary>
+    /// <summary>A word in UPPER_SNAKE case that programs can switch on (docs/errors.md).</summary>
     public string Reason { get; }
 
-    /// <summary>Path of the request's field at fault, relative to the item; empty where no field is.</summary>
+    /// <summary>Path of the request's field at fault, relative to the item; empty if it is not one field.</summary>
     public string Field { get; }
 
-    /// <summary>When the caller may try again; null where that would not help.</summary>
+    /// <summary>Time after which the caller may try again; null if that would not help.</summary>
     public TimeSpan? RetryAfter { get; }
 
-    public static Fault Invalid(string reason, string field, string message, Exception? inner = null) =>
+    internal static Fault Invalid(string reason, string field, string message, Exception? inner = null) =>
         new(FaultKind.InvalidArgument, reason, message, field, inner: inner);
 
-    /// <summary>The same fault, its field seen from a message further out: <c>image</c> within <c>item</c> is <c>item.image</c>.</summary>
-    public Fault Within(string prefix) =>
+    /// <summary>The same fault with the field's path in an outer message: <c>image</c> within <c>item</c> is <c>item.image</c>.</summary>
+    internal Fault Within(string prefix) =>
         prefix.Length == 0 || Field.Length == 0 ? this : new(Kind, Reason, Message, $"{prefix}.{Field}", RetryAfter, InnerException);
 }

@@ -55,6 +55,7 @@ internal sealed class EmbeddingSession : IEmbeddingSession
 {
     private readonly RuntimeSessions _sessions;
     private readonly TensorLayout _layout;
+    private readonly IReadOnlyList<string> _notices;
     private readonly string[] _inputNames;
     private readonly string[] _outputNames;
 
@@ -74,7 +75,7 @@ internal sealed class EmbeddingSession : IEmbeddingSession
     {
         Model = new(manifest);
         MaxBatch = maxBatch;
-        Notices = notices;
+        _notices = notices;
         _sessions = sessions;
         _layout = layout;
         _inputNames = [signature.Input];
@@ -99,7 +100,7 @@ internal sealed class EmbeddingSession : IEmbeddingSession
     public string ExecutionProvider => _sessions.Provider;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Notices { get; init; }
+    public IReadOnlyList<string> Notices => _sessions.Failure is { } failure ? [.. _notices, failure] : _notices;
 
     /// <inheritdoc/>
     public BatchTensor CreateTensor() => new(_layout, MaxBatch);
