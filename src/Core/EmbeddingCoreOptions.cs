@@ -36,15 +36,21 @@ public sealed record ModelOptions
     /// <value>Default: true.</value>
     public bool UseDefaults { get; init; } = true;
 
-    /// <summary>More folders, in which every manifest (a <c>.json</c> with an <c>.onnx</c> of the same name) is a model.</summary>
+    /// <summary>
+    /// More folders, in which every manifest (a <c>.json</c> with an <c>.onnx</c> of the same name) is a model.
+    /// </summary>
     /// <value>Default: none.</value>
     public IReadOnlyList<string> Directories { get; init; } = [];
 
-    /// <summary>The image model for requests that name none; empty for the first image model by name, default models last.</summary>
+    /// <summary>
+    /// The image model for requests that name none; empty for the first image model by name, default models last.
+    /// </summary>
     /// <value>Default: empty.</value>
     public string DefaultImage { get; init; } = "";
 
-    /// <summary>The face model for requests that name none; empty for the first face model by name, default models last.</summary>
+    /// <summary>
+    /// The face model for requests that name none; empty for the first face model by name, default models last.
+    /// </summary>
     /// <value>Default: empty.</value>
     public string DefaultFace { get; init; } = "";
 
@@ -108,7 +114,9 @@ public sealed record InferenceOptions
     [Range(0, 256)]
     public int IntraOpThreads { get; init; }
 
-    /// <summary>Concurrent operators of one run. More than 1 helps only graphs with wide branches, and multiplies the threads.</summary>
+    /// <summary>
+    /// Concurrent operators of one run. More than 1 helps only graphs with wide branches, and multiplies the threads.
+    /// </summary>
     /// <value>Default: 1. From 1 to 64.</value>
     [Range(1, 64)]
     public int InterOpThreads { get; init; } = 1;
@@ -129,7 +137,9 @@ public sealed record InferenceOptions
     /// <value>Default: true.</value>
     public bool Spinning { get; init; } = true;
 
-    /// <summary>Execution provider: <c>cpu</c>, <c>cuda</c>, <c>tensorrt</c>, <c>dml</c>, <c>coreml</c> or <c>openvino</c>.</summary>
+    /// <summary>
+    /// Execution provider: <c>cpu</c>, <c>cuda</c>, <c>tensorrt</c>, <c>dml</c>, <c>coreml</c> or <c>openvino</c>.
+    /// </summary>
     /// <value>Default: cpu.</value>
     [EnumDataType(typeof(ExecutionProvider))]
     public ExecutionProvider Provider { get; init; } = ExecutionProvider.Cpu;
@@ -168,7 +178,9 @@ public enum ExecutionProvider
     /// <summary>NVIDIA, through CUDA; needs a build with <c>-p:OnnxRuntimeFlavor=Gpu</c>.</summary>
     Cuda,
 
-    /// <summary>NVIDIA, through TensorRT; needs the same build. Compiles each model for minutes at its first load.</summary>
+    /// <summary>
+    /// NVIDIA, through TensorRT; needs the same build. Compiles each model for minutes at its first load.
+    /// </summary>
     TensorRt,
 
     /// <summary>Any device with DirectX 12, on Windows; needs <c>-p:OnnxRuntimeFlavor=DirectML</c>.</summary>

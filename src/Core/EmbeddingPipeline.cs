@@ -24,7 +24,9 @@ internal readonly record struct EmbedRequest(ModelKind Kind, string Model, Image
 public sealed record EmbedResult(
     ModelInfo Model, float[] Vector, int BatchSize, TimeSpan Queued, TimeSpan Preprocessed, TimeSpan Ran);
 
-/// <summary>An item in the queue. Awaiting it returns the vector, or throws a <see cref="Fault"/> or a cancellation.</summary>
+/// <summary>
+/// An item in the queue. Awaiting it returns the vector, or throws a <see cref="Fault"/> or a cancellation.
+/// </summary>
 /// <param name="Completion">Completes when the vector is ready.</param>
 internal readonly record struct PendingEmbedding(Task<EmbedResult> Completion)
 {
@@ -37,8 +39,8 @@ internal readonly record struct PendingEmbedding(Task<EmbedResult> Completion)
 /// The flow of every item, from pixels to a vector:
 /// <list type="number">
 /// <item>the model is looked up, and what can be refused without work is refused;</item>
-/// <item>the item is admitted to the model's queue, which is bounded in items and bytes: streams wait, unary calls fail fast;</item>
-/// <item>its image is decoded, aligned and resized, on a bounded number of threads; raw crops of the model's size skip this;</item>
+/// <item>the item is admitted to the model's queue, bounded in items and bytes: streams wait, unary calls fail fast;</item>
+/// <item>its image is decoded, aligned and resized on a bounded number of threads; raw crops of the model's size skip this;</item>
 /// <item>it reserves a place in the open batch and its pixels are laid out there, straight into the tensor;</item>
 /// <item>the batch runs;</item>
 /// <item>its vector is checked, and normalized if the model's vectors have unit length.</item>

@@ -13,7 +13,9 @@ public readonly record struct ImageInput(
 {
     /// <summary>An encoded file: JPEG, PNG, WebP, GIF, TIFF or AVIF, recognized by its first bytes.</summary>
     /// <param name="file">Content of the file.</param>
-    /// <param name="landmarks">Landmarks to align the face by, in pixels of the upright image; null to take the image as it is.</param>
+    /// <param name="landmarks">
+    /// Landmarks to align the face by, in pixels of the upright image; null to take the image as it is.
+    /// </param>
     public static ImageInput FromFile(ReadOnlyMemory<byte> file, Landmarks? landmarks = null) =>
         new(file, PixelFormat.Encoded, 0, 0, landmarks);
 }

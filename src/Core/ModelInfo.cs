@@ -29,7 +29,9 @@ public sealed class ModelInfo
     /// <summary>Height of its input, pixels.</summary>
     public int InputHeight => Manifest.Input.Height;
 
-    /// <summary>SHA-256 over the weights and the preprocessing, 64 hex digits: vectors of equal fingerprints can be compared.</summary>
+    /// <summary>
+    /// SHA-256 over the weights and the preprocessing, 64 hex digits: vectors of equal fingerprints can be compared.
+    /// </summary>
     public string Fingerprint { get; }
 
     internal ModelManifest Manifest { get; }
@@ -57,7 +59,9 @@ public sealed class ModelException : Exception
     internal ModelException(string file, string field, string message, Exception? inner = null)
         : base(field.Length == 0 ? $"{file}: {message}" : $"{file}: {field}: {message}", inner) => Field = field;
 
-    /// <summary>Path of the manifest's field at fault, for example <c>input.width</c>; empty if it is not one field.</summary>
+    /// <summary>
+    /// Path of the manifest's field at fault, for example <c>input.width</c>; empty if it is not one field.
+    /// </summary>
     public string Field { get; }
 
     // Messages of ONNX Runtime have several lines.

@@ -33,7 +33,9 @@ internal sealed class BatchItem(BatchQueue queue, Batch batch, int index) : Task
 
     public bool Abandoned { get; private set; }
 
-    /// <summary>Marks the input complete. The task ends with the item's run; items cancelled before it do not run.</summary>
+    /// <summary>
+    /// Marks the input complete. The task ends with the item's run; items cancelled before it do not run.
+    /// </summary>
     public Task<BatchResult> Commit(CancellationToken cancellationToken)
     {
         Complete(cancellationToken);

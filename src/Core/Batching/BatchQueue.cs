@@ -185,10 +185,14 @@ internal sealed class BatchQueue : IDisposable
     private async ValueTask<BatchItem> WaitAsync(
         LinkedListNode<TaskCompletionSource<BatchItem>> waiter, CancellationToken cancellationToken)
     {
-        await using (cancellationToken.UnsafeRegister(static (state, _) => ((Action)state!)(), () => Cancel(waiter, cancellationToken)))
-        {
-            return await waiter.Value.Task;
-        }
+        await using var registration = cancellationToken.UnsafeRegister(
+            static (state, token) =>
+            {
+                var (queue, waiter) = ((BatchQueue, LinkedListNode<TaskCompletionSource<BatchItem>>))state!;
+                queue.Cancel(waiter, token);
+            },
+            (this, waiter));
+        return await waiter.Value.Task;
     }
 
     // Null if no batch can run yet; then it is called again after the remaining time at the latest, or when woken.

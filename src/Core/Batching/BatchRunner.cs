@@ -3,7 +3,9 @@ using Embeddings.Primitives;
 
 namespace Embeddings.Core.Batching;
 
-/// <summary>A session in memory with its queue, and the threads that run its batches, one for each concurrent run.</summary>
+/// <summary>
+/// A session in memory with its queue, and the threads that run its batches, one for each concurrent run.
+/// </summary>
 internal sealed class BatchRunner : IDisposable
 {
     private readonly EmbeddingMetrics _metrics;
@@ -34,7 +36,9 @@ internal sealed class BatchRunner : IDisposable
 
     public BatchQueue Queue { get; }
 
-    /// <summary>Number of items that hold the session in memory. Changed only by <c>ServedModel</c>, under its lock.</summary>
+    /// <summary>
+    /// Number of items that hold the session in memory. Changed only by <c>ServedModel</c>, under its lock.
+    /// </summary>
     public int Leases { get; set; }
 
     /// <summary>

@@ -5,8 +5,12 @@ namespace Embeddings.Core.Batching;
 /// (multi-threaded) or one thread; without single-threaded runs the sessions are independent of each other. Belongs to its
 /// queue, which alone changes it, under its lock.
 /// </summary>
-/// <param name="multiThreadedRuns">Concurrent multi-threaded runs, slots 0 and up: at least 1, and 1 if there are single-threaded runs.</param>
-/// <param name="singleThreadedRuns">Concurrent single-threaded runs, the slots after those, about one per processor; 0 for none.</param>
+/// <param name="multiThreadedRuns">
+/// Concurrent multi-threaded runs, slots 0 and up: at least 1, and 1 if there are single-threaded runs.
+/// </param>
+/// <param name="singleThreadedRuns">
+/// Concurrent single-threaded runs, the slots after those, about one per processor; 0 for none.
+/// </param>
 internal sealed class RunRule(int multiThreadedRuns, int singleThreadedRuns)
 {
     // The slot that was used last is taken first: its caches are still warm.
@@ -35,7 +39,9 @@ internal sealed class RunRule(int multiThreadedRuns, int singleThreadedRuns)
     /// <summary>True if the slot is for runs under load.</summary>
     public bool IsForLoad(int slot) => singleThreadedRuns == 0 || slot >= multiThreadedRuns;
 
-    /// <summary>True if there are as many batches as processors, so that each processor gets one and none is shared.</summary>
+    /// <summary>
+    /// True if there are as many batches as processors, so that each processor gets one and none is shared.
+    /// </summary>
     /// <param name="waiting">Batches that wait to run.</param>
     public bool MayRunSingleThreaded(int waiting) =>
         Running < singleThreadedRuns && (MayJoin || Running + waiting >= singleThreadedRuns);

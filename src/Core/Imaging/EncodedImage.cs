@@ -53,7 +53,9 @@ internal sealed class EncodedImage : IDisposable
             return header.Bands <= MaxBands
                 ? new EncodedImage(data, format, header)
                 : throw Fault.Invalid(
-                    Reasons.ImageMalformed, ImageRules.Encoded, $"The file must have at most {MaxBands} channels; got {header.Bands}.");
+                    Reasons.ImageMalformed,
+                    ImageRules.Encoded,
+                    $"The file must have at most {MaxBands} channels; got {header.Bands}.");
         }
         catch (VipsException e)
         {
@@ -104,7 +106,8 @@ internal sealed class EncodedImage : IDisposable
         var space = gray ? Enums.Interpretation.Bw : Enums.Interpretation.Srgb;
         var bands = gray ? 1 : 3;
         var image = loaded;
-        using var standard = image.Interpretation == space && image.Format == Enums.BandFormat.Uchar ? null : image.Colourspace(space);
+        var isStandard = image.Interpretation == space && image.Format == Enums.BandFormat.Uchar;
+        using var standard = isStandard ? null : image.Colourspace(space);
         image = standard ?? image;
         using var opaque = image.HasAlpha() ? image.Flatten() : null;
         image = opaque ?? image;

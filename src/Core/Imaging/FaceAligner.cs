@@ -137,6 +137,7 @@ internal static class FaceAligner
         public int Height { get; } = height;
 
         /// <summary><paramref name="count"/> pixels of row <paramref name="y"/> from <paramref name="x"/> on.</summary>
-        public ReadOnlySpan<byte> Pixels(int x, int y, int count) => _rows.Slice(((y - top) * Width + x) * channels, count * channels);
+        public ReadOnlySpan<byte> Pixels(int x, int y, int count) =>
+            _rows.Slice(((y - top) * Width + x) * channels, count * channels);
     }
 }

@@ -5,7 +5,9 @@ using System.Runtime.Intrinsics;
 
 namespace Embeddings.Core.Imaging;
 
-/// <summary>Writes interleaved floats on the model's scale to a tensor: sorted into planes and otherwise unchanged.</summary>
+/// <summary>
+/// Writes interleaved floats on the model's scale to a tensor: sorted into planes and otherwise unchanged.
+/// </summary>
 internal static class FloatLayout
 {
     private const uint Exponent = 0x7F80_0000;
@@ -62,6 +64,11 @@ internal static class FloatLayout
     // order.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Pick(
-        Vector128<uint> fromX, Vector128<uint> x, Vector128<uint> fromY, Vector128<uint> y, Vector128<uint> z, Vector128<uint> order) =>
+        Vector128<uint> fromX,
+        Vector128<uint> x,
+        Vector128<uint> fromY,
+        Vector128<uint> y,
+        Vector128<uint> z,
+        Vector128<uint> order) =>
         Vector128.Shuffle(Vector128.ConditionalSelect(fromX, x, Vector128.ConditionalSelect(fromY, y, z)), order).AsSingle();
 }

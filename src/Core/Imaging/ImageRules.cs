@@ -63,7 +63,9 @@ internal static class ImageRules
     }
 
     public static Fault UnknownFormat() => Fault.Invalid(
-        Reasons.ImageFormatUnknown, Encoded, "The file must be JPEG, PNG, WebP, GIF, TIFF or AVIF; its first bytes are none of these.");
+        Reasons.ImageFormatUnknown,
+        Encoded,
+        "The file must be JPEG, PNG, WebP, GIF, TIFF or AVIF; its first bytes are none of these.");
 
     /// <summary>
     /// A file that cannot be decoded. The messages of libvips are not passed on: they may be about another request's file.
@@ -72,7 +74,10 @@ internal static class ImageRules
     {
         var name = format == FileFormat.WebP ? "WebP" : format.ToString().ToUpperInvariant();
         return Fault.Invalid(
-            Reasons.ImageMalformed, Encoded, $"The {name} file is damaged, truncated or of a kind that cannot be decoded.", inner);
+            Reasons.ImageMalformed,
+            Encoded,
+            $"The {name} file is damaged, truncated or of a kind that cannot be decoded.",
+            inner);
     }
 
     public static Fault BadLandmarks(string message) => Fault.Invalid(Reasons.LandmarksInvalid, LandmarksField, message);
@@ -98,7 +103,9 @@ internal static class ImageRules
             PixelFormat.Gray8 => 1,
             PixelFormat.RgbF32 or PixelFormat.BgrF32 => 3 * sizeof(float),
             _ => throw Fault.Invalid(
-                Reasons.PixelFormatInvalid, Format, $"The pixel format must be RGB8, BGR8, GRAY8, RGB_F32 or BGR_F32; got {image.Format}."),
+                Reasons.PixelFormatInvalid,
+                Format,
+                $"The pixel format must be RGB8, BGR8, GRAY8, RGB_F32 or BGR_F32; got {image.Format}."),
         };
         if (image.Width <= 0 || image.Height <= 0)
         {
@@ -114,7 +121,8 @@ internal static class ImageRules
             throw Fault.Invalid(
                 Reasons.PixelSizeMismatch,
                 Data,
-                $"{image.Width} x {image.Height} pixels of {bytes} bytes must have {Text(expected)} bytes; got {Text(image.Data.Length)}.");
+                $"{image.Width} x {image.Height} pixels of {bytes} bytes must have {Text(expected)} bytes; "
+                    + $"got {Text(image.Data.Length)}.");
         }
         if (bytes == 3 * sizeof(float))
         {
@@ -133,7 +141,8 @@ internal static class ImageRules
             throw Fault.Invalid(
                 Reasons.PixelSizeMismatch,
                 image.Width != spec.Width ? Width : Height,
-                $"Float pixels must have the size of the model's input, {spec.Width} x {spec.Height}; got {image.Width} x {image.Height}.");
+                $"Float pixels must have the size of the model's input, {spec.Width} x {spec.Height}; "
+                    + $"got {image.Width} x {image.Height}.");
         }
     }
 

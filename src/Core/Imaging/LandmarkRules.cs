@@ -68,7 +68,8 @@ internal static class LandmarkRules
         {
             if (!IsWithin(point, width, height, 0.5f))
             {
-                throw ImageRules.BadLandmarks($"Landmarks must be at most half the image's size outside the image of {width} x {height} pixels.");
+                throw ImageRules.BadLandmarks(
+                    $"Landmarks must be at most half the image's size outside the image of {width} x {height} pixels.");
             }
             center += point / 5;
         }

@@ -12,7 +12,9 @@ internal readonly record struct Placement(int Width, int Height, int Left, int T
     // With this many times the pixels that the resize needs, its own filter still decides what the result looks like.
     private const int ShrinkReserve = 2;
 
-    /// <summary>The placement of an image of this size; sides and offsets round as torchvision's Resize and CenterCrop do.</summary>
+    /// <summary>
+    /// The placement of an image of this size; sides and offsets round as torchvision's Resize and CenterCrop do.
+    /// </summary>
     public static Placement Of(int width, int height, InputSpec spec) => spec.Resize switch
     {
         ResizeMode.CenterCrop => Crop(width, height, spec),

@@ -4,7 +4,9 @@ using Embeddings.Primitives;
 
 namespace Embeddings.Core.Imaging;
 
-/// <summary>Pixels of exactly the model's size, ready to be laid out: pooled, or the request's own if they needed no work.</summary>
+/// <summary>
+/// Pixels of exactly the model's size, ready to be laid out: pooled, or the request's own if they needed no work.
+/// </summary>
 internal sealed class PreparedImage : IDisposable
 {
     private readonly ReadOnlyMemory<byte> _pixels;

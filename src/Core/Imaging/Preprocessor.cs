@@ -27,7 +27,9 @@ internal sealed class Preprocessor
     /// </summary>
     public void Validate(in ImageInput image, InputSpec spec) => ImageRules.Check(image, spec, _options);
 
-    /// <summary>True if <see cref="Prepare"/> costs next to nothing, so that the thread that reads the request may call it.</summary>
+    /// <summary>
+    /// True if <see cref="Prepare"/> costs next to nothing, so that the thread that reads the request may call it.
+    /// </summary>
     public bool IsImmediate(in ImageInput image, InputSpec spec) =>
         image.Format != PixelFormat.Encoded
         && image.Landmarks is null

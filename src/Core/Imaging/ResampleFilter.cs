@@ -16,7 +16,9 @@ internal sealed class ResampleFilter : IDisposable
 
     /// <param name="size">Pixels of the source along the axis.</param>
     /// <param name="from">Start of the image in the source, pixels.</param>
-    /// <param name="extent">Pixels of the source, not always a whole number, that become <paramref name="target"/> pixels.</param>
+    /// <param name="extent">
+    /// Pixels of the source, not always a whole number, that become <paramref name="target"/> pixels.
+    /// </param>
     /// <param name="target">Pixels of the whole resized image.</param>
     /// <param name="first">The first output among them.</param>
     /// <param name="length">Number of outputs.</param>

@@ -27,8 +27,10 @@ internal static class RowSum
                 {
                     var at = (nuint)(k * stride + j);
                     var weight = Vector512.Create(weights[k]);
-                    low += Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref from, at))) * weight;
-                    high += Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref from, at + 16))) * weight;
+                    var first = Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref from, at));
+                    var next = Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref from, at + 16));
+                    low += Vector512.ConvertToSingle(first) * weight;
+                    high += Vector512.ConvertToSingle(next) * weight;
                 }
                 low.StoreUnsafe(ref to, (nuint)j);
                 high.StoreUnsafe(ref to, (nuint)j + 16);

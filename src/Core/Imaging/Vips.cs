@@ -7,14 +7,18 @@ internal static class Vips
 {
     private static readonly Lazy<bool> Started = new(Start);
 
-    /// <summary>Called before the first image. Throws <see cref="InvalidOperationException"/> if the native library does not load.</summary>
+    /// <summary>
+    /// Called before the first image. Throws <see cref="InvalidOperationException"/> if the native library does not
+    /// load.
+    /// </summary>
     public static void EnsureStarted() => _ = Started.Value;
 
     private static bool Start()
     {
         if (!ModuleInitializer.VipsInitialized)
         {
-            throw new InvalidOperationException("libvips could not be loaded; images cannot be decoded.", ModuleInitializer.Exception);
+            throw new InvalidOperationException(
+                "libvips could not be loaded; images cannot be decoded.", ModuleInitializer.Exception);
         }
 
         // libvips writes a warning for every odd image to standard error: a client could fill the disk with them.

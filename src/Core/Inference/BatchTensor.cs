@@ -85,7 +85,8 @@ internal sealed class BatchTensor : IDisposable
             if (_halfOutput is not null && _layout.OutputShape is not null)
             {
                 HalfFloats.ToSingle(
-                    Slice<Half>(_halfOutput, first, count, _layout.Dimension), Slice<float>(_output, first, count, _layout.Dimension));
+                    Slice<Half>(_halfOutput, first, count, _layout.Dimension),
+                    Slice<float>(_output, first, count, _layout.Dimension));
             }
         }
         finally

@@ -14,7 +14,9 @@ internal interface IEmbeddingSession : IDisposable
     /// <summary>The model as its manifest describes it.</summary>
     ModelInfo Model { get; }
 
-    /// <summary>The largest usable batch, 1 to the manifest's: 1 if the items of a batch change each other's vectors.</summary>
+    /// <summary>
+    /// The largest usable batch, 1 to the manifest's: 1 if the items of a batch change each other's vectors.
+    /// </summary>
     int MaxBatch { get; }
 
     /// <summary>Number of concurrent multi-threaded runs, those with all threads of a session; at least 1.</summary>
@@ -130,7 +132,8 @@ internal sealed class EmbeddingSession : IEmbeddingSession
             return;
         }
         throw Finite.All(vector)
-            ? Fault.Invalid(Reasons.VectorZero, "image", $"Model {Model.Name} finds nothing in this image: its vector is all zeros.")
+            ? Fault.Invalid(
+                Reasons.VectorZero, "image", $"Model {Model.Name} finds nothing in this image: its vector is all zeros.")
             : Fault.Invalid(
                 Reasons.VectorNotFinite, "image", $"Model {Model.Name} produces NaN or infinity for this image; check its pixels.");
     }
@@ -151,7 +154,8 @@ internal sealed class EmbeddingSession : IEmbeddingSession
         var values = results[0].GetTensorTypeAndShape().ElementCount;
         if (values != expected)
         {
-            throw new InvalidOperationException($"Model {Model.Name} must produce {expected} values for {count} items; got {values}.");
+            throw new InvalidOperationException(
+                $"Model {Model.Name} must produce {expected} values for {count} items; got {values}.");
         }
         tensor.CopyOutput(first, count, results[0]);
     }

@@ -75,6 +75,7 @@ internal static class ModelLoader
             file,
             external.Count == 0
                 ? "has no external weight files; remove data_sha256 from the manifest"
-                : $"checksum mismatch: the manifest's data_sha256 is '{manifest.DataSha256}'; {string.Join(", ", external)} have SHA-256 {data}");
+                : $"checksum mismatch: the manifest's data_sha256 is '{manifest.DataSha256}'; "
+                    + $"{string.Join(", ", external)} have SHA-256 {data}");
     }
 }

@@ -8,7 +8,8 @@ namespace Embeddings.Core.Inference;
 /// Runs a model before it is served. The declarations of a graph are not trusted: the shape and the values of the output, and
 /// whether a batch may be larger than 1, come from runs.
 /// </summary>
-internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSignature signature, RuntimeSessions sessions, InferenceOptions options)
+internal sealed class ModelProbe(
+    string file, ModelManifest manifest, ModelSignature signature, RuntimeSessions sessions, InferenceOptions options)
 {
     private const float SameVector = 0.9999f;
 
@@ -78,7 +79,9 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
             var reason = $"its vectors depend on their neighbours in a batch (cosine {similarity:F4} to the same item alone)";
             return (layout, 1, [$"{reason}: it runs one item at a time"]);
         }
-        var batchFirst = !signature.FixedOutput && inner is not null && shape.SequenceEqual([tensor.Layout.RowsOf(batch), .. inner]);
+        var batchFirst = !signature.FixedOutput
+            && inner is not null
+            && shape.SequenceEqual([tensor.Layout.RowsOf(batch), .. inner]);
         return (batchFirst ? layout : guess, manifest.MaxBatch, []);
     }
 
@@ -142,7 +145,8 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         }
     }
 
-    // The runtime allocates the output, since its shape is not known. Vectors are copied if there are as many values as expected.
+    // The runtime allocates the output, since its shape is not known. Vectors are copied if there are as many values as
+    // expected.
     private long[] RunOnce(BatchTensor tensor, int count)
     {
         long[] shape = [];
@@ -193,7 +197,8 @@ internal static class ProbeImage
             var noise = state >> 56;
             var pixel = number switch
             {
-                0 => 96 + (64f * x / input.Width) - (48f * y / input.Height) + (noise / 16f) + (((x / 9) + (y / 7) + channel) % 3 * 12),
+                0 => 96 + (64f * x / input.Width) - (48f * y / input.Height) + (noise / 16f)
+                    + (((x / 9) + (y / 7) + channel) % 3 * 12),
                 1 => 0,
                 2 => 255,
                 3 => x / 4 % 2 * 255,

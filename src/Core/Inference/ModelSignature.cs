@@ -42,7 +42,8 @@ internal sealed record ModelSignature(
         // -1 is a size known only at run time.
         if (shape.Length != 4 || !Fits(shape[1], 3) || !Fits(shape[2], spec.Height) || !Fits(shape[3], spec.Width))
         {
-            throw new ModelException(file, $"input {name} must be [batch, 3, {spec.Height}, {spec.Width}] as in the manifest; got {Show(shape)}");
+            throw new ModelException(
+                file, $"input {name} must be [batch, 3, {spec.Height}, {spec.Width}] as in the manifest; got {Show(shape)}");
         }
         return shape[0] <= MaxFixedBatch
             ? Math.Max(shape[0], 0)
@@ -62,7 +63,8 @@ internal sealed record ModelSignature(
             ? (outputs.Single().Key, outputs.Single().Value)
             : throw new ModelException(
                 file,
-                $"has {outputs.Count} outputs ({Names(outputs)}); the manifest's output must name one (a detector is not an embedding model)");
+                $"has {outputs.Count} outputs ({Names(outputs)}); the manifest's output must name one "
+                    + "(a detector is not an embedding model)");
     }
 
     // The first size is the batch, which cannot be relied on: some exporters declare 1 for N.

@@ -136,7 +136,8 @@ internal sealed class RuntimeSessions : IDisposable
         }
         catch (Exception e)
         {
-            Failure = $"the session of its single-threaded runs could not be opened, so that all runs share the first one: {e.Message}";
+            Failure = "the session of its single-threaded runs could not be opened, so that all runs share the first one: "
+                + e.Message;
             return;
         }
         var used = false;
@@ -182,7 +183,9 @@ internal sealed class RuntimeSessions : IDisposable
 /// <summary>Number of sessions of a model, their threads, and the number of single-threaded runs besides.</summary>
 /// <param name="Sessions">Sessions with threads of their own, one run at a time each; at least 1.</param>
 /// <param name="IntraOpThreads">Threads of each session, at least 1.</param>
-/// <param name="SingleThreadedRuns">Concurrent single-threaded runs, all in one more session; 0 for none. Only with a single session.</param>
+/// <param name="SingleThreadedRuns">
+/// Concurrent single-threaded runs, all in one more session; 0 for none. Only with a single session.
+/// </param>
 internal readonly record struct SessionPlan(int Sessions, int IntraOpThreads, int SingleThreadedRuns = 0)
 {
     // Beyond about eight threads the operators of a small model spend more time on synchronization than on work.
@@ -196,7 +199,9 @@ internal readonly record struct SessionPlan(int Sessions, int IntraOpThreads, in
     public int Copies => SingleThreadedRuns > 0 ? Sessions + 1 : Sessions;
 
     /// <param name="options">The operator's settings.</param>
-    /// <param name="oneAtATime">True if the model's largest batch is 1: then throughput comes from concurrent runs, not from threads.</param>
+    /// <param name="oneAtATime">
+    /// True if the model's largest batch is 1: then throughput comes from concurrent runs, not from threads.
+    /// </param>
     /// <param name="processors">Processors of the machine, at least 1.</param>
     /// <param name="bytes">Size of the model's files together.</param>
     public static SessionPlan For(InferenceOptions options, bool oneAtATime, int processors, long bytes)

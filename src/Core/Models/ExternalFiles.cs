@@ -88,7 +88,8 @@ internal sealed class ExternalFiles
     {
         if (depth > MaxDepth)
         {
-            throw new InvalidDataException($"The file is not an ONNX model: its graphs are nested more than {MaxDepth} levels deep.");
+            throw new InvalidDataException(
+                $"The file is not an ONNX model: its graphs are nested more than {MaxDepth} levels deep.");
         }
         var (key, value) = ("", "");
         while (Position < end)

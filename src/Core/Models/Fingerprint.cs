@@ -14,7 +14,10 @@ internal static class Fingerprint
     public static string Of(ModelManifest manifest) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Canonical(manifest))));
 
-    /// <summary>One line per field, each in one spelling. Stored collections depend on it: after a change they refuse their own model.</summary>
+    /// <summary>
+    /// One line per field, each in one spelling. Stored collections depend on it: after a change they refuse their
+    /// own model.
+    /// </summary>
     internal static string Canonical(ModelManifest manifest)
     {
         var input = manifest.Input;

@@ -19,7 +19,8 @@ internal static class ManifestFile
 
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 8 };
 
-    private static readonly JsonSerializerOptions Options = CreateOptions(ManifestJson.Default.WithAddedModifier(OmitEmptyChecksum));
+    private static readonly JsonSerializerOptions Options =
+        CreateOptions(ManifestJson.Default.WithAddedModifier(OmitEmptyChecksum));
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="ModelException">The file cannot be read, or is not a manifest.</exception>
@@ -96,7 +97,9 @@ internal static class ManifestFile
         }
         catch (JsonException e)
         {
-            var position = e.LineNumber is null ? "a field is repeated" : $"line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}";
+            var position = e.LineNumber is null
+                ? "a field is repeated"
+                : $"line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}";
             throw new ModelException(file, "", $"is not valid JSON: {position}", e);
         }
         catch (InvalidOperationException e)
@@ -185,10 +188,13 @@ internal static class ManifestFile
         }
         if (json.ValueKind == JsonValueKind.Object && type.Kind == JsonTypeInfoKind.Object)
         {
-            var missing = type.Properties.FirstOrDefault(property => property.IsRequired && !json.TryGetProperty(property.Name, out _));
-            return missing is null
-                ? new(file, field, "contains a field that is not known", error)
-                : new(file, field.Length == 0 ? missing.Name : $"{field}.{missing.Name}", "is required", error);
+            var missing = type.Properties.FirstOrDefault(
+                property => property.IsRequired && !json.TryGetProperty(property.Name, out _));
+            if (missing is null)
+            {
+                return new(file, field, "contains a field that is not known", error);
+            }
+            return new(file, field.Length == 0 ? missing.Name : $"{field}.{missing.Name}", "is required", error);
         }
         return new(file, field, Expected(type.Type), error);
     }
@@ -196,7 +202,8 @@ internal static class ManifestFile
     private static string Expected(Type type) =>
         (Nullable.GetUnderlyingType(type) ?? type) switch
         {
-            { IsEnum: true } words => $"must be {string.Join(" or ", Enum.GetNames(words).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName))}",
+            { IsEnum: true } words =>
+                "must be " + string.Join(" or ", Enum.GetNames(words).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName)),
             var text when text == typeof(string) => "must be a string",
             var flag when flag == typeof(bool) => "must be true or false",
             var whole when whole == typeof(int) => "must be a whole number",

@@ -62,7 +62,10 @@ internal sealed class ModelCatalog : IDisposable
         if (name.Length == 0)
         {
             return DefaultOf(kind) ?? throw new Fault(
-                FaultKind.NotFound, Reasons.ModelNotFound, $"There is no {Word(kind)} model; add one, or name another kind's.", "model");
+                FaultKind.NotFound,
+                Reasons.ModelNotFound,
+                $"There is no {Word(kind)} model; add one to Models:Directories.",
+                "model");
         }
         var model = Find(name);
         return model.Info.Kind == kind
@@ -78,7 +81,8 @@ internal sealed class ModelCatalog : IDisposable
             : throw new Fault(
                 FaultKind.NotFound,
                 Reasons.ModelNotFound,
-                $"model must be one of {string.Join(", ", All.Select(model => model.Name))}; got '{(name.Length <= 64 ? name : name[..64] + "...")}'.",
+                $"model must be one of {string.Join(", ", All.Select(model => model.Name))}; "
+                    + $"got '{(name.Length <= 64 ? name : name[..64] + "...")}'.",
                 "model");
 
     /// <summary>The model for requests of a kind that name none, or null.</summary>
@@ -116,7 +120,8 @@ internal sealed class ModelCatalog : IDisposable
             var bytes = BytesInMemory(wanted);
             if (bytes > limit)
             {
-                throw new ModelException(wanted.File, $"must fit into Models:MaxLoadedBytes, {limit:N0} bytes; needs about {bytes:N0}");
+                throw new ModelException(
+                    wanted.File, $"must fit into Models:MaxLoadedBytes, {limit:N0} bytes; needs about {bytes:N0}");
             }
             while (Others().Sum(BytesInMemory) + bytes > limit)
             {
@@ -125,7 +130,8 @@ internal sealed class ModelCatalog : IDisposable
                     throw new Fault(
                         FaultKind.Unavailable,
                         Reasons.ModelUnavailable,
-                        $"There is no room for model '{wanted.Name}' while others are in use; try again, or raise Models:MaxLoadedBytes.",
+                        $"There is no room for model '{wanted.Name}' while others are in use; "
+                            + "try again, or raise Models:MaxLoadedBytes.",
                         "model",
                         TimeSpan.FromSeconds(1));
                 }
@@ -153,7 +159,8 @@ internal sealed class ModelCatalog : IDisposable
             : throw new ModelException(
                 folder,
                 $"the default models are missing from {folder}. Run ./build.sh models and build again, "
-                    + "or start without them: --models none or --models DIR on the command line, or the setting Models:UseDefaults=false.");
+                    + "or start without them: --models none or --models DIR on the command line, "
+                    + "or the setting Models:UseDefaults=false.");
 
     private static IEnumerable<string> Manifests(string directory)
     {
@@ -178,7 +185,8 @@ internal sealed class ModelCatalog : IDisposable
         }
         else if (name.Length > 0)
         {
-            throw new ModelException(name, $"cannot be the default {Word(kind)} model: there is no {Word(kind)} model of that name");
+            throw new ModelException(
+                name, $"cannot be the default {Word(kind)} model: there is no {Word(kind)} model of that name");
         }
     }
 
@@ -188,10 +196,11 @@ internal sealed class ModelCatalog : IDisposable
         {
             models.AsParallel().ForAll(model => model.Load());
         }
-        catch (AggregateException e) when (e.Flatten().InnerExceptions.FirstOrDefault(inner => inner is ModelException or Fault) is { } first)
+        catch (AggregateException e)
         {
             models.ForEach(model => model.Dispose());
-            ExceptionDispatchInfo.Throw(first);
+            var errors = e.Flatten().InnerExceptions;
+            ExceptionDispatchInfo.Throw(errors.FirstOrDefault(error => error is ModelException or Fault) ?? e);
         }
     }
 

@@ -2,7 +2,10 @@ using System.Text.Json.Serialization;
 
 namespace Embeddings.Core.Models;
 
-/// <summary>The content of a model's manifest, the <c>.json</c> file of the same name as its <c>.onnx</c> file (docs/models.md).</summary>
+/// <summary>
+/// The content of a model's manifest, the <c>.json</c> file of the same name as its <c>.onnx</c> file
+/// (docs/models.md).
+/// </summary>
 /// <remarks>
 /// Optional properties have setters, not <c>init</c>: code that the JSON source generator writes would set the absent ones to
 /// their type's default. The order of the properties is the order in the file.
@@ -24,7 +27,9 @@ internal sealed record ModelManifest
     /// <summary>Number of values in its vectors, 1 to 65,536.</summary>
     public required int Dimension { get; init; }
 
-    /// <summary>True if its vectors are normalized to L2 norm 1. Always true for faces. Default: false for images.</summary>
+    /// <summary>
+    /// True if its vectors are normalized to L2 norm 1. Always true for faces. Default: false for images.
+    /// </summary>
     public bool UnitLength
     {
         get => _unitLength ?? Kind == ModelKind.Face;
@@ -73,7 +78,9 @@ internal sealed record InputSpec
     [JsonConverter(typeof(WordConverter<ColorOrder>))]
     public ColorOrder ColorOrder { get; set; } = ColorOrder.Rgb;
 
-    /// <summary>Subtracted from each channel, in the model's channel order, on the scale 0 to 255. Default: 0, 0, 0.</summary>
+    /// <summary>
+    /// Subtracted from each channel, in the model's channel order, on the scale 0 to 255. Default: 0, 0, 0.
+    /// </summary>
     [JsonConverter(typeof(ChannelsConverter))]
     public IReadOnlyList<float> Mean { get; set; } = [0, 0, 0];
 
@@ -113,7 +120,9 @@ internal enum ResizeMode
     /// <summary>Both sides to the input size, regardless of the aspect ratio.</summary>
     Stretch = 1,
 
-    /// <summary>The shortest side to <see cref="InputSpec.ResizeTo"/>, then a crop of the input size from the center.</summary>
+    /// <summary>
+    /// The shortest side to <see cref="InputSpec.ResizeTo"/>, then a crop of the input size from the center.
+    /// </summary>
     CenterCrop = 2,
 
     /// <summary>The longest side to the input size, with black borders.</summary>

@@ -95,7 +95,9 @@ internal sealed class ServedModel : IDisposable
         }
     }
 
-    /// <summary>Ends what <see cref="AdmitAsync"/> began; called exactly once, by <see cref="ModelLease.Release"/>.</summary>
+    /// <summary>
+    /// Ends what <see cref="AdmitAsync"/> began; called exactly once, by <see cref="ModelLease.Release"/>.
+    /// </summary>
     public void Release(BatchRunner runner, long cost)
     {
         bool last;
@@ -160,7 +162,10 @@ internal sealed class ServedModel : IDisposable
         }
     }
 
-    /// <summary>Records the speed of the model, for the retry delay of a full queue. A lost update between threads does no harm.</summary>
+    /// <summary>
+    /// Records the speed of the model, for the retry delay of a full queue. A lost update between threads does no
+    /// harm.
+    /// </summary>
     public void Record(in BatchResult result)
     {
         var now = (long)(result.Ran.TotalNanoseconds / result.BatchSize);
@@ -256,10 +261,14 @@ internal sealed class ServedModel : IDisposable
     }
 }
 
-/// <summary>An item's admission to the queue of a loaded model. Released exactly once: when the item has run or failed.</summary>
+/// <summary>
+/// An item's admission to the queue of a loaded model. Released exactly once: when the item has run or failed.
+/// </summary>
 internal readonly record struct ModelLease(ServedModel Model, BatchRunner Runner, long Cost)
 {
-    /// <summary>Preprocessing parameters of the session; the model may have been replaced since the request was checked.</summary>
+    /// <summary>
+    /// Preprocessing parameters of the session; the model may have been replaced since the request was checked.
+    /// </summary>
     public InputSpec Input => Runner.Session.Model.Manifest.Input;
 
     public void Release() => Model.Release(Runner, Cost);

@@ -1,5 +1,4 @@
 using Embeddings.Core;
-using Embeddings.Core;
 using Embeddings.Storage;
 
 namespace Embeddings.Server.Grpc;

@@ -72,7 +72,7 @@ public sealed class FaceAlignerTests
     public void The_template_is_scaled_to_the_shorter_side_and_centred(int width, int height)
     {
         var shorter = Math.Min(width, height);
-        var transform = FaceTemplate.Transform(OnTemplate, width, height);
+        var transform = FaceAligner.TransformTo(width, height, OnTemplate);
         Assert.Equal(shorter / 112.0, transform.Scale, 1e-6);
         Assert.Equal((width - shorter) / 2.0, transform.X, 1e-3);
         Assert.Equal((height - shorter) / 2.0, transform.Y, 1e-3);

@@ -50,7 +50,7 @@ public sealed class EmbeddingModelTests : IDisposable
     {
         using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3), new() { Sessions = 2 });
         using var tensor = model.CreateTensor();
-        Assert.Equal(2, model.Sessions);
+        Assert.Equal(2, model.MultiThreadedRuns);
         model.Run(1, tensor, 0, 1);
         foreach (var (session, first, count) in new[] { (0, 0, 9), (0, 8, 1), (0, -1, 1), (0, 0, 0), (2, 0, 1), (-1, 0, 1), (0, 4, 5) })
         {
@@ -124,7 +124,7 @@ public sealed class EmbeddingModelTests : IDisposable
         using var image = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         var face = TemporaryModels.Manifest(7, 5, 3, "face") with { Kind = ModelKind.Face, UnitLength = true };
         using var faces = _models.Load(TemporaryModels.ChannelMeans(5, 7), face);
-        foreach (var model in (IEmbeddingModel[])[image, faces])
+        foreach (var model in (EmbeddingSession[])[image, faces])
         {
             Assert.Equal(Reasons.VectorZero, Assert.Throws<Fault>(() => model.Finish(new float[3])).Reason);
             Assert.Equal(Reasons.VectorNotFinite, Assert.Throws<Fault>(() => model.Finish(new[] { 1, float.NaN, 0 })).Reason);

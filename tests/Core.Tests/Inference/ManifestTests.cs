@@ -81,6 +81,7 @@ public sealed class ManifestTests
     [InlineData("{\"name\":\"m\",\"name\":\"m\"}")]
     [InlineData("{\"name\":\"m\"} {}")]
     [InlineData("[[[[[[[[[[[[1]]]]]]]]]]]]")]
+    [InlineData("{\"na\\ud800\":1}")]
     public void What_is_no_object_is_refused(string json) => Assert.Throws<ModelException>(() => Parse(json));
 
     [Fact]
@@ -97,7 +98,7 @@ public sealed class ManifestTests
         try
         {
             var path = Path.Combine(folder.FullName, "m.json");
-            Assert.Equal("m.json: is not there", Assert.Throws<ModelException>(() => ManifestFile.Read(path)).Message);
+            Assert.Equal("m.json: does not exist", Assert.Throws<ModelException>(() => ManifestFile.Read(path)).Message);
             Assert.Throws<ModelException>(() => ManifestFile.Read(Path.Combine(folder.FullName, "no", "m.json")));
             File.WriteAllText(path, Least, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
             Assert.Equal("m", ManifestFile.Read(path).Name);

@@ -100,13 +100,13 @@ public sealed class TrainedModelTests
     }
 
     // A hundred-thousandth of the largest value: what another order of summing may change.
-    private static void AssertSame(IEmbeddingModel model, Func<float[], float[]> published)
+    private static void AssertSame(EmbeddingSession model, Func<float[], float[]> published)
     {
         var actual = Batches.Run(model, 0, Images);
         var expected = Enumerable.Range(0, Images).Select(i =>
         {
             var image = new float[model.Manifest.Input.TensorLength];
-            ProbePicture.Draw(image, model.Manifest.Input, i);
+            ProbeImage.Draw(image, model.Manifest.Input, i);
             return published(image);
         }).ToArray();
         Batches.AssertEqual(expected, actual, 1e-5f * expected.Max(vector => vector.Max(MathF.Abs)));

@@ -54,7 +54,7 @@ internal static class ModelAdder
         {
             notices.Add("its licence is not recorded; --licence says it");
         }
-        var (fingerprint, maxBatch) = (model.Fingerprint, model.MaxBatch);
+        var (fingerprint, maxBatch) = (model.Model.Fingerprint, model.MaxBatch);
         model.Dispose();
         return new(staging.Publish(request.Replace), manifest, fingerprint, maxBatch, [.. facts.Words()], notices);
     }
@@ -128,7 +128,7 @@ internal static class ModelAdder
         var pictures = new float[batch * spec.TensorLength];
         for (var i = 0; i < batch; i++)
         {
-            ProbePicture.Draw(pictures.AsSpan(i * spec.TensorLength, spec.TensorLength), spec, i);
+            ProbeImage.Draw(pictures.AsSpan(i * spec.TensorLength, spec.TensorLength), spec, i);
         }
         return run.Run(pictures, [batch, 3, spec.Height, spec.Width], output.Length > 0 ? output : run.Outputs[0].Name).Shape;
     }

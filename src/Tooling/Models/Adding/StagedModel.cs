@@ -26,7 +26,7 @@ internal sealed class StagedModel : IDisposable
     /// <summary>Where the model file is, or is to be written.</summary>
     public string File => Path.Combine(_folder.FullName, _name + ".onnx");
 
-    private string ManifestFile => Path.ChangeExtension(File, null) + ".json";
+    private string ManifestPath => Path.ChangeExtension(File, null) + ".json";
 
     /// <summary>Copies the model and the files that hold its weights, which keep their names: the model names them.</summary>
     public void Copy(string file, IReadOnlyList<string> dataFiles)
@@ -41,8 +41,8 @@ internal sealed class StagedModel : IDisposable
     /// <summary>Writes the manifest, and reads it again as a server would.</summary>
     public void Write(ModelManifest manifest)
     {
-        System.IO.File.WriteAllBytes(ManifestFile, ManifestFile.Write(manifest));
-        ManifestFile.Read(ManifestFile);
+        System.IO.File.WriteAllBytes(ManifestPath, ManifestFile.Write(manifest));
+        ManifestFile.Read(ManifestPath);
     }
 
     /// <summary>Moves everything to the target folder, the manifest last, and gives the model's path there.</summary>

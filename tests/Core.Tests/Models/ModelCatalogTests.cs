@@ -3,9 +3,9 @@ using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Testing;
 
-namespace Embeddings.Tooling.Tests.Models;
+namespace Embeddings.Core.Tests.Models;
 
-public sealed class ModelCatalogLoaderTests
+public sealed class ModelCatalogTests
 {
     [Fact]
     public void Default_models_that_are_missing_are_one_line_that_says_what_to_do()
@@ -13,7 +13,7 @@ public sealed class ModelCatalogLoaderTests
         var folder = Directory.CreateTempSubdirectory("embeddings-none-").FullName;
         foreach (var missing in (string[])[folder, Path.Combine(folder, "none")])
         {
-            var message = Assert.Throws<ModelException>(() => ModelCatalogLoader.Defaults(missing)).Message;
+            var message = Assert.Throws<ModelException>(() => ModelCatalog.DefaultManifests(missing)).Message;
             Assert.Contains(missing, message, StringComparison.Ordinal);
             Assert.Contains("./build.sh models", message, StringComparison.Ordinal);
             Assert.Contains("--models none", message, StringComparison.Ordinal);

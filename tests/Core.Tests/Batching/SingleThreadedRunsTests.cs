@@ -4,147 +4,147 @@ using Embeddings.Testing;
 
 namespace Embeddings.Core.Tests.Batching;
 
-/// <summary>The queue of a model with narrow runs: slot 0 is the wide one, those after it are narrow.</summary>
-public sealed class NarrowRunsTests
+/// <summary>The queue of a session with single-threaded runs: slot 0 is multi-threaded, those after it are single-threaded.</summary>
+public sealed class SingleThreadedRunsTests
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
 
     [Fact]
-    public async Task A_batch_alone_runs_wide()
+    public async Task A_batch_alone_runs_multi_threaded()
     {
-        using var host = new QueueHost(new(narrowRuns: 2));
+        using var host = new QueueHost(new(singleThreadedRuns: 2));
         for (var i = 0; i < 5; i++)
         {
             Assert.Equal(i, (await host.Embed(i).WaitAsync(Soon)).Vector[0]);
         }
         // Full ones too.
         await host.EmbedBatches(1).WaitAsync(Soon);
-        Assert.Equal([0, 0, 0, 0, 0, 0], host.Model.Slots);
+        Assert.Equal([0, 0, 0, 0, 0, 0], host.Session.Slots);
     }
 
     [Theory]
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(8)]
-    public async Task As_many_full_batches_as_narrow_runs_go_on_at_once(int narrowRuns)
+    public async Task As_many_full_batches_as_single_threaded_runs_run_concurrently(int singleThreadedRuns)
     {
-        using var host = new QueueHost(new(narrowRuns: narrowRuns));
-        host.Model.Pause();
-        var results = host.EmbedBatches(narrowRuns);
-        await host.UntilRunning([.. Enumerable.Range(1, narrowRuns)]);
-        host.Model.Resume();
+        using var host = new QueueHost(new(singleThreadedRuns: singleThreadedRuns));
+        host.Session.Pause();
+        var results = host.EmbedBatches(singleThreadedRuns);
+        await host.UntilRunning([.. Enumerable.Range(1, singleThreadedRuns)]);
+        host.Session.Resume();
         Assert.All(await results.WaitAsync(Soon), result => Assert.Equal(4, result.BatchSize));
 
-        // The load is over: all threads for one again.
+        // The load is over: one run has all threads again.
         await host.Embed(1).WaitAsync(Soon);
-        Assert.Equal(0, host.Model.Slots[^1]);
-        Assert.DoesNotContain(0, host.Model.Slots[..^1]);
+        Assert.Equal(0, host.Session.Slots[^1]);
+        Assert.DoesNotContain(0, host.Session.Slots[..^1]);
     }
 
     [Fact]
-    public async Task Fewer_full_batches_than_narrow_runs_go_one_after_the_other_and_wide()
+    public async Task Fewer_full_batches_than_single_threaded_runs_run_one_after_the_other_and_multi_threaded()
     {
-        using var host = new QueueHost(new(narrowRuns: 3));
-        host.Model.Pause();
+        using var host = new QueueHost(new(singleThreadedRuns: 3));
+        host.Session.Pause();
         var held = host.Embed(100);
         await host.UntilRunning([0]);
         var results = host.EmbedBatches(1);
         await Task.Delay(50);
-        Assert.Equal([0], host.Model.Running);
-        host.Model.Resume();
+        Assert.Equal([0], host.Session.Running);
+        host.Session.Resume();
         await held.WaitAsync(Soon);
         await results.WaitAsync(Soon);
-        Assert.Equal([0, 0], host.Model.Slots);
+        Assert.Equal([0, 0], host.Session.Slots);
     }
 
     [Fact]
-    public async Task A_batch_that_becomes_full_last_lets_the_one_before_it_run()
+    public async Task A_batch_that_becomes_full_lets_the_one_before_it_run()
     {
-        using var host = new QueueHost(new(narrowRuns: 3));
-        host.Model.Pause();
+        using var host = new QueueHost(new(singleThreadedRuns: 3));
+        host.Session.Pause();
         var held = host.Embed(100);
         await host.UntilRunning([0]);
         var results = host.EmbedBatches(1);
-        // All places of the second are taken, but nothing is in them yet: the count is there, and the first can run.
+        // All places of the second are reserved, but have no input yet: there are enough batches, and the first can run.
         var places = await host.Places(4);
-        await host.UntilOneRunsNarrow();
+        await host.UntilOneRunsSingleThreaded();
         var rest = host.Commit(places);
         await host.UntilRunning(3);
-        host.Model.Resume();
+        host.Session.Resume();
         await Task.WhenAll(held, results, rest).WaitAsync(Soon);
     }
 
     [Fact]
-    public async Task Tensors_are_one_more_than_narrow_runs()
+    public async Task Tensors_are_one_more_than_single_threaded_runs()
     {
-        using var host = new QueueHost(new(narrowRuns: 2));
-        host.Model.Pause();
+        using var host = new QueueHost(new(singleThreadedRuns: 2));
+        host.Session.Pause();
         var items = Enumerable.Range(0, 100).Select(i => host.Embed(i)).ToList();
         await host.UntilRunning(2);
-        host.Model.Resume();
+        host.Session.Resume();
         var results = await Task.WhenAll(items).WaitAsync(Soon);
         Assert.Equal(Enumerable.Range(0, 100).Select(i => (float)i), results.Select(result => result.Vector[0]));
-        Assert.Equal(3, host.Model.TensorsMade);
+        Assert.Equal(3, host.Session.TensorsCreated);
     }
 
     [Fact]
-    public async Task A_poisoned_items_neighbours_run_again_in_the_same_slot()
+    public async Task The_neighbours_of_a_poisoned_item_run_again_in_the_same_slot()
     {
-        using var host = new QueueHost(new(narrowRuns: 2));
-        host.Model.Pause();
+        using var host = new QueueHost(new(singleThreadedRuns: 2));
+        host.Session.Pause();
         var places = await host.Places(8);
-        var items = places.Select((place, i) => host.Commit(place, i == 5 ? FakeModel.Poison : i)).ToList();
+        var items = places.Select((place, i) => host.Commit(place, i == 5 ? FakeSession.Poison : i)).ToList();
         await host.UntilRunning([1, 2]);
-        host.Model.Resume();
+        host.Session.Resume();
         await Assert.ThrowsAsync<Fault>(() => items[5].WaitAsync(Soon));
         await Task.WhenAll(items.Where((_, i) => i != 5)).WaitAsync(Soon);
-        var slots = host.Model.Runs.Zip(host.Model.Slots).Where(run => run.First.Any(value => value is FakeModel.Poison or >= 4)).Select(run => run.Second).ToList();
+        var slots = host.Session.Runs.Zip(host.Session.Slots).Where(run => run.First.Any(value => value is FakeSession.Poison or >= 4)).Select(run => run.Second).ToList();
         Assert.Equal(5, slots.Count);
         Assert.InRange(Assert.Single(slots.Distinct()), 1, 2);
     }
 
     [Fact]
-    public async Task With_a_delay_a_batch_waits_for_company_but_not_when_full()
+    public async Task With_a_delay_a_batch_waits_for_more_items_but_not_when_full()
     {
-        using var host = new QueueHost(new(maxBatch: 2, narrowRuns: 2), TimeSpan.FromSeconds(1));
+        using var host = new QueueHost(new(maxBatch: 2, singleThreadedRuns: 2), TimeSpan.FromSeconds(1));
         for (var round = 0; round < 3; round++)
         {
             var first = host.Embed(1);
-            // Whoever waits with the first does not keep the second from being seen.
+            // The first item's delay has begun: it must not keep the second from being seen.
             await Task.Delay(20);
             var second = host.Embed(2);
             Assert.Equal(2, (await first.WaitAsync(Soon)).BatchSize);
             Assert.Equal(2, (await second.WaitAsync(Soon)).BatchSize);
         }
-        // Alone, it runs all the same once the delay is over.
+        // Alone, it runs once the delay is over.
         Assert.Equal(1, (await host.Embed(3).WaitAsync(Soon)).BatchSize);
-        Assert.All(host.Model.Slots, slot => Assert.Equal(0, slot));
+        Assert.All(host.Session.Slots, slot => Assert.Equal(0, slot));
     }
 
     [Theory]
     [InlineData(0)]
     [InlineData(2)]
-    public async Task Under_load_batches_get_the_size_that_is_fastest_for_an_item(int narrowRuns)
+    public async Task Under_load_batches_get_the_size_with_the_lowest_time_per_item(int singleThreadedRuns)
     {
-        using var host = new QueueHost(new(maxBatch: 16, narrowRuns: narrowRuns) { Takes = static count => count * count / 4 });
+        using var host = new QueueHost(new(maxBatch: 16, singleThreadedRuns: singleThreadedRuns) { Takes = static count => count * count / 4 });
         await Task.WhenAll(Enumerable.Range(0, 800).Select(i => host.Embed(i))).WaitAsync(Soon);
-        Assert.Equal(8, host.Model.Runs.Max(run => run.Length));
-        Assert.InRange(host.Model.Runs[^10..^2].Max(run => run.Length), 1, 4);
+        Assert.Equal(8, host.Session.Runs.Max(run => run.Length));
+        Assert.InRange(host.Session.Runs[^10..^2].Max(run => run.Length), 1, 4);
     }
 
     [Fact]
-    public async Task Stopping_waits_for_all_runs_and_fails_what_waits()
+    public async Task Stopping_waits_for_all_runs_and_fails_waiting_items()
     {
-        using var host = new QueueHost(new(narrowRuns: 2));
-        host.Model.Pause();
+        using var host = new QueueHost(new(singleThreadedRuns: 2));
+        host.Session.Pause();
         var held = host.EmbedBatches(2);
         await host.UntilRunning([1, 2]);
         var waiting = host.Embed(1);
-        var stopping = Task.Run(host.Stop);
+        var stopping = Task.Run(host.Runner.Dispose);
         Assert.Equal(FaultKind.Unavailable, (await Assert.ThrowsAsync<Fault>(() => waiting.WaitAsync(Soon))).Kind);
         await Assert.ThrowsAsync<Fault>(() => host.Embed(2).WaitAsync(Soon));
         Assert.False(stopping.IsCompleted);
-        host.Model.Resume();
+        host.Session.Resume();
         Assert.Equal(8, (await held.WaitAsync(Soon)).Length);
         await stopping.WaitAsync(Soon);
     }
@@ -155,11 +155,11 @@ public sealed class NarrowRunsTests
     [InlineData(2, 1, 0)]
     [InlineData(2, 1, 1)]
     [InlineData(4, 1, 0)]
-    public async Task Every_item_of_many_callers_is_answered_once(int narrowRuns, int sessions, int delay)
+    public async Task Every_item_of_many_callers_is_answered_once(int singleThreadedRuns, int sessions, int delay)
     {
         const int Callers = 64;
         const int Each = 40;
-        using var host = new QueueHost(new(sessions: sessions, narrowRuns: narrowRuns) { Takes = static _ => 1 }, TimeSpan.FromMilliseconds(delay));
+        using var host = new QueueHost(new(multiThreadedRuns: sessions, singleThreadedRuns: singleThreadedRuns) { Takes = static _ => 1 }, TimeSpan.FromMilliseconds(delay));
         var answers = await Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(async () =>
         {
             var random = new Random(caller);
@@ -190,11 +190,11 @@ public sealed class NarrowRunsTests
             return answered;
         })));
 
-        var ran = host.Model.Runs.SelectMany(run => run).ToList();
+        var ran = host.Session.Runs.SelectMany(run => run).ToList();
         Assert.Equal(ran.Count, ran.Distinct().Count());
-        // What is cancelled may have run all the same, but nothing else is missing.
+        // Cancelled items may have run, but no other item is missing.
         Assert.Empty(answers.SelectMany(values => values).Except(ran));
         Assert.InRange(answers.Sum(values => values.Count), Callers * Each / 2, Callers * Each);
-        Assert.Equal(narrowRuns > 0, host.Model.Slots.Exists(slot => slot >= sessions));
+        Assert.Equal(singleThreadedRuns > 0, host.Session.Slots.Exists(slot => slot >= sessions));
     }
 }
