@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Embeddings.Core;
-using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
 

@@ -1,5 +1,3 @@
-using Embeddings.Core;
-using Embeddings.Core.Imaging;
 using Embeddings.Tooling.Imaging;
 using Embeddings.V1;
 using Google.Protobuf;

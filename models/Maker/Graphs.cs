@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
 using static Embeddings.Tooling.Onnx.TensorShapeProto.Types;
 

@@ -28,7 +28,6 @@ internal sealed class ExternalFiles
     private readonly SortedSet<string> _found = new(StringComparer.Ordinal);
     private readonly FileStream _stream;
     private CodedInputStream _input;
-    private long _start;
 
     private ExternalFiles(FileStream stream)
     {
@@ -47,7 +46,8 @@ internal sealed class ExternalFiles
         Entry,
     }
 
-    private long Position => _start + _input.Position;
+    // That of the stream, less what is buffered.
+    private long Position => _input.Position;
 
     /// <summary>
     /// Returns the locations of the files as stored in the model, relative to the model's folder and in ordinal order.
@@ -84,6 +84,9 @@ internal sealed class ExternalFiles
         _ => Kind.Skip,
     };
 
+    private static InvalidDataException FieldTooLong() =>
+        new("The file is not an ONNX model: a field extends beyond the end of its message.");
+
     private void Walk(long end, Kind kind, int depth)
     {
         if (depth > MaxDepth)
@@ -104,9 +107,9 @@ internal sealed class ExternalFiles
                 continue;
             }
             var length = _input.ReadUInt64();
-            if (length > (ulong)(end - Position))
+            if (Position > end || length > (ulong)(end - Position))
             {
-                throw new InvalidDataException("The file is not an ONNX model: a field extends beyond the end of its message.");
+                throw FieldTooLong();
             }
             var next = Position + (long)length;
             if (child != Kind.Skip)
@@ -125,7 +128,7 @@ internal sealed class ExternalFiles
         }
         if (Position > end)
         {
-            throw new InvalidDataException("The file is not an ONNX model: a field extends beyond the end of its message.");
+            throw FieldTooLong();
         }
         if (key == "location")
         {
@@ -143,6 +146,7 @@ internal sealed class ExternalFiles
         var bytes = new byte[length];
         _stream.Position = Position;
         _stream.ReadExactly(bytes);
+        _input = new(_stream, leaveOpen: true);
         return Encoding.UTF8.GetString(bytes);
     }
 
@@ -152,7 +156,6 @@ internal sealed class ExternalFiles
         if (position != Position)
         {
             _stream.Position = position;
-            _start = position;
             _input = new(_stream, leaveOpen: true);
         }
     }

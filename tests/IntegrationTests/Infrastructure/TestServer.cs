@@ -1,4 +1,3 @@
-using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Server;
 using Embeddings.TestModels;

@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Embeddings.Core;
 using Embeddings.Primitives;
 using Embeddings.Server.Hosting;
 using Embeddings.Testing;

@@ -1,6 +1,5 @@
 using Embeddings.Core;
 using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 using Embeddings.Server.Hosting;
 using Embeddings.Testing;
 using Embeddings.Testing.Models;

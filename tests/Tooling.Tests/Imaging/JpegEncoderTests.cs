@@ -1,4 +1,3 @@
-using Embeddings.Core.Imaging;
 using Embeddings.Testing;
 using Embeddings.Tooling.Imaging;
 using NetVips;

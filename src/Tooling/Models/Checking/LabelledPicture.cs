@@ -1,5 +1,4 @@
 using Embeddings.Core;
-using Embeddings.Core.Imaging;
 
 namespace Embeddings.Tooling.Models.Checking;
 

@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Text.Json;
 using Embeddings.Core;
-using Embeddings.Core.Imaging;
 
 namespace Embeddings.Tooling.Models.Checking;
 

@@ -1,5 +1,4 @@
 using Embeddings.Core;
-using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.Tooling.Models.Inspection;

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Embeddings.Core;
-using Embeddings.Core.Models;
 using Embeddings.Primitives.Numerics;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;

@@ -1,6 +1,4 @@
 using Embeddings.Core;
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 using Embeddings.Testing;
 using Embeddings.Testing.Models;
 using Embeddings.Tooling.Models.Adding;
