@@ -1,4 +1,3 @@
-using Embeddings.Core;
 using Embeddings.Core.Models;
 
 namespace Embeddings.Server.Grpc.Mapping;
