@@ -5,13 +5,13 @@ namespace Embeddings.Core;
 /// <summary>Options of the embedding core.</summary>
 public sealed record EmbeddingCoreOptions
 {
-    /// <summary>Which models are served, and how long they stay in memory.</summary>
+    /// <summary>Models to serve, and their time in memory.</summary>
     public ModelOptions Models { get; init; } = new();
 
-    /// <summary>How models run.</summary>
+    /// <summary>Execution of models.</summary>
     public InferenceOptions Inference { get; init; } = new();
 
-    /// <summary>How items wait and form batches.</summary>
+    /// <summary>Queues and batches.</summary>
     public BatchingOptions Batching { get; init; } = new();
 
     /// <summary>Limits on images.</summary>
@@ -27,7 +27,7 @@ public sealed record EmbeddingCoreOptions
     }
 }
 
-/// <summary>Which models are served. Section <c>Models</c>.</summary>
+/// <summary>Models to serve. Section <c>Models</c>.</summary>
 public sealed record ModelOptions
 {
     /// <summary>
@@ -89,7 +89,7 @@ public sealed record ModelOptions
 }
 
 /// <summary>
-/// How models run. Section <c>Inference</c>. A session does one run at a time, with its own threads and its own copy of the
+/// Execution of models. Section <c>Inference</c>. A session does one run at a time, with its own threads and its own copy of the
 /// weights; sessions times threads should be about the number of processors, since more would only take turns. The exception
 /// is the second session that a model gets on 2 to 8 processors if all is automatic: it does as many concurrent runs as there
 /// are processors, of one thread each, while that many batches are full.
@@ -193,7 +193,7 @@ public enum ExecutionProvider
     OpenVino,
 }
 
-/// <summary>How items wait and form batches. Section <c>Batching</c>; each model has its own queue.</summary>
+/// <summary>Queues and batches. Section <c>Batching</c>; each model has its own queue.</summary>
 public sealed record BatchingOptions
 {
     /// <summary>Limit on the items of one model in flight, from admission until their vector is ready.</summary>

@@ -15,7 +15,7 @@ public sealed class EmbeddingModelTests : IDisposable
     public void Dispose() => _models.Dispose();
 
     [Fact]
-    public void Vectors_are_those_of_a_plain_loop_wherever_in_the_tensor_they_lie()
+    public void Vectors_equal_those_of_a_plain_loop_at_every_place_of_the_tensor()
     {
         using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         using var tensor = model.CreateTensor();
@@ -119,7 +119,7 @@ public sealed class EmbeddingModelTests : IDisposable
     }
 
     [Fact]
-    public void Finishing_refuses_what_is_no_direction()
+    public void Finishing_refuses_vectors_without_a_direction()
     {
         using var image = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         var face = TemporaryModels.Manifest(7, 5, 3, "face") with { Kind = ModelKind.Face, UnitLength = true };
@@ -139,7 +139,7 @@ public sealed class EmbeddingModelTests : IDisposable
     }
 
     [Fact]
-    public void What_is_disposed_says_so_and_disposing_twice_is_fine()
+    public void Use_after_disposal_throws_and_disposing_twice_is_allowed()
     {
         var model = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         var tensor = model.CreateTensor();

@@ -82,17 +82,36 @@ public sealed class ManifestTests
     [InlineData("{\"name\":\"m\"} {}")]
     [InlineData("[[[[[[[[[[[[1]]]]]]]]]]]]")]
     [InlineData("{\"na\\ud800\":1}")]
-    public void What_is_no_object_is_refused(string json) => Assert.Throws<ModelException>(() => Parse(json));
+    public void Content_that_is_not_a_manifest_object_is_refused(string json) => Assert.Throws<ModelException>(() => Parse(json));
+
+    [Theory]
+    [InlineData("{}", "m.json: name: is required")]
+    [InlineData("{\"name\":\"m\",\"kind\":\"image\",\"input\":{\"width\":8}}", "m.json: input.height: is required")]
+    [InlineData("{\"kind\":\"voice\"}", "m.json: kind: must be image or face")]
+    [InlineData("{\"input\":{\"width\":8.5}}", "m.json: input.width: must be a whole number")]
+    [InlineData("{\"input\":{\"mean\":[1,2]}}", "m.json: input.mean: must be three numbers")]
+    [InlineData("{\"unit_length\":1}", "m.json: unit_length: must be true or false")]
+    [InlineData("{\"licence_url\":\"\"}", "m.json: licence_url: is not a known field")]
+    [InlineData("{\n  \"name\": nonsense\n}", "m.json: is not valid JSON: line 2, byte 12")]
+    [InlineData("[1]", "m.json: must be a JSON object")]
+    public void A_message_names_the_file_and_the_field_or_the_position(string json, string message) =>
+        Assert.Equal(message, Assert.Throws<ModelException>(() => Parse(json)).Message);
+
+    [Theory]
+    [InlineData("\"max_batch\":5000", "m.json: max_batch: must be between 1 and 1,024; got 5,000")]
+    [InlineData("\"suggested_threshold\":1.5", "m.json: suggested_threshold: must be between -1 and 1; got 1.5")]
+    public void A_value_out_of_range_is_named_with_its_limits(string field, string message) =>
+        Assert.Equal(message, Assert.Throws<ModelException>(() => Parse(Least[..^1] + "," + field + "}")).Message);
 
     [Fact]
-    public void A_batch_that_no_memory_holds_is_refused()
+    public void A_batch_larger_than_memory_is_refused()
     {
         var huge = Least.Replace("\"width\":8,\"height\":9", "\"width\":4096,\"height\":4096", StringComparison.Ordinal);
         Assert.Equal("max_batch", Assert.Throws<ModelException>(() => Parse(huge)).Field);
     }
 
     [Fact]
-    public void A_file_that_is_not_there_or_too_large_is_refused()
+    public void A_missing_or_too_large_file_is_refused()
     {
         var folder = Directory.CreateTempSubdirectory("embeddings-manifest-");
         try
@@ -112,7 +131,7 @@ public sealed class ManifestTests
     }
 
     [Fact]
-    public void What_is_written_is_read_as_it_was() => Check.QuickThrowOnFailure(Prop.ForAll(Manifests().ToArbitrary(), manifest =>
+    public void A_written_manifest_is_read_unchanged() => Check.QuickThrowOnFailure(Prop.ForAll(Manifests().ToArbitrary(), manifest =>
     {
         var bytes = ManifestFile.Write(manifest);
         var read = ManifestFile.Parse(bytes, "m.json");
@@ -123,7 +142,7 @@ public sealed class ManifestTests
     }));
 
     [Fact]
-    public void Whatever_the_bytes_it_is_a_manifest_or_a_manifest_exception()
+    public void Any_bytes_are_a_manifest_or_a_model_exception()
     {
         var random = from bytes in ArbMap.Default.GeneratorFor<byte[]>() select bytes;
         var mutated =

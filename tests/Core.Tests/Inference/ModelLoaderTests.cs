@@ -38,7 +38,7 @@ public sealed class ModelLoaderTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_is_no_model_is_refused()
+    public void A_file_that_is_not_a_model_is_refused()
     {
         var source = Path.Combine(_models.Folder, "garbage");
         File.WriteAllBytes(source, "this is not protobuf"u8);
@@ -108,7 +108,7 @@ public sealed class ModelLoaderTests : IDisposable
     [Theory]
     [InlineData("input.1", "516")]
     [InlineData("data_0", "gpu_0/softmax_1")]
-    public void Odd_names_work(string input, string output)
+    public void Unusual_names_work(string input, string output)
     {
         using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7, input, output), TemporaryModels.Manifest(7, 5, 3));
         Assert.Equal(8, model.MaxBatch);
@@ -124,7 +124,7 @@ public sealed class ModelLoaderTests : IDisposable
     }
 
     [Fact]
-    public void A_graph_that_only_pretends_to_a_free_batch_runs_one_at_a_time()
+    public void A_graph_whose_declared_free_batch_does_not_work_runs_one_at_a_time()
     {
         var graph = new GraphBuilder("pretends");
         var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);
@@ -136,7 +136,7 @@ public sealed class ModelLoaderTests : IDisposable
     }
 
     [Fact]
-    public void An_output_declared_for_one_item_and_of_rank_four_is_taken_as_it_comes()
+    public void An_output_declared_for_one_item_and_of_rank_four_works()
     {
         var graph = new GraphBuilder("rank4");
         var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);

@@ -5,7 +5,7 @@ using Embeddings.TestModels;
 
 namespace Embeddings.Core.Tests.Models;
 
-/// <summary>The models that the tests serve: what they rely on.</summary>
+/// <summary>Properties of the test models that other tests rely on.</summary>
 public sealed class DescriptorTests
 {
     public static TheoryData<string> Names => new(Descriptor.ImageModel, Descriptor.FaceModel);
