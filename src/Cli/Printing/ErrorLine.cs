@@ -1,6 +1,5 @@
 using Embeddings.Client;
 using Embeddings.Core;
-using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
