@@ -89,8 +89,7 @@ public sealed class ManifestTests
     [InlineData("{\"name\":\"m\",\"kind\":\"image\",\"input\":{\"width\":8}}", "m.json: input.height: is required")]
     [InlineData("{\"kind\":\"voice\"}", "m.json: kind: must be image or face")]
     [InlineData("{\"input\":{\"width\":8.5}}", "m.json: input.width: must be a whole number")]
-    [InlineData("{\"input\":{\"mean\":[1,2]}}", "m.json: input.mean: must be three numbers")]
-    [InlineData("{\"unit_length\":1}", "m.json: unit_length: must be true or false")]
+    [InlineData("{\"input\":{\"width\":8,\"height\":8,\"mean\":[1,2]}}", "m.json: input.mean: must be three numbers")]
     [InlineData("{\"licence_url\":\"\"}", "m.json: licence_url: is not a known field")]
     [InlineData("{\n  \"name\": nonsense\n}", "m.json: is not valid JSON: line 2, byte 12")]
     [InlineData("[1]", "m.json: must be a JSON object")]
@@ -98,9 +97,10 @@ public sealed class ManifestTests
         Assert.Equal(message, Assert.Throws<ModelException>(() => Parse(json)).Message);
 
     [Theory]
+    [InlineData("\"unit_length\":1", "m.json: unit_length: must be true or false")]
     [InlineData("\"max_batch\":5000", "m.json: max_batch: must be between 1 and 1,024; got 5,000")]
     [InlineData("\"suggested_threshold\":1.5", "m.json: suggested_threshold: must be between -1 and 1; got 1.5")]
-    public void A_value_out_of_range_is_named_with_its_limits(string field, string message) =>
+    public void A_value_that_is_not_allowed_is_named_with_its_limits(string field, string message) =>
         Assert.Equal(message, Assert.Throws<ModelException>(() => Parse(Least[..^1] + "," + field + "}")).Message);
 
     [Fact]

@@ -26,7 +26,7 @@ public sealed class ModelAdderTests : IDisposable
         Assert.Equal((3, ResizeMode.CenterCrop, 256, "MIT"), (manifest.Dimension, manifest.Input.Resize, manifest.Input.ResizeTo, manifest.Licence));
         Assert.Equal((32, false), (added.MaxBatch, manifest.UnitLength));
         using var model = ModelLoader.Load(added.File, new());
-        Assert.Equal(added.Fingerprint, model.Fingerprint);
+        Assert.Equal(added.Fingerprint, model.Model.Fingerprint);
     }
 
     [Fact]
