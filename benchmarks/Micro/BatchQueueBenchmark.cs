@@ -12,8 +12,6 @@ public class BatchQueueBenchmark
 {
     private const int Items = 1024;
 
-    private EmptyModel? _model;
-    private BatchQueue? _queue;
     private BatchRunner? _runner;
 
     /// <summary>Callers at once, each with one item after the other.</summary>
@@ -23,27 +21,21 @@ public class BatchQueueBenchmark
     [GlobalSetup]
     public void SetUp()
     {
-        _model = new EmptyModel();
-        _queue = new BatchQueue(_model, new BatchingOptions(), TimeProvider.System);
-        _runner = new BatchRunner(_model, _queue, EmptyModel.Metrics(), NullLogger.Instance);
+        _runner = new BatchRunner(
+            new EmptyModel(), new BatchingOptions(), EmptyModel.Metrics(), TimeProvider.System, NullLogger.Instance);
     }
 
     [Benchmark(OperationsPerInvoke = Items)]
     public Task Run() => Task.WhenAll(Enumerable.Range(0, Callers).Select(_ => Task.Run(CallAsync)));
 
     [GlobalCleanup]
-    public void CleanUp()
-    {
-        _runner?.Dispose();
-        _queue?.Dispose();
-        _model?.Dispose();
-    }
+    public void CleanUp() => _runner?.Dispose();
 
     private async Task CallAsync()
     {
         for (var i = 0; i < Items / Callers; i++)
         {
-            var item = await _queue!.ReserveAsync(CancellationToken.None);
+            var item = await _runner!.Queue.ReserveAsync(CancellationToken.None);
             await item.Commit(CancellationToken.None);
         }
     }

@@ -9,9 +9,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Embeddings.Benchmarks.Micro;
 
 /// <summary>A model that does nothing, so that only what is around it is measured.</summary>
-internal sealed class EmptyModel : IEmbeddingModel
+internal sealed class EmptyModel : IEmbeddingSession
 {
-    public ModelManifest Manifest { get; } = new()
+    public ModelInfo Model { get; } = new(new ModelManifest
     {
         Name = "empty",
         Kind = ModelKind.Image,
@@ -19,15 +19,13 @@ internal sealed class EmptyModel : IEmbeddingModel
         Dimension = 512,
         MaxBatch = 64,
         Sha256 = new string('0', 64),
-    };
+    });
 
-    public string Fingerprint => Manifest.Sha256;
+    public int MaxBatch => Model.Manifest.MaxBatch;
 
-    public int MaxBatch => Manifest.MaxBatch;
+    public int MultiThreadedRuns => 1;
 
-    public int Sessions => 1;
-
-    public int NarrowRuns => 0;
+    public int SingleThreadedRuns => 0;
 
     public string ExecutionProvider => "none";
 
@@ -35,7 +33,8 @@ internal sealed class EmptyModel : IEmbeddingModel
 
     public static EmbeddingMetrics Metrics() => new(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>());
 
-    public BatchTensor CreateTensor() => new EmptyTensor(Manifest.MaxBatch, Manifest.Input.TensorLength, Manifest.Dimension);
+    public BatchTensor CreateTensor() =>
+        new(new TensorLayout(Model.Manifest.Input, Model.Dimension, HalfInput: false, HalfOutput: false, OutputShape: null), MaxBatch);
 
     public void Run(int slot, BatchTensor tensor, int first, int count)
     {

@@ -1,7 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Core.Imaging;
-using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 
 namespace Embeddings.Benchmarks.Micro;

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Embeddings.Core.Inference;
+using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
 
@@ -38,7 +38,7 @@ internal sealed record BenchModel
         {
             System.IO.File.Copy(Path.Combine(source, name + extension), Path.Combine(folder, name + extension), overwrite: true);
         }
-        return new BenchModel { Directory = folder, Manifest = ManifestReader.Read(Path.Combine(folder, name + ".json")) };
+        return new BenchModel { Directory = folder, Manifest = ManifestFile.Read(Path.Combine(folder, name + ".json")) };
     }
 
     private static BenchModel Write(string directory, string name, ModelKind kind, int size, int maxBatch, Func<Network> build)
@@ -64,7 +64,7 @@ internal sealed record BenchModel
             },
         };
         System.IO.File.WriteAllBytes(model.File, bytes);
-        System.IO.File.WriteAllBytes(Path.ChangeExtension(model.File, ".json"), ManifestWriter.Write(model.Manifest));
+        System.IO.File.WriteAllBytes(Path.ChangeExtension(model.File, ".json"), ManifestFile.Write(model.Manifest));
         return model;
     }
 }

@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
 using static Embeddings.Tooling.Onnx.Attributes;
 

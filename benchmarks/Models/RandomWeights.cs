@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.Benchmarks.Models;

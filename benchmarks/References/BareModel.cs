@@ -1,5 +1,6 @@
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
+using Embeddings.Core;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;

@@ -4,12 +4,38 @@ using System.Diagnostics.Metrics;
 namespace Embeddings.Core;
 
 /// <summary>
-/// Every instrument of the server, in one file. Units follow the OpenTelemetry semantic conventions
+/// All instruments of the service. Units follow the OpenTelemetry semantic conventions
 /// (https://opentelemetry.io/docs/specs/semconv/general/metrics/): seconds for durations, curly braces for counts.
 /// </summary>
 internal sealed class EmbeddingMetrics
 {
     public const string MeterName = "Embeddings.Server";
+
+    public const string BatchSize = "embeddings.batch.size";
+    public const string StageDuration = "embeddings.stage.duration";
+    public const string Items = "embeddings.items";
+    public const string QueueDepth = "embeddings.queue.depth";
+
+    public const string ModelTag = "model";
+    public const string StageTag = "stage";
+    public const string OperationTag = "operation";
+    public const string OutcomeTag = "outcome";
+
+    /// <summary>Stages of an item, the values of <see cref="StageTag"/>.</summary>
+    public const string QueueStage = "queue";
+    public const string PreprocessStage = "preprocess";
+    public const string InferenceStage = "inference";
+    public const string StoreStage = "store";
+
+    private static readonly InstrumentAdvice<int> Sizes = new()
+    {
+        HistogramBucketBoundaries = [1, 2, 4, 8, 16, 24, 32, 48, 64, 128, 256],
+    };
+
+    private static readonly InstrumentAdvice<double> Seconds = new()
+    {
+        HistogramBucketBoundaries = [.0001, .0002, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5],
+    };
 
     private readonly ConcurrentDictionary<string, Func<int>> _queues = new();
     private readonly Histogram<int> _batchSize;
@@ -19,40 +45,30 @@ internal sealed class EmbeddingMetrics
     public EmbeddingMetrics(IMeterFactory meters)
     {
         var meter = meters.Create(MeterName);
-        _batchSize = meter.CreateHistogram(
-            "embeddings.batch.size", "{item}", "Items in each batch that really ran.",
-            advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 24, 32, 48, 64, 128, 256] });
+        _batchSize = meter.CreateHistogram(BatchSize, "{item}", "Items in each batch that ran.", advice: Sizes);
         _stage = meter.CreateHistogram(
-            "embeddings.stage.duration", "s", "Time an item spends in each stage: queue, preprocess, inference, store.",
-            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [.0001, .0002, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5] });
-        _items = meter.CreateCounter<long>("embeddings.items", "{item}", "Items answered, by operation and outcome (OK, or the error's reason).");
-        meter.CreateObservableGauge("embeddings.queue.depth", ReadQueues, "{item}", "Items of each model that are on their way.");
+            StageDuration, "s", "Time an item spends in each stage: queue, preprocess, inference, store.", advice: Seconds);
+        _items = meter.CreateCounter<long>(
+            Items, "{item}", "Items answered, by operation and outcome (OK, or the error's reason).");
+        meter.CreateObservableGauge(QueueDepth, ReadQueues, "{item}", "Items of each model in flight.");
     }
 
-    /// <summary>Lets the depth of a model's queue be read; null takes it back.</summary>
-    public void ObserveQueue(string model, Func<int>? depth)
-    {
-        if (depth is null)
-        {
-            _queues.TryRemove(model, out _);
-        }
-        else
-        {
-            _queues[model] = depth;
-        }
-    }
+    /// <summary>Adds a model to the gauge of items in flight.</summary>
+    public void ObserveQueue(string model, Func<int> depth) => _queues[model] = depth;
 
     public void BatchRan(string model, int size, TimeSpan duration)
     {
-        var tag = new KeyValuePair<string, object?>("model", model);
+        var tag = new KeyValuePair<string, object?>(ModelTag, model);
         _batchSize.Record(size, tag);
-        _stage.Record(duration.TotalSeconds, new("stage", "inference"), tag);
+        _stage.Record(duration.TotalSeconds, new(StageTag, InferenceStage), tag);
     }
 
-    public void StageTook(string stage, TimeSpan duration) => _stage.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("stage", stage));
+    public void StageTook(string stage, TimeSpan duration) =>
+        _stage.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(StageTag, stage));
 
-    public void ItemAnswered(string operation, string outcome) => _items.Add(1, new("operation", operation), new("outcome", outcome));
+    public void ItemAnswered(string operation, string outcome) =>
+        _items.Add(1, new(OperationTag, operation), new(OutcomeTag, outcome));
 
     private IEnumerable<Measurement<int>> ReadQueues() =>
-        _queues.Select(queue => new Measurement<int>(queue.Value(), new KeyValuePair<string, object?>("model", queue.Key)));
+        _queues.Select(queue => new Measurement<int>(queue.Value(), new KeyValuePair<string, object?>(ModelTag, queue.Key)));
 }

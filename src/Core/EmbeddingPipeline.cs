@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Embeddings.Core.Batching;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Models;
@@ -5,74 +6,88 @@ using Embeddings.Primitives;
 
 namespace Embeddings.Core;
 
+/// <summary>An item to embed.</summary>
+/// <param name="Kind">Kind of the item.</param>
+/// <param name="Model">Name of a model of that kind; empty for the default one.</param>
+/// <param name="Image">The image.</param>
+/// <param name="Wait">True to wait while the queue is full (streams), false to fail at once (unary calls).</param>
+/// <param name="Path">Path of the image in the caller's message, for faults that name a field of it.</param>
+internal readonly record struct EmbedRequest(ModelKind Kind, string Model, ImageInput Image, bool Wait, string Path = "");
+
+/// <summary>An item's vector, and the time spent on it.</summary>
+/// <param name="Model">The model that produced it.</param>
+/// <param name="Vector">The vector: finite, not zero, and of L2 norm 1 if the model's vectors are.</param>
+/// <param name="BatchSize">Items in the run that produced it.</param>
+/// <param name="Queued">Time spent waiting for a place in a batch and for the batch to run.</param>
+/// <param name="Preprocessed">Time spent on decoding, aligning, resizing and laying out.</param>
+/// <param name="Ran">Duration of the run.</param>
+public sealed record EmbedResult(
+    ModelInfo Model, float[] Vector, int BatchSize, TimeSpan Queued, TimeSpan Preprocessed, TimeSpan Ran);
+
+/// <summary>
+/// An item in the queue. Awaiting it returns the vector, or throws a <see cref="Fault"/> or a cancellation.
+/// </summary>
+/// <param name="Completion">Completes when the vector is ready.</param>
+internal readonly record struct PendingEmbedding(Task<EmbedResult> Completion)
+{
+    public static PendingEmbedding FromException(Exception exception) => new(Task.FromException<EmbedResult>(exception));
+
+    public TaskAwaiter<EmbedResult> GetAwaiter() => Completion.GetAwaiter();
+}
+
 /// <summary>
 /// The flow of every item, from pixels to a vector:
 /// <list type="number">
-/// <item>the model is found, and what can be refused without work is refused;</item>
-/// <item>the item is let into the model's queue, which is bounded in items and bytes: streams wait, unary calls fail fast;</item>
-/// <item>its picture is decoded, aligned and resized, on a bounded number of threads; raw crops of the model's size skip this;</item>
+/// <item>the model is looked up, and what can be refused without work is refused;</item>
+/// <item>the item is admitted to the model's queue, bounded in items and bytes: streams wait, unary calls fail fast;</item>
+/// <item>its image is decoded, aligned and resized on a bounded number of threads; raw crops of the model's size skip this;</item>
 /// <item>it reserves a place in the open batch and its pixels are laid out there, straight into the tensor;</item>
 /// <item>the batch runs;</item>
-/// <item>its vector is finished: checked, and brought to unit length where the model says so.</item>
+/// <item>its vector is checked, and normalized if the model's vectors have unit length.</item>
 /// </list>
 /// </summary>
-internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor preprocessor, ImagingOptions imaging, EmbeddingMetrics metrics, TimeProvider time) : IDisposable
+internal sealed class EmbeddingPipeline(
+    ModelCatalog models, Preprocessor preprocessor, ImagingOptions imaging, EmbeddingMetrics metrics, TimeProvider time)
+    : IDisposable
 {
-    private readonly SemaphoreSlim _decodes = new(imaging.MaxConcurrentDecodes > 0 ? imaging.MaxConcurrentDecodes : Environment.ProcessorCount);
+    private readonly SemaphoreSlim _decodes =
+        new(imaging.MaxConcurrentDecodes > 0 ? imaging.MaxConcurrentDecodes : Environment.ProcessorCount);
 
     /// <summary>
-    /// The outer task ends when the item is in the queue, so that a stream which awaits it reads no further while the queue is full; the inner one when the
-    /// vector is there. Errors (<see cref="Fault"/>, cancellation) are the inner task's.
+    /// Puts an item in the queue. Completes when the item is admitted, so that a stream which awaits it reads no further
+    /// while the queue is full. Errors are those of the pending embedding.
     /// </summary>
-    public async ValueTask<Task<EmbedResult>> StartAsync(EmbedRequest request, CancellationToken cancellationToken)
+    public async ValueTask<PendingEmbedding> EnqueueAsync(EmbedRequest request, CancellationToken cancellationToken)
     {
         try
         {
-            var slot = models.Get(request.Model, request.Kind);
-            preprocessor.Validate(request.Image, slot.Manifest.Input);
-            var admission = await AdmitAsync(slot, request, cancellationToken);
+            var model = models.Get(request.Model, request.Kind);
+            preprocessor.Validate(request.Image, model.Manifest.Input);
+            var lease = await model.AdmitAsync(request.Image.Data.Length, request.Wait, cancellationToken);
 
-            // Raw crops of the model's size are laid out at once, by the thread that read the message: what waits is the tensor's place, not the message, which
-            // is garbage before the next one is read. What has to be decoded takes milliseconds and must not hold up the reading.
-            return preprocessor.IsImmediate(request.Image, admission.Input)
-                ? await PlaceAsync(admission, Prepare(admission, request), TimeSpan.Zero, request.Wait, cancellationToken)
-                : Task.Run(() => DecodeAsync(admission, request, cancellationToken), CancellationToken.None);
+            // Raw crops of the model's size are laid out at once, by the thread that read the message: what waits is the
+            // tensor's place, not the message, which is garbage before the next one is read. Decoding takes milliseconds and
+            // must not hold up the reading.
+            return preprocessor.IsImmediate(request.Image, lease.Input)
+                ? await PlaceAsync(lease, Prepare(lease, request), TimeSpan.Zero, request.Wait, cancellationToken)
+                : new(Task.Run(() => DecodeAsync(lease, request, cancellationToken), CancellationToken.None));
         }
         catch (Exception e) when (e is Fault or OperationCanceledException)
         {
-            return Task.FromException<EmbedResult>(Named(e, request));
+            return PendingEmbedding.FromException(WithPath(e, request));
         }
     }
 
-    /// <summary>Both steps of <see cref="StartAsync"/>.</summary>
-    public async Task<EmbedResult> EmbedAsync(EmbedRequest request, CancellationToken cancellationToken) =>
-        await await StartAsync(request, cancellationToken);
+    /// <summary>Embeds an item: puts it in the queue and waits for its vector.</summary>
+    public async Task<EmbedResult> EmbedAsync(EmbedRequest request, CancellationToken cancellationToken)
+    {
+        var pending = await EnqueueAsync(request, cancellationToken);
+        return await pending;
+    }
 
     public void Dispose() => _decodes.Dispose();
 
-    private static async ValueTask<Admission> AdmitAsync(ModelSlot slot, EmbedRequest request, CancellationToken cancellationToken)
-    {
-        var cost = ModelSlot.CostOf(request.Image.Data.Length);
-        if (request.Wait)
-        {
-            await slot.Gate.EnterAsync(cost, cancellationToken);
-        }
-        else if (!slot.Gate.TryEnter(cost))
-        {
-            throw slot.QueueFull();
-        }
-        try
-        {
-            return new(slot, await slot.EnterAsync(cancellationToken), cost);
-        }
-        catch
-        {
-            slot.Gate.Exit(cost);
-            throw;
-        }
-    }
-
-    private async Task<EmbedResult> DecodeAsync(Admission admission, EmbedRequest request, CancellationToken cancellationToken)
+    private async Task<EmbedResult> DecodeAsync(ModelLease lease, EmbedRequest request, CancellationToken cancellationToken)
     {
         try
         {
@@ -82,7 +97,7 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
             }
             catch
             {
-                admission.Leave();
+                lease.Release();
                 throw;
             }
             PreparedImage prepared;
@@ -90,77 +105,83 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
             try
             {
                 var began = time.GetTimestamp();
-                prepared = Prepare(admission, request);
+                prepared = Prepare(lease, request);
                 decoded = time.GetElapsedTime(began);
             }
             finally
             {
                 _decodes.Release();
             }
-            return await await PlaceAsync(admission, prepared, decoded, request.Wait, cancellationToken);
+            var pending = await PlaceAsync(lease, prepared, decoded, request.Wait, cancellationToken);
+            return await pending;
         }
         catch (Fault fault)
         {
-            throw Named(fault, request);
+            throw WithPath(fault, request);
         }
     }
 
-    private PreparedImage Prepare(Admission admission, in EmbedRequest request)
+    private PreparedImage Prepare(ModelLease lease, in EmbedRequest request)
     {
         try
         {
-            return preprocessor.Prepare(request.Image, admission.Input);
+            return preprocessor.Prepare(request.Image, lease.Input);
         }
         catch
         {
-            admission.Leave();
+            lease.Release();
             throw;
         }
     }
 
-    /// <summary>Reserves a place and lays the pixels out in it.</summary>
-    private async ValueTask<Task<EmbedResult>> PlaceAsync(Admission admission, PreparedImage prepared, TimeSpan decoded, bool isStream, CancellationToken cancellationToken)
+    /// <summary>Reserves a place in a batch and lays the pixels out in it.</summary>
+    private async ValueTask<PendingEmbedding> PlaceAsync(
+        ModelLease lease, PreparedImage prepared, TimeSpan decoded, bool isStream, CancellationToken cancellationToken)
     {
         try
         {
             using (prepared)
             {
-                var asked = time.GetTimestamp();
-                var item = await admission.Host.Queue.ReserveAsync(cancellationToken);
-                var waited = time.GetElapsedTime(asked);
+                var reserving = time.GetTimestamp();
+                var item = await lease.Runner.Queue.ReserveAsync(cancellationToken);
+                var waited = time.GetElapsedTime(reserving);
 
                 var began = time.GetTimestamp();
-                LayOut(prepared, item, admission.Input);
+                LayOut(prepared, item, lease.Input);
                 var preprocessed = decoded + time.GetElapsedTime(began);
 
-                // A unary call may run its item itself: it has nothing else to do. A stream has more items to read meanwhile, and a slow model would keep
-                // a thread of the pool from other calls.
-                var running = isStream || !admission.Slot.IsQuick ? item.Commit(cancellationToken) : admission.Host.CommitHere(item, cancellationToken);
-                return FinishAsync(admission, running, waited, preprocessed);
+                // A unary call may run its item on its own thread: it has nothing else to do. A stream has more items to read,
+                // and a slow model would keep a thread of the pool from other calls.
+                var running = isStream || !lease.Model.IsQuick
+                    ? item.Commit(cancellationToken)
+                    : lease.Runner.CommitOnCaller(item, cancellationToken);
+                return new(FinishAsync(lease, running, waited, preprocessed));
             }
         }
         catch
         {
-            admission.Leave();
+            lease.Release();
             throw;
         }
     }
 
-    private async Task<EmbedResult> FinishAsync(Admission admission, Task<BatchResult> running, TimeSpan waited, TimeSpan preprocessed)
+    private async Task<EmbedResult> FinishAsync(
+        ModelLease lease, Task<BatchResult> running, TimeSpan waited, TimeSpan preprocessed)
     {
         try
         {
             var result = await running;
-            var model = admission.Host.Model;
-            model.Finish(result.Vector);
-            admission.Slot.Learn(result);
-            metrics.StageTook("preprocess", preprocessed);
-            metrics.StageTook("queue", waited + result.Queued);
-            return new(model, result.Vector, result.BatchSize, waited + result.Queued, preprocessed, result.Ran);
+            var session = lease.Runner.Session;
+            session.Finish(result.Vector);
+            lease.Model.Record(result);
+            var queued = waited + result.Queued;
+            metrics.StageTook(EmbeddingMetrics.PreprocessStage, preprocessed);
+            metrics.StageTook(EmbeddingMetrics.QueueStage, queued);
+            return new(session.Model, result.Vector, result.BatchSize, queued, preprocessed, result.Ran);
         }
         finally
         {
-            admission.Leave();
+            lease.Release();
         }
     }
 
@@ -177,7 +198,9 @@ internal sealed class EmbeddingPipeline(ModelCatalog models, Preprocessor prepro
         }
     }
 
-    /// <summary>The error, its field as the caller's message has it. The model's name stands in the message itself, not in the picture.</summary>
-    private static Exception Named(Exception error, in EmbedRequest request) =>
+    /// <summary>
+    /// Makes the fault's field a path in the caller's message. The field <c>model</c> is the message's own, not the image's.
+    /// </summary>
+    private static Exception WithPath(Exception error, in EmbedRequest request) =>
         error is Fault { Kind: FaultKind.InvalidArgument, Field: not "model" } fault ? fault.Within(request.Path) : error;
 }

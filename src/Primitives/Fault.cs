@@ -1,18 +1,19 @@
 namespace Embeddings.Primitives;
 
 /// <summary>
-/// The server's only error type whose message reaches callers. Any other exception is a bug and is reported as INTERNAL
-/// without its text.
+/// An error that callers may see: what is wrong, which field, and whether to try again. The server sends any other exception as
+/// INTERNAL, without its message.
 /// </summary>
-internal sealed class Fault : Exception
+public sealed class Fault : Exception
 {
-    public Fault(
-        FaultKind kind,
-        string reason,
-        string message,
-        string field = "",
-        TimeSpan? retryAfter = null,
-        Exception? inner = null)
+    /// <summary>Creates a fault.</summary>
+    /// <param name="kind">The gRPC status it becomes.</param>
+    /// <param name="reason">A word in UPPER_SNAKE case that programs can switch on (docs/errors.md).</param>
+    /// <param name="message">A sentence that says what is wrong, the value, the limit and what to do.</param>
+    /// <param name="field">Path of the request's field at fault, relative to the item; empty if it is not one field.</param>
+    /// <param name="retryAfter">Time after which the caller may try again; null if that would not help.</param>
+    /// <param name="inner">The cause.</param>
+    public Fault(FaultKind kind, string reason, string message, string field = "", TimeSpan? retryAfter = null, Exception? inner = null)
         : base(message, inner)
     {
         Kind = kind;
@@ -21,42 +22,50 @@ internal sealed class Fault : Exception
         RetryAfter = retryAfter;
     }
 
-    /// <summary>The gRPC status code.</summary>
+    /// <summary>The gRPC status it becomes.</summary>
     public FaultKind Kind { get; }
 
-    /// <summary>An UPPER_SNAKE_CASE constant that programs can switch on, one of <see cref="Reasons"/>.</summary>
+    /// <summary>A word in UPPER_SNAKE case that programs can switch on (docs/errors.md).</summary>
     public string Reason { get; }
 
-    /// <summary>Path of the invalid field, relative to the item; empty if the error does not concern a field.</summary>
+    /// <summary>Path of the request's field at fault, relative to the item; empty if it is not one field.</summary>
     public string Field { get; }
 
-    /// <summary>The time after which a retry may succeed; null if a retry does not help.</summary>
+    /// <summary>Time after which the caller may try again; null if that would not help.</summary>
     public TimeSpan? RetryAfter { get; }
 
-    public static Fault Invalid(string reason, string field, string message, Exception? inner = null) =>
+    internal static Fault Invalid(string reason, string field, string message, Exception? inner = null) =>
         new(FaultKind.InvalidArgument, reason, message, field, inner: inner);
 
-    /// <summary>
-    /// The same fault with its field path relative to an outer message: <c>image</c> in <c>item</c> becomes
-    /// <c>item.image</c>.
-    /// </summary>
-    public Fault Within(string prefix) =>
-        prefix.Length == 0 || Field.Length == 0
-            ? this
-            : new(Kind, Reason, Message, $"{prefix}.{Field}", RetryAfter, InnerException);
+    /// <summary>The same fault with the field's path in an outer message: <c>image</c> within <c>item</c> is <c>item.image</c>.</summary>
+    internal Fault Within(string prefix) =>
+        prefix.Length == 0 || Field.Length == 0 ? this : new(Kind, Reason, Message, $"{prefix}.{Field}", RetryAfter, InnerException);
 }
 
-/// <summary>
-/// Error categories of the contract. The values are gRPC status codes, so that mapping them is a cast.
-/// </summary>
-internal enum FaultKind
+/// <summary>Kinds of faults. The values are the status codes of gRPC.</summary>
+public enum FaultKind
 {
+    /// <summary>The caller cancelled the call.</summary>
     Cancelled = 1,
+
+    /// <summary>The request is not valid.</summary>
     InvalidArgument = 3,
+
+    /// <summary>The deadline has passed.</summary>
     DeadlineExceeded = 4,
+
+    /// <summary>A model, point or collection does not exist.</summary>
     NotFound = 5,
+
+    /// <summary>A queue or a store is full, or a message is too large.</summary>
     ResourceExhausted = 8,
+
+    /// <summary>The collection was created by another model.</summary>
     FailedPrecondition = 9,
+
+    /// <summary>The model failed on the item.</summary>
     Internal = 13,
+
+    /// <summary>A model or the store is not available.</summary>
     Unavailable = 14,
 }

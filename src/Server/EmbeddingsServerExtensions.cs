@@ -1,6 +1,4 @@
 using Embeddings.Core;
-using Embeddings.Core.Imaging;
-using Embeddings.Core.Models;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Grpc.Streaming;
@@ -33,7 +31,13 @@ internal static class EmbeddingsServerExtensions
             // The first hosted service: no port opens, and no health check runs, before it has started.
             .AddHostedService<StartUp>()
             .AddTelemetry(builder.Configuration)
-            .AddEmbeddingPipeline()
+            .AddEmbeddingCoreFrom(services => new()
+            {
+                Models = services.GetRequiredService<ModelOptions>(),
+                Inference = services.GetRequiredService<InferenceOptions>(),
+                Batching = services.GetRequiredService<BatchingOptions>(),
+                Imaging = services.GetRequiredService<ImagingOptions>(),
+            })
             .AddVectorStore()
             .AddWebServer()
             .AddGrpcServices()
@@ -65,13 +69,6 @@ internal static class EmbeddingsServerExtensions
         .AddSettings()
         .AddVectorStore()
         .BuildServiceProvider();
-
-    private static IServiceCollection AddEmbeddingPipeline(this IServiceCollection services) => services
-        .AddSingleton<Preprocessor>()
-        .AddSingleton<ModelCatalogLoader>()
-        .AddSingleton(services => services.GetRequiredService<ModelCatalogLoader>().Load())
-        .AddSingleton<EmbeddingPipeline>()
-        .AddHostedService<ModelUpkeep>();
 
     private static IServiceCollection AddVectorStore(this IServiceCollection services) => services
         .AddSingleton(TimeProvider.System)

@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using System.CommandLine;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Models.Adding;
@@ -107,7 +108,7 @@ internal sealed class AddOptions
     private static Option<T?> Named<T>(string name, string description)
         where T : struct, Enum
     {
-        var names = Enum.GetValues<T>().ToDictionary(value => ManifestNames.Of(value));
+        var names = Enum.GetValues<T>().ToDictionary(value => ManifestFile.Word(value));
         return new(name)
         {
             Description = $"{description}: {string.Join(" or ", names.Keys)}.",

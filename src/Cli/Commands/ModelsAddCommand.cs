@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using System.CommandLine;
 using Embeddings.Cli.Printing;
 using Embeddings.Core.Models;
@@ -42,18 +43,18 @@ internal static class ModelsAddCommand
         {
             json.WriteString("name", manifest.Name);
             json.WriteString("file", added.File);
-            json.WriteString("kind", ManifestNames.Of(manifest.Kind));
+            json.WriteString("kind", ManifestFile.Word(manifest.Kind));
             json.WriteNumber("dimension", manifest.Dimension);
             json.WriteNumber("max_batch", added.MaxBatch);
             json.WriteString("sha256", manifest.Sha256);
             json.WriteString("fingerprint", added.Fingerprint);
             json.WriteStrings("notices", added.Notices);
         });
-        output.Line($"{manifest.Name}: {ManifestNames.Of(manifest.Kind)}, {input.Width}x{input.Height} -> "
+        output.Line($"{manifest.Name}: {ManifestFile.Word(manifest.Kind)}, {input.Width}x{input.Height} -> "
             + $"{manifest.Dimension}, batches up to {added.MaxBatch}");
-        output.Line($"input       {ManifestNames.Of(input.ColorOrder)}, mean {string.Join(' ', input.Mean)}, std "
+        output.Line($"input       {ManifestFile.Word(input.ColorOrder)}, mean {string.Join(' ', input.Mean)}, std "
             + $"{string.Join(' ', input.Std)}, "
-            + $"{ManifestNames.Of(input.Resize)}, {ManifestNames.Of(input.Interpolation)}");
+            + $"{ManifestFile.Word(input.Resize)}, {ManifestFile.Word(input.Interpolation)}");
         output.Line($"graph       {string.Join("; ", added.Facts)}");
         foreach (var notice in added.Notices)
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Embeddings.Cli.Printing;
+using Embeddings.Core;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
@@ -98,7 +99,7 @@ internal static class ModelsCheckCommand
         {
             output.Line(line);
         }
-        var order = ManifestNames.Of(manifest.Input.ColorOrder);
+        var order = ManifestFile.Word(manifest.Input.ColorOrder);
         output.Line($"images      {report.Images} of {report.Labels} subjects; {report.Same.Count} same pairs, "
             + $"{report.Different.Count} different pairs");
         output.Line($"same        {report.Same.Min():0.000} to {report.Same.Max():0.000}, mean "

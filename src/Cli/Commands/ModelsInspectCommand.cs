@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using System.CommandLine;
 using Embeddings.Cli.Printing;
 using Embeddings.Core.Models;

@@ -19,15 +19,15 @@ internal static class ModelsPresetsCommand
             foreach (var preset in PresetCatalog.All)
             {
                 var input = preset.Input;
-                table.Add(preset.Name, ManifestNames.Of(preset.Kind), $"{input.Width}x{input.Height}", ManifestNames.Of(input.ColorOrder),
+                table.Add(preset.Name, ManifestFile.Word(preset.Kind), $"{input.Width}x{input.Height}", ManifestFile.Word(input.ColorOrder),
                     string.Join(' ', input.Mean), string.Join(' ', input.Std), Resize(input), preset.Download?.Licence ?? "");
                 output.Object(json =>
                 {
                     json.WriteString("name", preset.Name);
-                    json.WriteString("kind", ManifestNames.Of(preset.Kind));
+                    json.WriteString("kind", ManifestFile.Word(preset.Kind));
                     json.WriteString("description", preset.Description);
                     json.WriteString("source", preset.Source);
-                    json.WriteString("color_order", ManifestNames.Of(input.ColorOrder));
+                    json.WriteString("color_order", ManifestFile.Word(input.ColorOrder));
                     json.WriteValues("mean", input.Mean);
                     json.WriteValues("std", input.Std);
                     json.WriteString("url", preset.Download?.Url.AbsoluteUri);
@@ -44,5 +44,5 @@ internal static class ModelsPresetsCommand
     }
 
     private static string Resize(InputSpec input) =>
-        input.ResizeTo > 0 ? $"{ManifestNames.Of(input.Resize)} {input.ResizeTo}" : ManifestNames.Of(input.Resize);
+        input.ResizeTo > 0 ? $"{ManifestFile.Word(input.Resize)} {input.ResizeTo}" : ManifestFile.Word(input.Resize);
 }

@@ -1,5 +1,5 @@
 using Embeddings.Client;
-using Embeddings.Core.Models;
+using Embeddings.Core;
 using Embeddings.Primitives;
 using Embeddings.V1;
 using Grpc.Core;
@@ -21,7 +21,7 @@ internal static class ErrorLine
         EmbeddingsException { Status: StatusCode.DeadlineExceeded } => $"The server at {address} did not respond "
             + $"before the deadline: {error.Message}",
         EmbeddingsException e => Rpc(e),
-        ToolException or ItemFault or Fault or ModelException or ManifestException or OptionsValidationException or IOException
+        ToolException or ItemFault or Fault or ModelException or OptionsValidationException or IOException
             or UnauthorizedAccessException => error.Message,
         _ => $"{error.Message} ({error.GetType().Name})",
     });

@@ -1,7 +1,8 @@
 namespace Embeddings.Core.Batching;
 
 /// <summary>
-/// Bounds what is on its way, in items and in bytes. First come, first served: a small item never overtakes a large one that waits, so none starves.
+/// Bounds the items in flight by number and by bytes. First come, first served: a small item never overtakes a large one
+/// that waits, so that none starves.
 /// </summary>
 internal sealed class AdmissionGate(int maxItems, long maxBytes)
 {
@@ -10,10 +11,10 @@ internal sealed class AdmissionGate(int maxItems, long maxBytes)
     private int _items;
     private long _bytes;
 
-    /// <summary>Items inside.</summary>
+    /// <summary>Items in flight.</summary>
     public int Items => Volatile.Read(ref _items);
 
-    /// <summary>Enters if there is room and nobody waits.</summary>
+    /// <summary>Admits an item if there is room and no other item waits.</summary>
     public bool TryEnter(long bytes)
     {
         lock (_lock)
@@ -22,7 +23,7 @@ internal sealed class AdmissionGate(int maxItems, long maxBytes)
         }
     }
 
-    /// <summary>Waits for room.</summary>
+    /// <summary>Waits until there is room.</summary>
     public ValueTask EnterAsync(long bytes, CancellationToken cancellationToken)
     {
         Waiter waiter;
@@ -38,14 +39,14 @@ internal sealed class AdmissionGate(int maxItems, long maxBytes)
         return WaitAsync(waiter, cancellationToken);
     }
 
-    /// <summary>Leaves with what was taken.</summary>
+    /// <summary>Releases what an admitted item took.</summary>
     public void Exit(long bytes)
     {
         lock (_lock)
         {
             _items--;
             _bytes -= bytes;
-            LetIn();
+            AdmitWaiters();
         }
     }
 
@@ -55,29 +56,29 @@ internal sealed class AdmissionGate(int maxItems, long maxBytes)
             static (state, token) =>
             {
                 var (gate, waiter) = ((AdmissionGate, Waiter))state!;
-                gate.GiveUp(waiter, token);
+                gate.Cancel(waiter, token);
             },
             (this, waiter));
         await waiter.Task;
     }
 
-    private void GiveUp(Waiter waiter, CancellationToken cancellationToken)
+    private void Cancel(Waiter waiter, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
-            // It may be inside by now; then it stays, and its caller sees the cancellation at the next step.
+            // It may have been admitted by now; then it stays, and its caller sees the cancellation at the next step.
             if (waiter.TrySetCanceled(cancellationToken))
             {
-                LetIn();
+                AdmitWaiters();
             }
         }
     }
 
-    private void LetIn()
+    private void AdmitWaiters()
     {
         while (_waiters.TryPeek(out var waiter))
         {
-            // The lock makes this safe: a waiter is given up only under it.
+            // The lock makes this check safe: a waiter is cancelled only under it.
             if (!waiter.Task.IsCompleted)
             {
                 if (!TryTake(waiter.Bytes))
@@ -92,7 +93,7 @@ internal sealed class AdmissionGate(int maxItems, long maxBytes)
 
     private bool TryTake(long bytes)
     {
-        // The first one is let in whatever its size: it would wait for ever otherwise.
+        // An item alone is admitted whatever its size: it would never be admitted otherwise.
         if (_items > 0 && (_items >= maxItems || _bytes + bytes > maxBytes))
         {
             return false;

@@ -2,37 +2,42 @@ using Embeddings.Core.Inference;
 
 namespace Embeddings.Core.Batching;
 
-/// <summary>A tensor and who sits in it. Belongs to its queue, which alone changes it, under its lock.</summary>
+/// <summary>A tensor and the items in it. Belongs to its queue, which alone changes it, under its lock.</summary>
 internal sealed class Batch(BatchTensor tensor)
 {
     private readonly BatchItem?[] _items = new BatchItem?[tensor.Capacity];
 
     public BatchTensor Tensor { get; } = tensor;
 
-    /// <summary>Places given away.</summary>
+    /// <summary>Number of reserved places.</summary>
     public int Reserved { get; private set; }
 
-    /// <summary>Places given away whose input is complete, or never will be.</summary>
+    /// <summary>Number of reserved places whose input is complete or was abandoned.</summary>
     public int Filled { get; private set; }
 
-    /// <summary>When the first input was complete, in the clock's ticks; 0 before.</summary>
+    /// <summary>Timestamp of the first commit; 0 before it.</summary>
     public long FirstCommitted { get; private set; }
 
-    /// <summary>The model's slot that it runs in, once it is taken.</summary>
+    /// <summary>The run slot of the session, once the batch is taken.</summary>
     public int Slot { get; set; }
 
-    /// <summary>At how many items it is full, 1 to what the tensor has room for.</summary>
+    /// <summary>Number of items at which the batch is full, from 1 to the tensor's capacity.</summary>
     public int Size { get; set; } = tensor.Capacity;
 
-    /// <summary>Items that ran together; 0 where none did.</summary>
+    /// <summary>Number of items that ran together; 0 if none did.</summary>
     public int Ran { get; private set; }
 
-    /// <summary>How long that run took.</summary>
-    public TimeSpan Took { get; private set; }
+    /// <summary>Duration of that run.</summary>
+    public TimeSpan Duration { get; private set; }
 
     public bool IsFull => Reserved == Size;
 
     public bool IsFilling => Filled < Reserved;
+
+    /// <summary>True if the batch is large enough to run concurrently with others.</summary>
+    public bool IsHalfFilled => Filled >= HalfFull;
+
+    private int HalfFull => (Size + 1) / 2;
 
     public BatchItem Reserve(BatchQueue queue)
     {
@@ -41,12 +46,10 @@ internal sealed class Batch(BatchTensor tensor)
         return item;
     }
 
-    /// <summary>Whether it is worth a run beside others.</summary>
-    public bool IsHalfFilled => Filled >= HalfFull;
-
-    private int HalfFull => (Size + 1) / 2;
-
-    /// <summary>An item's input is complete, or never will be. True for the first that is, and for the one that makes the batch half full.</summary>
+    /// <summary>
+    /// Counts a place as filled, whether committed or abandoned. True for the first commit and for the place that makes the
+    /// batch half full.
+    /// </summary>
     public bool Fill(BatchItem item)
     {
         Filled++;
@@ -59,8 +62,8 @@ internal sealed class Batch(BatchTensor tensor)
     }
 
     /// <summary>
-    /// Drops the abandoned and the cancelled, closes the gaps with inputs from the end, and returns who is left, at the front of the tensor. Called once no
-    /// input is being written any more.
+    /// Drops abandoned and cancelled items, closes the gaps with inputs from the end, and returns the remaining items, which
+    /// are then at the front of the tensor. Called only when no input is being written any more.
     /// </summary>
     public ReadOnlySpan<BatchItem> Compact()
     {
@@ -73,7 +76,7 @@ internal sealed class Batch(BatchTensor tensor)
                 live++;
                 continue;
             }
-            // The next to fill the gap comes from the end; where that one is gone too, the one before it.
+            // The last live item fills the gap.
             var last = _items[--end]!;
             if (last != item && IsLive(last))
             {
@@ -84,10 +87,14 @@ internal sealed class Batch(BatchTensor tensor)
         return _items.AsSpan(0, live)!;
     }
 
-    /// <summary>So many items have run together.</summary>
-    public void HasRun(int items, TimeSpan took) => (Ran, Took) = (items, took);
+    /// <summary>Records a run of several items.</summary>
+    public void HasRun(int items, TimeSpan duration)
+    {
+        Ran = items;
+        Duration = duration;
+    }
 
-    /// <summary>Empties it for its next use.</summary>
+    /// <summary>Empties the batch for its next use.</summary>
     public void Reset()
     {
         Array.Clear(_items);
@@ -105,9 +112,62 @@ internal sealed class Batch(BatchTensor tensor)
         }
         if (item.Cancellation.IsCancellationRequested)
         {
-            ThreadPool.UnsafeQueueUserWorkItem(static item => item.TrySetCanceled(item.Cancellation), item, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static item => item.TrySetCanceled(item.Cancellation), item, preferLocal: false);
             return false;
         }
         return true;
+    }
+}
+
+/// <summary>
+/// The batches of one queue. Each has a tensor that is created when first needed and then reused; their number bounds the
+/// memory. Belongs to its queue, which alone changes it, under its lock.
+/// </summary>
+/// <param name="session">Creates the tensors.</param>
+/// <param name="maxBatches">Most batches at a time, at least 1.</param>
+internal sealed class BatchPool(IEmbeddingSession session, int maxBatches) : IDisposable
+{
+    private readonly Stack<Batch> _free = new();
+    private readonly BatchSizer _sizer = new(session.MaxBatch);
+    private int _remaining = maxBatches;
+
+    /// <summary>An empty batch of the size that <see cref="BatchSizer"/> chose, or null while all are in use.</summary>
+    public Batch? TryOpen()
+    {
+        if (!_free.TryPop(out var batch))
+        {
+            if (_remaining == 0)
+            {
+                return null;
+            }
+            _remaining--;
+            batch = new Batch(session.CreateTensor());
+        }
+        batch.Size = _sizer.Next();
+        return batch;
+    }
+
+    /// <summary>Takes a batch back.</summary>
+    /// <param name="batch">A batch that is not in use any more.</param>
+    /// <param name="isSample">True if its run counts for the comparison of batch sizes.</param>
+    public void Return(Batch batch, bool isSample)
+    {
+        if (isSample && batch.Ran > 0)
+        {
+            _sizer.Ran(batch.Ran, batch.Duration);
+        }
+        batch.Reset();
+        _free.Push(batch);
+    }
+
+    /// <summary>Frees the tensors of the batches that are not in use.</summary>
+    public void Dispose()
+    {
+        foreach (var batch in _free)
+        {
+            batch.Tensor.Dispose();
+        }
+        _free.Clear();
     }
 }

@@ -1,64 +1,68 @@
 namespace Embeddings.Core.Batching;
 
+/// <summary>The outcome of a run for one item.</summary>
+/// <param name="Vector">The model's raw vector, a copy that belongs to the item.</param>
+/// <param name="BatchSize">Items in the run.</param>
+/// <param name="Queued">Time from commit to the start of the run.</param>
+/// <param name="Ran">Duration of the run.</param>
+internal readonly record struct BatchResult(float[] Vector, int BatchSize, TimeSpan Queued, TimeSpan Ran);
+
 /// <summary>
-/// One item's place in a batch. Whoever reserved it fills <see cref="Tensor"/> and then calls <see cref="Commit"/> or <see cref="Abandon"/>, exactly one
-/// and soon: the batch cannot run before.
+/// An item's place in a batch. The caller that reserved it fills <see cref="Tensor"/> and then calls <see cref="Commit"/> or
+/// <see cref="Abandon"/>, exactly one of them and soon: the batch cannot run before.
 /// </summary>
-internal sealed class BatchItem : TaskCompletionSource<BatchResult>
+/// <remarks>
+/// A caller's code must not run on the inference thread and hold it up. Continuations run on the thread that completes the
+/// item, and that is never the inference thread: the runner hands all results of a batch to the thread pool together, which
+/// costs one wake-up instead of one for each item.
+/// </remarks>
+internal sealed class BatchItem(BatchQueue queue, Batch batch, int index) : TaskCompletionSource<BatchResult>
 {
-    private readonly BatchQueue _queue;
-
-    /// <remarks>
-    /// A caller's code must not run on, and so hold up, the inference thread. Continuations run where the item is completed, and that is never there: the
-    /// runner hands the answers of a batch to the thread pool together, which costs one wake-up instead of one for each item.
-    /// </remarks>
-    public BatchItem(BatchQueue queue, Batch batch, int index)
-    {
-        _queue = queue;
-        Batch = batch;
-        Index = index;
-    }
-
-    /// <summary>Where the item's input goes: 3 x height x width floats.</summary>
+    /// <summary>The item's input: 3 x height x width floats.</summary>
     public Span<float> Tensor => Batch.Tensor.Item(Index);
 
-    public Batch Batch { get; }
+    public Batch Batch { get; } = batch;
 
-    public int Index { get; }
+    public int Index { get; } = index;
 
-    /// <summary>When it was committed, in the clock's ticks.</summary>
+    /// <summary>Timestamp of the commit.</summary>
     public long Committed { get; private set; }
 
-    /// <summary>Cancelled where the caller has gone or its deadline has passed.</summary>
+    /// <summary>Cancelled if the caller has gone or its deadline has passed.</summary>
     public CancellationToken Cancellation { get; private set; }
 
     public bool Abandoned { get; private set; }
 
-    /// <summary>The input is complete. The task ends with the item's run; cancelled items are dropped before it.</summary>
+    /// <summary>
+    /// Marks the input complete. The task ends with the item's run; items cancelled before it do not run.
+    /// </summary>
     public Task<BatchResult> Commit(CancellationToken cancellationToken)
     {
         Complete(cancellationToken);
-        _queue.Filled(this);
+        queue.Filled(this);
         return Task;
     }
 
-    /// <summary><see cref="Commit"/> by a caller that can run a batch itself. The batch to run, which has this item alone; null where somebody else will.</summary>
+    /// <summary>
+    /// Commits for a caller that can run a batch on its own thread: returns the batch if this item is alone in it and nothing
+    /// else runs or waits, or null if the queue's threads run it.
+    /// </summary>
     public Batch? CommitAndTake(CancellationToken cancellationToken)
     {
         Complete(cancellationToken);
-        return _queue.Filled(this, take: true);
+        return queue.Filled(this, take: true);
     }
 
-    /// <summary>There will be no input; the item does not run.</summary>
+    /// <summary>Gives the place up without an input; the item does not run.</summary>
     public void Abandon()
     {
         Abandoned = true;
-        _queue.Filled(this);
+        queue.Filled(this);
     }
 
     private void Complete(CancellationToken cancellationToken)
     {
         Cancellation = cancellationToken;
-        Committed = _queue.Time.GetTimestamp();
+        Committed = queue.Time.GetTimestamp();
     }
 }

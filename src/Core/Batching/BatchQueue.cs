@@ -4,17 +4,18 @@ using Embeddings.Primitives;
 namespace Embeddings.Core.Batching;
 
 /// <summary>
-/// Where many callers become one run. The queue alone owns its state, under one lock:
+/// Collects the items of many callers into batches. The queue alone owns its state, under one lock:
 /// <list type="number">
 /// <item>a caller reserves a place in the open batch, writes its input there and commits;</item>
 /// <item>a full batch is closed and waits its turn; the next caller opens another, or waits for a tensor to come back;</item>
-/// <item>a session that is free takes the oldest closed batch, else closes the open one as it is;</item>
-/// <item>after the run the tensor comes back, and callers that wait are served in their order.</item>
+/// <item>a thread that is free takes the oldest closed batch, else closes the open one as it is;</item>
+/// <item>after the run the tensor comes back, and callers that wait are served in order.</item>
 /// </list>
-/// There is no timer (unless <see cref="BatchingOptions.MaxBatchDelay"/> says so): a batch forms while the one before it runs. <see cref="BatchSizer"/> says at
-/// how many items it is full.
-/// Where the model has narrow runs, as many full batches as those go on at once, one thread each: every processor has work and none is shared. Fewer go
-/// one after the other with all threads, so that each is over as soon as can be; but what is half full joins narrow runs that leave processors idle.
+/// There is no timer unless <see cref="BatchingOptions.MaxBatchDelay"/> is set: a batch forms while the one before it runs.
+/// <see cref="BatchSizer"/> decides at how many items a batch is full.
+/// If the model has single-threaded runs, as many full batches as those run concurrently, one thread each: every processor
+/// has work and none is shared. Fewer run one after the other with all threads, so that each finishes as soon as possible;
+/// but a batch that is half full joins single-threaded runs that leave processors idle.
 /// </summary>
 internal sealed class BatchQueue : IDisposable
 {
@@ -23,67 +24,66 @@ internal sealed class BatchQueue : IDisposable
     private readonly BatchPool _batches;
     private readonly Queue<Batch> _closed = new();
     private readonly LinkedList<TaskCompletionSource<BatchItem>> _waiters = new();
-    private Batch? _open;
-    // Threads with nothing to do. The last to come is woken first: its caches are warm still.
+    // Idle threads. The last to arrive is woken first: its caches are still warm.
     private readonly List<SemaphoreSlim> _sleepers = [];
     private readonly RunRule _runs;
+    private Batch? _open;
     private bool _stopping;
 
-    public BatchQueue(IEmbeddingModel model, BatchingOptions options, TimeProvider time)
+    public BatchQueue(IEmbeddingSession session, BatchingOptions options, TimeProvider time)
     {
         _delay = options.MaxBatchDelay;
-        _runs = new RunRule(model.Sessions, model.NarrowRuns);
+        _runs = new RunRule(session.MultiThreadedRuns, session.SingleThreadedRuns);
         Time = time;
-        // One in each run, one waiting to be next, one open: enough that no run waits for callers, and no more. Of narrow runs one is always about to end.
-        _batches = new BatchPool(model, Math.Max(model.Sessions + 2, model.NarrowRuns + 1));
+        // One in each run, one waiting to be next, one open: enough that no run waits for callers, and no more. Of
+        // single-threaded runs one is always about to end.
+        _batches = new BatchPool(session, Math.Max(session.MultiThreadedRuns + 2, session.SingleThreadedRuns + 1));
     }
 
     public TimeProvider Time { get; }
 
-    /// <summary>Whether a batch stands open with someone in it; may have changed by the time it is told.</summary>
-    public bool IsOpen => Volatile.Read(ref _open) is { Reserved: > 0 };
-
-    // Whether there is something to do in Take: a batch to return, or an open one to close or to wait for company with.
+    // True if Take has something to do: a batch to return, or an open one to close or to keep open for its delay.
     private bool CanTake => _closed.TryPeek(out var oldest)
-        ? !oldest.IsFilling && (_runs.MayBeWide || _runs.MayBeNarrow(_closed.Count))
-        : _open is { FirstCommitted: not 0 } open && (_runs.MayBeWide || (_runs.MayJoin && open.IsHalfFilled));
+        ? !oldest.IsFilling && (_runs.MayRunMultiThreaded || _runs.MayRunSingleThreaded(_closed.Count))
+        : _open is { FirstCommitted: not 0 } open && (_runs.MayRunMultiThreaded || (_runs.MayJoin && open.IsHalfFilled));
 
-    /// <summary>A place in a batch, at once or when a tensor comes back.</summary>
-    public async ValueTask<BatchItem> ReserveAsync(CancellationToken cancellationToken)
+    /// <summary>Reserves a place in a batch, at once or when a tensor comes back.</summary>
+    public ValueTask<BatchItem> ReserveAsync(CancellationToken cancellationToken)
     {
         LinkedListNode<TaskCompletionSource<BatchItem>> waiter;
         lock (_lock)
         {
             if (_stopping)
             {
-                throw Stopping();
+                return ValueTask.FromException<BatchItem>(Stopping());
             }
             if (_waiters.Count == 0 && TryReserve() is { } item)
             {
-                return item;
+                return ValueTask.FromResult(item);
             }
             waiter = _waiters.AddLast(new TaskCompletionSource<BatchItem>(TaskCreationOptions.RunContinuationsAsynchronously));
         }
-        await using (cancellationToken.UnsafeRegister(static (state, _) => ((Action)state!)(), () => GiveUp(waiter, cancellationToken)))
-        {
-            return await waiter.Value.Task;
-        }
+        return WaitAsync(waiter, cancellationToken);
     }
 
-    /// <summary>
-    /// A reserved place's input is complete, or never will be. Where its caller can run a batch itself, <paramref name="take"/>, and the item is alone while
-    /// nothing else goes on or waits: the batch, taken; else null.
-    /// </summary>
+    /// <summary>Marks a reserved place as committed or abandoned.</summary>
+    /// <param name="item">The place.</param>
+    /// <param name="take">
+    /// True if the caller can run a batch on its own thread. The batch is then taken and returned if the item is alone in it
+    /// and nothing else runs or waits.
+    /// </param>
     public Batch? Filled(BatchItem item, bool take = false)
     {
         lock (_lock)
         {
-            // Only the first of an open batch, the one that makes it half full and the last of a closed one change what Take finds.
+            // Only the first item of an open batch, the one that makes it half full and the last of a closed one change what
+            // Take finds.
             var mayWake = item.Batch.Fill(item) || (item.Batch != _open && !item.Batch.IsFilling);
-            if (take && !_stopping && _delay == TimeSpan.Zero && item.Batch == _open && _open.Reserved == 1 && _closed.Count == 0 && _runs.IsIdle)
+            var isAlone = item.Batch == _open && _open.Reserved == 1 && _closed.Count == 0 && _runs.IsIdle;
+            if (take && isAlone && !_stopping && _delay == TimeSpan.Zero)
             {
                 _open = null;
-                item.Batch.Slot = _runs.Begin(narrow: false);
+                item.Batch.Slot = _runs.Begin(singleThreaded: false);
                 return item.Batch;
             }
             if (mayWake)
@@ -94,14 +94,14 @@ internal sealed class BatchQueue : IDisposable
         }
     }
 
-    /// <summary>Blocks until there is a batch to run, all its inputs complete. Null once the queue stops.</summary>
+    /// <summary>Blocks until there is a batch to run with all inputs complete. Null once the queue stops.</summary>
     public Batch? Take()
     {
-        // Not disposed: whoever wakes it may be at it still. Without a wait handle it holds nothing but memory.
+        // Not disposed: another thread may still be releasing it. Without a wait handle it holds nothing but memory.
         var sleeper = new SemaphoreSlim(0);
         while (true)
         {
-            TimeSpan rest;
+            TimeSpan remaining;
             lock (_lock)
             {
                 _sleepers.Remove(sleeper);
@@ -109,18 +109,18 @@ internal sealed class BatchQueue : IDisposable
                 {
                     return null;
                 }
-                if (TryTake(out rest) is { } batch)
+                if (TryTake(out remaining) is { } batch)
                 {
                     Wake();
                     return batch;
                 }
                 _sleepers.Add(sleeper);
             }
-            sleeper.Wait(rest);
+            sleeper.Wait(remaining);
         }
     }
 
-    /// <summary>Gives a taken batch's tensor back.</summary>
+    /// <summary>Returns a batch that was taken, after its run.</summary>
     public void Return(Batch batch)
     {
         lock (_lock)
@@ -136,14 +136,14 @@ internal sealed class BatchQueue : IDisposable
         }
     }
 
-    /// <summary>Stops: no more places, nothing more to take. What waits fails with UNAVAILABLE.</summary>
+    /// <summary>Stops the queue: no more places and no more batches. Items that wait fail with UNAVAILABLE.</summary>
     public void Stop()
     {
-        List<Batch> left;
+        List<Batch> waiting;
         lock (_lock)
         {
             _stopping = true;
-            left = _open is null ? [.. _closed] : [.. _closed, _open];
+            waiting = _open is null ? [.. _closed] : [.. _closed, _open];
             foreach (var waiter in _waiters)
             {
                 waiter.SetException(Stopping());
@@ -151,7 +151,7 @@ internal sealed class BatchQueue : IDisposable
             _waiters.Clear();
             _sleepers.ForEach(static sleeper => sleeper.Release());
         }
-        foreach (var batch in left)
+        foreach (var batch in waiting)
         {
             foreach (var item in batch.Compact())
             {
@@ -176,26 +176,43 @@ internal sealed class BatchQueue : IDisposable
         }
     }
 
-    private static Fault Stopping() => new(FaultKind.Unavailable, Reasons.ShuttingDown, "the model is being unloaded; try again", retryAfter: TimeSpan.FromSeconds(1));
+    private static Fault Stopping() => new(
+        FaultKind.Unavailable,
+        Reasons.ShuttingDown,
+        "The model is being unloaded; try again.",
+        retryAfter: TimeSpan.FromSeconds(1));
 
-    // Null where there is none to run yet; then look again after that time at the latest, or when woken.
-    private Batch? TryTake(out TimeSpan rest)
+    private async ValueTask<BatchItem> WaitAsync(
+        LinkedListNode<TaskCompletionSource<BatchItem>> waiter, CancellationToken cancellationToken)
     {
-        rest = Timeout.InfiniteTimeSpan;
+        await using var registration = cancellationToken.UnsafeRegister(
+            static (state, token) =>
+            {
+                var (queue, waiter) = ((BatchQueue, LinkedListNode<TaskCompletionSource<BatchItem>>))state!;
+                queue.Cancel(waiter, token);
+            },
+            (this, waiter));
+        return await waiter.Value.Task;
+    }
+
+    // Null if no batch can run yet; then it is called again after the remaining time at the latest, or when woken.
+    private Batch? TryTake(out TimeSpan remaining)
+    {
+        remaining = Timeout.InfiniteTimeSpan;
         if (!CanTake)
         {
             return null;
         }
-        var isNarrow = _runs.MayBeNarrow(_closed.Count);
+        var singleThreaded = _runs.MayRunSingleThreaded(_closed.Count);
         if (_open is not null && _closed.Count == 0)
         {
             var left = _delay == TimeSpan.Zero ? TimeSpan.Zero : _delay - Time.GetElapsedTime(_open.FirstCommitted);
             if (left > TimeSpan.Zero)
             {
-                rest = left;
+                remaining = left;
                 return null;
             }
-            // Closed to newcomers; those inside are only laying out pixels, which takes microseconds.
+            // No more items may enter; those inside are only laying out pixels, which takes microseconds.
             _closed.Enqueue(_open);
             _open = null;
             if (_closed.Peek().IsFilling)
@@ -204,7 +221,7 @@ internal sealed class BatchQueue : IDisposable
             }
         }
         var batch = _closed.Dequeue();
-        batch.Slot = _runs.Begin(isNarrow);
+        batch.Slot = _runs.Begin(singleThreaded);
         return batch;
     }
 
@@ -220,13 +237,14 @@ internal sealed class BatchQueue : IDisposable
         {
             _closed.Enqueue(_open);
             _open = null;
-            // It may be the one that the narrow runs were waiting for, though another is the next of them.
+            // It may be the one that single-threaded runs were waiting for, though another batch is the next to run.
             Wake();
         }
         return item;
     }
 
-    // Called wherever what Take finds may have changed. One thread is enough: it looks at everything, and wakes the next where it leaves something to do.
+    // Called whenever what Take finds may have changed. One thread is enough: it checks everything, and wakes the next if
+    // there is more to do.
     private void Wake()
     {
         if (CanTake && _sleepers.Count > 0)
@@ -236,7 +254,7 @@ internal sealed class BatchQueue : IDisposable
         }
     }
 
-    private void GiveUp(LinkedListNode<TaskCompletionSource<BatchItem>> waiter, CancellationToken cancellationToken)
+    private void Cancel(LinkedListNode<TaskCompletionSource<BatchItem>> waiter, CancellationToken cancellationToken)
     {
         lock (_lock)
         {

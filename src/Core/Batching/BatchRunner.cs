@@ -3,39 +3,52 @@ using Embeddings.Primitives;
 
 namespace Embeddings.Core.Batching;
 
-/// <summary>Takes batches from a queue and runs them, one thread for each run that may go on at once.</summary>
+/// <summary>
+/// A session in memory with its queue, and the threads that run its batches, one for each concurrent run.
+/// </summary>
 internal sealed class BatchRunner : IDisposable
 {
-    private readonly IEmbeddingModel _model;
-    private readonly BatchQueue _queue;
     private readonly EmbeddingMetrics _metrics;
+    private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly Thread[] _threads;
-    // Held by the caller that runs its item itself.
-    private readonly Lock _here = new();
+    // Held by the caller that runs its item on its own thread.
+    private readonly Lock _callerRun = new();
 
-    public BatchRunner(IEmbeddingModel model, BatchQueue queue, EmbeddingMetrics metrics, ILogger log)
+    public BatchRunner(
+        IEmbeddingSession session, BatchingOptions options, EmbeddingMetrics metrics, TimeProvider time, ILogger log)
     {
-        _model = model;
-        _queue = queue;
+        Session = session;
+        Queue = new(session, options, time);
         _metrics = metrics;
+        _time = time;
         _log = log;
-        // Threads of their own: a run blocks for milliseconds, and the pool's threads are for requests.
-        _threads = new Thread[Math.Max(model.Sessions, model.NarrowRuns)];
+        // Not threads of the pool: a run blocks for milliseconds, and the pool's threads are for requests.
+        _threads = new Thread[Math.Max(session.MultiThreadedRuns, session.SingleThreadedRuns)];
         for (var i = 0; i < _threads.Length; i++)
         {
-            _threads[i] = new Thread(RunAll) { IsBackground = true, Name = $"{model.Manifest.Name}#{i}" };
+            _threads[i] = new Thread(RunAll) { IsBackground = true, Name = $"{session.Model.Name}#{i}" };
             _threads[i].Start();
         }
     }
 
+    public IEmbeddingSession Session { get; }
+
+    public BatchQueue Queue { get; }
+
     /// <summary>
-    /// Commits an item and, where nothing else goes on or waits, runs it on the caller's thread, which is awake already: on an idle server of two processors the
-    /// run took half as long again where another thread was woken for it. Elsewhere it is as <see cref="BatchItem.Commit"/>.
+    /// Number of items that hold the session in memory. Changed only by <c>ServedModel</c>, under its lock.
     /// </summary>
-    public Task<BatchResult> Commit(BatchItem item, CancellationToken cancellationToken)
+    public int Leases { get; set; }
+
+    /// <summary>
+    /// Commits an item and, if nothing else runs or waits, runs it on the caller's thread, which is awake already: on an idle
+    /// server of two processors the run took half as long again if another thread was woken for it. Otherwise the same as
+    /// <see cref="BatchItem.Commit"/>.
+    /// </summary>
+    public Task<BatchResult> CommitOnCaller(BatchItem item, CancellationToken cancellationToken)
     {
-        if (!_here.TryEnter())
+        if (!_callerRun.TryEnter())
         {
             return item.Commit(cancellationToken);
         }
@@ -43,97 +56,104 @@ internal sealed class BatchRunner : IDisposable
         {
             if (item.CommitAndTake(cancellationToken) is { } batch)
             {
-                Run(batch, isHere: true);
+                Run(batch, isCaller: true);
             }
         }
         finally
         {
-            _here.Exit();
+            _callerRun.Exit();
         }
         return item.Task;
     }
 
-    /// <summary>Stops the queue and waits for the runs that are going on.</summary>
+    /// <summary>Stops the queue, waits for the current runs, and unloads the session.</summary>
     public void Dispose()
     {
-        _queue.Stop();
+        Queue.Stop();
         foreach (var thread in _threads)
         {
             thread.Join();
         }
-        lock (_here)
+        lock (_callerRun)
         {
-            // Whoever runs an item here has ended; the queue gives no other.
+            // A run on a caller's thread has ended; a stopped queue starts no other.
         }
+        Queue.Dispose();
+        Session.Dispose();
     }
 
-    private void RunAll()
+    private static void Complete((BatchItem Item, BatchResult Result)[] results)
     {
-        while (_queue.Take() is { } batch)
-        {
-            Run(batch, isHere: false);
-        }
-    }
-
-    private static void Answer((BatchItem Item, BatchResult Result)[] answers)
-    {
-        foreach (var (item, result) in answers)
+        foreach (var (item, result) in results)
         {
             item.TrySetResult(result);
         }
     }
 
-    private void Run(Batch batch, bool isHere)
+    private void RunAll()
     {
-        var items = batch.Compact();
-        if (items.Length > 0 && !TryRun(batch, items, 0, isHere))
+        while (Queue.Take() is { } batch)
         {
-            // One poisoned item must not fail its neighbours: each gets a run of its own.
-            for (var i = 0; i < items.Length; i++)
-            {
-                TryRun(batch, items.Slice(i, 1), i, isHere);
-            }
+            Run(batch, isCaller: false);
         }
-        _queue.Return(batch);
     }
 
-    /// <summary>Runs items that lie in the tensor from <paramref name="first"/> on. False, with nobody answered, where several failed together.</summary>
-    private bool TryRun(Batch batch, ReadOnlySpan<BatchItem> items, int first, bool isHere)
+    private void Run(Batch batch, bool isCaller)
     {
-        var began = _queue.Time.GetTimestamp();
+        var items = batch.Compact();
+        if (items.Length > 0 && !TryRun(batch, items, 0, isCaller))
+        {
+            // One bad item must not fail its neighbours: each item gets a run of its own.
+            for (var i = 0; i < items.Length; i++)
+            {
+                TryRun(batch, items.Slice(i, 1), i, isCaller);
+            }
+        }
+        Queue.Return(batch);
+    }
+
+    /// <summary>
+    /// Runs the items of the tensor from <paramref name="first"/> on. False, with no item completed, if several failed
+    /// together.
+    /// </summary>
+    private bool TryRun(Batch batch, ReadOnlySpan<BatchItem> items, int first, bool isCaller)
+    {
+        var model = Session.Model.Name;
+        var began = _time.GetTimestamp();
         try
         {
-            _model.Run(batch.Slot, batch.Tensor, first, items.Length);
+            Session.Run(batch.Slot, batch.Tensor, first, items.Length);
         }
         catch (Exception e) when (items.Length > 1)
         {
-            CoreLog.BatchFailed(_log, e, _model.Manifest.Name, items.Length);
+            CoreLog.BatchFailed(_log, e, model, items.Length);
             return false;
         }
         catch (Exception e)
         {
-            CoreLog.ItemFailed(_log, e, _model.Manifest.Name);
-            var fault = new Fault(FaultKind.Internal, Reasons.InferenceFailed, $"the model '{_model.Manifest.Name}' failed on this item");
-            ThreadPool.UnsafeQueueUserWorkItem(static failed => failed.Item.TrySetException(failed.Fault), (Item: items[0], Fault: fault), preferLocal: false);
+            CoreLog.ItemFailed(_log, e, model);
+            var fault = new Fault(FaultKind.Internal, Reasons.InferenceFailed, $"Model '{model}' failed on this item.");
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static failed => failed.Item.TrySetException(failed.Fault), (Item: items[0], Fault: fault), preferLocal: false);
             return true;
         }
-        var ran = _queue.Time.GetElapsedTime(began);
+        var ran = _time.GetElapsedTime(began);
         batch.HasRun(items.Length, ran);
-        _metrics.BatchRan(_model.Manifest.Name, items.Length, ran);
-        var answers = new (BatchItem Item, BatchResult Result)[items.Length];
+        _metrics.BatchRan(model, items.Length, ran);
+        var results = new (BatchItem Item, BatchResult Result)[items.Length];
         for (var i = 0; i < items.Length; i++)
         {
-            var queued = _queue.Time.GetElapsedTime(items[i].Committed, began);
-            answers[i] = (items[i], new(batch.Tensor.Vector(first + i).ToArray(), items.Length, queued, ran));
+            var queued = _time.GetElapsedTime(items[i].Committed, began);
+            results[i] = (items[i], new(batch.Tensor.Vector(first + i).ToArray(), items.Length, queued, ran));
         }
-        if (isHere)
+        if (isCaller)
         {
-            // Nobody awaits it yet: its caller is what runs it.
-            Answer(answers);
+            // Nothing awaits it yet: its caller is this thread.
+            Complete(results);
         }
         else
         {
-            ThreadPool.UnsafeQueueUserWorkItem(Answer, answers, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(Complete, results, preferLocal: false);
         }
         return true;
     }

@@ -1,80 +1,90 @@
 namespace Embeddings.Core.Batching;
 
 /// <summary>
-/// At how many items a batch is full. The most that the model takes is not always the fastest: on a processor the numbers between the layers of a small batch
-/// stay in its caches, those of a large one do not; on a device a large one costs no more than a small one. So it is found by trial, under load: full batches
-/// of the present size and of half or double of it take turns, and the one with the lower median time for an item stays. Belongs to its queue, which alone
-/// changes it, under its lock.
+/// Decides at how many items a batch is full. The model's largest batch is not always the fastest: on a processor the
+/// activations of a small batch stay in the caches and those of a large one do not; on a device a large batch costs no more
+/// than a small one. So the size is found by trial, under load: full batches of the current size and of half or double of it
+/// alternate, and the one with the lower median time per item stays. Belongs to its queue, which alone changes it, under its
+/// lock.
 /// </summary>
 internal sealed class BatchSizer
 {
-    // In the middle: from here trials are short, and both the few of small caches and the many of a device are near.
+    // In the middle: from here trials are short, and the small sizes of small caches and the large ones of a device are near.
     private const int First = 8;
 
-    // Runs of each size in a trial: where single runs scatter by a tenth, the median of so few is good for about four parts in a hundred.
+    // Runs of each size in a trial: if single runs scatter by a tenth, the median of this many is good to about 4 %.
     private const int Runs = 11;
 
     // A trial of more runs than this has a size that the load does not fill.
-    private const int MostRuns = 10 * Runs;
+    private const int MaxRuns = 10 * Runs;
 
-    // A size must be better by more than what chance does.
+    // A size must be better by more than chance.
     private const double Better = 0.95;
 
-    // Full batches between trials: seldom once the best is known, for a trial costs time, but not never, for the load changes.
+    // Full batches between trials: rarely once the best is known, since a trial costs time, but not never, since the load
+    // changes.
     private const int FirstRest = 4;
     private const int ShortestRest = 64;
     private const int LongestRest = 4096;
 
-    // What a batch costs besides its run (waking, answering, filling the next), so that runs of no time at all do not become small.
+    // Cost of a batch besides its run (waking, completing, filling the next), so that the size does not shrink if runs take
+    // no time at all.
     private static readonly TimeSpan Overhead = TimeSpan.FromMicroseconds(100);
 
     private readonly int _largest;
-    private readonly List<double> _own = [];
-    private readonly List<double> _others = [];
-    private int _other;
+    private readonly List<double> _currentTimes = [];
+    private readonly List<double> _candidateTimes = [];
+    private int _candidate;
     private bool _down = true;
-    private bool _isSecondWay;
-    private bool _turn;
+    private bool _isSecondDirection;
+    private bool _alternate;
     private int _rest = ShortestRest;
-    private int _left = FirstRest;
+    private int _untilTrial = FirstRest;
 
-    /// <param name="largest">The most items that a batch can have, at least 1.</param>
+    /// <param name="largest">Most items in a batch, at least 1.</param>
     public BatchSizer(int largest)
     {
         _largest = largest;
         Size = Math.Min(First, largest);
     }
 
-    /// <summary>The size that is the best so far.</summary>
+    /// <summary>The best size so far.</summary>
     public int Size { get; private set; }
 
-    /// <summary>The size of the batch that is opened now.</summary>
+    /// <summary>The size of the next batch.</summary>
     public int Next()
     {
-        _turn = !_turn;
-        return _other > 0 && _turn ? _other : Size;
+        _alternate = !_alternate;
+        return _candidate > 0 && _alternate ? _candidate : Size;
     }
 
-    /// <summary>A batch has run, as all those of which it learns: side by side with others, or all by themselves.</summary>
-    public void Ran(int items, TimeSpan took)
+    /// <summary>Records a run. All recorded runs must be of one kind: concurrent with others, or each alone.</summary>
+    public void Ran(int items, TimeSpan duration)
     {
-        if (_other == 0)
+        if (_candidate == 0)
         {
-            if (items == Size && --_left <= 0)
+            if (items == Size && --_untilTrial <= 0)
             {
-                Try();
+                StartTrial();
             }
             return;
         }
-        var times = items == Size ? _own : items == _other ? _others : null;
-        times?.Add((took + Overhead).TotalMicroseconds / items);
-        if (_own.Count >= Runs && _others.Count >= Runs)
+        var perItem = (duration + Overhead).TotalMicroseconds / items;
+        if (items == Size)
+        {
+            _currentTimes.Add(perItem);
+        }
+        else if (items == _candidate)
+        {
+            _candidateTimes.Add(perItem);
+        }
+        if (_currentTimes.Count >= Runs && _candidateTimes.Count >= Runs)
         {
             Decide();
         }
-        else if (_own.Count + _others.Count >= MostRuns)
+        else if (_currentTimes.Count + _candidateTimes.Count >= MaxRuns)
         {
-            TurnRound();
+            ChangeDirection();
         }
     }
 
@@ -86,40 +96,41 @@ internal sealed class BatchSizer
 
     private void Decide()
     {
-        if (Median(_others) < Better * Median(_own))
+        if (Median(_candidateTimes) < Better * Median(_currentTimes))
         {
-            Size = _other;
+            Size = _candidate;
             _rest = ShortestRest;
-            // The way it came from is known to be worse.
-            _isSecondWay = true;
-            Try();
+            // The size it came from is known to be worse.
+            _isSecondDirection = true;
+            StartTrial();
             return;
         }
-        TurnRound();
+        ChangeDirection();
     }
 
-    private void TurnRound()
+    private void ChangeDirection()
     {
         _down = !_down;
-        if (!_isSecondWay)
+        if (!_isSecondDirection)
         {
-            _isSecondWay = true;
-            Try();
+            _isSecondDirection = true;
+            StartTrial();
             return;
         }
-        (_other, _isSecondWay) = (0, false);
-        _left = _rest;
+        _candidate = 0;
+        _isSecondDirection = false;
+        _untilTrial = _rest;
         _rest = Math.Min(4 * _rest, LongestRest);
     }
 
-    private void Try()
+    private void StartTrial()
     {
-        _own.Clear();
-        _others.Clear();
-        _other = _down ? Size / 2 : Math.Min(2 * Size, _largest);
-        if (_other == 0 || _other == Size)
+        _currentTimes.Clear();
+        _candidateTimes.Clear();
+        _candidate = _down ? Size / 2 : Math.Min(2 * Size, _largest);
+        if (_candidate == 0 || _candidate == Size)
         {
-            TurnRound();
+            ChangeDirection();
         }
     }
 }

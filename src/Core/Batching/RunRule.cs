@@ -1,40 +1,54 @@
 namespace Embeddings.Core.Batching;
 
 /// <summary>
-/// Who may run beside whom, and in which of the model's slots. A run is wide (all threads of its session) or narrow (one thread); without narrow runs each
-/// session is wide and by itself. Belongs to its queue, which alone changes it, under its lock.
+/// Decides which batches may run concurrently, and in which run slots of the session. A run uses all threads of its session
+/// (multi-threaded) or one thread; without single-threaded runs the sessions are independent of each other. Belongs to its
+/// queue, which alone changes it, under its lock.
 /// </summary>
-/// <param name="wideRuns">Wide runs that may go on at once: slots 0 and up. At least 1; 1 where there are narrow runs.</param>
-/// <param name="narrowRuns">Narrow runs that may go on at once, about one for each processor: the slots after the wide ones. 0 for none.</param>
-internal sealed class RunRule(int wideRuns, int narrowRuns)
+/// <param name="multiThreadedRuns">
+/// Concurrent multi-threaded runs, slots 0 and up: at least 1, and 1 if there are single-threaded runs.
+/// </param>
+/// <param name="singleThreadedRuns">
+/// Concurrent single-threaded runs, the slots after those, about one per processor; 0 for none.
+/// </param>
+internal sealed class RunRule(int multiThreadedRuns, int singleThreadedRuns)
 {
-    // The last to be left is taken first: its caches are warm still.
-    private readonly Stack<int> _wide = new(Enumerable.Range(0, wideRuns).Reverse());
-    private readonly Stack<int> _narrow = new(Enumerable.Range(wideRuns, narrowRuns).Reverse());
+    // The slot that was used last is taken first: its caches are still warm.
+    private readonly Stack<int> _multiThreaded = new(Enumerable.Range(0, multiThreadedRuns).Reverse());
+    private readonly Stack<int> _singleThreaded = new(Enumerable.Range(multiThreadedRuns, singleThreadedRuns).Reverse());
 
-    /// <summary>Whether the slot is for the runs that go on under load.</summary>
-    public bool IsForLoad(int slot) => narrowRuns == 0 || slot >= wideRuns;
-
-    /// <summary>Nothing runs.</summary>
+    /// <summary>True if nothing runs.</summary>
     public bool IsIdle => Running == 0;
 
-    /// <summary>Alone it has all processors, and is over soonest.</summary>
-    public bool MayBeWide => _wide.Count > 0 && (narrowRuns == 0 || IsIdle);
+    /// <summary>True if a multi-threaded run may start. Alone, a batch gets all processors and finishes soonest.</summary>
+    public bool MayRunMultiThreaded => _multiThreaded.Count > 0 && (singleThreadedRuns == 0 || IsIdle);
 
-    /// <summary>Most processors have a narrow run and nothing else goes on: one that has none need not wait for their end.</summary>
-    public bool MayJoin => !IsIdle && Running == RunningNarrow && Running < narrowRuns && 2 * Running >= narrowRuns;
+    /// <summary>
+    /// True if at least half the processors have a single-threaded run and nothing else runs: a batch may then use an idle
+    /// processor instead of waiting for those runs to end.
+    /// </summary>
+    public bool MayJoin => !IsIdle
+        && Running == RunningSingleThreaded
+        && Running < singleThreadedRuns
+        && 2 * Running >= singleThreadedRuns;
 
-    private int RunningNarrow => narrowRuns - _narrow.Count;
+    private int RunningSingleThreaded => singleThreadedRuns - _singleThreaded.Count;
 
-    private int Running => wideRuns - _wide.Count + RunningNarrow;
+    private int Running => multiThreadedRuns - _multiThreaded.Count + RunningSingleThreaded;
 
-    /// <summary>As many batches as processors: every one has work and none is shared.</summary>
+    /// <summary>True if the slot is for runs under load.</summary>
+    public bool IsForLoad(int slot) => singleThreadedRuns == 0 || slot >= multiThreadedRuns;
+
+    /// <summary>
+    /// True if there are as many batches as processors, so that each processor gets one and none is shared.
+    /// </summary>
     /// <param name="waiting">Batches that wait to run.</param>
-    public bool MayBeNarrow(int waiting) => Running < narrowRuns && (MayJoin || Running + waiting >= narrowRuns);
+    public bool MayRunSingleThreaded(int waiting) =>
+        Running < singleThreadedRuns && (MayJoin || Running + waiting >= singleThreadedRuns);
 
-    /// <summary>A run begins: its slot, narrow where it may be.</summary>
-    public int Begin(bool narrow) => (narrow ? _narrow : _wide).Pop();
+    /// <summary>Starts a run and returns its slot.</summary>
+    public int Begin(bool singleThreaded) => (singleThreaded ? _singleThreaded : _multiThreaded).Pop();
 
-    /// <summary>The slot's run is over.</summary>
-    public void End(int slot) => (slot < wideRuns ? _wide : _narrow).Push(slot);
+    /// <summary>Ends the run of a slot.</summary>
+    public void End(int slot) => (slot < multiThreadedRuns ? _multiThreaded : _singleThreaded).Push(slot);
 }

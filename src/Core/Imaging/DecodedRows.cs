@@ -4,16 +4,18 @@ using NetVips;
 namespace Embeddings.Core.Imaging;
 
 /// <summary>
-/// A picture that libvips decodes while it is read, upright, RGB or gray. Only a window on it is in memory: its pixels are still in the processor's caches when
-/// they are read, and the system need not hand out the pages of a whole picture, which takes half as long as decoding a JPEG of 640x480.
+/// An image that libvips decodes while it is read, upright, RGB or gray. Only a window of it is in memory: its pixels are
+/// still in the processor's caches when they are read, and the system does not have to provide the pages of a whole image,
+/// which takes half as long as decoding a JPEG of 640x480.
 /// </summary>
 /// <remarks>
-/// It decodes on the thread that reads. libvips' own way to write a whole picture to memory has another thread do it and tell of every strip: half as much
-/// processor time again. A region belongs to a thread, so that this is made, read and disposed on one.
+/// It decodes on the thread that reads. If libvips writes a whole image to memory, another thread does it and signals every
+/// strip: half as much processor time again. A region belongs to a thread, so that an instance is created, read and disposed
+/// on one.
 /// </remarks>
 internal sealed class DecodedRows : IPixelRows, IDisposable
 {
-    // Arrays from 85,000 bytes on are costly ones for the collector; a longer row cannot be helped.
+    // Arrays of 85,000 bytes and more are expensive for the garbage collector; only a longer row exceeds it.
     private const int StripBytes = 64 * 1024;
 
     private readonly Region _region;
@@ -21,16 +23,19 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
     private readonly int _stride;
     private readonly int _stripRows;
 
-    // The rows from _first to before _end; empty at first, as what the pool gives for no length.
+    // The rows from _first to before _end; empty at first, as what the pool returns for length 0.
     private byte[] _window = [];
     private int _first;
     private int _end;
 
     /// <param name="image">Unsigned bytes of one or three bands.</param>
-    /// <param name="format">What a fault calls the file.</param>
+    /// <param name="format">Format of the file, for faults.</param>
     public DecodedRows(Image image, FileFormat format)
     {
-        (Width, Height, Channels, _format) = (image.Width, image.Height, image.Bands, format);
+        Width = image.Width;
+        Height = image.Height;
+        Channels = image.Bands;
+        _format = format;
         _stride = Width * Channels;
         _stripRows = Math.Max(StripBytes / _stride, 1);
         _region = Region.New(image);
@@ -43,7 +48,7 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
     public int Channels { get; }
 
     /// <inheritdoc/>
-    /// <remarks>Throws a fault where the file is damaged.</remarks>
+    /// <remarks>Throws a fault if the file is damaged.</remarks>
     public ReadOnlySpan<byte> Rows(int first, int count)
     {
         if (_end < first + count)
@@ -53,7 +58,7 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
         return _window.AsSpan((first - _first) * _stride, count * _stride);
     }
 
-    /// <summary>Decodes the rows that nobody asked for: a damaged file is a fault, not half a picture.</summary>
+    /// <summary>Decodes the remaining rows: a damaged file is a fault, not half an image.</summary>
     public void ReadToEnd() => Rows(Height - 1, 1);
 
     public void Dispose()
@@ -91,7 +96,7 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
         }
         catch (VipsException e)
         {
-            throw ImageFaults.Malformed(_format, e);
+            throw ImageRules.Malformed(_format, e);
         }
     }
 }

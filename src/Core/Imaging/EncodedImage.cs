@@ -5,13 +5,13 @@ using NetVips;
 namespace Embeddings.Core.Imaging;
 
 /// <summary>
-/// An encoded file of which the header has been read and found within the limits. A header claims what it likes (a PNG of 177 bytes can claim
-/// 60,000 x 60,000 pixels), so that nothing is decoded before.
+/// An encoded file whose header has been read and is within the limits. Nothing is decoded before that: a header may claim
+/// anything, for example a PNG of 177 bytes 60,000 x 60,000 pixels.
 /// </summary>
 internal sealed class EncodedImage : IDisposable
 {
     // CMYK and transparency.
-    private const int MostBands = 5;
+    private const int MaxBands = 5;
 
     private readonly ReadOnlyMemory<byte> _data;
     private readonly FileFormat _format;
@@ -19,20 +19,23 @@ internal sealed class EncodedImage : IDisposable
 
     private EncodedImage(ReadOnlyMemory<byte> data, FileFormat format, Image header)
     {
-        (_data, _format, _header) = (data, format, header);
+        _data = data;
+        _format = format;
+        _header = header;
         Orientation = Orientation.Of(header);
-        (Width, Height) = Orientation.Transposes ? (header.Height, header.Width) : (header.Width, header.Height);
+        Width = Orientation.Transposes ? header.Height : header.Width;
+        Height = Orientation.Transposes ? header.Width : header.Height;
     }
 
-    /// <summary>Width in pixels once the picture is upright.</summary>
+    /// <summary>Width of the upright image, pixels.</summary>
     public int Width { get; }
 
-    /// <summary>Height in pixels once the picture is upright.</summary>
+    /// <summary>Height of the upright image, pixels.</summary>
     public int Height { get; }
 
     public Orientation Orientation { get; }
 
-    /// <summary>Whether <see cref="Decode"/> can do with a half, a fourth or an eighth of the pixels.</summary>
+    /// <summary>True if <see cref="Decode"/> can decode at a half, a fourth or an eighth of the size.</summary>
     public bool CanShrink => _format == FileFormat.Jpeg;
 
     public static EncodedImage Open(ReadOnlyMemory<byte> data, ImagingOptions options)
@@ -40,21 +43,24 @@ internal sealed class EncodedImage : IDisposable
         var format = ImageSniffer.Sniff(data.Span);
         if (format == FileFormat.Unknown)
         {
-            throw ImageFaults.UnknownFormat();
+            throw ImageRules.UnknownFormat();
         }
         Image? header = null;
         try
         {
             header = Load(data, 1, Enums.Access.Sequential);
-            ImageFaults.CheckSize(header.Width, header.Height, options, ImageFaults.Encoded);
-            return header.Bands <= MostBands
+            ImageRules.CheckSize(header.Width, header.Height, options, ImageRules.Encoded);
+            return header.Bands <= MaxBands
                 ? new EncodedImage(data, format, header)
-                : throw Fault.Invalid(Reasons.ImageMalformed, ImageFaults.Encoded, $"The file has {header.Bands} channels; at most {MostBands} can be shown.");
+                : throw Fault.Invalid(
+                    Reasons.ImageMalformed,
+                    ImageRules.Encoded,
+                    $"The file must have at most {MaxBands} channels; got {header.Bands}.");
         }
         catch (VipsException e)
         {
             header?.Dispose();
-            throw ImageFaults.Malformed(format, e);
+            throw ImageRules.Malformed(format, e);
         }
         catch
         {
@@ -64,13 +70,14 @@ internal sealed class EncodedImage : IDisposable
     }
 
     /// <summary>
-    /// Decodes, lays over black and turns upright, row by row as they are read; <paramref name="shrink"/> is 1, 2, 4 or 8. The rows outlive this.
+    /// Decodes, flattens onto black and turns upright, row by row as they are read; <paramref name="shrink"/> is 1, 2, 4 or 8.
+    /// The rows outlive this instance.
     /// </summary>
     public DecodedRows Decode(int shrink)
     {
         try
         {
-            // A picture that is to be turned is not wanted from top to bottom, as a sequential one has to be.
+            // An image that has to be turned is not read from top to bottom, as sequential access requires.
             if (shrink == 1 && Orientation.IsUpright)
             {
                 return ToRows(_header);
@@ -80,22 +87,27 @@ internal sealed class EncodedImage : IDisposable
         }
         catch (VipsException e)
         {
-            throw ImageFaults.Malformed(_format, e);
+            throw ImageRules.Malformed(_format, e);
         }
     }
 
     public void Dispose() => _header.Dispose();
 
-    private static Image Load(ReadOnlyMemory<byte> data, int shrink, Enums.Access access) =>
-        Image.NewFromBuffer(data.Span, shrink == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"[shrink={shrink}]"), access, Enums.FailOn.Error);
+    private static Image Load(ReadOnlyMemory<byte> data, int shrink, Enums.Access access)
+    {
+        var options = shrink == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"[shrink={shrink}]");
+        return Image.NewFromBuffer(data.Span, options, access, Enums.FailOn.Error);
+    }
 
     private DecodedRows ToRows(Image loaded)
     {
-        // No operation that changes nothing: each costs as much as thousands of pixels.
+        // Operations that would change nothing are left out: each costs as much as thousands of pixels.
         var gray = loaded.Interpretation is Enums.Interpretation.Bw or Enums.Interpretation.Grey16 || loaded.Bands < 3;
-        var (space, bands) = gray ? (Enums.Interpretation.Bw, 1) : (Enums.Interpretation.Srgb, 3);
+        var space = gray ? Enums.Interpretation.Bw : Enums.Interpretation.Srgb;
+        var bands = gray ? 1 : 3;
         var image = loaded;
-        using var standard = image.Interpretation == space && image.Format == Enums.BandFormat.Uchar ? null : image.Colourspace(space);
+        var isStandard = image.Interpretation == space && image.Format == Enums.BandFormat.Uchar;
+        using var standard = isStandard ? null : image.Colourspace(space);
         image = standard ?? image;
         using var opaque = image.HasAlpha() ? image.Flatten() : null;
         image = opaque ?? image;
@@ -106,4 +118,23 @@ internal sealed class EncodedImage : IDisposable
         using var upright = Orientation.IsUpright ? null : image.Autorot();
         return new DecodedRows(upright ?? image, _format);
     }
+}
+
+/// <summary>Orientation of a stored image, EXIF tag 274.</summary>
+/// <param name="Tag">1 to 8; 1 is upright.</param>
+internal readonly record struct Orientation(int Tag)
+{
+    public bool IsUpright => Tag == 1;
+
+    /// <summary>True if rows become columns.</summary>
+    public bool Transposes => Tag >= 5;
+
+    /// <summary>True if the stored image's top left corner is on the right of the upright image.</summary>
+    public bool StartsRight => Tag is 2 or 3 or 6 or 7;
+
+    /// <summary>True if the stored image's top left corner is at the bottom of the upright image.</summary>
+    public bool StartsAtBottom => Tag is 3 or 4 or 7 or 8;
+
+    public static Orientation Of(Image image) =>
+        image.Contains("orientation") && image.Get("orientation") is int tag and >= 1 and <= 8 ? new(tag) : new(1);
 }

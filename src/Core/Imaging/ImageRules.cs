@@ -1,12 +1,24 @@
+using System.Globalization;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 
 namespace Embeddings.Core.Imaging;
 
-/// <summary>What can be refused without looking at a pixel.</summary>
+/// <summary>Checks that need no decoding. Faults name the field, and the limit if there is one.</summary>
 internal static class ImageRules
 {
-    /// <summary>Throws a fault that names the field, and the limit where there is one.</summary>
+    public const string Encoded = "image.encoded";
+    public const string Data = "image.pixels.data";
+
+    private const string Width = "image.pixels.width";
+    private const string Height = "image.pixels.height";
+    private const string Format = "image.pixels.format";
+    private const string LandmarksField = "landmarks";
+
+    // Capacity of one array of RGB bytes.
+    private static readonly long MaxArrayPixels = Array.MaxLength / 3;
+
+    /// <summary>Throws a fault if the image can be refused without decoding it.</summary>
     public static void Check(in ImageInput image, InputSpec spec, ImagingOptions options)
     {
         if (image.Format == PixelFormat.Encoded)
@@ -27,20 +39,59 @@ internal static class ImageRules
         }
     }
 
+    /// <summary>
+    /// Checks sides and number of pixels against the limits. <paramref name="field"/> is the field of the file or of the
+    /// pixels.
+    /// </summary>
+    public static void CheckSize(int width, int height, ImagingOptions options, string field)
+    {
+        if (width > options.MaxSide || height > options.MaxSide)
+        {
+            var side = field;
+            if (field == Data)
+            {
+                side = width > options.MaxSide ? Width : Height;
+            }
+            throw TooLarge(side, $"The longest side must be at most {Text(options.MaxSide)} pixels; got {width} x {height}.");
+        }
+        var limit = Math.Min(options.MaxPixels, MaxArrayPixels);
+        var pixels = (long)width * height;
+        if (pixels > limit)
+        {
+            throw TooLarge(field, $"The image must have at most {Text(limit)} pixels; got {Text(pixels)} ({width} x {height}).");
+        }
+    }
+
+    public static Fault UnknownFormat() => Fault.Invalid(
+        Reasons.ImageFormatUnknown,
+        Encoded,
+        "The file must be JPEG, PNG, WebP, GIF, TIFF or AVIF; its first bytes are none of these.");
+
+    /// <summary>
+    /// A file that cannot be decoded. The messages of libvips are not passed on: they may be about another request's file.
+    /// </summary>
+    public static Fault Malformed(FileFormat format, Exception inner)
+    {
+        var name = format == FileFormat.WebP ? "WebP" : format.ToString().ToUpperInvariant();
+        return Fault.Invalid(
+            Reasons.ImageMalformed,
+            Encoded,
+            $"The {name} file is damaged, truncated or of a kind that cannot be decoded.",
+            inner);
+    }
+
+    public static Fault BadLandmarks(string message) => Fault.Invalid(Reasons.LandmarksInvalid, LandmarksField, message);
+
     private static void CheckFile(ReadOnlyMemory<byte> data, ImagingOptions options)
     {
-        if (data.IsEmpty)
-        {
-            throw Fault.Invalid(Reasons.ImageEmpty, ImageFaults.Encoded, "The image has no bytes.");
-        }
+        CheckNotEmpty(data, Encoded);
         if (data.Length > options.MaxEncodedBytes)
         {
-            throw ImageFaults.TooLarge(
-                ImageFaults.Encoded, $"The file has {ImageFaults.Text(data.Length)} bytes; the limit is {ImageFaults.Text(options.MaxEncodedBytes)}.");
+            throw TooLarge(Encoded, $"The file must have at most {Text(options.MaxEncodedBytes)} bytes; got {Text(data.Length)}.");
         }
         if (ImageSniffer.Sniff(data.Span) == FileFormat.Unknown)
         {
-            throw ImageFaults.UnknownFormat();
+            throw UnknownFormat();
         }
     }
 
@@ -51,23 +102,27 @@ internal static class ImageRules
             PixelFormat.Rgb8 or PixelFormat.Bgr8 => 3,
             PixelFormat.Gray8 => 1,
             PixelFormat.RgbF32 or PixelFormat.BgrF32 => 3 * sizeof(float),
-            _ => throw Fault.Invalid(Reasons.PixelFormatInvalid, ImageFaults.Format, "The pixel format is none of RGB8, BGR8, GRAY8, RGB_F32 and BGR_F32."),
+            _ => throw Fault.Invalid(
+                Reasons.PixelFormatInvalid,
+                Format,
+                $"The pixel format must be RGB8, BGR8, GRAY8, RGB_F32 or BGR_F32; got {image.Format}."),
         };
         if (image.Width <= 0 || image.Height <= 0)
         {
+            var side = image.Width <= 0 ? Width : Height;
             throw Fault.Invalid(
-                Reasons.PixelSizeMismatch, image.Width <= 0 ? ImageFaults.Width : ImageFaults.Height, "A picture is at least 1 x 1 pixels.");
+                Reasons.PixelSizeMismatch, side, $"Width and height must be at least 1; got {image.Width} x {image.Height}.");
         }
-        ImageFaults.CheckSize(image.Width, image.Height, options, ImageFaults.Data);
-        if (image.Data.IsEmpty)
-        {
-            throw Fault.Invalid(Reasons.ImageEmpty, ImageFaults.Data, "The image has no bytes.");
-        }
+        CheckSize(image.Width, image.Height, options, Data);
+        CheckNotEmpty(image.Data, Data);
         var expected = (long)image.Width * image.Height * bytes;
         if (image.Data.Length != expected)
         {
-            var want = $"{image.Width} x {image.Height} pixels of {bytes} bytes are {ImageFaults.Text(expected)} bytes";
-            throw Fault.Invalid(Reasons.PixelSizeMismatch, ImageFaults.Data, $"{want}; there are {ImageFaults.Text(image.Data.Length)}.");
+            throw Fault.Invalid(
+                Reasons.PixelSizeMismatch,
+                Data,
+                $"{image.Width} x {image.Height} pixels of {bytes} bytes must have {Text(expected)} bytes; "
+                    + $"got {Text(image.Data.Length)}.");
         }
         if (bytes == 3 * sizeof(float))
         {
@@ -79,13 +134,27 @@ internal static class ImageRules
     {
         if (image.Landmarks is not null)
         {
-            throw ImageFaults.BadLandmarks("Float pixels are the model's input as it is; they are not aligned and take no landmarks.");
+            throw BadLandmarks("Landmarks must not be set for float pixels: those are the model's input and are not aligned.");
         }
         if (image.Width != spec.Width || image.Height != spec.Height)
         {
-            var field = image.Width != spec.Width ? ImageFaults.Width : ImageFaults.Height;
-            var want = $"Float pixels must have the model's size, {spec.Width} x {spec.Height}";
-            throw Fault.Invalid(Reasons.PixelSizeMismatch, field, $"{want}; these have {image.Width} x {image.Height}.");
+            throw Fault.Invalid(
+                Reasons.PixelSizeMismatch,
+                image.Width != spec.Width ? Width : Height,
+                $"Float pixels must have the size of the model's input, {spec.Width} x {spec.Height}; "
+                    + $"got {image.Width} x {image.Height}.");
         }
     }
+
+    private static void CheckNotEmpty(ReadOnlyMemory<byte> data, string field)
+    {
+        if (data.IsEmpty)
+        {
+            throw Fault.Invalid(Reasons.ImageEmpty, field, "The image must not be empty.");
+        }
+    }
+
+    private static Fault TooLarge(string field, string message) => Fault.Invalid(Reasons.ImageTooLarge, field, message);
+
+    private static string Text(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 }

@@ -2,11 +2,11 @@ using System.Buffers.Binary;
 
 namespace Embeddings.Core.Imaging;
 
-/// <summary>Tells a file's format by its first bytes, before any decoder sees it: what is not told here never reaches one.</summary>
+/// <summary>Recognizes a file's format by its first bytes; a file that is not recognized never reaches a decoder.</summary>
 internal static class ImageSniffer
 {
-    // A box of more brands than this is no picture that anybody made.
-    private const int LongestTypeBox = 256;
+    // No real image has a box of more brands than this.
+    private const int MaxTypeBox = 256;
 
     public static FileFormat Sniff(ReadOnlySpan<byte> data)
     {
@@ -42,7 +42,7 @@ internal static class ImageSniffer
         {
             return false;
         }
-        var size = (int)Math.Min(BinaryPrimitives.ReadUInt32BigEndian(data), (uint)Math.Min(data.Length, LongestTypeBox));
+        var size = (int)Math.Min(BinaryPrimitives.ReadUInt32BigEndian(data), (uint)Math.Min(data.Length, MaxTypeBox));
         for (var at = 8; at + 4 <= size; at += 4)
         {
             var brand = data.Slice(at, 4);
@@ -53,4 +53,16 @@ internal static class ImageSniffer
         }
         return false;
     }
+}
+
+/// <summary>Formats of encoded files that can be read.</summary>
+internal enum FileFormat
+{
+    Unknown = 0,
+    Jpeg,
+    Png,
+    WebP,
+    Gif,
+    Tiff,
+    Avif,
 }

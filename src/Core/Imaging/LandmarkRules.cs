@@ -2,73 +2,80 @@ using System.Numerics;
 
 namespace Embeddings.Core.Imaging;
 
-/// <summary>Which five points can be a face. What these let through has a transform of a usable scale.</summary>
+/// <summary>Checks whether five points can be a face. Points that pass have a transform of a usable scale.</summary>
 internal static class LandmarkRules
 {
-    // Pixels, root mean square about the middle: less is a point, not a face.
-    private const double LeastSpread = 0.5;
+    // Pixels, root mean square about the center: less is a point, not a face.
+    private const double MinSpread = 0.5;
 
-    // Across over along; a face seen from the side has 0.1 or more, points on a line have rounding errors.
-    private const double LeastFlatness = 0.01;
+    // Spread across over spread along; a face in profile has 0.1 or more, points on a line have rounding errors.
+    private const double MinFlatness = 0.01;
 
-    // A crop of a million source pixels across is no face, and neither is one of a thousandth.
-    private const double LeastScale = 1e-3;
+    // A crop a million source pixels wide is not a face, and neither is one of a thousandth.
+    private const double MinScale = 1e-3;
 
-    /// <summary>What can be told from the points alone. Throws a fault.</summary>
+    /// <summary>Checks the points without the image. Throws a fault.</summary>
     public static void Check(Landmarks landmarks)
     {
         double x = 0, y = 0;
         Span<Vector2> points = stackalloc Vector2[5];
-        FaceTemplate.Points(landmarks, points);
+        landmarks.CopyTo(points);
         foreach (var point in points)
         {
             if (!float.IsFinite(point.X) || !float.IsFinite(point.Y))
             {
-                throw ImageFaults.BadLandmarks("A landmark is not a finite number.");
+                throw ImageRules.BadLandmarks("Landmarks must be finite; got NaN or infinity.");
             }
-            (x, y) = (x + point.X / 5.0, y + point.Y / 5.0);
+            x += point.X / 5.0;
+            y += point.Y / 5.0;
         }
         double xx = 0, yy = 0, xy = 0;
         foreach (var point in points)
         {
-            var (dx, dy) = (point.X - x, point.Y - y);
-            (xx, yy, xy) = (xx + dx * dx, yy + dy * dy, xy + dx * dy);
+            var dx = point.X - x;
+            var dy = point.Y - y;
+            xx += dx * dx;
+            yy += dy * dy;
+            xy += dx * dy;
         }
 
-        // The eigenvalues of the scatter matrix: the squared spread along and across.
+        // The eigenvalues of the scatter matrix are the squared spread along and across.
         var middle = (xx + yy) / 2;
         var radius = Math.Sqrt((xx - yy) * (xx - yy) / 4 + xy * xy);
-        if (middle * 2 / 5 < LeastSpread * LeastSpread)
+        if (middle * 2 / 5 < MinSpread * MinSpread)
         {
-            throw ImageFaults.BadLandmarks("The landmarks coincide.");
+            throw ImageRules.BadLandmarks("Landmarks must not coincide.");
         }
-        if (middle - radius < (middle + radius) * LeastFlatness * LeastFlatness)
+        if (middle - radius < (middle + radius) * MinFlatness * MinFlatness)
         {
-            throw ImageFaults.BadLandmarks("The landmarks lie on one line.");
+            throw ImageRules.BadLandmarks("Landmarks must not be on one line.");
         }
-        if (!(FaceTemplate.Transform(landmarks, FaceTemplate.Side, FaceTemplate.Side).Scale >= LeastScale))
+        if (!(FaceAligner.TransformTo(FaceAligner.TemplateSide, FaceAligner.TemplateSide, landmarks).Scale >= MinScale))
         {
-            throw ImageFaults.BadLandmarks("The landmarks do not lie as those of a face do.");
+            throw ImageRules.BadLandmarks("Landmarks must be arranged as those of a face.");
         }
     }
 
-    /// <summary>The points against the picture, upright, they are of: a cut face may have some outside, but not far, and not its middle.</summary>
+    /// <summary>
+    /// Checks the points against the upright image: a face at the edge may have some outside, but not far, and not its center.
+    /// </summary>
     public static void CheckWithin(Landmarks landmarks, int width, int height)
     {
-        var middle = Vector2.Zero;
+        var center = Vector2.Zero;
         Span<Vector2> points = stackalloc Vector2[5];
-        FaceTemplate.Points(landmarks, points);
+        landmarks.CopyTo(points);
         foreach (var point in points)
         {
             if (!IsWithin(point, width, height, 0.5f))
             {
-                throw ImageFaults.BadLandmarks($"A landmark lies far outside the picture of {width} x {height} pixels.");
+                throw ImageRules.BadLandmarks(
+                    $"Landmarks must be at most half the image's size outside the image of {width} x {height} pixels.");
             }
-            middle += point / 5;
+            center += point / 5;
         }
-        if (!IsWithin(middle, width, height, 0))
+        if (!IsWithin(center, width, height, 0))
         {
-            throw ImageFaults.BadLandmarks($"The landmarks lie outside the picture of {width} x {height} pixels.");
+            throw ImageRules.BadLandmarks($"The center of the landmarks must be inside the image of {width} x {height} pixels.");
         }
     }
 

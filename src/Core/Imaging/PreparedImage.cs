@@ -4,33 +4,39 @@ using Embeddings.Primitives;
 
 namespace Embeddings.Core.Imaging;
 
-/// <summary>Pixels of exactly the model's size, ready to be laid out: pooled ones, or the request's own where they needed no work.</summary>
+/// <summary>
+/// Pixels of exactly the model's size, ready to be laid out: pooled, or the request's own if they needed no work.
+/// </summary>
 internal sealed class PreparedImage : IDisposable
 {
     private readonly ReadOnlyMemory<byte> _pixels;
     private readonly PixelFormat _format;
     private byte[]? _pooled;
 
-    /// <summary>The request's own memory, which has to stay as it is until this is disposed.</summary>
-    public PreparedImage(ReadOnlyMemory<byte> pixels, PixelFormat format) => (_pixels, _format) = (pixels, format);
+    /// <summary>Uses the request's own memory, which must not change until this is disposed.</summary>
+    public PreparedImage(ReadOnlyMemory<byte> pixels, PixelFormat format)
+    {
+        _pixels = pixels;
+        _format = format;
+    }
 
     private PreparedImage(byte[] pooled, int length, PixelFormat format)
         : this(pooled.AsMemory(0, length), format) => _pooled = pooled;
 
-    /// <summary>Pixels of a pooled array, which goes back on <see cref="Dispose"/>.</summary>
+    /// <summary>Uses a pooled array, which <see cref="Dispose"/> returns.</summary>
     public static PreparedImage Pooled(byte[] array, int length, PixelFormat format) => new(array, length, format);
 
     /// <summary>
-    /// Writes (x - mean) / std, channels first, in the model's channel order; floats are only sorted. Throws a fault, and leaves the tensor in no defined
-    /// state, where floats are not finite.
+    /// Writes (x - mean) / std, channels first, in the model's channel order; floats are only sorted. Throws a fault if floats
+    /// are not finite; the content of the tensor is then undefined.
     /// </summary>
     /// <param name="tensor"><see cref="InputSpec.TensorLength"/> floats.</param>
-    /// <param name="spec">The one that it was prepared for.</param>
+    /// <param name="spec">Parameters the image was prepared for.</param>
     public void WriteTo(Span<float> tensor, InputSpec spec)
     {
         if (tensor.Length != spec.TensorLength)
         {
-            throw new ArgumentException($"the tensor has {tensor.Length} floats instead of {spec.TensorLength}", nameof(tensor));
+            throw new ArgumentException($"The tensor must have {spec.TensorLength} values; got {tensor.Length}.", nameof(tensor));
         }
         var swap = _format is PixelFormat.Bgr8 or PixelFormat.BgrF32 != (spec.ColorOrder == ColorOrder.Bgr);
         switch (_format)
@@ -44,7 +50,7 @@ internal sealed class PreparedImage : IDisposable
             default:
                 if (!FloatLayout.TryWrite(_pixels.Span, tensor, swap))
                 {
-                    throw Fault.Invalid(Reasons.PixelsNotFinite, ImageFaults.Data, "A pixel is not a finite number.");
+                    throw Fault.Invalid(Reasons.PixelsNotFinite, ImageRules.Data, "Pixels must be finite; got NaN or infinity.");
                 }
                 break;
         }

@@ -4,11 +4,11 @@ using Embeddings.Core.Models;
 namespace Embeddings.Core.Imaging;
 
 /// <summary>
-/// From a picture to pixels of the model's size:
+/// Turns an image into pixels of the model's size:
 /// <list type="number">
-/// <item>check what the request says of it, and then what the file's header says (limits hold before anything is decoded);</item>
-/// <item>decode, no larger than the resize can use; turn upright; lay over black;</item>
-/// <item>align by the landmarks where there are any, else resize and crop as the model wants it.</item>
+/// <item>check the request, and then the header of the file, against the limits before anything is decoded;</item>
+/// <item>decode, no larger than the resize can use; turn upright; flatten onto black;</item>
+/// <item>align by the landmarks if there are any, else resize and crop as the manifest says.</item>
 /// </list>
 /// Thread-safe.
 /// </summary>
@@ -22,14 +22,24 @@ internal sealed class Preprocessor
         Vips.EnsureStarted();
     }
 
-    /// <summary>The checks that need no decoding. Throws a fault; its field is relative to the item: <c>image.encoded</c>, <c>landmarks</c>.</summary>
+    /// <summary>
+    /// Checks that need no decoding. Throws a fault whose field is relative to the item: <c>image.encoded</c>, <c>landmarks</c>.
+    /// </summary>
     public void Validate(in ImageInput image, InputSpec spec) => ImageRules.Check(image, spec, _options);
 
-    /// <summary>Whether <see cref="Prepare"/> costs next to nothing, so that it may run on the thread that reads the request.</summary>
+    /// <summary>
+    /// True if <see cref="Prepare"/> costs next to nothing, so that the thread that reads the request may call it.
+    /// </summary>
     public bool IsImmediate(in ImageInput image, InputSpec spec) =>
-        image.Format != PixelFormat.Encoded && image.Landmarks is null && image.Width == spec.Width && image.Height == spec.Height;
+        image.Format != PixelFormat.Encoded
+        && image.Landmarks is null
+        && image.Width == spec.Width
+        && image.Height == spec.Height;
 
-    /// <summary>Everything slow. Blocks for milliseconds; throws a fault. The picture's memory must not change until the result is disposed.</summary>
+    /// <summary>
+    /// Decodes, aligns and resizes. Blocks for milliseconds; throws a fault. The image's memory must not change until the
+    /// result is disposed.
+    /// </summary>
     public PreparedImage Prepare(in ImageInput image, InputSpec spec)
     {
         Validate(image, spec);
@@ -43,7 +53,8 @@ internal sealed class Preprocessor
         }
         var channels = image.Format == PixelFormat.Gray8 ? 1 : 3;
         var view = new PixelView(image.Data.Span, image.Width, image.Height, channels);
-        return Fit(view, SourceBox.Whole(image.Width, image.Height), Placement.Of(image.Width, image.Height, spec), image.Landmarks, image.Format, spec);
+        var box = SourceBox.Whole(image.Width, image.Height);
+        return Fit(view, box, Placement.Of(image.Width, image.Height, spec), image.Landmarks, image.Format, spec);
     }
 
     private PreparedImage PrepareFile(in ImageInput image, InputSpec spec)
@@ -54,10 +65,11 @@ internal sealed class Preprocessor
             LandmarkRules.CheckWithin(landmarks, file.Width, file.Height);
         }
         var placement = Placement.Of(file.Width, file.Height, spec);
-        var shrink = image.Landmarks is null && file.CanShrink ? ShrinkOnLoad.Factor(file.Width, file.Height, placement) : 1;
+        var shrink = image.Landmarks is null && file.CanShrink ? placement.ShrinkFactor(file.Width, file.Height) : 1;
         using var rows = file.Decode(shrink);
         var box = SourceBox.Of(rows, file.Width, file.Height, shrink, file.Orientation);
-        var fitted = Fit(rows, box, placement, image.Landmarks, rows.Channels == 1 ? PixelFormat.Gray8 : PixelFormat.Rgb8, spec);
+        var format = rows.Channels == 1 ? PixelFormat.Gray8 : PixelFormat.Rgb8;
+        var fitted = Fit(rows, box, placement, image.Landmarks, format, spec);
         try
         {
             rows.ReadToEnd();
@@ -70,20 +82,22 @@ internal sealed class Preprocessor
         }
     }
 
-    private static PreparedImage Fit<TRows>(TRows source, SourceBox box, Placement placement, Landmarks? landmarks, PixelFormat format, InputSpec spec)
+    private static PreparedImage Fit<TRows>(
+        TRows source, SourceBox box, Placement placement, Landmarks? landmarks, PixelFormat format, InputSpec spec)
         where TRows : IPixelRows, allows ref struct
     {
         var length = spec.Width * spec.Height * source.Channels;
         var pooled = ArrayPool<byte>.Shared.Rent(length);
+        var pixels = pooled.AsSpan(0, length);
         try
         {
             if (landmarks is not null)
             {
-                FaceAligner.Align(source, landmarks, pooled.AsSpan(0, length), spec.Width, spec.Height);
+                FaceAligner.Align(source, landmarks, pixels, spec.Width, spec.Height);
             }
             else
             {
-                Resampler.Draw(source, box, placement, spec.Interpolation, pooled.AsSpan(0, length), spec.Width, spec.Height);
+                Resampler.Draw(source, box, placement, spec.Interpolation, pixels, spec.Width, spec.Height);
             }
             return PreparedImage.Pooled(pooled, length, format);
         }

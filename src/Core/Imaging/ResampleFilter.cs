@@ -4,8 +4,9 @@ using Embeddings.Core.Models;
 namespace Embeddings.Core.Imaging;
 
 /// <summary>
-/// The weights of one axis: output number i is the sum of <see cref="Count"/> neighbours from <see cref="Start"/> on, each by its weight. As Pillow does
-/// it (Resample.c, precompute_coeffs): the filter is widened by the shrink factor, cut off at the edges and brought to sum 1.
+/// The weights of one axis: output number i is the sum of <see cref="Count"/> neighbours from <see cref="Start"/> on, each
+/// times its weight. As in Pillow (Resample.c, precompute_coeffs), the filter is widened by the shrink factor, cut off at the
+/// edges and scaled to sum 1.
 /// </summary>
 internal sealed class ResampleFilter : IDisposable
 {
@@ -14,11 +15,13 @@ internal sealed class ResampleFilter : IDisposable
     private readonly int[] _counts;
 
     /// <param name="size">Pixels of the source along the axis.</param>
-    /// <param name="from">Where in the source the picture begins, pixels.</param>
-    /// <param name="extent">How many pixels of the source, not always whole ones, become <paramref name="target"/> pixels.</param>
-    /// <param name="target">Pixels of the whole resized picture.</param>
-    /// <param name="first">The first of them that is wanted.</param>
-    /// <param name="length">How many are wanted.</param>
+    /// <param name="from">Start of the image in the source, pixels.</param>
+    /// <param name="extent">
+    /// Pixels of the source, not always a whole number, that become <paramref name="target"/> pixels.
+    /// </param>
+    /// <param name="target">Pixels of the whole resized image.</param>
+    /// <param name="first">The first output among them.</param>
+    /// <param name="length">Number of outputs.</param>
     /// <param name="kind">The filter.</param>
     public ResampleFilter(int size, double from, double extent, int target, int first, int length, Interpolation kind)
     {
@@ -33,7 +36,7 @@ internal sealed class ResampleFilter : IDisposable
         _weights.AsSpan(0, Stride * length).Clear();
         _starts = ArrayPool<int>.Shared.Rent(length);
         _counts = ArrayPool<int>.Shared.Rent(length);
-        (First, Last) = (int.MaxValue, 0);
+        First = int.MaxValue;
         for (var i = 0; i < length; i++)
         {
             var center = from + (first + i + 0.5) * scale;
@@ -41,12 +44,14 @@ internal sealed class ResampleFilter : IDisposable
             var end = Math.Clamp((int)(center + support + 0.5), start + 1, size);
             var weights = _weights.AsSpan(i * Stride, Math.Min(end - start, Stride));
             Fill(weights, start - center + 0.5, widening, kind);
-            (_starts[i], _counts[i]) = (start, weights.Length);
-            (First, Last) = (Math.Min(First, start), Math.Max(Last, start + weights.Length));
+            _starts[i] = start;
+            _counts[i] = weights.Length;
+            First = Math.Min(First, start);
+            Last = Math.Max(Last, start + weights.Length);
         }
     }
 
-    /// <summary>Outputs.</summary>
+    /// <summary>Number of outputs.</summary>
     public int Length { get; }
 
     /// <summary>Floats from one output's weights to the next's: a multiple of four.</summary>

@@ -7,18 +7,22 @@ using Embeddings.Core.Models;
 namespace Embeddings.Core.Imaging;
 
 /// <summary>
-/// Resizes as Pillow's <c>Image.resize</c> with antialias does, within rounding. One output row at a time: the source rows below it are summed into a row of
-/// floats, since neighbouring bytes need no sorting that way, and that row is then summed across. Of the source it wants but those rows at a time.
+/// Resizes as Pillow's <c>Image.resize</c> with antialias does, within rounding. One output row at a time: the source rows of
+/// the output row are summed into a row of floats, since neighbouring bytes need no sorting that way, and that row is then
+/// summed across. Only those source rows are needed at a time.
 /// </summary>
 internal static class Resampler
 {
     /// <summary>
-    /// Draws <paramref name="source"/> on a canvas of <paramref name="canvasWidth"/> x <paramref name="canvasHeight"/> pixels; what it leaves is black.
+    /// Draws <paramref name="source"/> on a canvas of <paramref name="canvasWidth"/> x <paramref name="canvasHeight"/> pixels;
+    /// the rest is black.
     /// </summary>
-    public static void Draw<TRows>(TRows source, SourceBox box, Placement at, Interpolation kind, Span<byte> canvas, int canvasWidth, int canvasHeight)
+    public static void Draw<TRows>(
+        TRows source, SourceBox box, Placement at, Interpolation kind, Span<byte> canvas, int canvasWidth, int canvasHeight)
         where TRows : IPixelRows, allows ref struct
     {
-        var (left, top) = (Math.Max(at.Left, 0), Math.Max(at.Top, 0));
+        var left = Math.Max(at.Left, 0);
+        var top = Math.Max(at.Top, 0);
         var width = Math.Min(at.Left + at.Width, canvasWidth) - left;
         var height = Math.Min(at.Top + at.Height, canvasHeight) - top;
         var channels = source.Channels;
@@ -29,7 +33,7 @@ internal static class Resampler
         using var across = new ResampleFilter(source.Width, box.Left, box.Width, at.Width, left - at.Left, width, kind);
         using var down = new ResampleFilter(source.Height, box.Top, box.Height, at.Height, top - at.Top, height, kind);
 
-        // Only the columns that are wanted; past them zeros, which the last vectors may read and weigh with zero.
+        // Only the columns in use; past them zeros, which the last vectors may read and multiply by zero.
         var columns = (across.Last - across.First) * channels;
         var sums = ArrayPool<float>.Shared.Rent(columns + across.Stride + 4);
         var row = ArrayPool<float>.Shared.Rent(width * channels + 4);
@@ -48,7 +52,8 @@ internal static class Resampler
                 {
                     AcrossGray(sums, across, row);
                 }
-                Round(row.AsSpan(0, width * channels), canvas.Slice(((top + y) * canvasWidth + left) * channels, width * channels));
+                var target = canvas.Slice(((top + y) * canvasWidth + left) * channels, width * channels);
+                Round(row.AsSpan(0, target.Length), target);
             }
         }
         finally
@@ -58,7 +63,7 @@ internal static class Resampler
         }
     }
 
-    // A pixel's three floats and the next one's first make a vector; the fourth sum is thrown away.
+    // A pixel's three floats and the next one's first make a vector; the fourth sum is discarded.
     private static void AcrossColors(ReadOnlySpan<float> sums, ResampleFilter filter, Span<float> row)
     {
         ref var to = ref MemoryMarshal.GetReference(row);

@@ -8,11 +8,12 @@ namespace Embeddings.Core.Imaging;
 internal static class RowSum
 {
     /// <summary>
-    /// <paramref name="sums"/>[j] becomes the sum over k of <paramref name="weights"/>[k] times <paramref name="rows"/>[k x <paramref name="stride"/> + j].
+    /// Sets <paramref name="sums"/>[j] to the sum over k of <paramref name="weights"/>[k] times
+    /// <paramref name="rows"/>[k x <paramref name="stride"/> + j].
     /// </summary>
     public static void Add(ReadOnlySpan<byte> rows, int stride, ReadOnlySpan<float> weights, Span<float> sums)
     {
-        // The bounds once, for the vectors go without.
+        // Bounds are checked here, since the vector loads have no checks.
         _ = rows.Slice((weights.Length - 1) * stride, sums.Length);
         ref var from = ref MemoryMarshal.GetReference(rows);
         ref var to = ref MemoryMarshal.GetReference(sums);
@@ -26,8 +27,10 @@ internal static class RowSum
                 {
                     var at = (nuint)(k * stride + j);
                     var weight = Vector512.Create(weights[k]);
-                    low += Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref from, at))) * weight;
-                    high += Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref from, at + 16))) * weight;
+                    var first = Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref from, at));
+                    var next = Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref from, at + 16));
+                    low += Vector512.ConvertToSingle(first) * weight;
+                    high += Vector512.ConvertToSingle(next) * weight;
                 }
                 low.StoreUnsafe(ref to, (nuint)j);
                 high.StoreUnsafe(ref to, (nuint)j + 16);

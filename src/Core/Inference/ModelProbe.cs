@@ -5,44 +5,60 @@ using Microsoft.ML.OnnxRuntime;
 namespace Embeddings.Core.Inference;
 
 /// <summary>
-/// Runs a model before anyone depends on it. What a graph declares is not trusted: the output's shape, its numbers, and whether a batch may be larger
-/// than 1 come from runs.
+/// Runs a model before it is served. The declarations of a graph are not trusted: the shape and the values of the output, and
+/// whether a batch may be larger than 1, come from runs.
 /// </summary>
-internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSignature signature, RuntimeSessions sessions, InferenceOptions options)
+internal sealed class ModelProbe(
+    string file, ModelManifest manifest, ModelSignature signature, RuntimeSessions sessions, InferenceOptions options)
 {
     private const float SameVector = 0.9999f;
 
-    /// <summary>Finds the tensors' layout and the largest batch that can be trusted, with what an operator should know.</summary>
-    /// <exception cref="ModelException">It gives no vectors of the manifest's dimension.</exception>
+    /// <summary>Finds the tensors' layout, the largest usable batch, and notices for the operator.</summary>
+    /// <exception cref="ModelException">The model does not produce vectors of the manifest's dimension.</exception>
     public (TensorLayout Layout, int MaxBatch, IReadOnlyList<string> Notices) Run()
     {
         var fixedBatch = signature.FixedBatch;
+        var buckets = options.BatchBuckets ?? options.Provider != ExecutionProvider.Cpu;
         var guess = new TensorLayout(
-            manifest.Input, manifest.Dimension, signature.HalfInput, signature.HalfOutput, null, fixedBatch > 1 ? fixedBatch : 0,
-            fixedBatch == 0 && manifest.MaxBatch > 1 && (options.BatchBuckets ?? options.Provider != ExecutionProvider.Cpu));
-        var batch = fixedBatch > 0 ? fixedBatch : options.ProbeBatch > 0 ? Math.Min(manifest.MaxBatch, options.ProbeBatch) : manifest.MaxBatch;
-        using var tensor = new OrtBatchTensor(guess, batch);
+            manifest.Input,
+            manifest.Dimension,
+            signature.HalfInput,
+            signature.HalfOutput,
+            OutputShape: null,
+            fixedBatch > 1 ? fixedBatch : 0,
+            buckets && fixedBatch == 0 && manifest.MaxBatch > 1);
+        var batch = manifest.MaxBatch;
+        if (fixedBatch > 0)
+        {
+            batch = fixedBatch;
+        }
+        else if (options.ProbeBatch > 0)
+        {
+            batch = Math.Min(batch, options.ProbeBatch);
+        }
+        using var tensor = new BatchTensor(guess, batch);
         if (fixedBatch > 1)
         {
             return ProbeFixed(tensor, guess, batch);
         }
         for (var i = 0; i < batch; i++)
         {
-            // The ordinary picture at both ends, others between.
-            ProbePicture.Draw(tensor.Item(i), manifest.Input, i == batch - 1 && batch > 2 ? 0 : i);
+            // The ordinary image at both ends, others between.
+            ProbeImage.Draw(tensor.Item(i), manifest.Input, i == batch - 1 && batch > 2 ? 0 : i);
         }
 
         var single = RunAlone(tensor);
         var alone = tensor.Vector(0).ToArray();
         if (!VectorMath.IsFinite(alone))
         {
-            throw new ModelException(file, "gives NaN or infinity for an ordinary picture");
+            throw new ModelException(file, "must produce finite values; got NaN or infinity for an ordinary image");
         }
         var inner = single[0] == 1 ? single[1..] : null;
         var layout = guess with { OutputShape = inner };
         if (fixedBatch == 1)
         {
-            return (layout, 1, manifest.MaxBatch == 1 ? [] : ["its batch is fixed at 1 in the file: it runs one item at a time"]);
+            IReadOnlyList<string> notices = ["its batch is fixed at 1 in the file: it runs one item at a time"];
+            return (layout, 1, manifest.MaxBatch == 1 ? [] : notices);
         }
         if (batch == 1)
         {
@@ -53,50 +69,62 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         {
             return (layout, 1, ["it fails on more than one item at once: it runs one item at a time"]);
         }
-        var similarity = Math.Min(Same(alone, tensor.Vector(0)), batch > 2 ? Same(alone, tensor.Vector(batch - 1)) : 1);
+        var similarity = Similarity(alone, tensor.Vector(0));
+        if (batch > 2)
+        {
+            similarity = Math.Min(similarity, Similarity(alone, tensor.Vector(batch - 1)));
+        }
         if (similarity < SameVector)
         {
-            var why = $"its vectors depend on their neighbours in a batch (cosine {similarity:F4} to the same item alone)";
-            return (layout, 1, [$"{why}: it runs one item at a time"]);
+            var reason = $"its vectors depend on their neighbours in a batch (cosine {similarity:F4} to the same item alone)";
+            return (layout, 1, [$"{reason}: it runs one item at a time"]);
         }
-        var batchFirst = !signature.FixedOutput && inner is not null && shape.SequenceEqual([tensor.Layout.RowsOf(batch), .. inner]);
+        var batchFirst = !signature.FixedOutput
+            && inner is not null
+            && shape.SequenceEqual([tensor.Layout.RowsOf(batch), .. inner]);
         return (batchFirst ? layout : guess, manifest.MaxBatch, []);
     }
 
-    // A file that fixes its batch above 1 is run with empty rows where items are missing, which only does no harm if rows do not mix.
-    private (TensorLayout Layout, int MaxBatch, IReadOnlyList<string> Notices) ProbeFixed(OrtBatchTensor tensor, TensorLayout guess, int batch)
+    // A file that fixes its batch above 1 runs with empty rows for missing items, which is safe only if rows do not mix.
+    private (TensorLayout Layout, int MaxBatch, IReadOnlyList<string> Notices) ProbeFixed(
+        BatchTensor tensor, TensorLayout guess, int batch)
     {
         for (var i = 0; i < batch; i++)
         {
             tensor.Item(i).Clear();
         }
-        ProbePicture.Draw(tensor.Item(0), manifest.Input, 0);
+        ProbeImage.Draw(tensor.Item(0), manifest.Input, 0);
         var shape = RunAlone(tensor);
         var alone = tensor.Vector(0).ToArray();
         if (!VectorMath.IsFinite(alone))
         {
-            throw new ModelException(file, "gives NaN or infinity for an ordinary picture");
+            throw new ModelException(file, "must produce finite values; got NaN or infinity for an ordinary image");
         }
         for (var i = 1; i < batch; i++)
         {
-            ProbePicture.Draw(tensor.Item(i), manifest.Input, i);
+            ProbeImage.Draw(tensor.Item(i), manifest.Input, i);
         }
-        if (RunBatch(tensor, batch) is null || Same(alone, tensor.Vector(0)) is var cosine && cosine < SameVector)
+        if (RunBatch(tensor, batch) is null || Similarity(alone, tensor.Vector(0)) < SameVector)
         {
-            throw new ModelException(file, $"has a fixed batch of {batch} in which neighbours change each other's vectors: it cannot be served");
+            throw new ModelException(
+                file, $"has a fixed batch of {batch} in which neighbours change each other's vectors; it cannot be served");
         }
-        return (shape[0] == batch ? guess with { OutputShape = shape[1..] } : guess, batch, [$"its batch is fixed at {batch} in the file: fewer items cost as much"]);
+        var layout = shape[0] == batch ? guess with { OutputShape = shape[1..] } : guess;
+        return (layout, batch, [$"its batch is fixed at {batch} in the file: fewer items cost as much"]);
     }
 
-    private long[] RunAlone(OrtBatchTensor tensor)
+    private long[] RunAlone(BatchTensor tensor)
     {
         try
         {
             var shape = RunOnce(tensor, 1);
-            return Count(shape) == tensor.Layout.RowsOf(1) * (long)manifest.Dimension
+            var rows = tensor.Layout.RowsOf(1);
+            return Count(shape) == rows * (long)manifest.Dimension
                 ? shape
                 : throw new ModelException(
-                    file, $"output {signature.Output} is [{string.Join(", ", shape)}] for {tensor.Layout.RowsOf(1)} item{(tensor.Layout.RowsOf(1) > 1 ? "s" : "")}, the manifest says dimension {manifest.Dimension}");
+                    file,
+                    $"output {signature.Output} must have {manifest.Dimension} values per item as in the manifest; "
+                        + $"got [{string.Join(", ", shape)}] for a batch of {rows}");
         }
         catch (OnnxRuntimeException e)
         {
@@ -104,7 +132,7 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         }
     }
 
-    private long[]? RunBatch(OrtBatchTensor tensor, int count)
+    private long[]? RunBatch(BatchTensor tensor, int count)
     {
         try
         {
@@ -117,17 +145,18 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
         }
     }
 
-    // Leaves the output to the runtime, since its shape is the question. Vectors are taken over where there are as many values as hoped for.
-    private long[] RunOnce(OrtBatchTensor tensor, int count)
+    // The runtime allocates the output, since its shape is not known. Vectors are copied if there are as many values as
+    // expected.
+    private long[] RunOnce(BatchTensor tensor, int count)
     {
         long[] shape = [];
         sessions.Use(0, 0, (session, runOptions, _) => tensor.Use(0, count, 0, (_, input, _) =>
         {
-            using var made = session.Run(runOptions, [signature.Input], [input], [signature.Output]);
-            shape = made[0].GetTensorTypeAndShape().Shape;
+            using var results = session.Run(runOptions, [signature.Input], [input], [signature.Output]);
+            shape = results[0].GetTensorTypeAndShape().Shape;
             if (Count(shape) == (long)tensor.Layout.RowsOf(count) * manifest.Dimension)
             {
-                tensor.CopyOutput(0, count, made[0]);
+                tensor.CopyOutput(0, count, results[0]);
             }
         }));
         return shape;
@@ -135,7 +164,47 @@ internal sealed class ModelProbe(string file, ModelManifest manifest, ModelSigna
 
     private static long Count(long[] shape) => shape.Aggregate(1L, (product, size) => product * size);
 
-    // Two vectors of zeros are the same, though they have no cosine.
-    private static float Same(ReadOnlySpan<float> left, ReadOnlySpan<float> right) =>
-        left.SequenceEqual(right) ? 1 : VectorMath.CosineSimilarity(left, right) is var cosine && float.IsNaN(cosine) ? 0 : cosine;
+    private static float Similarity(ReadOnlySpan<float> left, ReadOnlySpan<float> right)
+    {
+        // Two vectors of zeros are the same, though they have no cosine.
+        if (left.SequenceEqual(right))
+        {
+            return 1;
+        }
+        var cosine = VectorMath.CosineSimilarity(left, right);
+        return float.IsNaN(cosine) ? 0 : cosine;
+    }
+}
+
+/// <summary>Images to probe a model with, always the same.</summary>
+internal static class ProbeImage
+{
+    /// <summary>
+    /// Draws image <paramref name="number"/> in the model's scale: 0 an ordinary image of medium contrast, 1 black, 2 white, 3
+    /// black and white stripes, others noise. The extremes are for models that quantize by the range of the whole batch.
+    /// </summary>
+    public static void Draw(Span<float> tensor, InputSpec input, int number)
+    {
+        var plane = input.Width * input.Height;
+        // A linear congruential generator (Knuth's MMIX constants): the same noise on every machine.
+        var state = (ulong)number;
+        for (var i = 0; i < tensor.Length; i++)
+        {
+            var channel = i / plane;
+            var x = i % plane % input.Width;
+            var y = i % plane / input.Width;
+            state = unchecked((state * 6364136223846793005) + 1442695040888963407);
+            var noise = state >> 56;
+            var pixel = number switch
+            {
+                0 => 96 + (64f * x / input.Width) - (48f * y / input.Height) + (noise / 16f)
+                    + (((x / 9) + (y / 7) + channel) % 3 * 12),
+                1 => 0,
+                2 => 255,
+                3 => x / 4 % 2 * 255,
+                _ => noise,
+            };
+            tensor[i] = (pixel - input.Mean[channel]) / input.Std[channel];
+        }
+    }
 }

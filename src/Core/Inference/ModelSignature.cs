@@ -4,24 +4,30 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Embeddings.Core.Inference;
 
-/// <summary>The input and the output a model is used by, found in its graph and checked against its manifest as far as the graph declares them.</summary>
+/// <summary>
+/// The input and the output of a model, found in its graph and checked against its manifest as far as the graph declares them.
+/// </summary>
 /// <param name="Input">Name of the input tensor, NCHW.</param>
-/// <param name="HalfInput">Whether it is float16, else float32.</param>
-/// <param name="FixedBatch">The batch that the file fixes; 0 where it takes any.</param>
+/// <param name="HalfInput">True if the input is float16, false if float32.</param>
+/// <param name="FixedBatch">The batch that the file fixes; 0 if it takes any.</param>
 /// <param name="Output">Name of the output tensor.</param>
-/// <param name="HalfOutput">Whether it is float16, else float32.</param>
-/// <param name="FixedOutput">Whether the output declares a batch of 1. The runtime then accepts no buffer for more, though it makes more itself.</param>
-internal sealed record ModelSignature(string Input, bool HalfInput, int FixedBatch, string Output, bool HalfOutput, bool FixedOutput)
+/// <param name="HalfOutput">True if the output is float16, false if float32.</param>
+/// <param name="FixedOutput">
+/// True if the output declares a batch of 1. The runtime then accepts no buffer for more, though it allocates more itself.
+/// </param>
+internal sealed record ModelSignature(
+    string Input, bool HalfInput, int FixedBatch, string Output, bool HalfOutput, bool FixedOutput)
 {
-    private const int LargestBatch = 1_024;
+    private const int MaxFixedBatch = 1_024;
 
     /// <exception cref="ModelException">The graph does not fit the manifest.</exception>
     public static ModelSignature Find(InferenceSession session, ModelManifest manifest, string file)
     {
-        // Initializers that old exporters list as inputs are not among these: the runtime counts them as overridable.
+        // Initializers that old exporters list as inputs are not among these: the runtime treats them as overridable.
         var (input, inputType) = session.InputMetadata.Count == 1
             ? session.InputMetadata.Single()
-            : throw new ModelException(file, $"has {session.InputMetadata.Count} inputs ({Names(session.InputMetadata)}); an embedding model has one");
+            : throw new ModelException(
+                file, $"must have one input; got {session.InputMetadata.Count} ({Names(session.InputMetadata)})");
         var halfInput = IsHalf(file, $"input {input}", inputType);
         var fixedBatch = CheckInput(file, input, inputType.Dimensions, manifest.Input);
 
@@ -36,11 +42,12 @@ internal sealed record ModelSignature(string Input, bool HalfInput, int FixedBat
         // -1 is a size known only at run time.
         if (shape.Length != 4 || !Fits(shape[1], 3) || !Fits(shape[2], spec.Height) || !Fits(shape[3], spec.Width))
         {
-            throw new ModelException(file, $"input {name} is {Show(shape)}, the manifest says [batch, 3, {spec.Height}, {spec.Width}]");
+            throw new ModelException(
+                file, $"input {name} must be [batch, 3, {spec.Height}, {spec.Width}] as in the manifest; got {Show(shape)}");
         }
-        return shape[0] <= LargestBatch
+        return shape[0] <= MaxFixedBatch
             ? Math.Max(shape[0], 0)
-            : throw new ModelException(file, $"input {name} is {Show(shape)}: a fixed batch of more than {LargestBatch} is not supported");
+            : throw new ModelException(file, $"input {name} must have a batch of at most {MaxFixedBatch}; got {Show(shape)}");
     }
 
     private static (string Name, NodeMetadata Type) FindOutput(InferenceSession session, ModelManifest manifest, string file)
@@ -50,21 +57,23 @@ internal sealed record ModelSignature(string Input, bool HalfInput, int FixedBat
         {
             return outputs.TryGetValue(manifest.Output, out var named)
                 ? (manifest.Output, named)
-                : throw new ModelException(file, $"has no output {manifest.Output}; it has {Names(outputs)}");
+                : throw new ModelException(file, $"has no output {manifest.Output}; its outputs are {Names(outputs)}");
         }
         return outputs.Count == 1
             ? (outputs.Single().Key, outputs.Single().Value)
             : throw new ModelException(
-                file, $"has {outputs.Count} outputs ({Names(outputs)}): the manifest's output must name one; a detector is not an embedding model");
+                file,
+                $"has {outputs.Count} outputs ({Names(outputs)}); the manifest's output must name one "
+                    + "(a detector is not an embedding model)");
     }
 
-    // The first size is the batch, and not to be trusted: some exporters write 1 where N comes out.
+    // The first size is the batch, which cannot be relied on: some exporters declare 1 for N.
     private static void CheckOutput(string file, string name, int[] shape, int dimension)
     {
         var inner = shape.Skip(1).ToArray();
         if (shape.Length >= 2 && inner.All(s => s > 0) && inner.Aggregate(1L, (product, s) => product * s) != dimension)
         {
-            throw new ModelException(file, $"output {name} is {Show(shape)}, the manifest says dimension {dimension}");
+            throw new ModelException(file, $"output {name} must have {dimension} values as in the manifest; got {Show(shape)}");
         }
     }
 
@@ -72,8 +81,8 @@ internal sealed record ModelSignature(string Input, bool HalfInput, int FixedBat
     {
         { IsTensor: true, ElementDataType: TensorElementType.Float } => false,
         { IsTensor: true, ElementDataType: TensorElementType.Float16 } => true,
-        { IsTensor: true } => throw new ModelException(file, $"{what} is of {type.ElementDataType}; only float32 and float16 are supported"),
-        _ => throw new ModelException(file, $"{what} is not a tensor"),
+        { IsTensor: true } => throw new ModelException(file, $"{what} must be float32 or float16; got {type.ElementDataType}"),
+        _ => throw new ModelException(file, $"{what} must be a tensor"),
     };
 
     private static bool Fits(int declared, int wanted) => declared <= 0 || declared == wanted;

@@ -4,10 +4,10 @@ using OrtSessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
 namespace Embeddings.Core.Inference;
 
-/// <summary>Adds an execution provider to a session's options; the processor always stands behind it for operators it lacks.</summary>
+/// <summary>Adds an execution provider to a session's options. Operators that it lacks run on the processor.</summary>
 internal static class ProviderSetup
 {
-    /// <summary>Why the provider cannot be had in this build of ONNX Runtime; null where it can.</summary>
+    /// <summary>Reason why the provider is not available in this build of ONNX Runtime, or null if it is.</summary>
     public static string? Missing(ExecutionProvider provider)
     {
         var available = OrtEnv.Instance().GetAvailableProviders();
@@ -16,10 +16,10 @@ internal static class ProviderSetup
             : $"this build of ONNX Runtime has no {RuntimeName(provider)}, only {string.Join(", ", available)}";
     }
 
-    /// <summary>The name that operators see.</summary>
+    /// <summary>Name of the provider in settings and replies.</summary>
     public static string Word(ExecutionProvider provider) => provider.ToString().ToLowerInvariant();
 
-    /// <exception cref="OnnxRuntimeException">It is there, but its libraries or its device are not.</exception>
+    /// <exception cref="OnnxRuntimeException">The libraries or the device of the provider are missing.</exception>
     public static void Append(OrtSessionOptions session, InferenceOptions options)
     {
         switch (options.Provider)
@@ -31,11 +31,11 @@ internal static class ProviderSetup
                 break;
             case ExecutionProvider.TensorRt:
                 session.AppendExecutionProvider_Tensorrt(options.Device);
-                // What TensorRT cannot compile still runs on the card.
+                // Operators that TensorRT cannot compile run on the device all the same.
                 AppendCuda(session, options);
                 break;
             case ExecutionProvider.Dml:
-                // DirectML wants both: its own memory plan, one run at a time.
+                // DirectML requires both: its own memory plan, one run at a time.
                 session.EnableMemoryPattern = false;
                 session.ExecutionMode = ExecutionMode.ORT_SEQUENTIAL;
                 session.AppendExecutionProvider_DML(options.Device);
@@ -57,7 +57,7 @@ internal static class ProviderSetup
         var settings = new Dictionary<string, string>
         {
             ["device_id"] = options.Device.ToString(CultureInfo.InvariantCulture),
-            // By what is asked for instead of by doubling: batches of varying sizes would ratchet memory up otherwise.
+            // By the requested size instead of by doubling: batches of varying sizes would make memory grow otherwise.
             ["arena_extend_strategy"] = "kSameAsRequested",
         };
         if (options.ArenaBytes > 0)

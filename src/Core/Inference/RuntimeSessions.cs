@@ -1,20 +1,22 @@
-using Embeddings.Core.Models;
 using Microsoft.ML.OnnxRuntime;
 using OrtSessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
 namespace Embeddings.Core.Inference;
 
 /// <summary>
-/// The sessions of one model. ONNX Runtime would let several callers run in one session, but they would share its one pool of threads and disturb each
-/// other; separate sessions split the processors cleanly, at the price of one copy of the weights each. Single-threaded runs have no pool to share: one
-/// session whose runs use their caller's thread serves all of them with one copy. That session is opened in the background when the load first needs it, so
-/// that neither the start nor an idle server pays for the second copy; until it is there, its runs use the first session.
+/// The sessions of one model in ONNX Runtime. Several callers could run in one session, but they would share its one pool of
+/// threads and disturb each other; separate sessions split the processors cleanly, at the price of one copy of the weights
+/// each. Single-threaded runs have no pool to share: one session whose runs use their caller's thread serves all of them with
+/// one copy. That session is opened in the background when the load first needs it, so that neither the start nor an idle
+/// server pays for the second copy; until it is open, its runs use the first session.
 /// </summary>
 internal sealed class RuntimeSessions : IDisposable
 {
-    // By slot: the multi-threaded sessions, then the single-threaded one once for each of its runs (until it is open, the first session).
+    // By slot: the multi-threaded sessions, then the single-threaded one once for each of its runs (until it is open, the
+    // first session).
     private readonly InferenceSession[] _slots;
-    // A run holds its slot's lock, so that disposal waits for it instead of pulling the memory from under it. Callers have a slot each: no waiting.
+    // A run holds its slot's lock, so that disposal waits for it instead of freeing its memory. Each caller has its own slot:
+    // the locks are not contended.
     private readonly Lock[] _locks;
     private readonly RunOptions _runOptions;
     private readonly string _file;
@@ -29,18 +31,19 @@ internal sealed class RuntimeSessions : IDisposable
         Plan = plan;
         _file = file;
         _options = options;
-        _slots = new InferenceSession[plan.Sessions + plan.NarrowRuns];
+        _slots = new InferenceSession[plan.Sessions + plan.SingleThreadedRuns];
         _locks = [.. _slots.Select(_ => new Lock())];
-        // What a run throws is reported to its caller; on stderr as well it would let anyone fill the log.
+        // The caller gets the error of a run; on standard error as well, a client could fill the log with it.
         _runOptions = new RunOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
         try
         {
             Open();
         }
-        catch (Exception e) when (e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException or NotSupportedException)
+        catch (Exception e) when (
+            e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException or NotSupportedException)
         {
             Dispose();
-            throw new ModelException(file, $"ONNX Runtime cannot load it{(options.Provider == ExecutionProvider.Cpu ? "" : $" on {ProviderSetup.Word(options.Provider)}")}: {e.Message}", e);
+            throw new ModelException(file, $"ONNX Runtime cannot load it on {Provider}: {e.Message}", e);
         }
         catch
         {
@@ -49,22 +52,31 @@ internal sealed class RuntimeSessions : IDisposable
         }
     }
 
-    /// <summary>What really runs it, for example <c>cpu</c>.</summary>
+    /// <summary>The execution provider in use, for example <c>cpu</c>.</summary>
     public string Provider { get; }
 
-    /// <summary>How many there are.</summary>
+    /// <summary>Number of sessions and threads.</summary>
     public SessionPlan Plan { get; }
 
-    /// <summary>Completes when the session of the single-threaded runs is open or has failed to open; completed until the first of those runs.</summary>
+    /// <summary>
+    /// Completes when the session of the single-threaded runs is open or has failed to open; completed until the first of
+    /// those runs.
+    /// </summary>
     public Task Opened { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Why the session of the single-threaded runs could not be opened, so that they stay on the first session; null if it was, or was not needed.</summary>
+    /// <summary>
+    /// Reason why the session of the single-threaded runs could not be opened, so that they stay on the first session; null
+    /// if it was opened or not needed.
+    /// </summary>
     public string? Failure { get; private set; }
 
-    /// <summary>Any of them, for its description.</summary>
+    /// <summary>The first session, for its description.</summary>
     public InferenceSession First => _slots[0];
 
-    /// <summary>Calls <paramref name="run"/> with the session of a slot (<see cref="IEmbeddingModel.Run"/>), which stays alive meanwhile.</summary>
+    /// <summary>
+    /// Calls <paramref name="run"/> with the session of a slot (<see cref="IEmbeddingSession.Run"/>), which stays alive during
+    /// the call.
+    /// </summary>
     public void Use<T>(int slot, T state, Action<InferenceSession, RunOptions, T> run)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(slot);
@@ -89,7 +101,7 @@ internal sealed class RuntimeSessions : IDisposable
                 _disposed = true;
             }
         }
-        // No run is left by now, and none begins. A session may have several slots.
+        // No runs are left, and none starts. A session may have several slots.
         foreach (var session in _slots.Distinct())
         {
             session?.Dispose();
@@ -99,18 +111,18 @@ internal sealed class RuntimeSessions : IDisposable
 
     private void Open()
     {
-        if (ProviderSetup.Missing(_options.Provider) is { } why)
+        if (ProviderSetup.Missing(_options.Provider) is { } reason)
         {
-            throw new NotSupportedException(why);
+            throw new NotSupportedException(reason);
         }
         using var multiThreaded = Configure(_options, Plan.IntraOpThreads, _options.Spinning);
         ProviderSetup.Append(multiThreaded, _options);
         for (var i = 0; i < Plan.Sessions; i++)
         {
-            // By path, not by bytes: weights in a .onnx.data file beside it are found, and the file is mapped, not copied.
+            // By path, not by bytes: external weight files are found, and the file is mapped, not copied.
             _slots[i] = new InferenceSession(_file, multiThreaded);
         }
-        Array.Fill(_slots, _slots[0], Plan.Sessions, Plan.NarrowRuns);
+        Array.Fill(_slots, _slots[0], Plan.Sessions, Plan.SingleThreadedRuns);
     }
 
     private void OpenSingleThreaded()
@@ -124,7 +136,8 @@ internal sealed class RuntimeSessions : IDisposable
         }
         catch (Exception e)
         {
-            Failure = $"the session of its single-threaded runs could not be opened, so all runs share the first one: {e.Message}";
+            Failure = "the session of its single-threaded runs could not be opened, so that all runs share the first one: "
+                + e.Message;
             return;
         }
         var used = false;
@@ -157,10 +170,51 @@ internal sealed class RuntimeSessions : IDisposable
         };
         sessionOptions.AddSessionConfigEntry("session.intra_op.allow_spinning", spinning ? "1" : "0");
         sessionOptions.AddSessionConfigEntry("session.inter_op.allow_spinning", spinning ? "1" : "0");
-        // Long enough for the next operator of a run to find them awake; at ONNX Runtime's own millisecond, requests would wait for the processors instead.
+        // Long enough for the next operator of a run to find them awake; with ONNX Runtime's default of a millisecond, requests
+        // would wait for the processors instead.
         sessionOptions.AddSessionConfigEntry("session.intra_op.spin_duration_us", "50");
-        // An operator's work is cut into smaller and smaller pieces, not one for each thread: a thread whose processor a request borrows holds up no other.
+        // An operator's work is cut into smaller and smaller pieces, not one per thread: a thread whose processor a request
+        // takes does not hold up the others.
         sessionOptions.AddSessionConfigEntry("session.dynamic_block_base", "4");
         return sessionOptions;
+    }
+}
+
+/// <summary>Number of sessions of a model, their threads, and the number of single-threaded runs besides.</summary>
+/// <param name="Sessions">Sessions with threads of their own, one run at a time each; at least 1.</param>
+/// <param name="IntraOpThreads">Threads of each session, at least 1.</param>
+/// <param name="SingleThreadedRuns">
+/// Concurrent single-threaded runs, all in one more session; 0 for none. Only with a single session.
+/// </param>
+internal readonly record struct SessionPlan(int Sessions, int IntraOpThreads, int SingleThreadedRuns = 0)
+{
+    // Beyond about eight threads the operators of a small model spend more time on synchronization than on work.
+    private const int UsefulThreads = 8;
+
+    // Single-threaded runs cost a second copy of the weights for about a tenth more throughput: not worth more memory than
+    // this.
+    private const long MaxCopiedBytes = 256L << 20;
+
+    /// <summary>Number of copies of the weights in memory.</summary>
+    public int Copies => SingleThreadedRuns > 0 ? Sessions + 1 : Sessions;
+
+    /// <param name="options">The operator's settings.</param>
+    /// <param name="oneAtATime">
+    /// True if the model's largest batch is 1: then throughput comes from concurrent runs, not from threads.
+    /// </param>
+    /// <param name="processors">Processors of the machine, at least 1.</param>
+    /// <param name="bytes">Size of the model's files together.</param>
+    public static SessionPlan For(InferenceOptions options, bool oneAtATime, int processors, long bytes)
+    {
+        // With all threads a single call finishes soonest; under load one run on each processor loses no time on
+        // synchronization.
+        if (options is { Sessions: 0, IntraOpThreads: 0, InterOpThreads: 1, Provider: ExecutionProvider.Cpu }
+            && processors is > 1 and <= UsefulThreads && bytes <= MaxCopiedBytes)
+        {
+            return new(1, processors, processors);
+        }
+        var automatic = oneAtATime ? Math.Min(processors, UsefulThreads) : (processors + UsefulThreads - 1) / UsefulThreads;
+        var sessions = options.Sessions > 0 ? options.Sessions : Math.Clamp(automatic, 1, 64);
+        return new(sessions, options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, processors / sessions));
     }
 }

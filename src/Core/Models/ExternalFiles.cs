@@ -7,7 +7,7 @@ namespace Embeddings.Core.Models;
 /// Finds the external weight files that a model refers to. Weights in the model file are skipped without being read, so
 /// that even a file of several gigabytes takes only milliseconds.
 /// </summary>
-public static class ExternalFiles
+internal sealed class ExternalFiles
 {
     // Field numbers of the messages that lead to the external_data of a tensor; see onnx.proto.
     private const int ModelGraph = 7;
@@ -25,6 +25,16 @@ public static class ExternalFiles
     private const int MaxDepth = 64;
     private const int MaxLocationBytes = 4096;
 
+    private readonly SortedSet<string> _found = new(StringComparer.Ordinal);
+    private readonly FileStream _stream;
+    private CodedInputStream _input;
+
+    private ExternalFiles(FileStream stream)
+    {
+        _stream = stream;
+        _input = new(stream, leaveOpen: true);
+    }
+
     private enum Kind
     {
         Skip,
@@ -33,7 +43,11 @@ public static class ExternalFiles
         Node,
         Attribute,
         Tensor,
+        Entry,
     }
+
+    // That of the stream, less what is buffered.
+    private long Position => _input.Position;
 
     /// <summary>
     /// Returns the locations of the files as stored in the model, relative to the model's folder and in ordinal order.
@@ -44,50 +58,18 @@ public static class ExternalFiles
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static IReadOnlyList<string> Of(string path)
     {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
-        var found = new SortedSet<string>(StringComparer.Ordinal);
+        // CodedInputStream has a buffer of its own.
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        var files = new ExternalFiles(stream);
         try
         {
-            Walk(stream, stream.Length, Kind.Model, found, 0);
+            files.Walk(stream.Length, Kind.Model, depth: 0);
         }
-        catch (EndOfStreamException e)
+        catch (InvalidProtocolBufferException e)
         {
-            throw new InvalidDataException("The file is not an ONNX model: it ends in the middle of a field.", e);
+            throw new InvalidDataException($"The file is not an ONNX model: {e.Message}", e);
         }
-        return [.. found];
-    }
-
-    private static void Walk(Stream stream, long end, Kind kind, SortedSet<string> found, int depth)
-    {
-        if (depth > MaxDepth)
-        {
-            throw new InvalidDataException($"The file is not an ONNX model: its graphs are nested more than {MaxDepth} levels deep.");
-        }
-        while (stream.Position < end)
-        {
-            var tag = ReadVarint(stream);
-            var (field, wire) = ((int)(tag >> 3), (WireFormat.WireType)(tag & 7));
-            if (wire != WireFormat.WireType.LengthDelimited)
-            {
-                Skip(stream, wire);
-                continue;
-            }
-            var length = (long)ReadVarint(stream);
-            if (length < 0 || length > end - stream.Position)
-            {
-                throw new InvalidDataException("The file is not an ONNX model: a field extends beyond the end of its message.");
-            }
-            var next = stream.Position + length;
-            if (kind == Kind.Tensor && field == TensorExternalData)
-            {
-                AddLocation(stream, next, found);
-            }
-            else if (Child(kind, field) is var child and not Kind.Skip)
-            {
-                Walk(stream, next, child, found, depth + 1);
-            }
-            stream.Position = next;
-        }
+        return [.. files._found];
     }
 
     private static Kind Child(Kind kind, int field) => (kind, field) switch
@@ -98,76 +80,83 @@ public static class ExternalFiles
         (Kind.Node, NodeAttribute) => Kind.Attribute,
         (Kind.Attribute, AttributeTensor or AttributeTensors) => Kind.Tensor,
         (Kind.Attribute, AttributeGraph or AttributeGraphs) => Kind.Graph,
+        (Kind.Tensor, TensorExternalData) => Kind.Entry,
         _ => Kind.Skip,
     };
 
-    private static void AddLocation(Stream stream, long end, SortedSet<string> found)
+    private static InvalidDataException FieldTooLong() =>
+        new("The file is not an ONNX model: a field extends beyond the end of its message.");
+
+    private void Walk(long end, Kind kind, int depth)
     {
-        var (key, value) = ("", "");
-        while (stream.Position < end)
+        if (depth > MaxDepth)
         {
-            var tag = ReadVarint(stream);
-            if ((WireFormat.WireType)(tag & 7) != WireFormat.WireType.LengthDelimited)
+            throw new InvalidDataException(
+                $"The file is not an ONNX model: its graphs are nested more than {MaxDepth} levels deep.");
+        }
+        var (key, value) = ("", "");
+        while (Position < end)
+        {
+            var tag = _input.ReadTag();
+            var field = WireFormat.GetTagFieldNumber(tag);
+            var child = Child(kind, field);
+            if (WireFormat.GetTagWireType(tag) != WireFormat.WireType.LengthDelimited
+                || (child == Kind.Skip && kind is not (Kind.Tensor or Kind.Entry)))
             {
-                Skip(stream, (WireFormat.WireType)(tag & 7));
+                _input.SkipLastField();
                 continue;
             }
-            var length = (long)ReadVarint(stream);
-            if (length < 0 || length > end - stream.Position || length > MaxLocationBytes)
+            var length = _input.ReadUInt64();
+            if (Position > end || length > (ulong)(end - Position))
             {
-                throw new InvalidDataException(
-                    $"The file is not an ONNX model: an external_data entry must have at most {MaxLocationBytes} bytes; got {length}.");
+                throw FieldTooLong();
             }
-            var bytes = new byte[length];
-            stream.ReadExactly(bytes);
-            var text = Encoding.UTF8.GetString(bytes);
-            (key, value) = (int)(tag >> 3) switch
+            var next = Position + (long)length;
+            if (child != Kind.Skip)
             {
-                EntryKey => (text, value),
-                EntryValue => (key, text),
-                _ => (key, value),
-            };
+                Walk(next, child, depth + 1);
+            }
+            else if (kind == Kind.Entry && field == EntryKey)
+            {
+                key = Text(length);
+            }
+            else if (kind == Kind.Entry && field == EntryValue)
+            {
+                value = Text(length);
+            }
+            MoveTo(next);
+        }
+        if (Position > end)
+        {
+            throw FieldTooLong();
         }
         if (key == "location")
         {
-            found.Add(value);
+            _found.Add(value);
         }
     }
 
-    private static void Skip(Stream stream, WireFormat.WireType wire)
+    private string Text(ulong length)
     {
-        switch (wire)
+        if (length > MaxLocationBytes)
         {
-            case WireFormat.WireType.Varint:
-                ReadVarint(stream);
-                break;
-            case WireFormat.WireType.Fixed64:
-                stream.Position += 8;
-                break;
-            case WireFormat.WireType.Fixed32:
-                stream.Position += 4;
-                break;
-            default:
-                throw new InvalidDataException("The file is not an ONNX model: it is not a valid Protocol Buffers message.");
+            throw new InvalidDataException(
+                $"The file is not an ONNX model: an external_data entry must have at most {MaxLocationBytes} bytes; got {length}.");
         }
+        var bytes = new byte[length];
+        _stream.Position = Position;
+        _stream.ReadExactly(bytes);
+        _input = new(_stream, leaveOpen: true);
+        return Encoding.UTF8.GetString(bytes);
     }
 
-    private static ulong ReadVarint(Stream stream)
+    // CodedInputStream would read what it skips, and at most 2 GiB: a new one starts after the tensor's data instead.
+    private void MoveTo(long position)
     {
-        ulong result = 0;
-        for (var shift = 0; shift < 64; shift += 7)
+        if (position != Position)
         {
-            var next = stream.ReadByte();
-            if (next < 0)
-            {
-                throw new EndOfStreamException();
-            }
-            result |= (ulong)(next & 0x7F) << shift;
-            if (next < 0x80)
-            {
-                return result;
-            }
+            _stream.Position = position;
+            _input = new(_stream, leaveOpen: true);
         }
-        throw new InvalidDataException("The file is not an ONNX model: a varint has more than 10 bytes.");
     }
 }

@@ -5,29 +5,37 @@ using System.Text;
 namespace Embeddings.Core.Models;
 
 /// <summary>
-/// What decides whether two vectors can be compared: the model's file and everything done to a picture before and to a vector after. Name, licence,
-/// batch size and other words do not count.
+/// Fingerprint of a model: two vectors can be compared if their models have the same one. It covers the model file and all
+/// processing of an image before and of a vector after the run, but not name, licence, batch size or descriptions.
 /// </summary>
 internal static class Fingerprint
 {
     /// <summary>SHA-256 of the canonical text, 64 lower-case hex digits.</summary>
-    public static string Of(ModelManifest manifest) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Canonical(manifest))));
+    public static string Of(ModelManifest manifest) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Canonical(manifest))));
 
-    /// <summary>One field a line, each in one spelling only. Stored collections depend on it: a change makes them unreadable to their own model.</summary>
+    /// <summary>
+    /// One line per field, each in one spelling. Stored collections depend on it: after a change they refuse their
+    /// own model.
+    /// </summary>
     internal static string Canonical(ModelManifest manifest)
     {
         var input = manifest.Input;
-        var resizeTo = input.Resize != ResizeMode.CenterCrop ? 0 : input.ResizeTo == 0 ? Math.Min(input.Width, input.Height) : input.ResizeTo;
-        // Only where there are such files, so that models without them keep the fingerprint they always had.
+        var resizeTo = input.ResizeTo == 0 ? Math.Min(input.Width, input.Height) : input.ResizeTo;
+        if (input.Resize != ResizeMode.CenterCrop)
+        {
+            resizeTo = 0;
+        }
+        // Only if there are such files, so that models without them keep the fingerprint they always had.
         var data = manifest.DataSha256.Length > 0 ? $"\ndata {manifest.DataSha256.ToLowerInvariant()}" : "";
         return string.Join(
             '\n',
             "embeddings-fingerprint 1",
             $"sha256 {manifest.Sha256.ToLowerInvariant()}{data}",
-            $"input {Number(input.Width)}x{Number(input.Height)} {ManifestNames.Of(input.ColorOrder)}",
+            $"input {Number(input.Width)}x{Number(input.Height)} {ManifestFile.Word(input.ColorOrder)}",
             $"mean {Channels(input.Mean)}",
             $"std {Channels(input.Std)}",
-            $"resize {ManifestNames.Of(input.Resize)} {Number(resizeTo)} {ManifestNames.Of(input.Interpolation)}",
+            $"resize {ManifestFile.Word(input.Resize)} {Number(resizeTo)} {ManifestFile.Word(input.Interpolation)}",
             $"output {manifest.Output}",
             $"unit_length {(manifest.UnitLength ? "true" : "false")}");
     }
@@ -35,5 +43,6 @@ internal static class Fingerprint
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 
     // Adding zero turns -0 into 0.
-    private static string Channels(IReadOnlyList<float> values) => string.Join(' ', values.Select(v => (v + 0f).ToString("R", CultureInfo.InvariantCulture)));
+    private static string Channels(IReadOnlyList<float> values) =>
+        string.Join(' ', values.Select(v => (v + 0f).ToString("R", CultureInfo.InvariantCulture)));
 }

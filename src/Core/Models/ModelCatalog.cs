@@ -1,46 +1,216 @@
+using System.Runtime.ExceptionServices;
+using Embeddings.Core.Batching;
+using Embeddings.Core.Inference;
 using Embeddings.Primitives;
 
 namespace Embeddings.Core.Models;
 
-/// <summary>The models by name, and the default one of each kind.</summary>
-internal sealed class ModelCatalog(IReadOnlyDictionary<string, ModelSlot> models, IReadOnlyDictionary<ModelKind, ModelSlot> defaults) : IDisposable
+/// <summary>
+/// The models by name, and the default model of each kind. Finds and loads them when it is created: a model that cannot be
+/// used fails the start, which is better than an outage with the first request. Keeps the models in memory within
+/// <see cref="ModelOptions.MaxLoadedBytes"/>.
+/// </summary>
+internal sealed class ModelCatalog : IDisposable
 {
-    /// <summary>All of them, by ordinal name.</summary>
-    public IReadOnlyList<ModelSlot> All { get; } = [.. models.Values.OrderBy(slot => slot.Manifest.Name, StringComparer.Ordinal)];
+    // The build puts them into the program's own folder.
+    private static readonly string DefaultFolder = Path.Combine(AppContext.BaseDirectory, "models");
 
-    /// <summary>The model that a request means. NOT_FOUND for an unknown name or kind, INVALID_ARGUMENT for a model of another kind.</summary>
-    public ModelSlot Get(string name, ModelKind kind)
+    private readonly EmbeddingCoreOptions _options;
+    private readonly EmbeddingMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly Lock _eviction = new();
+    private readonly Dictionary<string, ServedModel> _models = new(StringComparer.Ordinal);
+    private readonly Dictionary<ModelKind, ServedModel> _defaults = [];
+
+    /// <exception cref="ModelException">A model cannot be used, or the default models are missing.</exception>
+    public ModelCatalog(
+        EmbeddingCoreOptions options, EmbeddingMetrics metrics, TimeProvider time, ILogger<ModelCatalog> log)
+    {
+        _options = options;
+        _metrics = metrics;
+        _time = time;
+        _log = log;
+        var models = options.Models;
+        var files = models.Directories.SelectMany(Manifests).Concat(models.UseDefaults ? DefaultManifests(DefaultFolder) : []);
+        // In this order: the first model of a kind is its default, and the default models come last.
+        var ordered = new List<ServedModel>();
+        foreach (var file in files)
+        {
+            var model = new ServedModel(file, ManifestFile.Read(file), this, options.Batching, time);
+            if (!_models.TryAdd(model.Name, model))
+            {
+                throw new ModelException(file, $"is the second model called '{model.Name}'");
+            }
+            ordered.Add(model);
+            metrics.ObserveQueue(model.Name, () => model.InFlight);
+        }
+        All = [.. ordered.OrderBy(model => model.Name, StringComparer.Ordinal)];
+        ChooseDefault(ModelKind.Image, models.DefaultImage, ordered);
+        ChooseDefault(ModelKind.Face, models.DefaultFace, ordered);
+        LoadAtStart([.. ordered.Where(model => !models.Lazy || _defaults.ContainsValue(model))]);
+    }
+
+    /// <summary>All models, in ordinal order of their names.</summary>
+    public IReadOnlyList<ServedModel> All { get; }
+
+    /// <summary>
+    /// The model that a request means. NOT_FOUND for an unknown name or kind, INVALID_ARGUMENT for a model of another kind.
+    /// </summary>
+    public ServedModel Get(string name, ModelKind kind)
     {
         if (name.Length == 0)
         {
-            return DefaultOf(kind) ?? throw new Fault(FaultKind.NotFound, Reasons.ModelNotFound, $"this server has no {Word(kind)} model", "model");
+            return DefaultOf(kind) ?? throw new Fault(
+                FaultKind.NotFound,
+                Reasons.ModelNotFound,
+                $"There is no {Word(kind)} model; add one to Models:Directories.",
+                "model");
         }
-        var slot = Find(name);
-        return slot.Manifest.Kind == kind
-            ? slot
-            : throw Fault.Invalid(Reasons.ModelKindMismatch, "model", $"the model '{name}' embeds {Word(slot.Manifest.Kind)}s, the item is a {Word(kind)}");
+        var model = Find(name);
+        return model.Info.Kind == kind
+            ? model
+            : throw Fault.Invalid(
+                Reasons.ModelKindMismatch, "model", $"model must embed {Word(kind)}s; '{name}' embeds {Word(model.Info.Kind)}s.");
     }
 
-    /// <summary>The model of a name. NOT_FOUND where there is none.</summary>
-    public ModelSlot Find(string name) =>
-        models.TryGetValue(name, out var slot)
-            ? slot
+    /// <summary>The model of a name. NOT_FOUND if there is none.</summary>
+    public ServedModel Find(string name) =>
+        _models.TryGetValue(name, out var model)
+            ? model
             : throw new Fault(
                 FaultKind.NotFound,
                 Reasons.ModelNotFound,
-                $"there is no model '{(name.Length <= 64 ? name : name[..64] + "...")}'; there are: {string.Join(", ", All.Select(slot => slot.Manifest.Name))}",
+                $"model must be one of {string.Join(", ", All.Select(model => model.Name))}; "
+                    + $"got '{(name.Length <= 64 ? name : name[..64] + "...")}'.",
                 "model");
 
     /// <summary>The model for requests of a kind that name none, or null.</summary>
-    public ModelSlot? DefaultOf(ModelKind kind) => defaults.GetValueOrDefault(kind);
+    public ServedModel? DefaultOf(ModelKind kind) => _defaults.GetValueOrDefault(kind);
+
+    /// <summary>Loads a model with its queue and threads.</summary>
+    /// <param name="file">Path of the manifest.</param>
+    /// <exception cref="ModelException">It cannot be loaded.</exception>
+    public BatchRunner LoadRunner(string file)
+    {
+        var session = ModelLoader.Load(file, _options.Inference);
+        var model = session.Model;
+        CoreLog.ModelLoaded(
+            _log, model.Name, model.Kind.ToString(), model.Dimension, session.ExecutionProvider, model.Manifest.Description);
+        foreach (var notice in session.Notices)
+        {
+            CoreLog.ModelNotice(_log, model.Name, notice);
+        }
+        return new(session, _options.Batching, _metrics, _time, _log);
+    }
+
+    /// <summary>
+    /// Evicts idle models, the longest idle first, until the model fits into memory. UNAVAILABLE if those that could be
+    /// evicted are in use.
+    /// </summary>
+    public void MakeRoom(ServedModel wanted)
+    {
+        var limit = _options.Models.MaxLoadedBytes;
+        if (limit == 0)
+        {
+            return;
+        }
+        lock (_eviction)
+        {
+            var bytes = BytesInMemory(wanted);
+            if (bytes > limit)
+            {
+                throw new ModelException(
+                    wanted.File, $"must fit into Models:MaxLoadedBytes, {limit:N0} bytes; needs about {bytes:N0}");
+            }
+            while (Others().Sum(BytesInMemory) + bytes > limit)
+            {
+                if (!Others().OrderByDescending(model => model.Idle).Any(model => model.TryUnload()))
+                {
+                    throw new Fault(
+                        FaultKind.Unavailable,
+                        Reasons.ModelUnavailable,
+                        $"There is no room for model '{wanted.Name}' while others are in use; "
+                            + "try again, or raise Models:MaxLoadedBytes.",
+                        "model",
+                        TimeSpan.FromSeconds(1));
+                }
+            }
+        }
+
+        IEnumerable<ServedModel> Others() => All.Where(model => model != wanted && model.Session is not null);
+    }
 
     public void Dispose()
     {
-        foreach (var slot in All)
+        foreach (var model in All)
         {
-            slot.Dispose();
+            model.Dispose();
         }
     }
 
-    private static string Word(ModelKind kind) => kind.ToString().ToLowerInvariant();
+    /// <summary>
+    /// The manifests of the default models. A start without them would be found only with the first request.
+    /// </summary>
+    /// <exception cref="ModelException">There are none.</exception>
+    internal static IReadOnlyList<string> DefaultManifests(string folder) =>
+        Directory.Exists(folder) && Manifests(folder).ToList() is { Count: > 0 } files
+            ? files
+            : throw new ModelException(
+                folder,
+                $"the default models are missing from {folder}. Run ./build.sh models and build again, "
+                    + "or start without them: --models none or --models DIR on the command line, "
+                    + "or the setting Models:UseDefaults=false.");
+
+    private static IEnumerable<string> Manifests(string directory)
+    {
+        if (!Directory.Exists(directory))
+        {
+            throw new ModelException(directory, "is not a folder");
+        }
+        // The folder may contain other JSON files, such as a tokenizer's.
+        return Directory.EnumerateFiles(directory, "*.json")
+            .Where(file => File.Exists(Path.ChangeExtension(file, ".onnx")))
+            .Order(StringComparer.Ordinal);
+    }
+
+    private static string Word(ModelKind kind) => ManifestFile.Word(kind);
+
+    private void ChooseDefault(ModelKind kind, string name, List<ServedModel> models)
+    {
+        var chosen = models.FirstOrDefault(model => model.Info.Kind == kind && (name.Length == 0 || model.Name == name));
+        if (chosen is not null)
+        {
+            _defaults[kind] = chosen;
+        }
+        else if (name.Length > 0)
+        {
+            throw new ModelException(
+                name, $"cannot be the default {Word(kind)} model: there is no {Word(kind)} model of that name");
+        }
+    }
+
+    private void LoadAtStart(List<ServedModel> models)
+    {
+        try
+        {
+            models.AsParallel().ForAll(model => model.Load());
+        }
+        catch (AggregateException e)
+        {
+            models.ForEach(model => model.Dispose());
+            var errors = e.Flatten().InnerExceptions;
+            ExceptionDispatchInfo.Throw(errors.FirstOrDefault(error => error is ModelException or Fault) ?? e);
+        }
+    }
+
+    private long BytesInMemory(ServedModel model)
+    {
+        var bytes = ModelFile.Bytes(Path.ChangeExtension(model.File, ".onnx"));
+        // If the processor may replace a device, models are counted as it runs them: only loading shows which it is.
+        var inference = _options.Inference.AllowCpuFallback
+            ? _options.Inference with { Provider = ExecutionProvider.Cpu }
+            : _options.Inference;
+        return bytes * SessionPlan.For(inference, model.Manifest.MaxBatch == 1, Environment.ProcessorCount, bytes).Copies;
+    }
 }

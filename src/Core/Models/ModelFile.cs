@@ -8,20 +8,22 @@ internal static class ModelFile
     private const int BufferSize = 1 << 16;
 
     /// <summary>SHA-256 of the model file, 64 lower-case hex digits.</summary>
-    /// <exception cref="ModelException">It cannot be read.</exception>
+    /// <exception cref="ModelException">The file cannot be read.</exception>
     public static string Sha256(string path) => Read(path, [path]);
 
-    /// <summary>Names of the files beside it that hold weights, in ordinal order.</summary>
-    /// <exception cref="ModelException">It is no model, or names a file outside its folder.</exception>
+    /// <summary>Names of the external weight files, in ordinal order.</summary>
+    /// <exception cref="ModelException">The file is not a model, or refers to a file outside its folder.</exception>
     public static IReadOnlyList<string> DataFiles(string path)
     {
         try
         {
             var files = ExternalFiles.Of(path);
-            // A model from a stranger must not make the server read any file of the machine.
-            return files.FirstOrDefault(file => Path.GetFileName(file) != file || file is "" or "." or ".." || file.Contains('\\')) is { } outside
-                ? throw new ModelException(path, $"keeps weights in '{outside}', which does not lie beside it")
-                : files;
+            // A model of unknown origin must not make the server read arbitrary files.
+            var outside = files.FirstOrDefault(
+                file => Path.GetFileName(file) != file || file is "" or "." or ".." || file.Contains('\\'));
+            return outside is null
+                ? files
+                : throw new ModelException(path, $"must keep its external weights in its own folder; got '{outside}'");
         }
         catch (InvalidDataException e)
         {
@@ -33,18 +35,18 @@ internal static class ModelFile
         }
     }
 
-    /// <summary>SHA-256 over the contents of those files, one after another; empty where there are none.</summary>
-    /// <exception cref="ModelException">One cannot be read.</exception>
+    /// <summary>SHA-256 over the contents of those files, one after another; empty if there are none.</summary>
+    /// <exception cref="ModelException">A file cannot be read.</exception>
     public static string DataSha256(string path, IReadOnlyList<string> files) =>
-        files.Count == 0 ? "" : Read(path, Beside(path, files));
+        files.Count == 0 ? "" : Read(path, InFolderOf(path, files));
 
-    /// <summary>Bytes of the model file and of those beside it together; what is not there counts nothing.</summary>
-    /// <exception cref="ModelException">It is no model, or names a file outside its folder.</exception>
-    public static long Bytes(string path) => Beside(path, DataFiles(path))
+    /// <summary>Total bytes of the model file and the external weight files; missing files count 0.</summary>
+    /// <exception cref="ModelException">The file is not a model, or refers to a file outside its folder.</exception>
+    public static long Bytes(string path) => InFolderOf(path, DataFiles(path))
         .Append(path)
-        .Sum(static file => new FileInfo(file) is { Exists: true } there ? there.Length : 0);
+        .Sum(static file => new FileInfo(file) is { Exists: true } info ? info.Length : 0);
 
-    private static IEnumerable<string> Beside(string path, IEnumerable<string> files) =>
+    private static IEnumerable<string> InFolderOf(string path, IEnumerable<string> files) =>
         files.Select(file => Path.Combine(Path.GetDirectoryName(path) ?? "", file));
 
     private static string Read(string path, IEnumerable<string> files)
@@ -72,5 +74,5 @@ internal static class ModelFile
     }
 
     private static ModelException Unreadable(string path, Exception e) =>
-        new(path, e is FileNotFoundException or DirectoryNotFoundException ? "is not there" : "cannot be read", e);
+        new(path, e is FileNotFoundException or DirectoryNotFoundException ? "does not exist" : "cannot be read", e);
 }

@@ -1,47 +1,140 @@
+using System.Text.Json.Serialization;
+
 namespace Embeddings.Core.Models;
 
-/// <summary>What stands in the <c>.json</c> beside a model's <c>.onnx</c> file (docs/models.md).</summary>
+/// <summary>
+/// The content of a model's manifest, the <c>.json</c> file of the same name as its <c>.onnx</c> file
+/// (docs/models.md).
+/// </summary>
+/// <remarks>
+/// Optional properties have setters, not <c>init</c>: code that the JSON source generator writes would set the absent ones to
+/// their type's default. The order of the properties is the order in the file.
+/// </remarks>
 internal sealed record ModelManifest
 {
-    /// <summary>Name that requests call it by: 1 to 64 of a-z, A-Z, 0-9, <c>_</c>, <c>-</c>, <c>.</c>.</summary>
+    private bool? _unitLength;
+
+    /// <summary>Name that requests use: 1 to 64 of a-z, A-Z, 0-9, <c>_</c>, <c>-</c>, <c>.</c>.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What it embeds.</summary>
+    /// <summary>Kind of items it embeds.</summary>
+    [JsonConverter(typeof(WordConverter<ModelKind>))]
     public required ModelKind Kind { get; init; }
 
-    /// <summary>What it wants to see.</summary>
+    /// <summary>Preprocessing of its input.</summary>
     public required InputSpec Input { get; init; }
 
-    /// <summary>Numbers in its vectors, 1 to 65,536.</summary>
+    /// <summary>Number of values in its vectors, 1 to 65,536.</summary>
     public required int Dimension { get; init; }
 
-    /// <summary>Whether its vectors are brought to L2 norm 1. Always true for faces. Default: false.</summary>
-    public bool UnitLength { get; init; }
+    /// <summary>
+    /// True if its vectors are normalized to L2 norm 1. Always true for faces. Default: false for images.
+    /// </summary>
+    public bool UnitLength
+    {
+        get => _unitLength ?? Kind == ModelKind.Face;
+        set => _unitLength = value;
+    }
 
-    /// <summary>The largest batch it runs, 1 to 1,024; which size up to it is the fastest, the queue finds out. Default: 32.</summary>
-    public int MaxBatch { get; init; } = 32;
+    /// <summary>The largest batch it runs, 1 to 1,024; the queue finds the fastest size up to it. Default: 32.</summary>
+    public int MaxBatch { get; set; } = 32;
 
     /// <summary>Name of the output tensor; empty for the graph's only one. Default: empty.</summary>
-    public string Output { get; init; } = "";
+    public string Output { get; set; } = "";
 
-    /// <summary>Licence of the weights, an SPDX identifier where there is one. Default: empty.</summary>
-    public string Licence { get; init; } = "";
+    /// <summary>Licence of the weights, an SPDX identifier if there is one. Default: empty.</summary>
+    public string Licence { get; set; } = "";
 
-    /// <summary>Where the weights come from, for example package, version and file. Default: empty.</summary>
-    public string Origin { get; init; } = "";
+    /// <summary>Origin of the weights, for example package, version and file. Default: empty.</summary>
+    public string Origin { get; set; } = "";
 
-    /// <summary>SHA-256 of the model file, 64 hex digits; a file of another content is refused.</summary>
+    /// <summary>SHA-256 of the model file, 64 hex digits; a file with different content is refused.</summary>
     public required string Sha256 { get; init; }
 
     /// <summary>
-    /// SHA-256 of the files beside the model that hold its weights, read one after another in ordinal order of their names; 64 hex digits, or empty where
+    /// SHA-256 of the external weight files, read one after another in ordinal order of their names, 64 hex digits; empty if
     /// all weights are in the model file. Default: empty.
     /// </summary>
-    public string DataSha256 { get; init; } = "";
+    public string DataSha256 { get; set; } = "";
 
-    /// <summary>What it is, for a person; also what it is not. Default: empty.</summary>
-    public string Description { get; init; } = "";
+    /// <summary>Description for people, limits included. Default: empty.</summary>
+    public string Description { get; set; } = "";
 
-    /// <summary>Cosine from which two of its vectors are likely the same; null where not measured. Default: null.</summary>
-    public float? SuggestedThreshold { get; init; }
+    /// <summary>Cosine from which two of its vectors are likely the same; null if not measured. Default: null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public float? SuggestedThreshold { get; set; }
+}
+
+/// <summary>Preprocessing parameters, from an image to the model's input tensor (float32, NCHW, three channels).</summary>
+internal sealed record InputSpec
+{
+    /// <summary>Width of the input, pixels, 1 to 4,096.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>Height of the input, pixels, 1 to 4,096.</summary>
+    public required int Height { get; init; }
+
+    /// <summary>Order of the channels. Default: RGB.</summary>
+    [JsonConverter(typeof(WordConverter<ColorOrder>))]
+    public ColorOrder ColorOrder { get; set; } = ColorOrder.Rgb;
+
+    /// <summary>
+    /// Subtracted from each channel, in the model's channel order, on the scale 0 to 255. Default: 0, 0, 0.
+    /// </summary>
+    [JsonConverter(typeof(ChannelsConverter))]
+    public IReadOnlyList<float> Mean { get; set; } = [0, 0, 0];
+
+    /// <summary>Divisor of each channel after that, on the scale 0 to 255; not zero. Default: 1, 1, 1.</summary>
+    [JsonConverter(typeof(ChannelsConverter))]
+    public IReadOnlyList<float> Std { get; set; } = [1, 1, 1];
+
+    /// <summary>Way an image is brought to the input size. Default: stretch.</summary>
+    [JsonConverter(typeof(WordConverter<ResizeMode>))]
+    public ResizeMode Resize { get; set; } = ResizeMode.Stretch;
+
+    /// <summary>
+    /// With <see cref="ResizeMode.CenterCrop"/>, length of the shortest side before the crop, pixels, at least the input's
+    /// shortest side; 0 for that side. Default: 0.
+    /// </summary>
+    public int ResizeTo { get; set; }
+
+    /// <summary>The resampling filter. Default: bilinear.</summary>
+    [JsonConverter(typeof(WordConverter<Interpolation>))]
+    public Interpolation Interpolation { get; set; } = Interpolation.Bilinear;
+
+    /// <summary>Number of values in one item's tensor: 3 x height x width.</summary>
+    [JsonIgnore]
+    public int TensorLength => 3 * Width * Height;
+}
+
+/// <summary>Order of a model's input channels.</summary>
+internal enum ColorOrder
+{
+    Rgb = 1,
+    Bgr = 2,
+}
+
+/// <summary>Ways to bring an image to the model's input size.</summary>
+internal enum ResizeMode
+{
+    /// <summary>Both sides to the input size, regardless of the aspect ratio.</summary>
+    Stretch = 1,
+
+    /// <summary>
+    /// The shortest side to <see cref="InputSpec.ResizeTo"/>, then a crop of the input size from the center.
+    /// </summary>
+    CenterCrop = 2,
+
+    /// <summary>The longest side to the input size, with black borders.</summary>
+    Letterbox = 3,
+}
+
+/// <summary>Resampling filters, widened for shrinking (antialias) as Pillow does.</summary>
+internal enum Interpolation
+{
+    /// <summary>Triangle filter, support 1.</summary>
+    Bilinear = 1,
+
+    /// <summary>Cubic convolution with a = -0.5, support 2.</summary>
+    Bicubic = 2,
 }

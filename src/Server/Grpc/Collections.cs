@@ -1,5 +1,4 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
+using Embeddings.Core;
 using Embeddings.Storage;
 
 namespace Embeddings.Server.Grpc;
@@ -22,10 +21,6 @@ internal static class Collections
     };
 
     /// <summary>Returns the specification of a collection that holds the vectors of a model.</summary>
-    public static CollectionSpec SpecFor(string collection, IEmbeddingModel model) =>
-        new(collection, model.Manifest.Dimension, new(model.Manifest.Name, model.Fingerprint));
-
-    /// <summary>Returns the same for a model that may not be in memory.</summary>
-    public static CollectionSpec SpecFor(string collection, ModelSlot model) =>
-        new(collection, model.Manifest.Dimension, new(model.Name, model.Fingerprint));
+    public static CollectionSpec SpecFor(string collection, ModelInfo model) =>
+        new(collection, model.Dimension, new(model.Name, model.Fingerprint));
 }

@@ -29,10 +29,11 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
         ServerCallContext context) =>
         streams.RunAsync(requestStream, responseStream, context, async (request, cancellationToken) =>
         {
-            var running = await streams.StartAsync(request, request => pipeline.StartAsync(ToRequest(request), cancellationToken));
+            var pending = await StreamContext.EnqueueAsync(
+                request, request => pipeline.EnqueueAsync(ToRequest(request), cancellationToken));
             // Only the id is captured, not the request: pixels must not stay in memory longer than their time in the
             // queue.
-            return AnswerAsync(request.ItemId, running, context);
+            return AnswerAsync(request.ItemId, pending, context);
         });
 
     private static EmbedRequest ToRequest(V1.StreamEmbedRequest request)
@@ -48,12 +49,12 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
         };
     }
 
-    private Task<V1.StreamEmbedResponse> AnswerAsync(string itemId, Task<EmbedResult> running, ServerCallContext context) =>
+    private Task<V1.StreamEmbedResponse> AnswerAsync(string itemId, PendingEmbedding pending, ServerCallContext context) =>
         streams.AnswerAsync(
             context,
             async () =>
             {
-                var result = await running;
+                var result = await pending;
                 return new V1.StreamEmbedResponse
                 {
                     ItemId = itemId,

@@ -15,16 +15,16 @@ internal sealed class IngestServiceImpl(
     public override async Task<V1.IngestImageResponse> IngestImage(V1.IngestImageRequest request, ServerCallContext context)
     {
         var (item, embed) = IngestItem.Read(request);
-        var running = pipeline.EmbedAsync(embed, context.CancellationToken);
-        var (ack, timings) = await IngestAsync(item, running, new StreamOrder(), context.CancellationToken);
+        var pending = new PendingEmbedding(pipeline.EmbedAsync(embed, context.CancellationToken));
+        var (ack, timings) = await IngestAsync(item, pending, new StreamOrder(), context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
     public override async Task<V1.IngestFaceResponse> IngestFace(V1.IngestFaceRequest request, ServerCallContext context)
     {
         var (item, embed) = IngestItem.Read(request);
-        var running = pipeline.EmbedAsync(embed, context.CancellationToken);
-        var (ack, timings) = await IngestAsync(item, running, new StreamOrder(), context.CancellationToken);
+        var pending = new PendingEmbedding(pipeline.EmbedAsync(embed, context.CancellationToken));
+        var (ack, timings) = await IngestAsync(item, pending, new StreamOrder(), context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
@@ -37,21 +37,21 @@ internal sealed class IngestServiceImpl(
         return streams.RunAsync(requestStream, responseStream, context, async (request, cancellationToken) =>
         {
             IngestItem? item = null;
-            var running = await streams.StartAsync(request, request =>
+            var pending = await StreamContext.EnqueueAsync(request, request =>
             {
                 (item, var embed) = IngestItem.Read(request);
-                return pipeline.StartAsync(embed, cancellationToken);
+                return pipeline.EnqueueAsync(embed, cancellationToken);
             });
             // Only id and payload are captured, not the request: pixels must not stay in memory longer than their time
             // in the queue.
-            return AnswerAsync(request.ItemId, item, running, order, context, cancellationToken);
+            return AnswerAsync(request.ItemId, item, pending, order, context, cancellationToken);
         });
     }
 
     private Task<V1.StreamIngestResponse> AnswerAsync(
         string itemId,
         IngestItem? item,
-        Task<EmbedResult> running,
+        PendingEmbedding pending,
         StreamOrder order,
         ServerCallContext context,
         CancellationToken cancellationToken) =>
@@ -59,25 +59,25 @@ internal sealed class IngestServiceImpl(
             context,
             async () =>
             {
-                var (ack, timings) = await IngestAsync(item, running, order, cancellationToken);
+                var (ack, timings) = await IngestAsync(item, pending, order, cancellationToken);
                 return new V1.StreamIngestResponse { ItemId = itemId, Ack = ack, Timings = timings };
             },
             error => new() { ItemId = itemId, Error = error });
 
-    /// <param name="item">Null only if <paramref name="running"/> has failed already.</param>
-    /// <param name="running">The embedding of the item.</param>
+    /// <param name="item">Null only if <paramref name="pending"/> has failed already.</param>
+    /// <param name="pending">The embedding of the item.</param>
     /// <param name="order">The order of the stream: if two items have the same id, the later one is stored last,
     /// regardless of their decoding times.</param>
     /// <param name="cancellationToken">Drops the item if it has not been passed to the store.</param>
     private async Task<(V1.IngestAck Ack, V1.Timings Timings)> IngestAsync(
-        IngestItem? item, Task<EmbedResult> running, StreamOrder order, CancellationToken cancellationToken)
+        IngestItem? item, PendingEmbedding pending, StreamOrder order, CancellationToken cancellationToken)
     {
         Task stored;
         EmbedResult result;
         long began;
         using (var turn = order.Enter())
         {
-            result = await running;
+            result = await pending;
             await turn.Previous;
             began = time.GetTimestamp();
             await store.EnsureCollectionAsync(Collections.SpecFor(item!.Collection, result.Model), cancellationToken);
@@ -85,7 +85,7 @@ internal sealed class IngestServiceImpl(
         }
         await stored;
         var took = time.GetElapsedTime(began);
-        metrics.StageTook("store", took);
+        metrics.StageTook(EmbeddingMetrics.StoreStage, took);
         var ack = new V1.IngestAck
         {
             PointId = item.PointId,

@@ -10,21 +10,22 @@ internal sealed class ModelServiceImpl(ModelCatalog models) : V1.ModelService.Mo
     public override Task<V1.ListModelsResponse> ListModels(V1.ListModelsRequest request, ServerCallContext context)
     {
         var size = Require.Count(request.PageSize, "page_size", 100, 1000);
-        var (page, next) = NamePages.Take("models", models.All, slot => slot.Name, size, request.PageToken);
+        var (page, next) = NamePages.Take("models", models.All, model => model.Name, size, request.PageToken);
         return Task.FromResult(new V1.ListModelsResponse { Models = { page.Select(ToContract) }, NextPageToken = next });
     }
 
     public override Task<V1.GetModelResponse> GetModel(V1.GetModelRequest request, ServerCallContext context)
     {
-        var slot = models.Find(Require.Text(request.Name, "name", Require.MaxIdBytes));
-        return Task.FromResult(new V1.GetModelResponse { Model = ToContract(slot) });
+        var model = models.Find(Require.Text(request.Name, "name", Require.MaxIdBytes));
+        return Task.FromResult(new V1.GetModelResponse { Model = ToContract(model) });
     }
 
-    private V1.Model ToContract(ModelSlot slot)
+    private V1.Model ToContract(ServedModel served)
     {
         // Read once: the model may be loaded or unloaded at any time.
-        var model = slot.Loaded;
-        var manifest = model?.Manifest ?? slot.Manifest;
+        var session = served.Session;
+        var model = session?.Model ?? served.Info;
+        var manifest = model.Manifest;
         var result = new V1.Model
         {
             Name = manifest.Name,
@@ -35,19 +36,19 @@ internal sealed class ModelServiceImpl(ModelCatalog models) : V1.ModelService.Mo
             ColorOrder = (V1.ColorOrder)manifest.Input.ColorOrder,
             ResizeMode = (V1.ResizeMode)manifest.Input.Resize,
             UnitLength = manifest.UnitLength,
-            MaxBatch = model?.MaxBatch ?? manifest.MaxBatch,
+            MaxBatch = session?.MaxBatch ?? manifest.MaxBatch,
             Licence = manifest.Licence,
             Origin = manifest.Origin,
             Sha256 = manifest.Sha256,
-            Fingerprint = model?.Fingerprint ?? slot.Fingerprint,
+            Fingerprint = model.Fingerprint,
             Description = manifest.Description,
-            DefaultForKind = models.DefaultOf(slot.Manifest.Kind) == slot,
-            ExecutionProvider = model?.ExecutionProvider ?? "",
-            Loaded = model is not null,
+            DefaultForKind = models.DefaultOf(served.Info.Kind) == served,
+            ExecutionProvider = session?.ExecutionProvider ?? "",
+            Loaded = session is not null,
         };
         result.Mean.AddRange(manifest.Input.Mean);
         result.Std.AddRange(manifest.Input.Std);
-        result.Notices.AddRange(model?.Notices ?? []);
+        result.Notices.AddRange(session?.Notices ?? []);
         if (manifest.SuggestedThreshold is { } threshold)
         {
             result.SuggestedThreshold = threshold;

@@ -41,8 +41,16 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
         {
             var began = time.GetTimestamp();
             // Passed to the store one at a time, so that the later of two points with the same id wins.
-            var stored = await streams.StartAsync(
-                request, async request => StoredAsync(request, await SubmitAsync(request, cancellationToken), began));
+            Task<V1.StreamUpsertVectorsResponse> stored;
+            try
+            {
+                stored = StoredAsync(request, await SubmitAsync(request, cancellationToken), began);
+            }
+            catch (Exception e)
+            {
+                // The response keeps its place in the order.
+                stored = Task.FromException<V1.StreamUpsertVectorsResponse>(e);
+            }
             return streams.AnswerAsync(context, () => stored, error => new() { ItemId = request.ItemId, Error = error });
         });
 
@@ -78,7 +86,7 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
         {
             var named = models.Find(model);
             Require.Dimension(dimension, named.Manifest.Dimension, "vector", $"model '{model}'");
-            await store.EnsureCollectionAsync(Collections.SpecFor(collection, named), cancellationToken);
+            await store.EnsureCollectionAsync(Collections.SpecFor(collection, named.Info), cancellationToken);
             return;
         }
         var existing = await store.FindCollectionAsync(collection, cancellationToken);

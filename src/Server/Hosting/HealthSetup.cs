@@ -26,9 +26,9 @@ internal static class HealthSetup
             options.Services.Map(V1.ModelService.Descriptor.FullName, check => check.Name == Models);
             options.Services.Map(V1.VectorStoreService.Descriptor.FullName, check => check.Name == Store);
             options.Services.Map(V1.IngestService.Descriptor.FullName, _ => true);
-            foreach (var slot in models.All)
+            foreach (var model in models.All)
             {
-                options.Services.Map($"model/{slot.Name}", check => check.Name == Models);
+                options.Services.Map($"model/{model.Name}", check => check.Name == Models);
             }
         });
         return services.Configure<HealthCheckPublisherOptions>(options =>

@@ -1,10 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Reflection;
-using Embeddings.Core.Batching;
-using Embeddings.Core.Imaging;
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
+using Embeddings.Core;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
 using Microsoft.Extensions.Configuration.Json;

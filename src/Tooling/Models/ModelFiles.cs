@@ -22,7 +22,7 @@ internal static class ModelFiles
         return folders.Where(Directory.Exists)
             .SelectMany(known => Directory.EnumerateFiles(known, "*.json").Order(StringComparer.Ordinal))
             .Where(path => File.Exists(Path.ChangeExtension(path, ".onnx")))
-            .FirstOrDefault(path => ManifestReader.Read(path).Name == nameOrPath)
+            .FirstOrDefault(path => ManifestFile.Read(path).Name == nameOrPath)
             ?? throw new ToolException($"Model '{nameOrPath}' does not exist in '{folder}'. Choose another directory "
                 + $"with --models.");
     }
@@ -31,7 +31,7 @@ internal static class ModelFiles
     public static void ReplaceManifest(string path, ModelManifest manifest)
     {
         var written = $"{path}.{Guid.NewGuid():N}.tmp";
-        File.WriteAllBytes(written, ManifestWriter.Write(manifest));
+        File.WriteAllBytes(written, ManifestFile.Write(manifest));
         File.Move(written, path, overwrite: true);
     }
 }

@@ -9,10 +9,10 @@ public sealed class BatchQueueTests : IDisposable
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
 
     private readonly QueueHost _host = new(new());
-    private readonly FakeModel _model;
+    private readonly FakeSession _session;
     private readonly BatchQueue _queue;
 
-    public BatchQueueTests() => (_model, _queue) = (_host.Model, _host.Queue);
+    public BatchQueueTests() => (_session, _queue) = (_host.Session, _host.Queue);
 
     public void Dispose() => _host.Dispose();
 
@@ -28,54 +28,54 @@ public sealed class BatchQueueTests : IDisposable
     public async Task A_batch_forms_while_the_one_before_it_runs()
     {
         var (held, items) = await HoldAndQueue(1, 2, 3);
-        _model.Resume();
+        _session.Resume();
 
         Assert.Equal(1, (await held.WaitAsync(Soon)).BatchSize);
         foreach (var item in items)
         {
             Assert.Equal(3, (await item.WaitAsync(Soon)).BatchSize);
         }
-        Assert.Equal([[100], [1, 2, 3]], _model.Runs);
+        Assert.Equal([[100], [1, 2, 3]], _session.Runs);
     }
 
     [Fact]
     public async Task Batches_never_exceed_the_models_maximum_and_keep_the_order()
     {
         var (_, items) = await HoldAndQueue([.. Enumerable.Range(1, 8).Select(i => (float)i)]);
-        _model.Resume();
+        _session.Resume();
 
         var results = await Task.WhenAll(items).WaitAsync(Soon);
         Assert.Equal(Enumerable.Range(1, 8).Select(i => (float)i), results.Select(result => result.Vector[0]));
-        Assert.Equal([[100], [1, 2, 3, 4], [5, 6, 7, 8]], _model.Runs);
+        Assert.Equal([[100], [1, 2, 3, 4], [5, 6, 7, 8]], _session.Runs);
     }
 
     [Fact]
-    public async Task Tensors_are_bounded_and_further_callers_wait_their_turn()
+    public async Task Tensors_are_bounded_and_more_callers_wait_their_turn()
     {
-        _model.Pause();
-        // Room for three batches of four: one runs with a single item, so nine places are left.
+        _session.Pause();
+        // Room for three batches of four: one runs with a single item, so that nine places are left.
         var items = Enumerable.Range(0, 100).Select(i => Embed(i)).ToList();
         await Task.Delay(50);
         Assert.All(items, item => Assert.False(item.IsCompleted));
-        _model.Resume();
+        _session.Resume();
 
         var results = await Task.WhenAll(items).WaitAsync(Soon);
         Assert.Equal(Enumerable.Range(0, 100).Select(i => (float)i), results.Select(result => result.Vector[0]));
-        Assert.InRange(_model.TensorsMade, 1, 3);
+        Assert.InRange(_session.TensorsCreated, 1, 3);
     }
 
     [Fact]
     public async Task A_poisoned_item_fails_alone()
     {
-        var (_, items) = await HoldAndQueue(1, FakeModel.Poison, 3);
-        _model.Resume();
+        var (_, items) = await HoldAndQueue(1, FakeSession.Poison, 3);
+        _session.Resume();
 
         Assert.Equal(1, (await items[0].WaitAsync(Soon)).Vector[0]);
         var fault = await Assert.ThrowsAsync<Fault>(() => items[1].WaitAsync(Soon));
         Assert.Equal((FaultKind.Internal, Reasons.InferenceFailed), (fault.Kind, fault.Reason));
         Assert.Equal(3, (await items[2].WaitAsync(Soon)).Vector[0]);
-        // What really ran: the batch, then each alone.
-        Assert.Equal([[100], [1, FakeModel.Poison, 3], [1], [FakeModel.Poison], [3]], _model.Runs);
+        // The runs: the batch, then each item alone.
+        Assert.Equal([[100], [1, FakeSession.Poison, 3], [1], [FakeSession.Poison], [3]], _session.Runs);
         Assert.Equal(1, (await items[0]).BatchSize);
     }
 
@@ -89,17 +89,17 @@ public sealed class BatchQueueTests : IDisposable
         var second = Embed(2);
         var third = Embed(3, cancellation.Token);
         await cancellation.CancelAsync();
-        _model.Resume();
+        _session.Resume();
 
         Assert.Equal(2, (await second.WaitAsync(Soon)).Vector[0]);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first.WaitAsync(Soon));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => third.WaitAsync(Soon));
         await held.WaitAsync(Soon);
-        Assert.Equal([[100], [2]], _model.Runs);
+        Assert.Equal([[100], [2]], _session.Runs);
     }
 
     [Fact]
-    public async Task A_caller_that_gives_up_waiting_for_a_place_leaves_the_others_theirs()
+    public async Task A_cancelled_wait_for_a_place_leaves_the_other_callers_theirs()
     {
         await Hold();
         var places = Enumerable.Range(0, 8).Select(i => Embed(i)).ToList();
@@ -109,7 +109,7 @@ public sealed class BatchQueueTests : IDisposable
         Assert.False(given.IsCompleted);
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given.WaitAsync(Soon));
-        _model.Resume();
+        _session.Resume();
         Assert.Equal(50, (await patient.WaitAsync(Soon)).Vector[0]);
         await Task.WhenAll(places).WaitAsync(Soon);
     }
@@ -120,7 +120,7 @@ public sealed class BatchQueueTests : IDisposable
         var held = await Hold();
         var slow = await _queue.ReserveAsync(default);
         var quick = Embed(2);
-        _model.Resume();
+        _session.Resume();
         await held.WaitAsync(Soon);
         await Task.Delay(50);
         Assert.False(quick.IsCompleted);
@@ -131,43 +131,40 @@ public sealed class BatchQueueTests : IDisposable
     }
 
     [Fact]
-    public async Task Stopping_fails_what_waits_and_refuses_what_comes()
+    public async Task Stopping_fails_waiting_items_and_refuses_new_ones()
     {
         var held = await Hold();
         var waiting = Embed(1);
-        var stopping = Task.Run(_host.Stop);
+        var stopping = Task.Run(_host.Runner.Dispose);
         var fault = await Assert.ThrowsAsync<Fault>(() => waiting.WaitAsync(Soon));
         Assert.Equal(FaultKind.Unavailable, fault.Kind);
         await Assert.ThrowsAsync<Fault>(() => Embed(2).WaitAsync(Soon));
-        _model.Resume();
+        _session.Resume();
         await held.WaitAsync(Soon);
         await stopping.WaitAsync(Soon);
     }
 
     [Fact]
-    public async Task With_a_delay_a_batch_waits_for_company_but_not_when_full()
+    public async Task With_a_delay_a_batch_waits_for_more_items_but_not_when_full()
     {
         using var host = new QueueHost(new(maxBatch: 2), TimeSpan.FromSeconds(1));
         var first = host.Embed(1);
         var second = host.Embed(2);
         Assert.Equal(2, (await first.WaitAsync(Soon)).BatchSize);
         Assert.Equal(2, (await second.WaitAsync(Soon)).BatchSize);
-        // Alone, it runs all the same once the delay is over.
+        // Alone, it runs once the delay is over.
         Assert.Equal(1, (await host.Embed(3).WaitAsync(Soon)).BatchSize);
     }
 
     private Task<BatchResult> Embed(float value, CancellationToken cancellationToken = default) => _host.Embed(value, cancellationToken);
 
-    /// <summary>An item that the model is held up with.</summary>
+    /// <summary>An item that keeps the session busy.</summary>
     private async Task<Task<BatchResult>> Hold()
     {
-        _model.Pause();
+        _session.Pause();
         var held = Embed(100);
-        // Once taken, the batch takes no more: what comes goes into another.
-        while (_queue.IsOpen)
-        {
-            await Task.Delay(1);
-        }
+        // Once taken, the batch takes no more items: the next ones go into another.
+        await _host.UntilRunning([0]);
         return held;
     }
 

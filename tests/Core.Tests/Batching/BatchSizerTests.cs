@@ -3,11 +3,11 @@ using Embeddings.Testing;
 
 namespace Embeddings.Core.Tests.Batching;
 
-/// <summary>Sizes found for models whose runs take what a formula says.</summary>
+/// <summary>Sizes found for models whose run time is a formula.</summary>
 public sealed class BatchSizerTests
 {
     [Fact]
-    public void What_costs_the_same_for_any_size_gets_the_largest()
+    public void A_model_with_the_same_cost_for_any_size_gets_the_largest()
     {
         var sizer = new BatchSizer(64);
         Load(sizer, 2000, static items => 10_000);
@@ -15,7 +15,7 @@ public sealed class BatchSizerTests
     }
 
     [Fact]
-    public void What_takes_no_time_gets_the_largest()
+    public void A_model_that_takes_no_time_gets_the_largest()
     {
         // The rest of a batch's cost is then all of it.
         var sizer = new BatchSizer(128);
@@ -68,7 +68,7 @@ public sealed class BatchSizerTests
     }
 
     [Fact]
-    public void Batches_that_are_not_full_tell_nothing()
+    public void Batches_that_are_not_full_do_not_count()
     {
         var sizer = new BatchSizer(32);
         for (var i = 0; i < 1000; i++)

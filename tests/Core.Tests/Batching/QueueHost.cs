@@ -1,46 +1,44 @@
 using Embeddings.Core.Batching;
-using Embeddings.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Core.Tests.Batching;
 
-/// <summary>A queue with what runs it, for a model that tests can hold up.</summary>
+/// <summary>A queue and its threads, for a session that tests can pause.</summary>
 internal sealed class QueueHost : IDisposable
 {
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
-    public QueueHost(FakeModel model, TimeSpan delay = default)
+    public QueueHost(FakeSession session, TimeSpan delay = default)
     {
-        Model = model;
-        Queue = new(model, new() { MaxBatchDelay = delay }, TimeProvider.System);
-        Runner = new(model, Queue, FakeModel.Metrics(), NullLogger.Instance);
+        Session = session;
+        Runner = new(session, new() { MaxBatchDelay = delay }, FakeSession.Metrics(), TimeProvider.System, NullLogger.Instance);
     }
 
-    public FakeModel Model { get; }
+    public FakeSession Session { get; }
 
-    public BatchQueue Queue { get; }
+    public BatchQueue Queue => Runner.Queue;
 
     public BatchRunner Runner { get; }
 
     public async Task<BatchResult> Embed(float value, CancellationToken cancellationToken = default) =>
         await (await Reserve(value)).Commit(cancellationToken);
 
-    /// <summary>A place with its input in it, which is all but committed.</summary>
+    /// <summary>A place with its input, not yet committed.</summary>
     public async Task<BatchItem> Reserve(float value)
     {
-        var item = await Queue.ReserveAsync(CancellationToken.None).AsTask().WaitAsync(Soon);
+        var item = await Queue.ReserveAsync(CancellationToken.None).AsTask().WaitAsync(Limit);
         item.Tensor[0] = value;
         item.Tensor[1] = value + 1;
         return item;
     }
 
-    /// <summary>So many places, nothing in them yet: no batch of theirs can run.</summary>
+    /// <summary>Some places without input: no batch of theirs can run.</summary>
     public async Task<List<BatchItem>> Places(int count)
     {
         var places = new List<BatchItem>();
         for (var i = 0; i < count; i++)
         {
-            places.Add(await Queue.ReserveAsync(default).AsTask().WaitAsync(Soon));
+            places.Add(await Queue.ReserveAsync(default).AsTask().WaitAsync(Limit));
         }
         return places;
     }
@@ -53,31 +51,18 @@ internal sealed class QueueHost : IDisposable
 
     public Task<BatchResult[]> Commit(List<BatchItem> places) => Task.WhenAll(places.Select((place, i) => Commit(place, i)));
 
-    /// <summary>Full batches of four that are all there before the first of them can run.</summary>
+    /// <summary>Full batches of four that are all in the queue before the first of them can run.</summary>
     public async Task<BatchResult[]> EmbedBatches(int count) => await Commit(await Places(4 * count));
 
-    public Task UntilRunning(int[] slots) => Until(running => running.SequenceEqual(slots));
+    public Task UntilRunning(int[] slots) => Session.Until(running => running.SequenceEqual(slots));
 
-    public Task UntilRunning(int count) => Until(running => running.Length == count);
+    public Task UntilRunning(int count) => Session.Until(running => running.Length == count);
 
-    public Task UntilOneRunsNarrow() => Until(running => running.Any(slot => slot > 0));
-
-    public void Stop() => Runner.Dispose();
+    public Task UntilOneRunsSingleThreaded() => Session.Until(running => running.Any(slot => slot > 0));
 
     public void Dispose()
     {
-        Model.Resume();
+        Session.Resume();
         Runner.Dispose();
-        Queue.Dispose();
-        Model.Dispose();
-    }
-
-    private async Task Until(Func<int[], bool> reached)
-    {
-        using var limit = new CancellationTokenSource(Soon);
-        while (!reached(Model.Running))
-        {
-            await Task.Delay(1, limit.Token);
-        }
     }
 }

@@ -3,26 +3,26 @@ using Embeddings.Testing;
 
 namespace Embeddings.Core.Tests.Batching;
 
-/// <summary>Who may run beside whom, and a queue that is asked for batches by hand.</summary>
+/// <summary>Which batches may run concurrently, and a queue whose batches are taken by hand.</summary>
 public sealed class RunRuleTests
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
 
     [Fact]
-    public void Without_narrow_runs_each_session_is_by_itself()
+    public void Without_single_threaded_runs_the_sessions_are_independent()
     {
         var rule = new RunRule(3, 0);
-        Assert.Equal([0, 1], Begin(rule, 2, isNarrow: false));
-        Assert.True(rule.MayBeWide);
-        Assert.False(rule.MayBeNarrow(10));
+        Assert.Equal([0, 1], Begin(rule, 2, singleThreaded: false));
+        Assert.True(rule.MayRunMultiThreaded);
+        Assert.False(rule.MayRunSingleThreaded(10));
         Assert.False(rule.MayJoin);
 
-        // All are taken; the one that is left is the next.
-        Assert.Equal([2], Begin(rule, 1, isNarrow: false));
-        Assert.False(rule.MayBeWide);
+        // The last one, then the one that becomes free.
+        Assert.Equal([2], Begin(rule, 1, singleThreaded: false));
+        Assert.False(rule.MayRunMultiThreaded);
         rule.End(1);
-        Assert.True(rule.MayBeWide);
-        Assert.Equal([1], Begin(rule, 1, isNarrow: false));
+        Assert.True(rule.MayRunMultiThreaded);
+        Assert.Equal([1], Begin(rule, 1, singleThreaded: false));
     }
 
     [Theory]
@@ -34,41 +34,41 @@ public sealed class RunRuleTests
     [InlineData(8, 3, 4, false)]
     [InlineData(8, 3, 5, true)]
     [InlineData(8, 4, 0, true)]
-    public void Narrow_runs_begin_where_all_processors_get_one_and_go_on_where_half_have_one(int narrowRuns, int running, int waiting, bool mayBeNarrow)
+    public void Single_threaded_runs_start_if_all_processors_get_one_and_continue_if_half_have_one(int singleThreadedRuns, int running, int waiting, bool mayRun)
     {
-        var rule = new RunRule(1, narrowRuns);
-        Assert.Equal(Enumerable.Range(1, running), Begin(rule, running, isNarrow: true));
-        Assert.Equal(mayBeNarrow, rule.MayBeNarrow(waiting));
-        Assert.Equal(running == 0, rule.MayBeWide);
+        var rule = new RunRule(1, singleThreadedRuns);
+        Assert.Equal(Enumerable.Range(1, running), Begin(rule, running, singleThreaded: true));
+        Assert.Equal(mayRun, rule.MayRunSingleThreaded(waiting));
+        Assert.Equal(running == 0, rule.MayRunMultiThreaded);
     }
 
     [Fact]
-    public void Beside_a_wide_run_only_full_batches_count()
+    public void With_a_multi_threaded_run_only_full_batches_count()
     {
         var rule = new RunRule(1, 4);
-        Assert.Equal([0], Begin(rule, 1, isNarrow: false));
-        Begin(rule, 2, isNarrow: true);
+        Assert.Equal([0], Begin(rule, 1, singleThreaded: false));
+        Begin(rule, 2, singleThreaded: true);
         Assert.False(rule.MayJoin);
-        Assert.False(rule.MayBeNarrow(0));
-        Assert.True(rule.MayBeNarrow(1));
+        Assert.False(rule.MayRunSingleThreaded(0));
+        Assert.True(rule.MayRunSingleThreaded(1));
 
-        // Never more runs than processors, though there is a slot.
-        Begin(rule, 1, isNarrow: true);
-        Assert.False(rule.MayBeNarrow(10));
+        // Never more runs than processors, though there is a free slot.
+        Begin(rule, 1, singleThreaded: true);
+        Assert.False(rule.MayRunSingleThreaded(10));
         rule.End(0);
         Assert.True(rule.MayJoin);
     }
 
     [Fact]
-    public async Task Who_is_alone_takes_its_own_batch_and_nobody_else_does()
+    public async Task An_item_alone_takes_its_own_batch_and_no_other_item_does()
     {
-        using var queue = new BatchQueue(new FakeModel(narrowRuns: 2), new(), TimeProvider.System);
+        using var queue = new BatchQueue(new FakeSession(singleThreadedRuns: 2), new(), TimeProvider.System);
         var item = await queue.ReserveAsync(default);
         var own = item.CommitAndTake(default)!;
         Assert.Same(item.Batch, own);
         Assert.Equal(0, own.Slot);
 
-        // Something runs: the next one is left to the queue's threads, and waits for the end.
+        // Something runs: the next item is left to the queue's threads, and waits for the end of the run.
         var next = await queue.ReserveAsync(default);
         Assert.NotSame(own, next.Batch);
         Assert.Null(next.CommitAndTake(default));
@@ -78,7 +78,7 @@ public sealed class RunRuleTests
         Assert.Same(next.Batch, await taking.WaitAsync(Soon));
         queue.Return(next.Batch);
 
-        // Nothing runs, but there is company.
+        // Nothing runs, but there are two items.
         var (first, second) = (await queue.ReserveAsync(default), await queue.ReserveAsync(default));
         Assert.Null(first.CommitAndTake(default));
         Assert.Null(second.CommitAndTake(default));
@@ -92,18 +92,18 @@ public sealed class RunRuleTests
     }
 
     [Fact]
-    public async Task Who_is_alone_waits_for_company_where_there_is_a_delay()
+    public async Task An_item_alone_waits_for_others_if_there_is_a_delay()
     {
-        using var queue = new BatchQueue(new FakeModel(), new() { MaxBatchDelay = TimeSpan.FromMilliseconds(20) }, TimeProvider.System);
+        using var queue = new BatchQueue(new FakeSession(), new() { MaxBatchDelay = TimeSpan.FromMilliseconds(20) }, TimeProvider.System);
         Assert.Null((await queue.ReserveAsync(default)).CommitAndTake(default));
         Assert.Equal(1, queue.Take()!.Reserved);
         queue.Stop();
     }
 
     [Fact]
-    public async Task A_batch_that_is_half_full_joins_narrow_runs_and_a_smaller_one_waits()
+    public async Task A_batch_that_is_half_full_joins_single_threaded_runs_and_a_smaller_one_waits()
     {
-        using var queue = new BatchQueue(new FakeModel(narrowRuns: 2), new(), TimeProvider.System);
+        using var queue = new BatchQueue(new FakeSession(singleThreadedRuns: 2), new(), TimeProvider.System);
         await Commit(queue, 8);
         var (first, second) = (queue.Take()!, queue.Take()!);
         Assert.Equal((1, 2), (first.Slot, second.Slot));
@@ -116,7 +116,7 @@ public sealed class RunRuleTests
         var third = (await taking.WaitAsync(Soon))!;
         Assert.Equal((1, 2), (third.Slot, third.Reserved));
 
-        // With nothing else going on the next one, however small, has all threads.
+        // If nothing else runs, the next batch has all threads, however small it is.
         queue.Return(second);
         queue.Return(third);
         await Commit(queue, 1);
@@ -134,5 +134,5 @@ public sealed class RunRuleTests
         items.ForEach(static item => _ = item.Commit(default));
     }
 
-    private static IEnumerable<int> Begin(RunRule rule, int count, bool isNarrow) => [.. Enumerable.Range(0, count).Select(_ => rule.Begin(isNarrow))];
+    private static IEnumerable<int> Begin(RunRule rule, int count, bool singleThreaded) => [.. Enumerable.Range(0, count).Select(_ => rule.Begin(singleThreaded))];
 }

@@ -13,7 +13,7 @@ public sealed class DecodedRowsTests
     [InlineData(40, 500, 1)]
     [InlineData(900, 300, 7)]
     [InlineData(30_000, 9, 2)]
-    public void Windows_are_parts_of_the_picture(int width, int height, int step)
+    public void Windows_are_parts_of_the_image(int width, int height, int step)
     {
         foreach (var channels in new[] { 1, 3 })
         {
@@ -79,7 +79,7 @@ public sealed class DecodedRowsTests
     [InlineData(1, 20)]
     [InlineData(3, 300)]
     [InlineData(9, 120)]
-    public void A_face_is_the_same_wherever_it_lies(float scale, float turn)
+    public void A_face_is_the_same_at_every_place(float scale, float turn)
     {
         var (sin, cos) = MathF.SinCos(turn * MathF.PI / 180);
         var pixels = Pictures.Smooth(1300, 1100);

@@ -120,7 +120,7 @@ public sealed class EncodedImageTests
     [InlineData(".gif")]
     [InlineData(".tif")]
     [InlineData(".avif")]
-    public void Half_a_file_is_an_error_and_not_half_a_picture(string suffix)
+    public void Half_a_file_is_an_error_and_not_half_an_image(string suffix)
     {
         var file = Pictures.Encode(Pictures.Busy(200, 150), 200, 150, 3, suffix);
         foreach (var length in new[] { 13, 20, 60, file.Length / 4, file.Length / 2, file.Length * 3 / 4, file.Length * 9 / 10 })

@@ -18,7 +18,7 @@ public sealed class FaceAlignerTests
     }
 
     [Fact]
-    public void A_shifted_face_comes_back_and_what_is_outside_is_black()
+    public void A_shifted_face_is_moved_back_and_the_outside_is_black()
     {
         var pixels = new byte[150 * 140 * 3];
         Array.Fill(pixels, (byte)200);
@@ -71,7 +71,7 @@ public sealed class FaceAlignerTests
     public void The_template_is_scaled_to_the_shorter_side_and_centred(int width, int height)
     {
         var shorter = Math.Min(width, height);
-        var transform = FaceTemplate.Transform(OnTemplate, width, height);
+        var transform = FaceAligner.TransformTo(width, height, OnTemplate);
         Assert.Equal(shorter / 112.0, transform.Scale, 1e-6);
         Assert.Equal((width - shorter) / 2.0, transform.X, 1e-3);
         Assert.Equal((height - shorter) / 2.0, transform.Y, 1e-3);
@@ -95,7 +95,7 @@ public sealed class FaceAlignerTests
 
     [Theory]
     [MemberData(nameof(Bad))]
-    public void What_is_no_face_is_refused(string why, float[] p)
+    public void Points_that_are_not_a_face_are_refused(string why, float[] p)
     {
         var landmarks = new Landmarks(new(p[0], p[1]), new(p[2], p[3]), new(p[4], p[5]), new(p[6], p[7]), new(p[8], p[9]));
         var preprocessor = new Preprocessor(new ImagingOptions());

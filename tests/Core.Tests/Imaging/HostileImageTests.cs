@@ -8,7 +8,7 @@ using FsCheck.Fluent;
 
 namespace Embeddings.Core.Tests.Imaging;
 
-/// <summary>Whatever comes in, out comes a picture or a fault that says what is wrong with it.</summary>
+/// <summary>Any input gives an image or a fault that says what is wrong with it.</summary>
 public sealed class HostileImageTests
 {
     private static readonly ImagingOptions Limits = new() { MaxSide = 2000, MaxPixels = 1_000_000 };

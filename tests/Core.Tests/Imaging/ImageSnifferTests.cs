@@ -14,7 +14,7 @@ public sealed class ImageSnifferTests
     [InlineData(".tif", nameof(FileFormat.Tiff))]
     [InlineData(".tif[bigtiff]", nameof(FileFormat.Tiff))]
     [InlineData(".avif", nameof(FileFormat.Avif))]
-    public void Tells_what_libvips_writes(string suffix, string format) =>
+    public void Recognizes_the_files_of_libvips(string suffix, string format) =>
         Assert.Equal(format, ImageSniffer.Sniff(Pictures.Encode(Pictures.Smooth(32, 32), 32, 32, 3, suffix)).ToString());
 
     [Theory]
@@ -29,11 +29,11 @@ public sealed class ImageSnifferTests
     [InlineData("\0\0\0\u0018ftypheic\0\0\0\0mif1heic")]
     [InlineData("\0\0\0\u0010ftypheicavif")] // the version, not a brand
     [InlineData("\0\0\0\u0008ftypavif\0\0\0\0")]
-    public void Tells_nothing_of_others(string text) => Assert.Equal(FileFormat.Unknown, ImageSniffer.Sniff(Encoding.Latin1.GetBytes(text)));
+    public void Does_not_recognize_other_bytes(string text) => Assert.Equal(FileFormat.Unknown, ImageSniffer.Sniff(Encoding.Latin1.GetBytes(text)));
 
     [Theory]
     [InlineData("\0\0\0\u0018ftypavif\0\0\0\0mif1miaf")]
     [InlineData("\0\0\0\u0018ftypmif1\0\0\0\0mif1avif")]
     [InlineData("\0\0\0\u0018ftypavis\0\0\0\0mif1miaf")]
-    public void Tells_AVIF_by_any_brand(string text) => Assert.Equal(FileFormat.Avif, ImageSniffer.Sniff(Encoding.Latin1.GetBytes(text)));
+    public void Recognizes_AVIF_by_any_brand(string text) => Assert.Equal(FileFormat.Avif, ImageSniffer.Sniff(Encoding.Latin1.GetBytes(text)));
 }

@@ -55,7 +55,7 @@ public sealed class LayoutTests
     [InlineData(float.NaN)]
     [InlineData(float.PositiveInfinity)]
     [InlineData(float.NegativeInfinity)]
-    public void A_number_that_is_none_is_found_wherever_it_is(float bad)
+    public void A_value_that_is_not_finite_is_found_at_every_place(float bad)
     {
         var spec = Pictures.Spec(7, 5);
         for (var at = 0; at < 7 * 5 * 3; at++)

@@ -27,7 +27,7 @@ public sealed class MaterialImageTests
     [MaterialTheory]
     [InlineData("Landscape")]
     [InlineData("Portrait")]
-    public void All_eight_orientations_are_one_picture(string name)
+    public void All_eight_orientations_give_one_image(string name)
     {
         byte[] Small(int i) => Pictures.Rgb(Pictures.File(File.ReadAllBytes(Material.Path("images", "exif-orientation", $"{name}_{i}.jpg"))), Pictures.Spec(224, 224));
         var first = Small(1);

@@ -6,7 +6,7 @@ using NetVips;
 
 namespace Embeddings.Core.Tests.Imaging;
 
-/// <summary>Pictures drawn by formulas, and what the tests do with them.</summary>
+/// <summary>Images drawn by formulas, and helpers to encode, prepare and compare them.</summary>
 internal static class Pictures
 {
     /// <summary>Busy pixels: (37 x + 59 y + 83 c + 11 x y) mod 256, interleaved.</summary>

@@ -42,5 +42,5 @@ public sealed class PlacementTests
     [InlineData(8000, 6000, 112, 8)]
     [InlineData(60000, 60000, 16, 8)]
     public void Loading_leaves_twice_what_the_resize_needs(int width, int height, int side, int factor) =>
-        Assert.Equal(factor, ShrinkOnLoad.Factor(width, height, new Placement(side, side, 0, 0)));
+        Assert.Equal(factor, new Placement(side, side, 0, 0).ShrinkFactor(width, height));
 }

@@ -75,7 +75,7 @@ public sealed class PreprocessorTests
     [InlineData((int)ResizeMode.Stretch)]
     [InlineData((int)ResizeMode.CenterCrop)]
     [InlineData((int)ResizeMode.Letterbox)]
-    public void Raw_pixels_are_treated_as_a_decoded_picture(int mode)
+    public void Raw_pixels_are_treated_as_a_decoded_image(int mode)
     {
         foreach (var landmarks in new[] { null, Face })
         {

@@ -70,7 +70,7 @@ public sealed class ResamplerTests
     }
 
     [Fact]
-    public void What_a_picture_leaves_is_black()
+    public void The_canvas_around_the_image_is_black()
     {
         var canvas = new byte[12 * 10 * 3];
         Array.Fill(canvas, (byte)77);

@@ -15,7 +15,7 @@ public sealed class EmbeddingModelTests : IDisposable
     public void Dispose() => _models.Dispose();
 
     [Fact]
-    public void Vectors_are_those_of_a_plain_loop_wherever_in_the_tensor_they_lie()
+    public void Vectors_equal_those_of_a_plain_loop_at_every_place_of_the_tensor()
     {
         using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         using var tensor = model.CreateTensor();
@@ -50,7 +50,7 @@ public sealed class EmbeddingModelTests : IDisposable
     {
         using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3), new() { Sessions = 2 });
         using var tensor = model.CreateTensor();
-        Assert.Equal(2, model.Sessions);
+        Assert.Equal(2, model.MultiThreadedRuns);
         model.Run(1, tensor, 0, 1);
         foreach (var (session, first, count) in new[] { (0, 0, 9), (0, 8, 1), (0, -1, 1), (0, 0, 0), (2, 0, 1), (-1, 0, 1), (0, 4, 5) })
         {
@@ -119,12 +119,12 @@ public sealed class EmbeddingModelTests : IDisposable
     }
 
     [Fact]
-    public void Finishing_refuses_what_is_no_direction()
+    public void Finishing_refuses_vectors_without_a_direction()
     {
         using var image = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         var face = TemporaryModels.Manifest(7, 5, 3, "face") with { Kind = ModelKind.Face, UnitLength = true };
         using var faces = _models.Load(TemporaryModels.ChannelMeans(5, 7), face);
-        foreach (var model in (IEmbeddingModel[])[image, faces])
+        foreach (var model in (EmbeddingSession[])[image, faces])
         {
             Assert.Equal(Reasons.VectorZero, Assert.Throws<Fault>(() => model.Finish(new float[3])).Reason);
             Assert.Equal(Reasons.VectorNotFinite, Assert.Throws<Fault>(() => model.Finish(new[] { 1, float.NaN, 0 })).Reason);
@@ -139,7 +139,7 @@ public sealed class EmbeddingModelTests : IDisposable
     }
 
     [Fact]
-    public void What_is_disposed_says_so_and_disposing_twice_is_fine()
+    public void Use_after_disposal_throws_and_disposing_twice_is_allowed()
     {
         var model = _models.Load(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
         var tensor = model.CreateTensor();

@@ -10,7 +10,7 @@ public sealed class FingerprintTests
     private static readonly ModelManifest Plain = TemporaryModels.Manifest(112, 112, 512);
 
     [Fact]
-    public void Whatever_changes_vectors_changes_it()
+    public void Everything_that_changes_vectors_changes_it()
     {
         ModelManifest[] others =
         [
@@ -44,7 +44,7 @@ public sealed class FingerprintTests
     }
 
     [Fact]
-    public void It_is_written_in_stone()
+    public void The_canonical_text_never_changes()
     {
         // Stored collections hold it. If this fails, they would all be refused.
         Assert.Equal(

@@ -60,7 +60,7 @@ public sealed class GoldenModelTests : IDisposable
         using var tensor = model.CreateTensor();
         for (var i = 0; i < 8; i++)
         {
-            ProbePicture.Draw(tensor.Item(i), model.Manifest.Input, i);
+            ProbeImage.Draw(tensor.Item(i), model.Manifest.Input, i);
         }
         model.Run(0, tensor, 0, 8);
         var batched = Enumerable.Range(0, 8).Select(i => tensor.Vector(i).ToArray()).ToArray();
@@ -77,7 +77,7 @@ public sealed class GoldenModelTests : IDisposable
         using var model = Load("SqueezeNet_fp16", 224, 224, 1000, new() { Width = 224, Height = 224, ColorOrder = ColorOrder.Bgr, Mean = [104, 117, 123] });
         Assert.Equal(1, model.MaxBatch);
         using var tensor = model.CreateTensor();
-        ProbePicture.Draw(tensor.Item(0), model.Manifest.Input, 0);
+        ProbeImage.Draw(tensor.Item(0), model.Manifest.Input, 0);
         model.Run(0, tensor, 0, 1);
         // A softmax: its values sum to 1.
         Assert.Equal(1, tensor.Vector(0).ToArray().Sum(), 0.01f);
@@ -89,7 +89,7 @@ public sealed class GoldenModelTests : IDisposable
     public void Detectors_are_refused(string file, int width, int height) =>
         Assert.Contains("detector", Assert.Throws<ModelException>(() => Load(file, width, height, 128)).Message);
 
-    private IEmbeddingModel Load(string file, int width, int height, int dimension, InputSpec? input = null)
+    private EmbeddingSession Load(string file, int width, int height, int dimension, InputSpec? input = null)
     {
         var manifest = TemporaryModels.Manifest(width, height, dimension) with
         {

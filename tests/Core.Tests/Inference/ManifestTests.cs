@@ -68,7 +68,7 @@ public sealed class ManifestTests
         // A lone surrogate cannot go through a JsonNode.
         at[names[^1]] = value is null ? null : JsonValue.Create("\u0001");
         var text = json.ToJsonString().Replace("\"\\u0001\"", value ?? "null", StringComparison.Ordinal);
-        var e = Assert.Throws<ManifestException>(() => Parse(text));
+        var e = Assert.Throws<ModelException>(() => Parse(text));
         Assert.Equal(path, e.Field);
         Assert.StartsWith($"m.json: {path}: ", e.Message, StringComparison.Ordinal);
     }
@@ -81,28 +81,48 @@ public sealed class ManifestTests
     [InlineData("{\"name\":\"m\",\"name\":\"m\"}")]
     [InlineData("{\"name\":\"m\"} {}")]
     [InlineData("[[[[[[[[[[[[1]]]]]]]]]]]]")]
-    public void What_is_no_object_is_refused(string json) => Assert.Throws<ManifestException>(() => Parse(json));
+    [InlineData("{\"na\\ud800\":1}")]
+    public void Content_that_is_not_a_manifest_object_is_refused(string json) => Assert.Throws<ModelException>(() => Parse(json));
+
+    [Theory]
+    [InlineData("{}", "m.json: name: is required")]
+    [InlineData("{\"name\":\"m\",\"kind\":\"image\",\"input\":{\"width\":8}}", "m.json: input.height: is required")]
+    [InlineData("{\"kind\":\"voice\"}", "m.json: kind: must be image or face")]
+    [InlineData("{\"input\":{\"width\":8.5}}", "m.json: input.width: must be a whole number")]
+    [InlineData("{\"input\":{\"width\":8,\"height\":8,\"mean\":[1,2]}}", "m.json: input.mean: must be three numbers")]
+    [InlineData("{\"licence_url\":\"\"}", "m.json: licence_url: is not a known field")]
+    [InlineData("{\n  \"name\": nonsense\n}", "m.json: is not valid JSON: line 2, byte 12")]
+    [InlineData("[1]", "m.json: must be a JSON object")]
+    public void A_message_names_the_file_and_the_field_or_the_position(string json, string message) =>
+        Assert.Equal(message, Assert.Throws<ModelException>(() => Parse(json)).Message);
+
+    [Theory]
+    [InlineData("\"unit_length\":1", "m.json: unit_length: must be true or false")]
+    [InlineData("\"max_batch\":5000", "m.json: max_batch: must be between 1 and 1,024; got 5,000")]
+    [InlineData("\"suggested_threshold\":1.5", "m.json: suggested_threshold: must be between -1 and 1; got 1.5")]
+    public void A_value_that_is_not_allowed_is_named_with_its_limits(string field, string message) =>
+        Assert.Equal(message, Assert.Throws<ModelException>(() => Parse(Least[..^1] + "," + field + "}")).Message);
 
     [Fact]
-    public void A_batch_that_no_memory_holds_is_refused()
+    public void A_batch_larger_than_memory_is_refused()
     {
         var huge = Least.Replace("\"width\":8,\"height\":9", "\"width\":4096,\"height\":4096", StringComparison.Ordinal);
-        Assert.Equal("max_batch", Assert.Throws<ManifestException>(() => Parse(huge)).Field);
+        Assert.Equal("max_batch", Assert.Throws<ModelException>(() => Parse(huge)).Field);
     }
 
     [Fact]
-    public void A_file_that_is_not_there_or_too_large_is_refused()
+    public void A_missing_or_too_large_file_is_refused()
     {
         var folder = Directory.CreateTempSubdirectory("embeddings-manifest-");
         try
         {
             var path = Path.Combine(folder.FullName, "m.json");
-            Assert.Equal("m.json: is not there", Assert.Throws<ManifestException>(() => ManifestReader.Read(path)).Message);
-            Assert.Throws<ManifestException>(() => ManifestReader.Read(Path.Combine(folder.FullName, "no", "m.json")));
+            Assert.Equal("m.json: does not exist", Assert.Throws<ModelException>(() => ManifestFile.Read(path)).Message);
+            Assert.Throws<ModelException>(() => ManifestFile.Read(Path.Combine(folder.FullName, "no", "m.json")));
             File.WriteAllText(path, Least, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
-            Assert.Equal("m", ManifestReader.Read(path).Name);
+            Assert.Equal("m", ManifestFile.Read(path).Name);
             File.WriteAllText(path, Least + new string(' ', 1 << 20));
-            Assert.Throws<ManifestException>(() => ManifestReader.Read(path));
+            Assert.Throws<ModelException>(() => ManifestFile.Read(path));
         }
         finally
         {
@@ -111,41 +131,41 @@ public sealed class ManifestTests
     }
 
     [Fact]
-    public void What_is_written_is_read_as_it_was() => Check.QuickThrowOnFailure(Prop.ForAll(Manifests().ToArbitrary(), manifest =>
+    public void A_written_manifest_is_read_unchanged() => Check.QuickThrowOnFailure(Prop.ForAll(Manifests().ToArbitrary(), manifest =>
     {
-        var bytes = ManifestWriter.Write(manifest);
-        var read = ManifestReader.Parse(bytes, "m.json");
+        var bytes = ManifestFile.Write(manifest);
+        var read = ManifestFile.Parse(bytes, "m.json");
         Assert.Equal(Fingerprint.Canonical(manifest), Fingerprint.Canonical(read));
         Assert.Equal((manifest.Name, manifest.Kind, manifest.MaxBatch, manifest.Dimension), (read.Name, read.Kind, read.MaxBatch, read.Dimension));
         Assert.Equal((manifest.Description, manifest.SuggestedThreshold), (read.Description, read.SuggestedThreshold));
-        Assert.Equal(bytes, ManifestWriter.Write(read));
+        Assert.Equal(bytes, ManifestFile.Write(read));
     }));
 
     [Fact]
-    public void Whatever_the_bytes_it_is_a_manifest_or_a_manifest_exception()
+    public void Any_bytes_are_a_manifest_or_a_model_exception()
     {
         var random = from bytes in ArbMap.Default.GeneratorFor<byte[]>() select bytes;
         var mutated =
             from manifest in Manifests()
             from changes in Gen.Choose(1, 6)
             from seed in Gen.Choose(0, int.MaxValue)
-            select Mutate(ManifestWriter.Write(manifest), changes, new System.Random(seed));
+            select Mutate(ManifestFile.Write(manifest), changes, new System.Random(seed));
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(2_000), Prop.ForAll(Gen.OneOf(random, mutated, mutated).ToArbitrary(), bytes =>
         {
             try
             {
-                var manifest = ManifestReader.Parse(bytes, "m.json");
+                var manifest = ManifestFile.Parse(bytes, "m.json");
                 // Whatever came through is whole: it can be written and read again.
-                ManifestReader.Parse(ManifestWriter.Write(manifest), "m.json");
+                ManifestFile.Parse(ManifestFile.Write(manifest), "m.json");
             }
-            catch (ManifestException e)
+            catch (ModelException e)
             {
                 Assert.DoesNotContain('\n', e.Message);
             }
         }));
     }
 
-    private static ModelManifest Parse(string json) => ManifestReader.Parse(Encoding.UTF8.GetBytes(json), "m.json");
+    private static ModelManifest Parse(string json) => ManifestFile.Parse(Encoding.UTF8.GetBytes(json), "m.json");
 
     private static byte[] Mutate(byte[] bytes, int changes, System.Random random)
     {

@@ -21,7 +21,7 @@ public sealed class ModelLoaderTests : IDisposable
         {
             using var model = ModelLoader.Load(either, new());
             Assert.Equal("test", model.Manifest.Name);
-            Assert.Equal(64, model.Fingerprint.Length);
+            Assert.Equal(64, model.Model.Fingerprint.Length);
             Assert.Equal("cpu", model.ExecutionProvider);
             Assert.Empty(model.Notices);
         }
@@ -34,11 +34,11 @@ public sealed class ModelLoaderTests : IDisposable
         File.AppendAllBytes(path, [0]);
         Assert.Contains("SHA-256", Refused(path));
         File.Delete(path);
-        Assert.Equal("test.onnx: is not there", Refused(path));
+        Assert.Equal("test.onnx: does not exist", Refused(path));
     }
 
     [Fact]
-    public void A_file_that_is_no_model_is_refused()
+    public void A_file_that_is_not_a_model_is_refused()
     {
         var source = Path.Combine(_models.Folder, "garbage");
         File.WriteAllBytes(source, "this is not protobuf"u8);
@@ -46,8 +46,8 @@ public sealed class ModelLoaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData(5, 5, 3, "input input is [any, 3, 5, 7], the manifest says [batch, 3, 5, 5]")]
-    [InlineData(7, 5, 4, "output output is [any, 3], the manifest says dimension 4")]
+    [InlineData(5, 5, 3, "input input must be [batch, 3, 5, 5] as in the manifest; got [any, 3, 5, 7]")]
+    [InlineData(7, 5, 4, "output output must have 4 values as in the manifest; got [any, 3]")]
     public void A_model_that_does_not_fit_its_manifest_is_refused(int width, int height, int dimension, string reason) =>
         Assert.Equal("test.onnx: " + reason, Refused(_models.Save(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(width, height, dimension))));
 
@@ -56,12 +56,12 @@ public sealed class ModelLoaderTests : IDisposable
     {
         using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7, batch: 1), TemporaryModels.Manifest(7, 5, 3));
         Assert.Equal(1, model.MaxBatch);
-        Assert.Equal(Math.Min(8, Environment.ProcessorCount), Math.Max(model.Sessions, model.NarrowRuns));
+        Assert.Equal(Math.Min(8, Environment.ProcessorCount), Math.Max(model.MultiThreadedRuns, model.SingleThreadedRuns));
         Assert.Contains("fixed", Assert.Single(model.Notices));
         using var tensor = model.CreateTensor();
         Assert.Equal(1, tensor.Capacity);
         tensor.Item(0).Fill(4);
-        model.Run(model.Sessions + model.NarrowRuns - 1, tensor, 0, 1);
+        model.Run(model.MultiThreadedRuns + model.SingleThreadedRuns - 1, tensor, 0, 1);
         Assert.Equal(4, tensor.Vector(0)[1], 1e-5f);
     }
 
@@ -108,7 +108,7 @@ public sealed class ModelLoaderTests : IDisposable
     [Theory]
     [InlineData("input.1", "516")]
     [InlineData("data_0", "gpu_0/softmax_1")]
-    public void Odd_names_work(string input, string output)
+    public void Unusual_names_work(string input, string output)
     {
         using var model = _models.Load(TemporaryModels.ChannelMeans(5, 7, input, output), TemporaryModels.Manifest(7, 5, 3));
         Assert.Equal(8, model.MaxBatch);
@@ -124,7 +124,7 @@ public sealed class ModelLoaderTests : IDisposable
     }
 
     [Fact]
-    public void A_graph_that_only_pretends_to_a_free_batch_runs_one_at_a_time()
+    public void A_graph_whose_declared_free_batch_does_not_work_runs_one_at_a_time()
     {
         var graph = new GraphBuilder("pretends");
         var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);
@@ -136,7 +136,7 @@ public sealed class ModelLoaderTests : IDisposable
     }
 
     [Fact]
-    public void An_output_declared_for_one_item_and_of_rank_four_is_taken_as_it_comes()
+    public void An_output_declared_for_one_item_and_of_rank_four_works()
     {
         var graph = new GraphBuilder("rank4");
         var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);
@@ -199,7 +199,7 @@ public sealed class ModelLoaderTests : IDisposable
         Assert.Contains("data_sha256", Refused(path));
         var other = _models.Save(graph.Build(), TemporaryModels.Manifest(4, 4, 3));
         using var changed = ModelLoader.Load(other, new());
-        Assert.NotEqual(model.Fingerprint, changed.Fingerprint);
+        Assert.NotEqual(model.Model.Fingerprint, changed.Model.Fingerprint);
         Assert.Equal(64, changed.Manifest.DataSha256.Length);
     }
 
@@ -216,7 +216,7 @@ public sealed class ModelLoaderTests : IDisposable
         graph.Initializer(weights);
         graph.Node("Mul", [graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]), "weights"], ["output"]);
         graph.Output("output", TemporaryModels.Float, 0, 3);
-        Assert.Contains("does not lie beside it", Refused(_models.Save(graph.Build(), TemporaryModels.Manifest(4, 4, 3))));
+        Assert.Contains("in its own folder", Refused(_models.Save(graph.Build(), TemporaryModels.Manifest(4, 4, 3))));
     }
 
     [Fact]
@@ -230,7 +230,7 @@ public sealed class ModelLoaderTests : IDisposable
         graph.Output("max", TemporaryModels.Float, 0, 3);
         var manifest = TemporaryModels.Manifest(4, 4, 3);
         Assert.Contains("2 outputs (mean, max)", Refused(_models.Save(graph.Build(), manifest)));
-        Assert.Contains("has no output median; it has mean, max", Refused(_models.Save(graph.Build(), manifest with { Output = "median" })));
+        Assert.Contains("has no output median; its outputs are mean, max", Refused(_models.Save(graph.Build(), manifest with { Output = "median" })));
         using var model = _models.Load(graph.Build(), manifest with { Output = "max" });
         using var tensor = model.CreateTensor();
         tensor.Item(0).Clear();
@@ -250,7 +250,7 @@ public sealed class ModelLoaderTests : IDisposable
         return graph.Build();
     }
 
-    private static void AssertMeans(IEmbeddingModel model)
+    private static void AssertMeans(EmbeddingSession model)
     {
         using var tensor = model.CreateTensor();
         for (var i = 0; i < tensor.Capacity; i++)

@@ -65,7 +65,7 @@ public sealed class RuntimeSessionsTests : IDisposable
     }
 
     [Fact]
-    public async Task Disposal_waits_for_every_narrow_run()
+    public async Task Disposal_waits_for_every_single_threaded_run()
     {
         var sessions = Open();
         using var begun = new CountdownEvent(2);
@@ -104,6 +104,6 @@ public sealed class RuntimeSessionsTests : IDisposable
     private RuntimeSessions Open(out string file)
     {
         file = _models.Save(TemporaryModels.ChannelMeans(5, 7), TemporaryModels.Manifest(7, 5, 3));
-        return new(file, new(), new(1, 2, NarrowRuns: 3));
+        return new(file, new(), new(1, 2, SingleThreadedRuns: 3));
     }
 }

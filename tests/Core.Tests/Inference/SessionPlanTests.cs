@@ -37,14 +37,14 @@ public sealed class SessionPlanTests
     [InlineData(9, 0)]
     [InlineData(16, 0)]
     [InlineData(64, 0)]
-    public void Few_processors_get_one_session_with_all_threads_and_a_narrow_run_each(int processors, int narrowRuns)
+    public void Few_processors_get_one_session_with_all_threads_and_a_single_threaded_run_each(int processors, int singleThreadedRuns)
     {
         foreach (var single in (bool[])[false, true])
         {
             var plan = SessionPlan.For(new(), single, processors, Small);
-            Assert.Equal(narrowRuns, plan.NarrowRuns);
-            Assert.Equal(narrowRuns == 0 ? plan.Sessions : 2, plan.Copies);
-            if (narrowRuns > 0)
+            Assert.Equal(singleThreadedRuns, plan.SingleThreadedRuns);
+            Assert.Equal(singleThreadedRuns == 0 ? plan.Sessions : 2, plan.Copies);
+            if (singleThreadedRuns > 0)
             {
                 Assert.Equal((1, processors), (plan.Sessions, plan.IntraOpThreads));
             }
@@ -52,7 +52,7 @@ public sealed class SessionPlanTests
     }
 
     [Fact]
-    public void Large_weights_other_providers_and_what_is_asked_for_leave_narrow_runs_out()
+    public void Large_weights_other_providers_and_explicit_settings_have_no_single_threaded_runs()
     {
         Assert.Equal(new(1, 4, 4), SessionPlan.For(new(), false, 4, 256L << 20));
         Assert.Equal(new(1, 4), SessionPlan.For(new(), false, 4, (256L << 20) + 1));

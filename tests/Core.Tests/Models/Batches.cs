@@ -10,7 +10,7 @@ internal static class Batches
     private const float Tolerance = 1e-5f;
 
     /// <summary>The raw vectors of one batch.</summary>
-    public static float[][] Run(IEmbeddingModel model, int slot, int count)
+    public static float[][] Run(EmbeddingSession model, int slot, int count)
     {
         using var tensor = Draw(model, count);
         model.Run(slot, tensor, 0, count);
@@ -18,7 +18,7 @@ internal static class Batches
     }
 
     /// <summary>Every item of the largest batch gets the vector that it gets alone.</summary>
-    public static void AssertIndependent(IEmbeddingModel model)
+    public static void AssertIndependent(EmbeddingSession model)
     {
         Assert.Equal(model.Manifest.MaxBatch, model.MaxBatch);
         var together = Run(model, 0, model.MaxBatch);
@@ -45,12 +45,12 @@ internal static class Batches
         }
     }
 
-    private static BatchTensor Draw(IEmbeddingModel model, int count)
+    private static BatchTensor Draw(EmbeddingSession model, int count)
     {
         var tensor = model.CreateTensor();
         for (var i = 0; i < count; i++)
         {
-            ProbePicture.Draw(tensor.Item(i), model.Manifest.Input, i);
+            ProbeImage.Draw(tensor.Item(i), model.Manifest.Input, i);
         }
         return tensor;
     }

@@ -5,7 +5,7 @@ using Embeddings.TestModels;
 
 namespace Embeddings.Core.Tests.Models;
 
-/// <summary>The models that the tests serve: what they rely on.</summary>
+/// <summary>Properties of the test models that other tests rely on.</summary>
 public sealed class DescriptorTests
 {
     public static TheoryData<string> Names => new(Descriptor.ImageModel, Descriptor.FaceModel);
@@ -21,16 +21,16 @@ public sealed class DescriptorTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void A_vector_is_the_same_in_wide_and_narrow_runs(string name)
+    public void A_vector_is_the_same_in_multi_threaded_and_single_threaded_runs(string name)
     {
         var path = Descriptor.PathOf(name);
-        var manifest = ManifestReader.Read(Path.ChangeExtension(path, ".json"));
+        var manifest = ManifestFile.Read(Path.ChangeExtension(path, ".json"));
         var options = new InferenceOptions();
-        var sessions = new RuntimeSessions(path, options, new(1, 2, NarrowRuns: 3));
+        var sessions = new RuntimeSessions(path, options, new(1, 2, SingleThreadedRuns: 3));
         var signature = ModelSignature.Find(sessions.First, manifest, path);
         var (layout, batch, notices) = new ModelProbe(path, manifest, signature, sessions, options).Run();
-        using var model = new ImageEmbeddingModel(new(manifest, signature, layout, batch, notices, sessions));
-        Assert.Equal((1, 3), (model.Sessions, model.NarrowRuns));
+        using var model = new EmbeddingSession(manifest, signature, layout, batch, notices, sessions);
+        Assert.Equal((1, 3), (model.MultiThreadedRuns, model.SingleThreadedRuns));
         var vectors = new float[4][][];
         Parallel.For(0, 4, slot => vectors[slot] = Batches.Run(model, slot, 8));
         Assert.All(vectors[1..], narrow => Batches.AssertEqual(vectors[0], narrow));

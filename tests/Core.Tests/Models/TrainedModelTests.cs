@@ -35,8 +35,8 @@ public sealed class TrainedModelTests
     [TrainedModelsFact]
     public void The_fingerprints_are_the_same_on_every_machine()
     {
-        Assert.Equal("b96f98bcd23d28d53c1b93ab42431e847c9662b44d39543973b9bece801e6ccf", Fingerprint.Of(ManifestReader.Read(ManifestOf("resnet18"))));
-        Assert.Equal("30390a74c433d20635e00ac8e52f281cae917c4b6be9c5909fa8a9847727cdd0", Fingerprint.Of(ManifestReader.Read(ManifestOf("mobilefacenet"))));
+        Assert.Equal("b96f98bcd23d28d53c1b93ab42431e847c9662b44d39543973b9bece801e6ccf", Fingerprint.Of(ManifestFile.Read(ManifestOf("resnet18"))));
+        Assert.Equal("30390a74c433d20635e00ac8e52f281cae917c4b6be9c5909fa8a9847727cdd0", Fingerprint.Of(ManifestFile.Read(ManifestOf("mobilefacenet"))));
     }
 
     [TrainedModelsFact]
@@ -44,8 +44,8 @@ public sealed class TrainedModelTests
     {
         foreach (var (name, package) in ((string, string)[])[("resnet18", "ResNet18 0.23.1"), ("mobilefacenet", "faceplugin-face-recognition-js 0.0.1")])
         {
-            var manifest = ManifestReader.Read(ManifestOf(name));
-            Assert.Equal(Encoding.UTF8.GetString(ManifestWriter.Write(manifest)), File.ReadAllText(ManifestOf(name)));
+            var manifest = ManifestFile.Read(ManifestOf(name));
+            Assert.Equal(Encoding.UTF8.GetString(ManifestFile.Write(manifest)), File.ReadAllText(ManifestOf(name)));
             Assert.Equal((name, "MIT", 512), (manifest.Name, manifest.Licence, manifest.Dimension));
             Assert.Contains(package, manifest.Origin, StringComparison.Ordinal);
             Assert.Contains("Permission is hereby granted", File.ReadAllText(Path.Combine(TrainedModels.Folder, $"{name}.licence.txt")), StringComparison.Ordinal);
@@ -100,13 +100,13 @@ public sealed class TrainedModelTests
     }
 
     // A hundred-thousandth of the largest value: what another order of summing may change.
-    private static void AssertSame(IEmbeddingModel model, Func<float[], float[]> published)
+    private static void AssertSame(EmbeddingSession model, Func<float[], float[]> published)
     {
         var actual = Batches.Run(model, 0, Images);
         var expected = Enumerable.Range(0, Images).Select(i =>
         {
             var image = new float[model.Manifest.Input.TensorLength];
-            ProbePicture.Draw(image, model.Manifest.Input, i);
+            ProbeImage.Draw(image, model.Manifest.Input, i);
             return published(image);
         }).ToArray();
         Batches.AssertEqual(expected, actual, 1e-5f * expected.Max(vector => vector.Max(MathF.Abs)));

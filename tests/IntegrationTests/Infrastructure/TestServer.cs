@@ -1,4 +1,3 @@
-using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Server;
 using Embeddings.TestModels;
@@ -44,7 +43,7 @@ internal sealed class TestServer : IAsyncDisposable
         where T : notnull => _app.Services.GetRequiredService<T>();
 
     /// <summary>Number of items in flight of a model.</summary>
-    public int Pending(string model) => Get<ModelCatalog>().Find(model).Gate.Items;
+    public int Pending(string model) => Get<ModelCatalog>().Find(model).InFlight;
 
     /// <summary>Stops the server gracefully, as the end of the process does.</summary>
     public Task StopAsync() => _app.StopAsync().Bound();

@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.Tooling.Models.Adding;
 using Embeddings.V1;

@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Testing.Models;

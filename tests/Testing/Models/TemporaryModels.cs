@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Embeddings.Core;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
@@ -44,7 +45,7 @@ internal sealed class TemporaryModels : IDisposable
     }
 
     /// <summary>Saves and loads.</summary>
-    public IEmbeddingModel Load(ModelProto model, ModelManifest manifest, InferenceOptions? options = null) =>
+    public EmbeddingSession Load(ModelProto model, ModelManifest manifest, InferenceOptions? options = null) =>
         ModelLoader.Load(Save(model, manifest), options ?? new InferenceOptions());
 
     /// <summary>The vector of each channel's mean: [batch, 3, height, width] to [batch, 3].</summary>
@@ -71,6 +72,6 @@ internal sealed class TemporaryModels : IDisposable
         {
             // Some are no models on purpose.
         }
-        File.WriteAllBytes(Path.ChangeExtension(path, ".json"), ManifestWriter.Write(right));
+        File.WriteAllBytes(Path.ChangeExtension(path, ".json"), ManifestFile.Write(right));
     }
 }

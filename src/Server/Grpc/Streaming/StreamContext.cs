@@ -22,19 +22,19 @@ internal sealed class StreamContext(
             requests, responses, start, options.MaxPendingPerStream, lifetime.ApplicationStopping, context.CancellationToken);
 
     /// <summary>
-    /// Starts the work on an item; an invalid request becomes a failed task, so that its response keeps its place in
+    /// Puts an item in the queue; an invalid request becomes a failed embedding, so that its response keeps its place in
     /// the order.
     /// </summary>
-    public async ValueTask<Task<TResult>> StartAsync<TRequest, TResult>(
-        TRequest request, Func<TRequest, ValueTask<Task<TResult>>> start)
+    public static async ValueTask<PendingEmbedding> EnqueueAsync<TRequest>(
+        TRequest request, Func<TRequest, ValueTask<PendingEmbedding>> enqueue)
     {
         try
         {
-            return await start(request);
+            return await enqueue(request);
         }
         catch (Exception e)
         {
-            return Task.FromException<TResult>(e);
+            return PendingEmbedding.FromException(e);
         }
     }
 

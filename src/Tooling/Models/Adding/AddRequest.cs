@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Models;
 
 namespace Embeddings.Tooling.Models.Adding;

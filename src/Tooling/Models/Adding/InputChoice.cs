@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Models.Inspection;
 using Embeddings.Tooling.Models.Presets;

@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Models.Inspection;
@@ -17,8 +18,7 @@ namespace Embeddings.Tooling.Models.Adding;
 /// </summary>
 internal static class ModelAdder
 {
-    /// <exception cref="ModelException">The model cannot be added.</exception>
-    /// <exception cref="ManifestException">The values do not form a valid manifest.</exception>
+    /// <exception cref="ModelException">The model cannot be added, or the values do not form a valid manifest.</exception>
     public static AddedModel Add(AddRequest request)
     {
         var preset = request.Preset is not { } wanted ? null
@@ -55,7 +55,7 @@ internal static class ModelAdder
         {
             notices.Add("The licence is not recorded. Set it with --licence.");
         }
-        var (fingerprint, maxBatch) = (model.Fingerprint, model.MaxBatch);
+        var (fingerprint, maxBatch) = (model.Model.Fingerprint, model.MaxBatch);
         model.Dispose();
         return new(staging.Publish(request.Replace), manifest, fingerprint, maxBatch, [.. facts.Words()], notices);
     }
@@ -133,7 +133,7 @@ internal static class ModelAdder
         var images = new float[batch * spec.TensorLength];
         for (var i = 0; i < batch; i++)
         {
-            ProbePicture.Draw(images.AsSpan(i * spec.TensorLength, spec.TensorLength), spec, i);
+            ProbeImage.Draw(images.AsSpan(i * spec.TensorLength, spec.TensorLength), spec, i);
         }
         return run.Run(images, [batch, 3, spec.Height, spec.Width], output.Length > 0 ? output : run.Outputs[0].Name).Shape;
     }

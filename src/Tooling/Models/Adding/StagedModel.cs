@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Models;
 
 namespace Embeddings.Tooling.Models.Adding;
@@ -28,7 +29,7 @@ internal sealed class StagedModel : IDisposable
     /// <summary>Path of the model file.</summary>
     public string File => Path.Combine(_folder.FullName, _name + ".onnx");
 
-    private string ManifestFile => Path.ChangeExtension(File, null) + ".json";
+    private string ManifestPath => Path.ChangeExtension(File, null) + ".json";
 
     /// <summary>
     /// Copies the model and its external weight files, which keep their names because the model refers to them.
@@ -45,8 +46,8 @@ internal sealed class StagedModel : IDisposable
     /// <summary>Writes the manifest and validates it by reading it.</summary>
     public void Write(ModelManifest manifest)
     {
-        System.IO.File.WriteAllBytes(ManifestFile, ManifestWriter.Write(manifest));
-        ManifestReader.Read(ManifestFile);
+        System.IO.File.WriteAllBytes(ManifestPath, ManifestFile.Write(manifest));
+        ManifestFile.Read(ManifestPath);
     }
 
     /// <summary>

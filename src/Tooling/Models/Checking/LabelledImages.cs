@@ -1,6 +1,6 @@
 using System.Numerics;
 using System.Text;
-using Embeddings.Core.Imaging;
+using Embeddings.Core;
 using Embeddings.Tooling.Ingesting;
 using Embeddings.Tooling.Items;
 
@@ -83,7 +83,7 @@ internal static class LabelledImages
             item.CheckLandmarks();
             var label = item.Label ?? item.MediaStoreId;
             return item.Path.Length > 0 && label is { Length: > 0 }
-                ? new(label, Path.Combine(folder, item.Path), item.Landmarks is { } points ? Landmarks(points) : null)
+                ? new(label, Path.Combine(folder, item.Path), item.Landmarks is { } points ? ToLandmarks(points) : null)
                 : throw ItemFault.Line("path and label, or media_store_id, are required.");
         }
         catch (ItemFault fault)
@@ -92,7 +92,7 @@ internal static class LabelledImages
         }
     }
 
-    private static Landmarks Landmarks(float[][] points)
+    private static Landmarks ToLandmarks(float[][] points)
     {
         Vector2 At(int i) => new(points[i][0], points[i][1]);
         return new(At(0), At(1), At(2), At(3), At(4));

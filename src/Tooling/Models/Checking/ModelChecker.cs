@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
@@ -10,7 +11,7 @@ namespace Embeddings.Tooling.Models.Checking;
 /// Runs a model on labelled images with the preprocessing of the server, in batches, and again with red and blue swapped:
 /// a model with the wrong color order still works, only worse, and only this comparison shows it.
 /// </summary>
-internal sealed class ModelChecker(IEmbeddingModel model, Preprocessor preprocessor)
+internal sealed class ModelChecker(EmbeddingSession model, Preprocessor preprocessor)
 {
     private const int ComparedAlone = 16;
 

@@ -1,4 +1,4 @@
-using Embeddings.Core.Models;
+using Embeddings.Core;
 using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.Tooling.Models.Inspection;

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Embeddings.Core.Models;
+using Embeddings.Core;
 using Embeddings.Primitives.Numerics;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;

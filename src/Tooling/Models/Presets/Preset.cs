@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+using Embeddings.Core;
 using Embeddings.Core.Models;
 
 namespace Embeddings.Tooling.Models.Presets;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Embeddings.Core.Models;
 
 namespace Embeddings.Tooling.Models.Presets;
@@ -7,6 +8,8 @@ namespace Embeddings.Tooling.Models.Presets;
 internal static class PresetCatalog
 {
     private const string Prefix = "presets/";
+
+    private static readonly JsonSerializerOptions Options = ManifestFile.CreateOptions(PresetJson.Default);
 
     private static readonly Lazy<IReadOnlyList<Preset>> Loaded = new(Load);
 
@@ -22,45 +25,28 @@ internal static class PresetCatalog
     private static IReadOnlyList<Preset> Load()
     {
         var assembly = typeof(PresetCatalog).Assembly;
-        return [.. assembly.GetManifestResourceNames()
-            .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))
-            .Order(StringComparer.Ordinal)
-            .Select(name =>
-            {
-                using var stream = assembly.GetManifestResourceStream(name)!;
-                using var document = JsonDocument.Parse(stream);
-                return Read(name[Prefix.Length..], document.RootElement);
-            })];
+        return
+        [
+            .. assembly.GetManifestResourceNames()
+                .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
+                .Select(name =>
+                {
+                    using var stream = assembly.GetManifestResourceStream(name)!;
+                    var content = new byte[stream.Length];
+                    stream.ReadExactly(content);
+                    return Read(content, name[Prefix.Length..]);
+                }),
+        ];
     }
 
-    private static Preset Read(string file, JsonElement json)
+    private static Preset Read(byte[] content, string file)
     {
-        var fields = new ManifestFields(file, "", json);
-        var preset = new Preset
-        {
-            Name = fields.Text("name", 64),
-            Kind = fields.OneOf<ModelKind>("kind", null),
-            Input = ManifestReader.Input(fields.Object("input")),
-            UnitLength = fields.Flag("unit_length", false),
-            NormalisedInside = fields.Flag("normalised_inside", false),
-            Description = fields.Text("description", 4_096),
-            Source = fields.Text("source", 4_096),
-            Download = fields.Has("download") ? Download(fields.Object("download")) : null,
-        };
-        fields.RefuseOthers();
+        var preset = ManifestFile.Parse<Preset>(content, file, Options);
+        ManifestFile.Check(preset.Input, new(file, "input."));
         return preset;
     }
-
-    private static PresetDownload Download(ManifestFields fields)
-    {
-        var download = new PresetDownload(
-            new Uri(fields.Text("url", 1_024)),
-            fields.Text("sha256", 64),
-            fields.Integer("size", 1, int.MaxValue),
-            fields.Text("licence", 256),
-            fields.Text("licence_text", 65_536),
-            fields.Flag("non_commercial", false));
-        fields.RefuseOthers();
-        return download;
-    }
 }
+
+[JsonSerializable(typeof(Preset))]
+internal sealed partial class PresetJson : JsonSerializerContext;

@@ -1,5 +1,4 @@
-using Embeddings.Core.Inference;
-using Embeddings.Core.Models;
+using Embeddings.Core;
 using Embeddings.Testing;
 using Embeddings.Testing.Models;
 using Embeddings.Tooling.Models.Adding;

@@ -1,3 +1,4 @@
+using Embeddings.Core;
 using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Embeddings.Testing;
@@ -21,11 +22,11 @@ public sealed class ModelAdderTests : IDisposable
         var added = ModelAdder.Add(Request(TemporaryModels.ChannelMeans(224, 224), "imagenet-torchvision") with { Name = "my-model", Licence = "MIT" });
         Assert.Equal(["my-model.json", "my-model.onnx"], Files());
         Assert.Empty(Directory.GetDirectories(Target));
-        var manifest = ManifestReader.Read(Path.Combine(Target, "my-model.json"));
+        var manifest = ManifestFile.Read(Path.Combine(Target, "my-model.json"));
         Assert.Equal((3, ResizeMode.CenterCrop, 256, "MIT"), (manifest.Dimension, manifest.Input.Resize, manifest.Input.ResizeTo, manifest.Licence));
         Assert.Equal((32, false), (added.MaxBatch, manifest.UnitLength));
         using var model = ModelLoader.Load(added.File, new());
-        Assert.Equal(added.Fingerprint, model.Fingerprint);
+        Assert.Equal(added.Fingerprint, model.Model.Fingerprint);
     }
 
     [Fact]
@@ -121,7 +122,7 @@ public sealed class ModelAdderTests : IDisposable
         ModelAdder.Add(request);
         Assert.Contains("already", Refused(request), StringComparison.Ordinal);
         ModelAdder.Add(request with { Replace = true, Licence = "MIT" });
-        Assert.Equal("MIT", ManifestReader.Read(Path.Combine(Target, "test.json")).Licence);
+        Assert.Equal("MIT", ManifestFile.Read(Path.Combine(Target, "test.json")).Licence);
     }
 
     [Theory]

@@ -1,4 +1,3 @@
-using Embeddings.Core.Models;
 using Embeddings.Testing;
 using Embeddings.Tooling.Models.Inspection;
 using Embeddings.Tooling.Onnx;

@@ -1,4 +1,4 @@
-using Embeddings.Core.Inference;
+using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Testing;
 using Embeddings.Tooling.Models.Presets;
@@ -30,7 +30,7 @@ public sealed class PresetCatalogTests
     public void The_first_channel_is_scaled_as_by_the_authors(string name, string order, float pixel, float expected)
     {
         var input = PresetCatalog.Find(name)!.Input;
-        Assert.Equal(order, ManifestNames.Of(input.ColorOrder));
+        Assert.Equal(order, ManifestFile.Word(input.ColorOrder));
         Assert.Equal(expected, (pixel - input.Mean[0]) / input.Std[0], 1e-3f);
     }
 

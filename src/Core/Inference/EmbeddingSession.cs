@@ -1,0 +1,162 @@
+using Embeddings.Core.Models;
+using Embeddings.Primitives;
+using Embeddings.Primitives.Numerics;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Embeddings.Core.Inference;
+
+/// <summary>
+/// A model in memory that turns tensors into vectors. Thread-safe except for <see cref="Run"/>, which needs a slot of the
+/// caller's own. An interface for the tests and benchmarks of the queue.
+/// </summary>
+internal interface IEmbeddingSession : IDisposable
+{
+    /// <summary>The model as its manifest describes it.</summary>
+    ModelInfo Model { get; }
+
+    /// <summary>
+    /// The largest usable batch, 1 to the manifest's: 1 if the items of a batch change each other's vectors.
+    /// </summary>
+    int MaxBatch { get; }
+
+    /// <summary>Number of concurrent multi-threaded runs, those with all threads of a session; at least 1.</summary>
+    int MultiThreadedRuns { get; }
+
+    /// <summary>
+    /// Number of concurrent single-threaded runs; 0 for none. More than 0 only if <see cref="MultiThreadedRuns"/> is 1.
+    /// Together they have a higher throughput than one multi-threaded run after another; one of them alone takes longer.
+    /// </summary>
+    int SingleThreadedRuns { get; }
+
+    /// <summary>The execution provider in use, for example <c>cpu</c>.</summary>
+    string ExecutionProvider { get; }
+
+    /// <summary>Notices for the operator, for example that the model runs one item at a time.</summary>
+    IReadOnlyList<string> Notices { get; }
+
+    /// <summary>Creates a buffer for one batch, which the model reads without copying it.</summary>
+    BatchTensor CreateTensor();
+
+    /// <summary>
+    /// Runs <paramref name="count"/> items of the tensor, from <paramref name="first"/> on, and leaves their raw vectors in
+    /// <see cref="BatchTensor.Vector"/>. Slots 0 to <see cref="MultiThreadedRuns"/> - 1 are multi-threaded, the
+    /// <see cref="SingleThreadedRuns"/> after them single-threaded; each takes one caller at a time. Throws what the runtime
+    /// throws.
+    /// </summary>
+    void Run(int slot, BatchTensor tensor, int first, int count);
+
+    /// <summary>
+    /// Turns a raw vector into the result: checks it, and normalizes it if the model's vectors have unit length. A
+    /// <see cref="Fault"/> if it is not finite or all zeros.
+    /// </summary>
+    void Finish(Span<float> vector);
+}
+
+/// <summary>A model in ONNX Runtime.</summary>
+internal sealed class EmbeddingSession : IEmbeddingSession
+{
+    private readonly RuntimeSessions _sessions;
+    private readonly TensorLayout _layout;
+    private readonly IReadOnlyList<string> _notices;
+    private readonly string[] _inputNames;
+    private readonly string[] _outputNames;
+
+    /// <param name="manifest">The manifest.</param>
+    /// <param name="signature">Input and output of the graph.</param>
+    /// <param name="layout">Sizes and types of the tensors.</param>
+    /// <param name="maxBatch">The largest usable batch.</param>
+    /// <param name="notices">Notices for the operator.</param>
+    /// <param name="sessions">Sessions of ONNX Runtime; disposed with this instance.</param>
+    public EmbeddingSession(
+        ModelManifest manifest,
+        ModelSignature signature,
+        TensorLayout layout,
+        int maxBatch,
+        IReadOnlyList<string> notices,
+        RuntimeSessions sessions)
+    {
+        Model = new(manifest);
+        MaxBatch = maxBatch;
+        _notices = notices;
+        _sessions = sessions;
+        _layout = layout;
+        _inputNames = [signature.Input];
+        _outputNames = [signature.Output];
+    }
+
+    /// <inheritdoc/>
+    public ModelInfo Model { get; }
+
+    public ModelManifest Manifest => Model.Manifest;
+
+    /// <inheritdoc/>
+    public int MaxBatch { get; }
+
+    /// <inheritdoc/>
+    public int MultiThreadedRuns => _sessions.Plan.Sessions;
+
+    /// <inheritdoc/>
+    public int SingleThreadedRuns => _sessions.Plan.SingleThreadedRuns;
+
+    /// <inheritdoc/>
+    public string ExecutionProvider => _sessions.Provider;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Notices => _sessions.Failure is { } failure ? [.. _notices, failure] : _notices;
+
+    /// <inheritdoc/>
+    public BatchTensor CreateTensor() => new(_layout, MaxBatch);
+
+    /// <inheritdoc/>
+    public void Run(int slot, BatchTensor tensor, int first, int count)
+    {
+        if (!ReferenceEquals(tensor.Layout, _layout))
+        {
+            throw new ArgumentException("The tensor must be one of this model.", nameof(tensor));
+        }
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, MaxBatch);
+        _sessions.Use(slot, (Model: this, tensor, first, count), static (session, options, at) =>
+            at.tensor.Use(at.first, at.count, (at, session, options), static (call, input, output) =>
+                call.at.Model.Run(call.session, call.options, call.at.tensor, call.at.first, call.at.count, input, output)));
+    }
+
+    /// <inheritdoc/>
+    public void Finish(Span<float> vector)
+    {
+        // Vectors of faces always have L2 norm 1, within 1e-6, so that cosine is a dot product.
+        var isUsable = Manifest.UnitLength
+            ? VectorMath.TryNormalize(vector)
+            : VectorMath.IsFinite(vector) && !VectorMath.IsZero(vector);
+        if (isUsable)
+        {
+            return;
+        }
+        throw VectorMath.IsFinite(vector)
+            ? Fault.Invalid(
+                Reasons.VectorZero, "image", $"Model {Model.Name} finds nothing in this image: its vector is all zeros.")
+            : Fault.Invalid(
+                Reasons.VectorNotFinite, "image", $"Model {Model.Name} produces NaN or infinity for this image; check its pixels.");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _sessions.Dispose();
+
+    private void Run(
+        InferenceSession session, RunOptions options, BatchTensor tensor, int first, int count, OrtValue input, OrtValue? output)
+    {
+        if (output is not null)
+        {
+            session.Run(options, _inputNames, [input], _outputNames, [output]);
+            return;
+        }
+        using var results = session.Run(options, _inputNames, [input], _outputNames);
+        var expected = (long)_layout.RowsOf(count) * _layout.Dimension;
+        var values = results[0].GetTensorTypeAndShape().ElementCount;
+        if (values != expected)
+        {
+            throw new InvalidOperationException(
+                $"Model {Model.Name} must produce {expected} values for {count} items; got {values}.");
+        }
+        tensor.CopyOutput(first, count, results[0]);
+    }
+}

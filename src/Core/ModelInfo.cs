@@ -1,0 +1,70 @@
+using Embeddings.Core.Models;
+
+namespace Embeddings.Core;
+
+/// <summary>A model as its manifest describes it.</summary>
+public sealed class ModelInfo
+{
+    internal ModelInfo(ModelManifest manifest)
+    {
+        Manifest = manifest;
+        Fingerprint = Models.Fingerprint.Of(manifest);
+    }
+
+    /// <summary>Name that requests use.</summary>
+    public string Name => Manifest.Name;
+
+    /// <summary>Kind of items it embeds.</summary>
+    public ModelKind Kind => Manifest.Kind;
+
+    /// <summary>Number of values in its vectors.</summary>
+    public int Dimension => Manifest.Dimension;
+
+    /// <summary>True if its vectors have L2 norm 1.</summary>
+    public bool UnitLength => Manifest.UnitLength;
+
+    /// <summary>Width of its input, pixels.</summary>
+    public int InputWidth => Manifest.Input.Width;
+
+    /// <summary>Height of its input, pixels.</summary>
+    public int InputHeight => Manifest.Input.Height;
+
+    /// <summary>
+    /// SHA-256 over the weights and the preprocessing, 64 hex digits: vectors of equal fingerprints can be compared.
+    /// </summary>
+    public string Fingerprint { get; }
+
+    internal ModelManifest Manifest { get; }
+}
+
+/// <summary>Kind of items a model embeds.</summary>
+public enum ModelKind
+{
+    /// <summary>Whole images; vectors as the model produces them.</summary>
+    Image = 1,
+
+    /// <summary>Face crops; vectors of L2 norm 1.</summary>
+    Face = 2,
+}
+
+/// <summary>
+/// A model that cannot be used: a manifest that is not valid, or a model file that is missing, damaged or does not fit its
+/// manifest. The message is one line: the file, the field if there is one, the reason.
+/// </summary>
+public sealed class ModelException : Exception
+{
+    internal ModelException(string file, string message, Exception? inner = null)
+        : base($"{Path.GetFileName(file)}: {OneLine(message)}", inner) => Field = "";
+
+    internal ModelException(string file, string field, string message, Exception? inner = null)
+        : base(field.Length == 0 ? $"{file}: {message}" : $"{file}: {field}: {message}", inner) => Field = field;
+
+    /// <summary>
+    /// Path of the manifest's field at fault, for example <c>input.width</c>; empty if it is not one field.
+    /// </summary>
+    public string Field { get; }
+
+    // Messages of ONNX Runtime have several lines.
+    private static string OneLine(string text) =>
+        string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+}
