@@ -83,7 +83,7 @@ sealed class TestRun
 {
     static readonly Regex
         FailedTest = new(@"^failed (.+) \([^()]*\)$"),
-        FailedProject = new(@"^(?:.*[\\/])?([^\\/]+)\.dll \([^()]*\) (?:failed|Zero tests ran)"),
+        FailedProject = new(@"^(?! )(?:.*[\\/])?([^\\/]+)\.dll \([^()]*\) (?:failed|Zero tests ran)"),
         Count = new(@"^  (failed|succeeded|skipped): (\d+)$");
 
     FailureBlock? block;
