@@ -1,5 +1,5 @@
-using Embeddings.Core;
 using System.CommandLine;
+using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Models.Adding;
 

@@ -1,4 +1,3 @@
-using Embeddings.Core;
 using System.CommandLine;
 using Embeddings.Cli.Printing;
 using Embeddings.Core.Models;

@@ -1,7 +1,6 @@
-using Embeddings.Core;
 using System.CommandLine;
 using Embeddings.Cli.Printing;
-using Embeddings.Core.Models;
+using Embeddings.Core;
 using Embeddings.Tooling.Models.Inspection;
 
 namespace Embeddings.Cli.Commands;

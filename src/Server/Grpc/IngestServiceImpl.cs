@@ -1,5 +1,4 @@
 using Embeddings.Core;
-using Embeddings.Core.Models;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Storage;

@@ -1,7 +1,5 @@
 using System.Numerics;
 using Embeddings.Core;
-using Embeddings.Core.Imaging;
-using Embeddings.Core.Models;
 using Embeddings.Primitives;
 
 namespace Embeddings.Server.Grpc.Mapping;

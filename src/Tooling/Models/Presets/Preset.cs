@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Embeddings.Core;
 using Embeddings.Core.Models;
 
