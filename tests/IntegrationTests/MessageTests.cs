@@ -37,7 +37,7 @@ public sealed class MessageTests : IAsyncLifetime
         Assert.Equal("good", Assert.Single(await call.ResponseStream.TakeAsync(1)).ItemId);
         var error = await Errors.FailsAsync(call.ResponseStream.DrainAsync, StatusCode.ResourceExhausted, "MESSAGE_TOO_LARGE");
         Assert.Contains($"{Limit}", error.Status.Detail);
-        await write.Bound().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAny(write).Bound();
         await ServesAsync();
     }
 
