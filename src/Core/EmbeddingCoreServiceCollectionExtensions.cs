@@ -20,10 +20,10 @@ public static class EmbeddingCoreServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         options ??= new();
         options.Validate();
-        return services.AddEmbeddingCoreFrom(_ => options);
+        return services.AddSingleton(options.Imaging).AddEmbeddingCoreFrom(_ => options);
     }
 
-    /// <summary>The same with options that the container provides, which are validated already.</summary>
+    /// <summary>The same with options that the container provides, <see cref="ImagingOptions"/> included, and that are validated already.</summary>
     internal static IServiceCollection AddEmbeddingCoreFrom(
         this IServiceCollection services, Func<IServiceProvider, EmbeddingCoreOptions> options)
     {
@@ -31,7 +31,6 @@ public static class EmbeddingCoreServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         return services
             .AddSingleton(options)
-            .AddSingleton(services => services.GetRequiredService<EmbeddingCoreOptions>().Imaging)
             .AddSingleton<EmbeddingMetrics>()
             .AddSingleton<Preprocessor>()
             .AddSingleton<ModelCatalog>()

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Embeddings.Core;
 using Embeddings.Core.Models;
 
@@ -10,6 +11,7 @@ internal sealed record Preset
     public required string Name { get; init; }
 
     /// <summary>Kind of its models.</summary>
+    [JsonConverter(typeof(WordConverter<ModelKind>))]
     public required ModelKind Kind { get; init; }
 
     /// <summary>Preprocessing at the usual size of the family. A fixed size of the graph takes precedence.</summary>
@@ -40,4 +42,4 @@ internal sealed record Preset
 /// <param name="NonCommercial">
 /// Whether the licence does not allow commercial use. Then it must be accepted explicitly.
 /// </param>
-internal sealed record PresetDownload(Uri Url, string Sha256, long Size, string Licence, string LicenceText, bool NonCommercial);
+internal sealed record PresetDownload(Uri Url, string Sha256, long Size, string Licence, string LicenceText, bool NonCommercial = false);
