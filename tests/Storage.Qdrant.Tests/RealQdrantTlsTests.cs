@@ -41,8 +41,8 @@ public sealed class RealQdrantTlsTests : IDisposable
             await store.UpsertAsync(Name, [VectorStoreContract.Point("p", [1, 0])], None);
             Assert.Equal(1, await store.CountAsync(Name, PointFilter.All, None));
         }
-        Assert.Contains("refuses the API key", await FaultAsync(trusted, "wrong-key"), StringComparison.Ordinal);
-        Assert.Contains("refuses the API key", await FaultAsync(trusted, null), StringComparison.Ordinal);
+        Assert.Contains("rejected the API key", await FaultAsync(trusted, "wrong-key"), StringComparison.Ordinal);
+        Assert.Contains("rejected the API key", await FaultAsync(trusted, null), StringComparison.Ordinal);
         Assert.Contains("certificate", await FaultAsync(untrusted, Key), StringComparison.Ordinal);
         Assert.Contains("certificate", await FaultAsync(null, Key), StringComparison.Ordinal);
 
