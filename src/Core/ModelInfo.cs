@@ -40,7 +40,7 @@ public sealed class ModelInfo
 /// <summary>Kind of items a model embeds.</summary>
 public enum ModelKind
 {
-    /// <summary>Whole images; vectors as the model produces them.</summary>
+    /// <summary>Complete images, with vectors as the model produces them.</summary>
     Image = 1,
 
     /// <summary>Face crops; vectors of L2 norm 1.</summary>
