@@ -32,7 +32,7 @@ public sealed class TrainedModelsFactAttribute : FactAttribute
     public TrainedModelsFactAttribute([CallerFilePath] string? sourceFilePath = null, [CallerLineNumber] int sourceLineNumber = -1)
         : base(sourceFilePath, sourceLineNumber) => Skip = TrainedModels.Missing;
 
-    /// <summary>Whether the test also needs the real photos.</summary>
+    /// <summary>True if the test also needs the real photos; it is skipped with the reason if they are absent.</summary>
     public bool NeedsMaterial
     {
         get;

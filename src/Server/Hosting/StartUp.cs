@@ -13,7 +13,8 @@ internal sealed class StartUp(IServiceProvider services, IVectorStore store) : I
         var models = Task.Run(services.GetRequiredService<ModelCatalog>, cancellationToken);
         await store.StartAsync(cancellationToken);
         await models;
-        // Not before: loading a model takes and frees large blocks many times, and each would be a new mapping whose pages fault in one by one.
+        // Not before the models are loaded: loading allocates and frees large blocks many times, and with the limits each
+        // one would be a new mapping whose pages fault in one by one.
         NativeHeap.Limit();
     }
 
