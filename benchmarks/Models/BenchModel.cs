@@ -34,9 +34,9 @@ internal sealed record BenchModel
             throw new BenchException($"the default model {name} is missing from {source}; ./build.sh models prepares it");
         }
         System.IO.Directory.CreateDirectory(folder);
-        foreach (var extension in (string[])[".onnx", ".json"])
+        foreach (var file in System.IO.Directory.GetFiles(source, name + ".*"))
         {
-            System.IO.File.Copy(Path.Combine(source, name + extension), Path.Combine(folder, name + extension), overwrite: true);
+            System.IO.File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
         }
         return new BenchModel { Directory = folder, Manifest = ManifestFile.Read(Path.Combine(folder, name + ".json")) };
     }

@@ -1,3 +1,4 @@
+using Embeddings.Core.Inference;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -17,6 +18,8 @@ public static class EmbeddingsServer
     /// </exception>
     public static WebApplication Create(string[] args)
     {
+        // In parallel with the host's composition: the start waits for the models, which wait for the native runtime.
+        _ = Task.Run(RuntimeSessions.LoadRuntime);
         // Options are read once, so files are not watched: the watcher would see every write of a store in the working
         // directory.
         var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false", .. args]);
