@@ -61,6 +61,11 @@ internal sealed class AddOptions
         DefaultValueFactory = _ => Folder,
     };
 
+    private readonly Option<bool> _ignoreConfig = new("--ignore-config")
+    {
+        Description = "Ignore configuration files next to the model, such as preprocessor_config.json.",
+    };
+
     private readonly Option<bool> _replace = new("--replace")
     {
         Description = "Replace an existing model of "
@@ -77,7 +82,7 @@ internal sealed class AddOptions
     {
         Option[] options =
         [
-            _preset, _name, _kind, _colorOrder, _mean, _std, _resize, _resizeTo, _interpolation, _size, _output, _maxBatch, _licence, _to, _replace,
+            _preset, _name, _kind, _colorOrder, _mean, _std, _resize, _resizeTo, _interpolation, _size, _output, _maxBatch, _licence, _to, _ignoreConfig, _replace,
         ];
         foreach (var option in options)
         {
@@ -102,6 +107,7 @@ internal sealed class AddOptions
         Output = parsed.GetValue(_output),
         MaxBatch = parsed.GetValue(_maxBatch),
         Licence = parsed.GetValue(_licence),
+        IgnoreConfig = parsed.GetValue(_ignoreConfig),
         Replace = parsed.GetValue(_replace),
     };
 

@@ -26,7 +26,7 @@ internal static class ModelsPresetsCommand
                     json.WriteString("name", preset.Name);
                     json.WriteString("kind", ManifestFile.Word(preset.Kind));
                     json.WriteString("description", preset.Description);
-                    json.WriteString("source", preset.Source);
+                    json.WriteStrings("sources", preset.Sources);
                     json.WriteString("color_order", ManifestFile.Word(input.ColorOrder));
                     json.WriteValues("mean", input.Mean);
                     json.WriteValues("std", input.Std);
@@ -36,7 +36,7 @@ internal static class ModelsPresetsCommand
             output.Table(table);
             foreach (var preset in PresetCatalog.All)
             {
-                output.Line($"{preset.Name}: {preset.Description} Source: {preset.Source}.");
+                output.Line($"{preset.Name}: {preset.Description} Sources: {string.Join("; ", preset.Sources)}.");
             }
             return ExitCode.Done;
         });

@@ -45,6 +45,9 @@ internal sealed record AddRequest
 
     public string? Description { get; init; }
 
+    /// <summary>True to ignore configuration files next to the model (<see cref="ModelConfig"/>).</summary>
+    public bool IgnoreConfig { get; init; }
+
     /// <summary>True to replace an existing model of the same name.</summary>
     public bool Replace { get; init; }
 }

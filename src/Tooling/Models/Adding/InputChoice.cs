@@ -1,3 +1,4 @@
+using System.Globalization;
 using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Models.Inspection;
@@ -6,14 +7,16 @@ using Embeddings.Tooling.Models.Presets;
 namespace Embeddings.Tooling.Models.Adding;
 
 /// <summary>
-/// Determines the preprocessing: sizes from the graph, the rest from options and preset. Nothing is guessed.
+/// Determines the preprocessing: sizes from the graph, the rest from a configuration file next to the model, options and
+/// preset, which must not contradict each other. Nothing is guessed.
 /// </summary>
 internal static class InputChoice
 {
     /// <exception cref="ModelException">
     /// The graph does not accept images, or a value is missing or contradicts the graph.
     /// </exception>
-    public static InputSpec Choose(AddRequest request, Preset? preset, GraphFacts facts, IReadOnlyList<GraphTensor> inputs)
+    public static InputSpec Choose(
+        AddRequest request, Preset? preset, ModelConfig? config, GraphFacts facts, IReadOnlyList<GraphTensor> inputs)
     {
         ModelException Refuse(string why) => new(request.File, why);
         var input = inputs is [var only]
@@ -22,6 +25,10 @@ internal static class InputChoice
         if (!input.IsFloat || input.Shape is not [_, 3 or <= 0, _, _])
         {
             throw Refuse($"The input must be float32 or float16 [batch, 3, height, width] (NCHW); got {input}.");
+        }
+        if (config is not null)
+        {
+            return Configured(request, preset, config, facts, input, Refuse);
         }
         var (width, height) = Size(request, preset, input) ?? throw Refuse($"The model accepts any image size "
             + $"({input}). Set the size it was trained on with --size WIDTHxHEIGHT.");
@@ -33,7 +40,8 @@ internal static class InputChoice
         if (missing.Count > 0)
         {
             throw Refuse(
-                $"A model file does not contain its preprocessing: set --preset or {string.Join(", ", missing)}. "
+                $"A model file does not contain its preprocessing, and there is no configuration file next to it: "
+                    + $"set --preset or {string.Join(", ", missing)}. "
                     + $"Presets: {PresetCatalog.Names}.");
         }
         var from = preset?.Input;
@@ -53,13 +61,71 @@ internal static class InputChoice
         return spec;
     }
 
-    private static (int Width, int Height)? Size(AddRequest request, Preset? preset, GraphTensor input)
+    // All values are those of the configuration file; whatever else states one must state the same.
+    private static InputSpec Configured(
+        AddRequest request, Preset? preset, ModelConfig config, GraphFacts facts, GraphTensor input, Func<string, ModelException> refuse)
+    {
+        void Same(string option, string? stated, string configured)
+        {
+            if (stated is not null && stated != configured)
+            {
+                throw refuse($"{option} is {stated}, but {config.File} states {configured}. Correct one of them, or set "
+                    + "--ignore-config to ignore the file.");
+            }
+        }
+
+        void SameChannels(string option, IReadOnlyList<float>? stated, IReadOnlyList<float> configured) =>
+            Same(option, stated is null || ModelConfig.Same(stated, configured) ? null : ModelConfig.Words(stated), ModelConfig.Words(configured));
+
+        SameChannels("--mean", request.Mean, config.Mean);
+        SameChannels("--std", request.Std, config.Std);
+        Same("--color-order", Word(request.ColorOrder), "rgb");
+        Same("--resize", Word(request.Resize), ManifestFile.Word(config.Resize));
+        Same("--resize-to", request.ResizeTo?.ToString(CultureInfo.InvariantCulture), config.ResizeTo.ToString(CultureInfo.InvariantCulture));
+        Same("--interpolation", Word(request.Interpolation), ManifestFile.Word(config.Interpolation));
+        if (preset is { Input: var known })
+        {
+            var name = $"preset '{preset.Name}': ";
+            SameChannels(name + "mean", known.Mean, config.Mean);
+            SameChannels(name + "std", known.Std, config.Std);
+            Same(name + "color_order", ManifestFile.Word(known.ColorOrder), "rgb");
+            Same(name + "resize", ManifestFile.Word(known.Resize), ManifestFile.Word(config.Resize));
+            Same(name + "interpolation", ManifestFile.Word(known.Interpolation), ManifestFile.Word(config.Interpolation));
+        }
+        var size = config is { Width: { } width, Height: { } height } ? (width, height) : ((int Width, int Height)?)null;
+        if (request.Size is { } asked && size is { } configured && asked != configured)
+        {
+            Same("--size", $"{asked.Width}x{asked.Height}", $"{configured.Width}x{configured.Height}");
+        }
+        var chosen = Size(request with { Size = request.Size ?? size }, preset, input, request.Size is null && size is not null ? config.File : "--size")
+            ?? throw refuse($"The model accepts any image size ({input}), and {config.File} does not state it. Set the size it was "
+                + "trained on with --size WIDTHxHEIGHT.");
+        var spec = new InputSpec
+        {
+            Width = chosen.Width,
+            Height = chosen.Height,
+            ColorOrder = ColorOrder.Rgb,
+            Mean = config.Mean,
+            Std = config.Std,
+            Resize = config.Resize,
+            ResizeTo = config.ResizeTo,
+            Interpolation = config.Interpolation,
+        };
+        Check(spec, preset, facts, refuse);
+        return spec;
+    }
+
+    private static string? Word<T>(T? value)
+        where T : struct, Enum => value is { } present ? ManifestFile.Word(present) : null;
+
+    private static (int Width, int Height)? Size(
+        AddRequest request, Preset? preset, GraphTensor input, string source = "--size")
     {
         var (height, width) = (input.Shape[2], input.Shape[3]);
         if (request.Size is { } asked)
         {
             return (height > 0 && height != asked.Height) || (width > 0 && width != asked.Width)
-                ? throw new ModelException(request.File, $"--size must match the input {input}; got "
+                ? throw new ModelException(request.File, $"{source} must match the input {input}; got "
                     + $"{asked.Width}x{asked.Height}.")
                 : asked;
         }

@@ -11,7 +11,7 @@ namespace Embeddings.Tooling.Models.Adding;
 /// Adds a model file to a directory of models:
 /// <list type="number">
 /// <item>reads the graph, and refuses models that are not embedding models;</item>
-/// <item>combines the preprocessing from graph, options and preset; missing values are errors and never guessed;</item>
+/// <item>combines the preprocessing from graph, configuration file, options and preset; missing values are errors and never guessed;</item>
 /// <item>writes model and manifest to a staging directory and loads them with all checks and probes of the server;</item>
 /// <item>moves them to the target directory, the manifest last.</item>
 /// </list>
@@ -24,14 +24,16 @@ internal static class ModelAdder
         var preset = request.Preset is not { } wanted ? null
             : PresetCatalog.Find(wanted) ?? throw new ModelException(request.File, $"Preset '{wanted}' does not "
                 + $"exist. Presets: {PresetCatalog.Names}.");
+        var config = request.IgnoreConfig ? null : ModelConfig.Find(request.File);
         var facts = GraphInspector.Inspect(request.File);
         var name = request.Name ?? Path.GetFileNameWithoutExtension(request.File);
         Directory.CreateDirectory(request.Directory);
         using var staging = new StagedModel(request.Directory, name);
-        var (spec, output) = Stage(request, preset, facts, staging);
+        var (spec, output) = Stage(request, preset, config, facts, staging);
 
         var (dimension, fixedBatch) = Measure(staging.File, spec, output);
-        var kind = request.Kind ?? preset!.Kind;
+        // The libraries that write configuration files are for whole images.
+        var kind = request.Kind ?? preset?.Kind ?? ModelKind.Image;
         var manifest = new ModelManifest
         {
             Name = name,
@@ -57,19 +59,19 @@ internal static class ModelAdder
         }
         var (fingerprint, maxBatch) = (model.Model.Fingerprint, model.MaxBatch);
         model.Dispose();
-        return new(staging.Publish(request.Replace), manifest, fingerprint, maxBatch, [.. facts.Words()], notices);
+        return new(staging.Publish(request.Replace), manifest, fingerprint, maxBatch, [.. facts.Words(), .. config is null ? [] : new[] { config.ToString() }], notices);
     }
 
     // Copies the model, or writes one that outputs the chosen tensor. The output name is empty if the graph has only one.
     private static (InputSpec Spec, string Output) Stage(
-        AddRequest request, Preset? preset, GraphFacts facts, StagedModel staging)
+        AddRequest request, Preset? preset, ModelConfig? config, GraphFacts facts, StagedModel staging)
     {
         using var whole = new TrialRun(request.File);
         if (request.Output is not { } wanted)
         {
             // First the output: a detector must not be refused for its missing color order.
             var chosen = OutputSelector.Select(request.File, facts.Model.Graph, whole.Outputs);
-            var spec = InputChoice.Choose(request, preset, facts, whole.Inputs);
+            var spec = InputChoice.Choose(request, preset, config, facts, whole.Inputs);
             if (whole.Outputs.First(output => output.Name == chosen).Shape is [_, _, not 1, _] or [_, _, _, not 1])
             {
                 StageInner(request, facts, spec, chosen, staging);
@@ -78,7 +80,7 @@ internal static class ModelAdder
             staging.Copy(request.File, facts.DataFiles);
             return (spec, whole.Outputs.Count == 1 ? "" : chosen);
         }
-        var input = InputChoice.Choose(request, preset, facts, whole.Inputs);
+        var input = InputChoice.Choose(request, preset, config, facts, whole.Inputs);
         if (whole.Outputs.FirstOrDefault(output => output.Name == wanted) is { Shape.Count: 2, IsFloat: true })
         {
             staging.Copy(request.File, facts.DataFiles);

@@ -26,8 +26,8 @@ internal sealed record Preset
     /// <summary>Description for users.</summary>
     public required string Description { get; init; }
 
-    /// <summary>Source of the values.</summary>
-    public required string Source { get; init; }
+    /// <summary>Sources of the values, at least two that do not depend on each other.</summary>
+    public required IReadOnlyList<string> Sources { get; init; }
 
     /// <summary>A published model of the family, or null if none is available as a single file of known content.</summary>
     public PresetDownload? Download { get; init; }

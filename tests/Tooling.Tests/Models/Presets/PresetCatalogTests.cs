@@ -7,31 +7,70 @@ namespace Embeddings.Tooling.Tests.Models.Presets;
 
 public sealed class PresetCatalogTests
 {
-    [Fact]
-    public void All_presets_are_listed_by_name()
+    // What each of the two sources of a preset feeds for a pixel, written as it is written there: the order of the channels,
+    // and the first channel's value of a pixel value x between 0 and 255.
+    private static readonly Dictionary<string, (string Order, Func<double, double> First, Func<double, double> Second)> References = new()
     {
-        Assert.Equal(
-            ["adaface", "clip-openai", "imagenet-torchvision", "insightface-arcface", "insightface-mxnet", "mobilefacenet-imagenet", "sface", "squeezenet-caffe"],
-            PresetCatalog.All.Select(preset => preset.Name));
-        Assert.All(PresetCatalog.All, preset => Assert.True(preset.Source.Length > 10 && preset.Description.Length > 10));
-        Assert.All(PresetCatalog.All, preset => Assert.Equal(preset.Kind == ModelKind.Face, preset.UnitLength));
+        ["adaface"] = ("bgr", x => ((x / 255) - 0.5) / 0.5, x => ((x / 255) - 0.5) / 0.5),
+        ["clip-openai"] = ("rgb", x => ((x / 255) - 0.48145466) / 0.26862954, x => ((x / 255) - 0.48145466) / 0.26862954),
+        ["dinov2"] = ("rgb", x => ((x / 255) - 0.485) / 0.229, x => ((x * 0.00392156862745098) - 0.485) / 0.229),
+        ["edgeface"] = ("rgb", x => ((x / 255) - 0.5) / 0.5, x => ((x / 255) - 0.5) / 0.5),
+        ["facenet-pytorch"] = ("rgb", x => (x - 127.5) / 128.0, x => (x - 127.5) / 128.0),
+        ["ghostfacenet"] = ("rgb", x => (x - 127.5) * 0.0078125, x => (x - 127.5) * 0.0078125),
+        ["imagenet-torchvision"] = ("rgb", x => ((x / 255) - 0.485) / 0.229, x => ((x / 255) - 0.485) / 0.229),
+        ["insightface-arcface"] = ("rgb", x => (x - 127.5) / 127.5, x => ((x / 255) - 0.5) / 0.5),
+        ["insightface-mxnet"] = ("rgb", x => x, x => x),
+        ["magface"] = ("bgr", x => ((x / 255) - 0.0) / 1.0, x => x / 255),
+        ["mobileclip"] = ("rgb", x => x / 255, x => ((x / 255) - 0) / 1),
+        ["mobilefacenet-imagenet"] = ("rgb", x => ((x / 255) - 0.485) / 0.229, x => ((x / 255) - 0.485) / 0.229),
+        ["sface"] = ("rgb", x => x, x => x),
+        ["siglip"] = ("rgb", x => ((x * 0.00392156862745098) - 0.5) / 0.5, x => ((x / 255) - 0.5) / 0.5),
+        ["squeezenet-caffe"] = ("bgr", x => x - 104, x => x - 104),
+    };
+
+    public static TheoryData<string> Names => [.. References.Keys];
+
+    [Fact]
+    public void All_presets_are_listed_by_name_with_two_sources()
+    {
+        Assert.Equal(References.Keys.Order(StringComparer.Ordinal), PresetCatalog.All.Select(preset => preset.Name));
+        Assert.All(PresetCatalog.All, preset =>
+        {
+            Assert.True(preset.Sources.Distinct().Count() >= 2 && preset.Sources.All(source => source.Length > 10));
+            Assert.True(preset.Description.Length > 10);
+            Assert.Equal(preset.Kind == ModelKind.Face, preset.UnitLength);
+        });
         Assert.Null(PresetCatalog.Find("nonsense"));
     }
 
     [Theory]
-    [InlineData("insightface-arcface", "rgb", 0, -1)]
-    [InlineData("insightface-arcface", "rgb", 255, 1)]
-    [InlineData("adaface", "bgr", 255, 1)]
-    [InlineData("insightface-mxnet", "rgb", 200, 200)]
-    [InlineData("mobilefacenet-imagenet", "rgb", 255, 2.2489)]
-    [InlineData("clip-openai", "rgb", 0, -1.7923)]
-    [InlineData("imagenet-torchvision", "rgb", 0, -2.1179)]
-    [InlineData("squeezenet-caffe", "bgr", 104, 0)]
-    public void The_first_channel_is_scaled_as_by_the_authors(string name, string order, float pixel, float expected)
+    [MemberData(nameof(Names))]
+    public void A_preset_feeds_what_both_of_its_sources_feed(string name)
     {
         var input = PresetCatalog.Find(name)!.Input;
+        var (order, first, second) = References[name];
         Assert.Equal(order, ManifestFile.Word(input.ColorOrder));
-        Assert.Equal(expected, (pixel - input.Mean[0]) / input.Std[0], 1e-3f);
+        for (var pixel = 0; pixel <= 255; pixel += 5)
+        {
+            var fed = (pixel - input.Mean[0]) / input.Std[0];
+            Assert.Equal(first(pixel), fed, 2e-5 * Math.Max(1, Math.Abs(fed)));
+            Assert.Equal(second(pixel), fed, 2e-5 * Math.Max(1, Math.Abs(fed)));
+        }
+    }
+
+    [Theory]
+    [InlineData("clip-openai", 224, ResizeMode.CenterCrop, 224, Interpolation.Bicubic)]
+    [InlineData("siglip", 224, ResizeMode.Stretch, 0, Interpolation.Bicubic)]
+    [InlineData("dinov2", 224, ResizeMode.CenterCrop, 256, Interpolation.Bicubic)]
+    [InlineData("mobileclip", 256, ResizeMode.CenterCrop, 256, Interpolation.Bilinear)]
+    [InlineData("imagenet-torchvision", 224, ResizeMode.CenterCrop, 256, Interpolation.Bilinear)]
+    [InlineData("facenet-pytorch", 160, ResizeMode.Stretch, 0, Interpolation.Bilinear)]
+    public void A_preset_resizes_as_its_sources_do(
+        string name, int size, object resize, int resizeTo, object interpolation)
+    {
+        var input = PresetCatalog.Find(name)!.Input;
+        Assert.Equal((size, size), (input.Width, input.Height));
+        Assert.Equal(((ResizeMode)resize, resizeTo, (Interpolation)interpolation), (input.Resize, input.ResizeTo, input.Interpolation));
     }
 
     [Fact]
