@@ -39,6 +39,25 @@ internal static class FaceAligner
         return SimilarityTransform.Estimate(from, to);
     }
 
+    /// <summary>
+    /// Root mean square distance between the template's points and the landmarks that the best transform brings closest to
+    /// them, in pixels of the template. Large for landmarks that are a mirror image of a face, which no transform undoes.
+    /// </summary>
+    public static double Residual(Landmarks landmarks)
+    {
+        var transform = TransformTo(TemplateSide, TemplateSide, landmarks);
+        Span<Vector2> points = stackalloc Vector2[5];
+        landmarks.CopyTo(points);
+        double sum = 0;
+        for (var i = 0; i < points.Length; i++)
+        {
+            var x = transform.A * points[i].X - transform.B * points[i].Y + transform.X - Template[i].X;
+            var y = transform.B * points[i].X + transform.A * points[i].Y + transform.Y - Template[i].Y;
+            sum += x * x + y * y;
+        }
+        return Math.Sqrt(sum / points.Length);
+    }
+
     /// <summary>Writes the aligned crop.</summary>
     /// <param name="source">The upright image at full resolution.</param>
     /// <param name="landmarks">Landmarks in its pixels; (0, 0) is the center of the first.</param>

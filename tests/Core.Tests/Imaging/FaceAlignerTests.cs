@@ -90,6 +90,10 @@ public sealed class FaceAlignerTests
         { "one far outside", [38, 51, 73, 51, 56, 71, 41, 92, 70, 900] },
         { "left of it", [-38, 51, -3, 51, -20, 71, -35, 92, -6, 92] },
         { "huge", [1e30f, 0, 0, 1e30f, 1e30f, 1e30f, -1e30f, 5, 0, 0] },
+        { "x and y swapped", [51, 38, 51, 73, 71, 56, 92, 41, 92, 70] },
+        { "left and right swapped", [73, 51, 38, 51, 56, 71, 70, 92, 41, 92] },
+        { "only the eyes swapped", [73, 51, 38, 51, 56, 71, 41, 92, 70, 92] },
+        { "only the mouth swapped", [38, 51, 73, 51, 56, 71, 70, 92, 41, 92] },
         { "largest", [float.MaxValue, 0, 0, float.MaxValue, 1, 1, float.MinValue, 5, 0, 0] },
     };
 
@@ -109,6 +113,36 @@ public sealed class FaceAlignerTests
         {
             Assert.True(fault.Reason == Reasons.LandmarksInvalid && fault.Field == "landmarks", why);
         }
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(45, 0)]
+    [InlineData(90, 0)]
+    [InlineData(-90, 0)]
+    [InlineData(0, 60)]
+    [InlineData(0, -60)]
+    [InlineData(45, 30)]
+    public void A_turned_head_has_landmarks_that_are_taken(double yaw, double pitch)
+    {
+        // A face model in pixels of the template: the eyes, the nose in front, the corners of the mouth.
+        (double X, double Y, double Z)[] head = [(-17.6, -20, 0), (17.6, -20, 0), (0, 0, -14), (-14.5, 20.5, -2), (14.5, 20.5, -2)];
+        var (sinYaw, cosYaw) = Math.SinCos(yaw * Math.PI / 180);
+        var (sinPitch, cosPitch) = Math.SinCos(pitch * Math.PI / 180);
+        var seen = head.Select(p => (X: p.X * cosYaw + p.Z * sinYaw, p.Y, Z: p.Z * cosYaw - p.X * sinYaw))
+            .Select(p => new Vector2((float)p.X + 60, (float)(p.Y * cosPitch - p.Z * sinPitch) + 60))
+            .ToArray();
+        var landmarks = new Landmarks(seen[0], seen[1], seen[2], seen[3], seen[4]);
+        LandmarkRules.Check(landmarks);
+        Assert.InRange(FaceAligner.Residual(landmarks), 0, 16);
+    }
+
+    [Fact]
+    public void Landmarks_of_a_mirror_image_are_refused_with_the_residual()
+    {
+        var swapped = new Landmarks(new(73.5318f, 51.5014f), new(38.2946f, 51.6963f), new(56.0252f, 71.7366f), new(41.5493f, 92.3655f), new(70.7299f, 92.2041f));
+        var fault = Assert.Throws<Fault>(() => LandmarkRules.Check(swapped));
+        Assert.Contains("at most 16 pixels on the template of 112; got 19.6.", fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]
