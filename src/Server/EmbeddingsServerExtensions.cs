@@ -91,7 +91,7 @@ internal static class EmbeddingsServerExtensions
         services.AddOptions<GrpcServiceOptions>()
             .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
         return services
-            .AddGrpcReflection()
+            .AddReflection()
             .AddSingleton<StreamContext>()
             .AddSingleton<UpsertHandler>()
             .AddSingleton<SearchHandler>();

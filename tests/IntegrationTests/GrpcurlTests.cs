@@ -26,4 +26,39 @@ public sealed class GrpcurlTests
             Assert.True(code == 0 && output.Length > 0, $"{line}: exit code {code}: {output}");
         }
     }
+
+    [ToolFact("GRPCURL")]
+    public async Task Reflection_serves_comments_JSON_names_and_error_details()
+    {
+        await using var server = await TestServer.StartAsync();
+        foreach (var (call, expected) in ((string, string)[])
+        [
+            ("describe embeddings.v1.FaceLandmarks", "// The five facial landmarks used for alignment"),
+            ("describe embeddings.v1.IngestService.StreamIngest", "//"),
+            ("describe google.rpc.BadRequest", "field_violations"),
+            ("embeddings.v1.ModelService/ListModels", "\"defaultForKind\": true"),
+            ("list", "grpc.health.v1.Health\ngrpc.reflection.v1.ServerReflection\ngrpc.reflection.v1alpha.ServerReflection"),
+        ])
+        {
+            var (_, output) = await CallAsync(server, [], call.Split(' '));
+            Assert.Contains(expected, output, StringComparison.Ordinal);
+        }
+    }
+
+    [ToolFact("GRPCURL")]
+    public async Task Error_details_are_printed_as_fields()
+    {
+        await using var server = await TestServer.StartAsync();
+        var (code, output) = await CallAsync(
+            server, ["-d", "{\"image\": {\"encoded\": \"AAAA\"}}"], "embeddings.v1.EmbeddingService/EmbedImage");
+        Assert.NotEqual(0, code);
+        Assert.Contains("\"reason\": \"IMAGE_FORMAT_UNKNOWN\"", output, StringComparison.Ordinal);
+        Assert.Contains("\"fieldViolations\"", output, StringComparison.Ordinal);
+        Assert.Contains("\"field\": \"image.encoded\"", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("@value", output, StringComparison.Ordinal);
+    }
+
+    private static Task<(int Code, string Output)> CallAsync(TestServer server, string[] options, params string[] call) =>
+        ChildProcess.RunAsync(
+            Tool.Path("GRPCURL"), ["-plaintext", .. options, new Uri(server.Address).Authority, .. call], Repository.Root, []);
 }
