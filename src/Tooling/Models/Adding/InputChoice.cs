@@ -13,7 +13,8 @@ internal static class InputChoice
     /// <exception cref="ModelException">
     /// The graph does not accept images, or a value is missing or contradicts the graph.
     /// </exception>
-    public static InputSpec Choose(AddRequest request, Preset? preset, GraphFacts facts, IReadOnlyList<GraphTensor> inputs)
+    public static InputSpec Choose(
+        AddRequest request, Preset? preset, GraphFacts facts, IReadOnlyList<GraphTensor> inputs)
     {
         ModelException Refuse(string why) => new(request.File, why);
         var input = inputs is [var only]
@@ -23,18 +24,22 @@ internal static class InputChoice
         {
             throw Refuse($"The input must be float32 or float16 [batch, 3, height, width] (NCHW); got {input}.");
         }
-        var (width, height) = Size(request, preset, input) ?? throw Refuse($"The model accepts any image size "
-            + $"({input}). Set the size it was trained on with --size WIDTHxHEIGHT.");
+        var (width, height) = Size(request, preset, input) ?? throw Refuse(
+            $"The model accepts any image size ({input}). Set the size it was trained on with --size WIDTHxHEIGHT.");
 
-        var missing = preset is null
-            ? new[] { ("--kind", request.Kind is null), ("--color-order", request.ColorOrder is null), ("--mean", request.Mean is null), ("--std", request.Std is null) }
-                .Where(flag => flag.Item2).Select(flag => flag.Item1).ToList()
-            : [];
-        if (missing.Count > 0)
+        (string Option, object? Value)[] required =
+        [
+            ("--kind", request.Kind),
+            ("--color-order", request.ColorOrder),
+            ("--mean", request.Mean),
+            ("--std", request.Std),
+        ];
+        var missing = required.Where(option => option.Value is null).Select(option => option.Option).ToList();
+        if (preset is null && missing.Count > 0)
         {
             throw Refuse(
                 $"A model file does not contain its preprocessing: set --preset or {string.Join(", ", missing)}. "
-                    + $"Presets: {PresetCatalog.Names}.");
+                + $"Presets: {PresetCatalog.Names}.");
         }
         var from = preset?.Input;
         var resize = request.Resize ?? from?.Resize ?? ResizeMode.Stretch;
@@ -59,11 +64,15 @@ internal static class InputChoice
         if (request.Size is { } asked)
         {
             return (height > 0 && height != asked.Height) || (width > 0 && width != asked.Width)
-                ? throw new ModelException(request.File, $"--size must match the input {input}; got "
-                    + $"{asked.Width}x{asked.Height}.")
+                ? throw new ModelException(
+                    request.File, $"--size must match the input {input}; got {asked.Width}x{asked.Height}.")
                 : asked;
         }
-        return height > 0 && width > 0 ? (width, height) : preset is { } known ? (known.Input.Width, known.Input.Height) : null;
+        if (height > 0 && width > 0)
+        {
+            return (width, height);
+        }
+        return preset is null ? null : (preset.Input.Width, preset.Input.Height);
     }
 
     // 256 for 224 becomes 293 for 256, so that the crop covers the same part of the image.
@@ -76,8 +85,8 @@ internal static class InputChoice
         var plain = spec.Mean.All(value => value == 0) && spec.Std.All(value => value == 1);
         if (facts.Normalization.Length > 0 && !plain && facts.Normalization != "BatchNormalization")
         {
-            throw refuse($"The graph normalizes its input itself ({facts.Normalization}), so mean and std would be "
-                + $"applied twice. "
+            throw refuse(
+                $"The graph normalizes its input itself ({facts.Normalization}), so mean and std would be applied twice. "
                 + "Use --preset insightface-mxnet, or --mean 0,0,0 --std 1,1,1.");
         }
         if (preset is { NormalisedInside: true } && facts.Normalization.Length == 0)
@@ -86,7 +95,8 @@ internal static class InputChoice
         }
         if (spec.Std.All(value => value is > 0 and < 1) && spec.Mean.All(value => value is >= 0 and <= 1))
         {
-            throw refuse("mean and std must be on the scale 0 to 255; the values look like 0 to 1. Multiply both by 255.");
+            throw refuse(
+                "mean and std must be on the scale 0 to 255; the values look like 0 to 1. Multiply both by 255.");
         }
     }
 }
