@@ -8,8 +8,8 @@ internal readonly record struct PendingResponse<TResponse>(Task<TResponse> Compl
 
 /// <summary>
 /// A bidirectional stream whose responses have the order of its requests: one reader starts work and puts the pending
-/// response in a bounded channel, one writer awaits the responses in order. This gives order, backpressure, and a single writer (gRPC
-/// allows one write at a time).
+/// response in a bounded channel, one writer awaits the responses in order. This gives order, backpressure, and a
+/// single writer (gRPC allows one write at a time).
 /// </summary>
 internal static class OrderedStream
 {

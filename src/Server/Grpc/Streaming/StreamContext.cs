@@ -12,7 +12,9 @@ namespace Embeddings.Server.Grpc.Streaming;
 internal sealed class StreamContext(
     ServerOptions options, EmbeddingMetrics metrics, IHostApplicationLifetime lifetime, ILogger<StreamContext> log)
 {
-    /// <summary>Runs a stream. A failure is its item's only: it becomes the item's response, and the stream continues.</summary>
+    /// <summary>
+    /// Runs a stream. A failure is its item's only: it becomes the item's response, and the stream continues.
+    /// </summary>
     /// <param name="requests">The requests of the client.</param>
     /// <param name="responses">The responses to the client.</param>
     /// <param name="context">The context of the call.</param>
@@ -31,7 +33,12 @@ internal sealed class StreamContext(
         Func<string, V1.ItemError, TResponse> failed)
     {
         return OrderedStream.RunAsync(
-            requests, responses, StartAsync, options.MaxPendingPerStream, lifetime.ApplicationStopping, context.CancellationToken);
+            requests,
+            responses,
+            StartAsync,
+            options.MaxPendingPerStream,
+            lifetime.ApplicationStopping,
+            context.CancellationToken);
 
         async ValueTask<PendingResponse<TResponse>> StartAsync(TRequest request, CancellationToken cancellationToken)
         {
