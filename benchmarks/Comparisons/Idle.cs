@@ -11,11 +11,11 @@ internal static class Idle
     public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
     {
         var model = BenchModel.MobileFaceNet(settings.Directory);
-        using var served = await ServedModel.StartAsync(settings, model, Pictures.Crops(model), 1, 1);
-        using var bare = new BareModel(model, [new() { Face = new() { Image = Pictures.Crop(model, 1) } }]);
+        using var served = await ServedModel.StartAsync(settings, model, BenchImages.Crops(model), 1, 1);
+        using var bare = new BareModel(model, [new() { Face = BenchImages.Crop(model, 1) }]);
         bare.FindBest(settings.Turn / 5, 2, 1);
         var calls = settings.Count(60, 15);
-        var request = new EmbedFaceRequest { Face = new FaceCrop { Image = Pictures.Crop(model, 1) } };
+        var request = new EmbedFaceRequest { Face = BenchImages.Crop(model, 1) };
 
         // Call and run take turns within a pair too: on a busy machine a minute is not like the next.
         var (served1, bare1) = (new List<double>(), new List<double>());

@@ -16,7 +16,7 @@ internal static class Layout
     public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
     {
         var spec = new InputSpec { Width = 112, Height = 112, Mean = [127.5f, 127.5f, 127.5f], Std = [127.5f, 127.5f, 127.5f] };
-        var pixels = Enumerable.Range(0, Items).Select(i => Pictures.Scene(112, 112, i)).ToArray();
+        var pixels = Enumerable.Range(0, Items).Select(i => Testing.TestImages.Scene(112, 112, i)).ToArray();
         using var tensor = AlignedBuffer.ZeroedFloats(Items * spec.TensorLength);
         using var copied = AlignedBuffer.ZeroedFloats(Items * spec.TensorLength);
         copied.AsSpan<float>().Fill(1);

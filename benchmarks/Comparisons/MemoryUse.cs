@@ -13,7 +13,7 @@ internal static class MemoryUse
     {
         var many = settings.Count(1_000_000, 20_000);
         var model = BenchModel.Free(settings.Directory);
-        using var served = await ServedModel.StartAsync(settings, model, Pictures.Crops(model), 4, 256);
+        using var served = await ServedModel.StartAsync(settings, model, BenchImages.Crops(model), 4, 256);
         await served.StreamAsync(Few);
         var before = await MegabytesAsync(served);
         await served.StreamAsync(many - Few);

@@ -26,7 +26,7 @@ internal static class QdrantUpserts
         await bare.FindBestAsync(() => points);
         var pairs = await Pairs.MeasureAsync(settings.Pairs, () => UpsertLoad.RateAsync(client, requests), () => bare.RateAsync(points));
         var way = $"{bare.Best.AtOnce} x {bare.Best.Size:N0} points";
-        var what = $"StreamUpsertVectors into Qdrant (its double), {count:N0} points a turn, over bare upserts ({way})";
+        var what = $"StreamUpsertVectors into Qdrant (its double), {count:N0} points per turn, over bare upserts ({way})";
         return [Upserts.Rates("P7", what, Goal.OrMore(0.9), pairs)];
     }
 }

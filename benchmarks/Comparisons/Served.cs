@@ -17,7 +17,7 @@ internal static class Served
         return AgainstBareAsync(
             settings,
             model,
-            Pictures.Crops(model),
+            BenchImages.Crops(model),
             Streams,
             8,
             32,
@@ -29,7 +29,7 @@ internal static class Served
     public static Task<IReadOnlyList<Outcome>> JpegsAsync(BenchSettings settings) => AgainstBareAsync(
         settings,
         BenchModel.ResNet18(settings.Directory),
-        Pictures.Jpegs(16),
+        BenchImages.Jpegs(16),
         2,
         settings.Count(24, 4),
         4,
@@ -40,7 +40,7 @@ internal static class Served
     public static async Task<IReadOnlyList<Outcome>> FreeAsync(BenchSettings settings)
     {
         var model = BenchModel.Free(settings.Directory);
-        var crops = Pictures.Crops(model);
+        var crops = BenchImages.Crops(model);
         using var served = await ServedModel.StartAsync(settings, model, crops, Streams, 256);
         using var bare = new BareModel(model, crops);
         using var echo = await Processes.GrpcProcess.EchoAsync();
@@ -64,18 +64,18 @@ internal static class Served
             return items / seconds;
         }
 
-        // Both sides' code is compiled in tiers, the last of them only after thousands of items.
+        // The code of both sides is compiled in tiers, the last of them after thousands of items.
         await served.StreamAsync(settings.Count(50_000, 6000));
         await echoLoad.RunAsync(crops, settings.Count(50_000, 6000));
         var pairs = await Pairs.MeasureAsync(settings.Pairs, Ours, Echo);
         var cpu = new Pairs([.. ours.TakeLast(pairs.Count)], [.. reference.TakeLast(pairs.Count)]);
         return
         [
-            Rates("P2", "StreamEmbed of raw 112x112 crops, a model that costs nothing, over a bare gRPC echo of the same bytes", Goal.OrMore(0.7), pairs),
+            Rates("P2", "StreamEmbed of raw 112x112 crops, a model without cost, over a bare gRPC echo of the same bytes", Goal.OrMore(0.7), pairs),
             new Outcome
             {
                 Id = "CPU",
-                What = "processor time of client and server for a crop outside inference, over that of the echo",
+                What = "processor time per crop of client and server without inference, over that of the echo",
                 Ours = $"{Spread.MedianOf(cpu.Ours):0.0} µs/item",
                 Reference = $"{Spread.MedianOf(cpu.Reference):0.0} µs/item",
                 Ratio = cpu.Ratio,
@@ -100,8 +100,8 @@ internal static class Served
         using var bare = new BareModel(model, requests);
         bare.FindBest(settings.Turn / 5, settings.Count(3, 2), settings.Count(64, largestQuick));
 
-        // As many items on both sides, so that both meet as much of what else the machine does; and many times what is on its way at once, since a stream's
-        // beginning and its end run in small batches, or not at all: of a stream without end that is nothing.
+        // The same number of items on both sides, so that other load of the machine affects both equally; and many times the items in flight, because the
+        // beginning and the end of a stream run in small batches.
         var items = Math.Max((int)(bare.Rate(settings.Turn) * settings.Turn.TotalSeconds * settings.Count(3, 1)), settings.Count(10, 2) * streams * inFlight);
         await served.StreamAsync(settings.Turn * 2);
         var pairs = await Pairs.MeasureAsync(

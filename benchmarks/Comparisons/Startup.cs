@@ -3,7 +3,7 @@ using Embeddings.Benchmarks.Processes;
 
 namespace Embeddings.Benchmarks.Comparisons;
 
-/// <summary>From the start of the process until it serves, with the default models (P9); beside it the bare echo, which loads nothing.</summary>
+/// <summary>From the start of the process until it serves, with the default models (P9); the reference is the bare echo, which loads nothing.</summary>
 internal static class Startup
 {
     public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
@@ -26,7 +26,7 @@ internal static class Startup
             new Outcome
             {
                 Id = "P9",
-                What = "process start to SERVING with the default models, seconds; beside it the bare echo",
+                What = "process start to SERVING with the default models, seconds; the reference is the bare echo",
                 Ours = $"{Spread.MedianOf(pairs.Ours):0.00} s",
                 Reference = $"{Spread.MedianOf(pairs.Reference):0.00} s",
                 Ratio = Spread.Of(pairs.Ours),

@@ -14,13 +14,13 @@ internal static class StreamsCurve
     public static async Task RunAsync(BenchSettings settings)
     {
         var model = BenchModel.MobileFaceNet(settings.Directory);
-        using var bare = new BareModel(model, Pictures.Crops(model));
+        using var bare = new BareModel(model, BenchImages.Crops(model));
         bare.FindBest(settings.Turn / 5, 2, 64);
         using var server = await Processes.GrpcProcess.ServerAsync(settings.Scratch("streams"), [model]);
         var (rates, bares, p50, p99) = (new List<(double, double)>(), new List<(double, double)>(), new List<(double, double)>(), new List<(double, double)>());
         foreach (var streams in Streams.Prepend(8))
         {
-            using var served = ServedModel.Of(server, Pictures.Crops(model), streams, inFlight: 1);
+            using var served = ServedModel.Of(server, BenchImages.Crops(model), streams, inFlight: 1);
             var result = await served.StreamAsync(settings.Turn * 4);
             rates.Add((streams, result.Rate));
             // Beside each point, since the machine may be busier at one than at another.

@@ -18,7 +18,7 @@ public class LayoutBenchmark
     [GlobalSetup]
     public void SetUp()
     {
-        _pixels = Pictures.Scene(Size, Size, 1);
+        _pixels = Testing.TestImages.Scene(Size, Size, 1);
         _tensor = new float[3 * Size * Size];
         _spec = new InputSpec { Width = Size, Height = Size, Mean = [127.5f, 127.5f, 127.5f], Std = [127.5f, 127.5f, 127.5f] };
     }

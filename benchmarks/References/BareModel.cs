@@ -12,12 +12,12 @@ using OrtSessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 namespace Embeddings.Benchmarks.References;
 
 /// <summary>
-/// A loop of one's own around ONNX Runtime: one session with the server's threads, tensors made once, nothing else. It runs at its best: with or without
-/// threads that stay awake, at whichever batch is the fastest.
+/// A loop around ONNX Runtime: one session with as many threads as the server, prepared tensors, nothing else. It runs at its best: with or without
+/// spinning threads, at the fastest batch size.
 /// </summary>
 /// <remarks>
-/// It is fed with the very pictures that the service gets. What an operator costs depends on its numbers: PReLU takes twice as long for noise, whose signs no
-/// processor can predict.
+/// Its tensors are of the same images as those of the service, because the cost of an operator depends on the values: PReLU takes twice as long for noise,
+/// whose signs cannot be predicted.
 /// </remarks>
 internal sealed class BareModel : IDisposable
 {
@@ -28,7 +28,7 @@ internal sealed class BareModel : IDisposable
     private readonly InferenceSession[] _sessions;
     private readonly RunOptions _runOptions = new();
     private readonly Dictionary<int, (OrtValue Input, OrtValue Output)> _tensors = [];
-    private readonly float[][] _pictures;
+    private readonly float[][] _images;
     private readonly InputSpec _input;
     private readonly string[] _inputNames;
     private readonly string[] _outputNames;
@@ -38,21 +38,21 @@ internal sealed class BareModel : IDisposable
     {
         _input = model.Manifest.Input;
         var preprocessor = new Preprocessor(new ImagingOptions());
-        _pictures = [.. requests.Select(request => Prepare(preprocessor, request))];
+        _images = [.. requests.Select(request => Prepare(preprocessor, request))];
         _sessions = [Open(model, spinning: false), Open(model, spinning: true)];
         _inputNames = [.. _sessions[0].InputMetadata.Keys];
         _outputNames = [.. _sessions[0].OutputMetadata.Keys];
     }
 
-    /// <summary>Items in a run at which it does the most of them in a second; <see cref="FindBest"/> sets it.</summary>
+    /// <summary>Batch size with the highest throughput, set by <see cref="FindBest"/>.</summary>
     public int BestBatch { get; private set; } = 1;
 
-    /// <summary>What it is at its best, in words.</summary>
-    public string Best => $"batch {BestBatch}, {(_best == 0 ? "threads asleep" : "threads awake")} between operators";
+    /// <summary>Description of the fastest configuration.</summary>
+    public string Best => $"batch {BestBatch}, {(_best == 0 ? "threads that do not spin" : "spinning threads")}";
 
     /// <summary>
-    /// Tries all sizes up to the largest both ways, several times over since one try may meet a busy machine; then the best few of them again, for longer,
-    /// since of many tries the luckiest is not always the fastest. Keeps the one with the highest mean.
+    /// Tries all batch sizes up to the largest with both sessions, several times because the machine may be busy during one trial; then the best few again,
+    /// for longer, because the best of many short trials is not always the fastest. Keeps the one with the highest mean.
     /// </summary>
     public void FindBest(TimeSpan each, int rounds, int largest)
     {
@@ -73,10 +73,10 @@ internal sealed class BareModel : IDisposable
         (_best, BestBatch) = ways[0];
     }
 
-    /// <summary>Items a second at its best.</summary>
+    /// <summary>Items per second at its best.</summary>
     public double Rate(TimeSpan about) => Rate(about, BestBatch);
 
-    /// <summary>Runs about so many items at its best; how many of them in a second.</summary>
+    /// <summary>Runs about this number of items at its best and returns the items per second.</summary>
     public double Rate(int items)
     {
         var runs = (items + BestBatch - 1) / BestBatch;
@@ -122,7 +122,7 @@ internal sealed class BareModel : IDisposable
             GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
         };
         sessionOptions.AddSessionConfigEntry("session.intra_op.allow_spinning", spinning ? "1" : "0");
-        // Or else the session that is not at work would keep its threads awake beside the one that is.
+        // Otherwise the threads of the idle session would spin while the other one runs.
         sessionOptions.AddSessionConfigEntry("session.force_spinning_stop", "1");
         return new InferenceSession(model.File, sessionOptions);
     }
@@ -135,8 +135,8 @@ internal sealed class BareModel : IDisposable
 
     private float[] Prepare(Preprocessor preprocessor, StreamEmbedRequest request)
     {
-        var picture = request.Face is { } face ? EmbeddingMapping.ToRequest(face, "", true, "face") : EmbeddingMapping.ToRequest(request.Image, "", true, "image");
-        using var prepared = preprocessor.Prepare(picture.Image, _input);
+        var source = request.Face is { } face ? EmbeddingMapping.ToRequest(face, "", true, "face") : EmbeddingMapping.ToRequest(request.Image, "", true, "image");
+        using var prepared = preprocessor.Prepare(source.Image, _input);
         var tensor = new float[_input.TensorLength];
         prepared.WriteTo(tensor, _input);
         return tensor;
@@ -151,7 +151,7 @@ internal sealed class BareModel : IDisposable
         var values = new float[batch * _input.TensorLength];
         for (var i = 0; i < batch; i++)
         {
-            _pictures[i % _pictures.Length].CopyTo(values, i * _input.TensorLength);
+            _images[i % _images.Length].CopyTo(values, i * _input.TensorLength);
         }
         tensors = (OrtValue.CreateTensorValueFromMemory(values, [batch, 3, _input.Height, _input.Width]),
             OrtValue.CreateTensorValueFromMemory(new float[batch * Networks.Dimension], [batch, Networks.Dimension]));

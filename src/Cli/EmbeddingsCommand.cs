@@ -37,8 +37,8 @@ internal static class EmbeddingsCommand
         var parsed = Create(globals).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Action is ParseErrorAction)
         {
-            stderr.WriteLine($"embeddings: {ErrorLine.OneLine(parsed.Errors[0].Message)} See "
-                + $"{CommandPath(parsed)} --help.");
+            stderr.WriteLine(
+                $"embeddings: {ErrorLine.OneLine(parsed.Errors[0].Message)} See {CommandPath(parsed)} --help.");
             return ExitCode.Failed;
         }
         var invocation = new InvocationConfiguration

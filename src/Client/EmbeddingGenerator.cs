@@ -58,19 +58,15 @@ public static class EmbeddingGeneratorExtensions
             return client.AsEmbeddingGenerator(kind, named.Name, named.Dimension);
         }
 
-        await foreach (var candidate in client.ListAllModelsAsync(cancellationToken).ConfigureAwait(false))
-        {
-            if (candidate.Kind == kind && candidate.DefaultForKind)
-            {
-                return client.AsEmbeddingGenerator(kind, candidate.Name, candidate.Dimension);
-            }
-        }
-
-        throw new EmbeddingsException(
-            StatusCode.NotFound,
-            "MODEL_NOT_FOUND",
-            $"The server has no default model of kind {kind}. Specify a model name.",
-            "model");
+        var found = await client.ListAllModelsAsync(cancellationToken)
+            .FirstOrDefaultAsync(candidate => candidate.Kind == kind && candidate.DefaultForKind, cancellationToken)
+            .ConfigureAwait(false)
+            ?? throw new EmbeddingsException(
+                StatusCode.NotFound,
+                "MODEL_NOT_FOUND",
+                $"The server has no default model of kind {kind}. Specify a model name.",
+                "model");
+        return client.AsEmbeddingGenerator(kind, found.Name, found.Dimension);
     }
 }
 

@@ -1,4 +1,3 @@
-using Embeddings.Client.Streaming;
 using Embeddings.V1;
 
 namespace Embeddings.Client;
@@ -43,13 +42,11 @@ public partial class EmbeddingsClient
     /// (<c>PROTOCOL_VIOLATION</c>).
     /// </exception>
     public virtual IAsyncEnumerable<StreamEmbedResponse> StreamEmbedAsync(
-        IAsyncEnumerable<StreamEmbedRequest> requests, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(requests);
-        var rpc = new StreamRpc<StreamEmbedRequest, StreamEmbedResponse>(
-            "StreamEmbed", _embedding.StreamEmbed, request => request.ItemId, response => response.ItemId);
-        return Stream(rpc).RunAsync(requests, cancellationToken);
-    }
+        IAsyncEnumerable<StreamEmbedRequest> requests, CancellationToken cancellationToken = default) =>
+        Stream<StreamEmbedRequest, StreamEmbedResponse>(
+            new(_embedding.StreamEmbed, request => request.ItemId, response => response.ItemId),
+            requests,
+            cancellationToken);
 
     /// <summary>
     /// Embeds one whole image and stores its vector with the point id <c>job_id</c>. Returns once the point is durable.
@@ -81,11 +78,9 @@ public partial class EmbeddingsClient
     /// </summary>
     /// <inheritdoc cref="StreamEmbedAsync" path="/*[not(self::summary)]"/>
     public virtual IAsyncEnumerable<StreamIngestResponse> StreamIngestAsync(
-        IAsyncEnumerable<StreamIngestRequest> requests, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(requests);
-        var rpc = new StreamRpc<StreamIngestRequest, StreamIngestResponse>(
-            "StreamIngest", _ingest.StreamIngest, request => request.ItemId, response => response.ItemId);
-        return Stream(rpc).RunAsync(requests, cancellationToken);
-    }
+        IAsyncEnumerable<StreamIngestRequest> requests, CancellationToken cancellationToken = default) =>
+        Stream<StreamIngestRequest, StreamIngestResponse>(
+            new(_ingest.StreamIngest, request => request.ItemId, response => response.ItemId),
+            requests,
+            cancellationToken);
 }

@@ -1,4 +1,3 @@
-using Embeddings.Client.Streaming;
 using Embeddings.V1;
 
 namespace Embeddings.Client;
@@ -105,11 +104,9 @@ public partial class EmbeddingsClient
     /// </summary>
     /// <inheritdoc cref="StreamEmbedAsync" path="/*[not(self::summary)]"/>
     public virtual IAsyncEnumerable<StreamUpsertVectorsResponse> StreamUpsertVectorsAsync(
-        IAsyncEnumerable<StreamUpsertVectorsRequest> requests, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(requests);
-        var rpc = new StreamRpc<StreamUpsertVectorsRequest, StreamUpsertVectorsResponse>(
-            "StreamUpsertVectors", _vectorStore.StreamUpsertVectors, request => request.ItemId, response => response.ItemId);
-        return Stream(rpc).RunAsync(requests, cancellationToken);
-    }
+        IAsyncEnumerable<StreamUpsertVectorsRequest> requests, CancellationToken cancellationToken = default) =>
+        Stream<StreamUpsertVectorsRequest, StreamUpsertVectorsResponse>(
+            new(_vectorStore.StreamUpsertVectors, request => request.ItemId, response => response.ItemId),
+            requests,
+            cancellationToken);
 }

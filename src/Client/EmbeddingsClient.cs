@@ -149,9 +149,15 @@ public partial class EmbeddingsClient : IDisposable
     /// <param name="disposing">Whether the method is called by <see cref="Dispose()"/>.</param>
     protected virtual void Dispose(bool disposing) => _channel?.Dispose();
 
-    private ResendingStream<TRequest, TResponse> Stream<TRequest, TResponse>(StreamRpc<TRequest, TResponse> rpc)
+    private IAsyncEnumerable<TResponse> Stream<TRequest, TResponse>(
+        StreamRpc<TRequest, TResponse> rpc, IAsyncEnumerable<TRequest> requests, CancellationToken cancellationToken)
         where TRequest : class, IMessage<TRequest>
-        where TResponse : class, IMessage<TResponse> => new(rpc, _options, _time, _logger);
+        where TResponse : class, IMessage<TResponse>
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        return new ResendingStream<TRequest, TResponse>(rpc, _options, _time, _logger)
+            .RunAsync(requests, cancellationToken);
+    }
 
     // The call invoker of a generated stub without a channel throws NotImplementedException.
     private sealed class NoServer : ClientBase

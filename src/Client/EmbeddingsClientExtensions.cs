@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Embeddings.V1;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Grpc.Core;
 
 namespace Embeddings.Client;
@@ -143,23 +144,20 @@ public static class EmbeddingsClientExtensions
     /// Collection, filter, page size, and, in <c>page_token</c>, the page to start from. Not modified.
     /// </param>
     /// <param name="cancellationToken">Cancels the enumeration.</param>
-    public static async IAsyncEnumerable<VectorPoint> ListAllVectorsAsync(
-        this EmbeddingsClient client,
-        ListVectorsRequest request,
-        [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public static IAsyncEnumerable<VectorPoint> ListAllVectorsAsync(
+        this EmbeddingsClient client, ListVectorsRequest request, CancellationToken cancellationToken = default)
     {
-        var page = request.Clone();
-        do
-        {
-            var response = await client.ListVectorsAsync(page, cancellationToken).ConfigureAwait(false);
-            foreach (var point in response.Points)
+        ArgumentNullException.ThrowIfNull(request);
+        return PagesAsync(
+            request.PageToken,
+            async (token, cancel) =>
             {
-                yield return point;
-            }
-
-            page.PageToken = Next(page.PageToken, response.NextPageToken);
-        }
-        while (page.PageToken.Length > 0);
+                var page = request.Clone();
+                page.PageToken = token;
+                var response = await client.ListVectorsAsync(page, cancel).ConfigureAwait(false);
+                return (response.Points, response.NextPageToken);
+            },
+            cancellationToken);
     }
 
     /// <summary>Enumerates all points of a collection, with or without their vectors.</summary>
@@ -182,42 +180,32 @@ public static class EmbeddingsClientExtensions
     /// <summary>Enumerates all models of the server, sorted by name.</summary>
     /// <param name="client">Client to use.</param>
     /// <param name="cancellationToken">Cancels the enumeration.</param>
-    public static async IAsyncEnumerable<Model> ListAllModelsAsync(
-        this EmbeddingsClient client, [EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        var page = new ListModelsRequest();
-        do
-        {
-            var response = await client.ListModelsAsync(page, cancellationToken).ConfigureAwait(false);
-            foreach (var model in response.Models)
+    public static IAsyncEnumerable<Model> ListAllModelsAsync(
+        this EmbeddingsClient client, CancellationToken cancellationToken = default) =>
+        PagesAsync(
+            "",
+            async (token, cancel) =>
             {
-                yield return model;
-            }
-
-            page.PageToken = Next(page.PageToken, response.NextPageToken);
-        }
-        while (page.PageToken.Length > 0);
-    }
+                var request = new ListModelsRequest { PageToken = token };
+                var response = await client.ListModelsAsync(request, cancel).ConfigureAwait(false);
+                return (response.Models, response.NextPageToken);
+            },
+            cancellationToken);
 
     /// <summary>Enumerates all collections, sorted by name.</summary>
     /// <param name="client">Client to use.</param>
     /// <param name="cancellationToken">Cancels the enumeration.</param>
-    public static async IAsyncEnumerable<Collection> ListAllCollectionsAsync(
-        this EmbeddingsClient client, [EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        var page = new ListCollectionsRequest();
-        do
-        {
-            var response = await client.ListCollectionsAsync(page, cancellationToken).ConfigureAwait(false);
-            foreach (var collection in response.Collections)
+    public static IAsyncEnumerable<Collection> ListAllCollectionsAsync(
+        this EmbeddingsClient client, CancellationToken cancellationToken = default) =>
+        PagesAsync(
+            "",
+            async (token, cancel) =>
             {
-                yield return collection;
-            }
-
-            page.PageToken = Next(page.PageToken, response.NextPageToken);
-        }
-        while (page.PageToken.Length > 0);
-    }
+                var request = new ListCollectionsRequest { PageToken = token };
+                var response = await client.ListCollectionsAsync(request, cancel).ConfigureAwait(false);
+                return (response.Collections, response.NextPageToken);
+            },
+            cancellationToken);
 
     /// <summary>Returns the exception that a unary call with the same error would throw.</summary>
     /// <param name="error">Error of a stream item.</param>
@@ -227,13 +215,29 @@ public static class EmbeddingsClientExtensions
         return new EmbeddingsException((StatusCode)error.Code, error.Reason, error.Message, error.Field);
     }
 
-    // A server that returned the same page token again would cause an infinite loop.
-    private static string Next(string current, string next) => next.Length == 0 || next != current
-        ? next
-        : throw new EmbeddingsException(
-            StatusCode.Internal,
-            "PROTOCOL_VIOLATION",
-            "The server returned the token of the current page as the next page token.");
+    private static async IAsyncEnumerable<T> PagesAsync<T>(
+        string token,
+        Func<string, CancellationToken, Task<(RepeatedField<T> Items, string Next)>> list,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        do
+        {
+            var (items, next) = await list(token, cancellationToken).ConfigureAwait(false);
+            foreach (var item in items)
+            {
+                yield return item;
+            }
+
+            // Would be an infinite loop.
+            token = next.Length == 0 || next != token
+                ? next
+                : throw new EmbeddingsException(
+                    StatusCode.Internal,
+                    "PROTOCOL_VIOLATION",
+                    "The server returned the token of the current page as the next page token.");
+        }
+        while (token.Length > 0);
+    }
 
     private static Image Encoded(ReadOnlyMemory<byte> encoded) =>
         new() { Encoded = UnsafeByteOperations.UnsafeWrap(encoded) };

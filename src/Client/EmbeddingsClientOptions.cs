@@ -11,14 +11,12 @@ public sealed record EmbeddingsClientOptions
     /// scheme. <see cref="LoadBalancing"/> controls how they are used.
     /// </summary>
     /// <value>Required: 1 to 1,024 addresses.</value>
-    [Required, MinLength(1), MaxLength(1024)]
     public IReadOnlyList<string> Addresses { get; set; } = [];
 
     /// <summary>
     /// Distribution of calls over several addresses. A stream stays on one server until its connection breaks.
     /// </summary>
     /// <value>Default: <see cref="LoadBalancing.RoundRobin"/>.</value>
-    [EnumDataType(typeof(LoadBalancing))]
     public LoadBalancing LoadBalancing { get; set; } = LoadBalancing.RoundRobin;
 
     /// <summary>

@@ -1,48 +1,27 @@
 using System.ComponentModel.DataAnnotations;
+using System.Reflection;
 using Microsoft.Extensions.Options;
 
 namespace Embeddings.Client;
 
-/// <summary>Validates the rules that annotations cannot express, and parses the addresses.</summary>
+/// <summary>Validates the options, and parses the addresses.</summary>
 internal sealed class EmbeddingsClientOptionsValidator : IValidateOptions<EmbeddingsClientOptions>
 {
     private const int DefaultPort = 50051;
+    private const int MaxAddresses = 1024;
 
     public ValidateOptionsResult Validate(string? name, EmbeddingsClientOptions options)
     {
-        foreach (var address in options.Addresses ?? [])
-        {
-            if (Parse(address) is null)
-            {
-                return ValidateOptionsResult.Fail(
-                    $"Addresses must be of the form host:port, http://host:port, or https://host:port; got '{address}'.");
-            }
-        }
-
-        if (options.Addresses?.Select(address => Parse(address)!.Scheme).Distinct().Count() > 1)
-        {
-            var addresses = string.Join(", ", options.Addresses);
-            return ValidateOptionsResult.Fail($"Addresses must all use http or all use https; got {addresses}.");
-        }
-
-        var most = options.MaxReconnectDelay;
-        return most >= options.ReconnectDelay
-            ? ValidateOptionsResult.Success
-            : ValidateOptionsResult.Fail(
-                $"MaxReconnectDelay must be at least ReconnectDelay ({options.ReconnectDelay}); got {most}.");
+        var failures = string.Join(" ", Failures(options));
+        return failures.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
     }
 
-    /// <summary>Validates the annotations and the other rules, for a client that is created without a host.</summary>
+    /// <summary>Validates the options of a client that is created without a host.</summary>
     /// <exception cref="ArgumentException">An option is out of range. The message names the option.</exception>
     public static void ThrowIfInvalid(EmbeddingsClientOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var violations = new List<ValidationResult>();
-        Validator.TryValidateObject(options, new ValidationContext(options), violations, validateAllProperties: true);
-        var message = violations.Count > 0
-            ? string.Join(" ", violations.Select(violation => violation.ErrorMessage))
-            : new EmbeddingsClientOptionsValidator().Validate(name: null, options).FailureMessage;
-        if (message is not null)
+        if (new EmbeddingsClientOptionsValidator().Validate(name: null, options).FailureMessage is { } message)
         {
             throw new ArgumentException(message, nameof(options));
         }
@@ -51,6 +30,47 @@ internal sealed class EmbeddingsClientOptionsValidator : IValidateOptions<Embedd
     /// <summary>Returns the addresses of valid options as URIs.</summary>
     public static IReadOnlyList<Uri> Endpoints(EmbeddingsClientOptions options) =>
         [.. options.Addresses.Select(address => Parse(address)!).Distinct()];
+
+    private static IEnumerable<string> Failures(EmbeddingsClientOptions options)
+    {
+        foreach (var property in typeof(EmbeddingsClientOptions).GetProperties())
+        {
+            var value = property.GetValue(options);
+            if (property.GetCustomAttribute<RangeAttribute>() is { Minimum: var least, Maximum: var most } range
+                && !range.IsValid(value))
+            {
+                yield return FormattableString.Invariant(
+                    $"{property.Name} must be between {least} and {most}; got {value}.");
+            }
+        }
+
+        if (!Enum.IsDefined(options.LoadBalancing))
+        {
+            yield return $"LoadBalancing must be RoundRobin or PickFirst; got {options.LoadBalancing}.";
+        }
+
+        if (options.MaxReconnectDelay < options.ReconnectDelay)
+        {
+            yield return $"MaxReconnectDelay must be at least ReconnectDelay ({options.ReconnectDelay}); "
+                + $"got {options.MaxReconnectDelay}.";
+        }
+
+        var addresses = options.Addresses ?? [];
+        if (addresses.Count is 0 or > MaxAddresses)
+        {
+            yield return $"Addresses must contain between 1 and {MaxAddresses} addresses; got {addresses.Count}.";
+        }
+
+        var invalid = addresses.Where(address => Parse(address) is null).Take(1).ToList();
+        if (invalid is [var first])
+        {
+            yield return $"Addresses must be of the form host:port, http://host:port, or https://host:port; got '{first}'.";
+        }
+        else if (addresses.Select(address => Parse(address)!.Scheme).Distinct().Count() > 1)
+        {
+            yield return $"Addresses must all use http or all use https; got {string.Join(", ", addresses)}.";
+        }
+    }
 
     private static Uri? Parse(string? address)
     {

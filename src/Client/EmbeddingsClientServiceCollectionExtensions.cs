@@ -52,7 +52,7 @@ public static class EmbeddingsClientServiceCollectionExtensions
 
     private static IHttpClientBuilder AddClient(this IServiceCollection services)
     {
-        services.AddOptions<EmbeddingsClientOptions>().ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<EmbeddingsClientOptions>().ValidateOnStart();
         services.TryAddEnumerable(
             ServiceDescriptor.Singleton<IValidateOptions<EmbeddingsClientOptions>, EmbeddingsClientOptionsValidator>());
         services.TryAddSingleton(provider => new EmbeddingsClient(

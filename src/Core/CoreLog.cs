@@ -1,45 +1,45 @@
 namespace Embeddings.Core;
 
-/// <summary>Log messages of the core. Event ids and names are stable.</summary>
+/// <summary>Log messages of the core: ids 1000 to 1999. Ids and names are stable.</summary>
 internal static partial class CoreLog
 {
     [LoggerMessage(
-        1,
+        1000,
         LogLevel.Warning,
         "A batch of {Count} items failed in model '{Model}'; its items run one by one",
         EventName = "BatchFailed")]
     public static partial void BatchFailed(ILogger log, Exception exception, string model, int count);
 
-    [LoggerMessage(2, LogLevel.Error, "Model '{Model}' failed on an item", EventName = "ItemFailed")]
+    [LoggerMessage(1001, LogLevel.Error, "Model '{Model}' failed on an item", EventName = "ItemFailed")]
     public static partial void ItemFailed(ILogger log, Exception exception, string model);
 
     [LoggerMessage(
-        3,
+        1002,
         LogLevel.Information,
         "Model '{Model}' ({Kind}, {Dimension}-d, {Provider}): {Description}",
         EventName = "ModelLoaded")]
     public static partial void ModelLoaded(
         ILogger log, string model, string kind, int dimension, string provider, string description);
 
-    [LoggerMessage(4, LogLevel.Warning, "Model '{Model}': {Notice}", EventName = "ModelNotice")]
+    [LoggerMessage(1003, LogLevel.Warning, "Model '{Model}': {Notice}", EventName = "ModelNotice")]
     public static partial void ModelNotice(ILogger log, string model, string notice);
 
     [LoggerMessage(
-        6,
+        1005,
         LogLevel.Information,
         "Model '{Model}' has been idle for {Idle} and was unloaded",
         EventName = "ModelUnloaded")]
     public static partial void ModelUnloaded(ILogger log, string model, TimeSpan idle);
 
     [LoggerMessage(
-        7,
+        1006,
         LogLevel.Information,
         "Model '{Model}' changed on disk and was reloaded; fingerprint {Fingerprint}",
         EventName = "ModelReloaded")]
     public static partial void ModelReloaded(ILogger log, string model, string fingerprint);
 
     [LoggerMessage(
-        8,
+        1007,
         LogLevel.Warning,
         "Model '{Model}' changed on disk but could not be reloaded: {Reason}",
         EventName = "ModelNotReloaded")]

@@ -32,6 +32,19 @@ public sealed class EmbeddingsClientOptionsValidatorTests
         Assert.Contains(name, error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void TheErrorHasTheUsualForm()
+    {
+        var options = Of("a") with { MaxInFlight = 70_000, ConnectTimeout = TimeSpan.Zero };
+        var error = Assert.Throws<ArgumentException>(() => new EmbeddingsClient(options));
+
+        Assert.StartsWith(
+            "MaxInFlight must be between 1 and 65536; got 70000. "
+            + "ConnectTimeout must be between 00:00:00.001 and 01:00:00; got 00:00:00.",
+            error.Message,
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("localhost", "http://localhost:50051/")]
     [InlineData("localhost:80", "http://localhost:80/")]

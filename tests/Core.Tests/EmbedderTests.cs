@@ -29,8 +29,8 @@ public sealed class EmbedderTests : IDisposable
     [Fact]
     public async Task A_file_and_its_pixels_have_the_same_vector()
     {
-        var pixels = Pictures.Smooth(320, 240);
-        var file = Pictures.Encode(pixels, 320, 240, 3, ".png");
+        var pixels = TestImages.Smooth(320, 240);
+        var file = TestImages.Encode(pixels, 320, 240, 3, ".png");
         var fromFile = await Embedder.EmbedAsync(ModelKind.Image, ImageInput.FromFile(file));
         var fromPixels = await Embedder.EmbedAsync(
             ModelKind.Image, new ImageInput(pixels, PixelFormat.Rgb8, 320, 240), Descriptor.ImageModel);
@@ -43,7 +43,7 @@ public sealed class EmbedderTests : IDisposable
     public async Task Concurrent_faces_get_vectors_of_unit_length()
     {
         var model = Embedder.Models.First(model => model.Kind == ModelKind.Face);
-        var pixels = Pictures.Smooth(model.InputWidth, model.InputHeight);
+        var pixels = TestImages.Smooth(model.InputWidth, model.InputHeight);
         var image = new ImageInput(pixels, PixelFormat.Rgb8, model.InputWidth, model.InputHeight);
         var results = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => Embedder.EmbedAsync(ModelKind.Face, image)));
         Assert.All(results, result =>
@@ -58,7 +58,7 @@ public sealed class EmbedderTests : IDisposable
     {
         var empty = await Assert.ThrowsAsync<Fault>(() => Embedder.EmbedAsync(ModelKind.Image, ImageInput.FromFile(default)));
         Assert.Equal((FaultKind.InvalidArgument, "IMAGE_EMPTY", "image.encoded"), (empty.Kind, empty.Reason, empty.Field));
-        var image = ImageInput.FromFile(Pictures.Encode(Pictures.Smooth(8, 8), 8, 8, 3, ".png"));
+        var image = ImageInput.FromFile(TestImages.Encode(TestImages.Smooth(8, 8), 8, 8, 3, ".png"));
         var unknown = await Assert.ThrowsAsync<Fault>(() => Embedder.EmbedAsync(ModelKind.Image, image, "nonsense"));
         Assert.Equal((FaultKind.NotFound, "MODEL_NOT_FOUND"), (unknown.Kind, unknown.Reason));
         var otherKind = await Assert.ThrowsAsync<Fault>(() => Embedder.EmbedAsync(ModelKind.Image, image, Descriptor.FaceModel));

@@ -12,21 +12,21 @@ public sealed class BadPictureTests(ServerFixture server)
     {
         ["none"] = (null, "FIELD_REQUIRED", "image"),
         ["no source"] = (new(), "FIELD_REQUIRED", "image"),
-        ["empty file"] = (Pictures.Encoded([]), "IMAGE_EMPTY", "image.encoded"),
-        ["text"] = (Pictures.Encoded("hello, this is not a picture"u8.ToArray()), "IMAGE_FORMAT_UNKNOWN", "image.encoded"),
-        ["cut off"] = (Pictures.Encoded(Pictures.Jpeg(1)[..500]), "IMAGE_MALFORMED", "image.encoded"),
-        ["damaged"] = (Pictures.Encoded([.. Pictures.Png(1).Take(60), .. new byte[1000]]), "IMAGE_MALFORMED", "image.encoded"),
-        ["bomb"] = (Pictures.Encoded(Bomb()), "IMAGE_TOO_LARGE", "image.encoded"),
-        ["too large a file"] = (Pictures.Encoded([.. Pictures.Jpeg(1), .. new byte[16 << 20]]), "IMAGE_TOO_LARGE", "image.encoded"),
-        ["no format"] = (Pictures.Pixels(PixelFormat.Unspecified, 2, 2, new byte[12]), "PIXEL_FORMAT_INVALID", "image.pixels.format"),
-        ["unknown format"] = (Pictures.Pixels((PixelFormat)77, 2, 2, new byte[12]), "PIXEL_FORMAT_INVALID", "image.pixels.format"),
-        ["short data"] = (Pictures.Pixels(PixelFormat.Rgb8, 2, 2, new byte[11]), "PIXEL_SIZE_MISMATCH", "image.pixels.data"),
-        ["long data"] = (Pictures.Pixels(PixelFormat.Gray8, 2, 2, new byte[5]), "PIXEL_SIZE_MISMATCH", "image.pixels.data"),
-        ["no data"] = (Pictures.Pixels(PixelFormat.Gray8, 2, 2, []), "IMAGE_EMPTY", "image.pixels.data"),
-        ["no width"] = (Pictures.Pixels(PixelFormat.Rgb8, 0, 2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.width"),
-        ["negative height"] = (Pictures.Pixels(PixelFormat.Rgb8, 2, -2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.height"),
-        ["overflowing"] = (Pictures.Pixels(PixelFormat.RgbF32, int.MaxValue, int.MaxValue, new byte[12]), "IMAGE_TOO_LARGE", "image.pixels.width"),
-        ["floats of another size"] = (Pictures.Pixels(PixelFormat.RgbF32, 2, 1, new byte[24]), "PIXEL_SIZE_MISMATCH", "image.pixels.width"),
+        ["empty file"] = (TestImages.Encoded([]), "IMAGE_EMPTY", "image.encoded"),
+        ["text"] = (TestImages.Encoded("hello, this is not a picture"u8.ToArray()), "IMAGE_FORMAT_UNKNOWN", "image.encoded"),
+        ["cut off"] = (TestImages.Encoded(TestImages.Jpeg(1)[..500]), "IMAGE_MALFORMED", "image.encoded"),
+        ["damaged"] = (TestImages.Encoded([.. TestImages.Png(1).Take(60), .. new byte[1000]]), "IMAGE_MALFORMED", "image.encoded"),
+        ["bomb"] = (TestImages.Encoded(Bomb()), "IMAGE_TOO_LARGE", "image.encoded"),
+        ["too large a file"] = (TestImages.Encoded([.. TestImages.Jpeg(1), .. new byte[16 << 20]]), "IMAGE_TOO_LARGE", "image.encoded"),
+        ["no format"] = (TestImages.Pixels(PixelFormat.Unspecified, 2, 2, new byte[12]), "PIXEL_FORMAT_INVALID", "image.pixels.format"),
+        ["unknown format"] = (TestImages.Pixels((PixelFormat)77, 2, 2, new byte[12]), "PIXEL_FORMAT_INVALID", "image.pixels.format"),
+        ["short data"] = (TestImages.Pixels(PixelFormat.Rgb8, 2, 2, new byte[11]), "PIXEL_SIZE_MISMATCH", "image.pixels.data"),
+        ["long data"] = (TestImages.Pixels(PixelFormat.Gray8, 2, 2, new byte[5]), "PIXEL_SIZE_MISMATCH", "image.pixels.data"),
+        ["no data"] = (TestImages.Pixels(PixelFormat.Gray8, 2, 2, []), "IMAGE_EMPTY", "image.pixels.data"),
+        ["no width"] = (TestImages.Pixels(PixelFormat.Rgb8, 0, 2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.width"),
+        ["negative height"] = (TestImages.Pixels(PixelFormat.Rgb8, 2, -2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.height"),
+        ["overflowing"] = (TestImages.Pixels(PixelFormat.RgbF32, int.MaxValue, int.MaxValue, new byte[12]), "IMAGE_TOO_LARGE", "image.pixels.width"),
+        ["floats of another size"] = (TestImages.Pixels(PixelFormat.RgbF32, 2, 1, new byte[24]), "PIXEL_SIZE_MISMATCH", "image.pixels.width"),
     };
 
     public static TheoryData<string> Names() => [.. Bad.Keys];
@@ -38,7 +38,7 @@ public sealed class BadPictureTests(ServerFixture server)
         var (image, reason, field) = Bad[name];
         var alone = await server.Api.Embedding.EmbedImageAsync(new() { Image = image }).FailsAsync(StatusCode.InvalidArgument, reason, field);
         var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(
-            [Items.EmbedFace("before", Pictures.Crop(1)), new() { ItemId = "bad", Face = new() { Image = image } }, Items.EmbedFace("after", Pictures.Crop(2))]);
+            [Items.EmbedFace("before", TestImages.Crop(1)), new() { ItemId = "bad", Face = new() { Image = image } }, Items.EmbedFace("after", TestImages.Crop(2))]);
         Assert.NotNull(answers[0].Embedding);
         Assert.NotNull(answers[2].Embedding);
         Assert.Equal(("bad", (int)StatusCode.InvalidArgument, reason, $"face.{field}"), (answers[1].ItemId, answers[1].Error.Code, answers[1].Error.Reason, answers[1].Error.Field));
@@ -50,9 +50,9 @@ public sealed class BadPictureTests(ServerFixture server)
     [InlineData(float.NegativeInfinity)]
     public async Task An_item_with_pixels_that_are_not_finite_fails_alone(float value)
     {
-        await server.Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.FloatCrop(value) })
+        await server.Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.FloatCrop(value) })
             .FailsAsync(StatusCode.InvalidArgument, "PIXELS_NOT_FINITE", "face.image.pixels.data");
-        var requests = Enumerable.Range(0, 64).Select(i => Items.EmbedFace($"{i}", i == 31 ? Pictures.FloatCrop(value) : Pictures.Crop(i)));
+        var requests = Enumerable.Range(0, 64).Select(i => Items.EmbedFace($"{i}", i == 31 ? TestImages.FloatCrop(value) : TestImages.Crop(i)));
         var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
         var bad = Assert.Single(answers, answer => answer.Error is not null);
         Assert.Equal(("31", "PIXELS_NOT_FINITE"), (bad.ItemId, bad.Error.Reason));
@@ -62,18 +62,18 @@ public sealed class BadPictureTests(ServerFixture server)
     [Fact]
     public async Task Landmarks_must_be_complete_finite_and_not_degenerate()
     {
-        var missing = Pictures.Landmarks();
+        var missing = TestImages.Landmarks();
         missing.Nose = null;
         await Fails(missing, "face.landmarks.nose");
-        var infinite = Pictures.Landmarks();
+        var infinite = TestImages.Landmarks();
         infinite.LeftEye.X = float.PositiveInfinity;
         await Fails(infinite, "face.landmarks");
-        await Fails(Pictures.Landmarks(scale: 0), "face.landmarks");
-        await Fails(Pictures.Landmarks(scale: 1e30f), "face.landmarks");
+        await Fails(TestImages.Landmarks(scale: 0), "face.landmarks");
+        await Fails(TestImages.Landmarks(scale: 1e30f), "face.landmarks");
 
         async Task Fails(FaceLandmarks landmarks, string field)
         {
-            var face = Pictures.Crop(1);
+            var face = TestImages.Crop(1);
             face.Landmarks = landmarks;
             await server.Api.Embedding.EmbedFaceAsync(new() { Face = face }).FailsAsync(StatusCode.InvalidArgument, "LANDMARKS_INVALID", field);
         }
@@ -86,7 +86,7 @@ public sealed class BadPictureTests(ServerFixture server)
     /// <summary>A small PNG file whose header declares 60,000 x 60,000 pixels.</summary>
     private static byte[] Bomb()
     {
-        var png = Pictures.Png(1, 8, 8);
+        var png = TestImages.Png(1, 8, 8);
         byte[] side = [0, 0, 0xEA, 0x60];
         side.CopyTo(png, 16);
         side.CopyTo(png, 20);

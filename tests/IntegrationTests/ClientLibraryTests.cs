@@ -23,7 +23,7 @@ public sealed class ClientLibraryTests(ServerFixture server)
         Assert.Equal(Enumerable.Range(0, 200).Select(i => $"client-{i}"), acked);
         Assert.Equal(200, await client.CountVectorsAsync(collection).Bound());
 
-        var found = await client.SearchVectorsAsync(new() { Collection = collection, Queries = { new SearchQuery { Face = Pictures.Crop(77) } }, Limit = 1 }).Bound();
+        var found = await client.SearchVectorsAsync(new() { Collection = collection, Queries = { new SearchQuery { Face = TestImages.Crop(77) } }, Limit = 1 }).Bound();
         Assert.Equal("client-77", found.Results[0].Points[0].Point.PointId);
         Assert.Equal(200, (await client.DeleteByJobIdAsync(new DeleteByJobIdRequest { JobId = "client", Collection = collection }).Bound()).DeletedCount);
     }
@@ -32,7 +32,7 @@ public sealed class ClientLibraryTests(ServerFixture server)
     public async Task An_error_has_its_status_and_reason()
     {
         using var client = EmbeddingsClient.ForAddress(server.Address);
-        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.EmbedFaceAsync(new EmbedFaceRequest { Face = Pictures.FloatCrop(float.NaN) }).Bound());
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => client.EmbedFaceAsync(new EmbedFaceRequest { Face = TestImages.FloatCrop(float.NaN) }).Bound());
         Assert.Equal(Grpc.Core.StatusCode.InvalidArgument, error.Status);
         Assert.Equal("PIXELS_NOT_FINITE", error.Reason);
     }
@@ -42,7 +42,7 @@ public sealed class ClientLibraryTests(ServerFixture server)
         for (var i = 0; i < 200; i++)
         {
             await Task.Yield();
-            yield return Items.IngestFace(collection, "client", i, Pictures.Crop(i));
+            yield return Items.IngestFace(collection, "client", i, TestImages.Crop(i));
         }
     }
 }

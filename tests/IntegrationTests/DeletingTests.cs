@@ -44,7 +44,7 @@ public sealed class DeletingTests(ServerFixture server)
         foreach (var collection in (string[])[_collection, other])
         {
             await server.Api.Ingest.StreamIngest().ExchangeAsync(
-                Enumerable.Range(0, 6).Select(i => Items.IngestFace(collection, i < 4 ? job : $"{job}-1", i, Pictures.Crop(i))));
+                Enumerable.Range(0, 6).Select(i => Items.IngestFace(collection, i < 4 ? job : $"{job}-1", i, TestImages.Crop(i))));
         }
         Assert.Equal(4, (await Vectors.DeleteByJobIdAsync(new() { JobId = job, Collection = _collection }).Bound()).DeletedCount);
         Assert.Equal((2L, 6L), await CountsAsync());

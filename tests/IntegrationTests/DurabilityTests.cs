@@ -14,12 +14,13 @@ public sealed class DurabilityTests
     {
         using var folder = new TempFolder();
         var acked = new HashSet<string>();
+        var enough = new Milestone(300);
         var (process, api) = await ServerProcess.StartAsync(folder.Path);
         using (process)
         using (api)
         {
-            var streams = Enumerable.Range(0, 4).Select(stream => Task.Run(() => IngestAsync(api, stream, acked))).ToArray();
-            await Bounds.UntilAsync(() => Count(acked) >= 300);
+            var streams = Enumerable.Range(0, 4).Select(stream => Task.Run(() => IngestAsync(api, stream, acked, enough))).ToArray();
+            await enough.Reached;
             await process.KillAsync();
             await Task.WhenAll(streams).Bound();
         }
@@ -39,10 +40,10 @@ public sealed class DurabilityTests
                 Assert.Equal(Items.Dimension, (await api.Vectors.GetVectorAsync(new() { Collection = Collection, PointId = id }).Bound()).Point.Vector.Count);
             }
             var seed = Seed(acked.First());
-            var request = new SearchVectorsRequest { Collection = Collection, Queries = { new SearchQuery { Face = Pictures.Crop(seed) } }, Limit = 1 };
+            var request = new SearchVectorsRequest { Collection = Collection, Queries = { new SearchQuery { Face = TestImages.Crop(seed) } }, Limit = 1 };
             Assert.Equal(seed, Seed((await api.Vectors.SearchVectorsAsync(request).Bound()).Results[0].Points[0].Point.PointId));
             // When the sender sends everything again, no point is stored twice.
-            await api.Ingest.StreamIngest().ExchangeAsync(stored.Take(100).Select(id => Items.IngestFace(Collection, id.Split('-')[0], 0, Pictures.Crop(Seed(id)))));
+            await api.Ingest.StreamIngest().ExchangeAsync(stored.Take(100).Select(id => Items.IngestFace(Collection, id.Split('-')[0], 0, TestImages.Crop(Seed(id)))));
             Assert.Equal(stored.Count, (await api.Vectors.CountVectorsAsync(new() { Collection = Collection }).Bound()).Count);
         }
     }
@@ -55,7 +56,7 @@ public sealed class DurabilityTests
         VectorPoint point;
         await using (var server = await TestServer.StartOnAsync(folder.Path))
         {
-            await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 50).Select(i => Items.IngestFace(Collection, $"{i}", 0, Pictures.Crop(i))));
+            await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 50).Select(i => Items.IngestFace(Collection, $"{i}", 0, TestImages.Crop(i))));
             await server.Api.Vectors.DeleteByJobIdAsync(new() { JobId = "7" }).Bound();
             (before, point) = await LookAsync(server.Api);
             await server.StopAsync();
@@ -64,9 +65,9 @@ public sealed class DurabilityTests
         await using var again = await TestServer.StartOnAsync(folder.Path, models.Argument);
         Assert.Equal((before, point), await LookAsync(again.Api));
         await again.Api.Vectors.GetVectorAsync(new() { Collection = Collection, PointId = "7-0" }).FailsAsync(StatusCode.NotFound, "POINT_NOT_FOUND");
-        await again.Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = Pictures.Crop(1) }, Collection = Collection, Model = "other-face" })
+        await again.Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = TestImages.Crop(1) }, Collection = Collection, Model = "other-face" })
             .FailsAsync(StatusCode.FailedPrecondition, "COLLECTION_MODEL_MISMATCH");
-        var request = new SearchVectorsRequest { Collection = Collection, Queries = { new SearchQuery { Face = Pictures.Crop(9), Model = Items.FaceModel } } };
+        var request = new SearchVectorsRequest { Collection = Collection, Queries = { new SearchQuery { Face = TestImages.Crop(9), Model = Items.FaceModel } } };
         Assert.Equal("9-0", (await again.Api.Vectors.SearchVectorsAsync(request).Bound()).Results[0].Points[0].Point.PointId);
     }
 
@@ -106,10 +107,10 @@ public sealed class DurabilityTests
         Assert.Empty((await server.Api.Models.ListModelsAsync(new()).Bound()).Models);
         await server.Api.Vectors.UpsertVectorsAsync(new() { Collection = Collection, Points = { Items.Point("a", [1]) } }).Bound();
         Assert.Equal(Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus.Serving, (await server.Api.Health.CheckAsync(new()).Bound()).Status);
-        await server.Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
+        await server.Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1) }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
     }
 
-    private static async Task IngestAsync(Api api, int stream, HashSet<string> acked)
+    private static async Task IngestAsync(Api api, int stream, HashSet<string> acked, Milestone enough)
     {
         using var call = api.Ingest.StreamIngest();
         var sending = Task.Run(async () =>
@@ -117,7 +118,7 @@ public sealed class DurabilityTests
             // Until the server is killed.
             for (var i = stream; ; i += 4)
             {
-                await call.RequestStream.WriteAsync(Items.IngestFace(Collection, $"{i}", 0, Pictures.Crop(i))).Bound();
+                await call.RequestStream.WriteAsync(Items.IngestFace(Collection, $"{i}", 0, TestImages.Crop(i))).Bound();
             }
         });
         await Assert.ThrowsAsync<RpcException>(async () =>
@@ -128,6 +129,7 @@ public sealed class DurabilityTests
                 {
                     Assert.True(acked.Add(call.ResponseStream.Current.Ack.PointId));
                 }
+                enough.Hit();
             }
         });
         await Assert.ThrowsAnyAsync<Exception>(() => sending.Bound());
@@ -152,12 +154,4 @@ public sealed class DurabilityTests
         (await api.Vectors.GetVectorAsync(new() { Collection = Collection, PointId = "30-0" }).Bound()).Point);
 
     private static int Seed(string id) => int.Parse(id.Split('-')[0]);
-
-    private static int Count(HashSet<string> acked)
-    {
-        lock (acked)
-        {
-            return acked.Count;
-        }
-    }
 }

@@ -11,7 +11,7 @@ public sealed class EmbedTests(ServerFixture server)
     [Fact]
     public async Task The_vector_of_an_image_has_the_dimension_of_the_model()
     {
-        var response = await server.Api.Embedding.EmbedImageAsync(new() { Image = Pictures.Photo(1) }).Bound();
+        var response = await server.Api.Embedding.EmbedImageAsync(new() { Image = TestImages.Photo(1) }).Bound();
         Assert.Equal(Items.Dimension, response.Embedding.Values.Count);
         Assert.Equal(Items.ImageModel, response.Embedding.Model);
         Assert.All(response.Embedding.Values, value => Assert.True(float.IsFinite(value)));
@@ -27,8 +27,8 @@ public sealed class EmbedTests(ServerFixture server)
     {
         for (var seed = 0; seed < 20; seed++)
         {
-            var face = Pictures.Crop(seed);
-            face.Landmarks = landmarks ? Pictures.Landmarks() : null;
+            var face = TestImages.Crop(seed);
+            face.Landmarks = landmarks ? TestImages.Landmarks() : null;
             var response = await server.Api.Embedding.EmbedFaceAsync(new() { Face = face }).Bound();
             Assert.True(response.Embedding.UnitLength);
             Assert.InRange(Items.Norm(response.Embedding), 1 - 1e-6, 1 + 1e-6);
@@ -39,8 +39,8 @@ public sealed class EmbedTests(ServerFixture server)
     public async Task A_unary_call_and_a_stream_give_the_same_vector()
     {
         const int Count = 24;
-        var images = Enumerable.Range(0, Count).Select(Pictures.Photo).ToList();
-        var faces = Enumerable.Range(0, Count).Select(Pictures.Crop).ToList();
+        var images = Enumerable.Range(0, Count).Select(TestImages.Photo).ToList();
+        var faces = Enumerable.Range(0, Count).Select(TestImages.Crop).ToList();
         var requests = Enumerable.Range(0, 2 * Count).Select(i =>
             i % 2 == 0 ? Items.EmbedImage($"{i}", images[i / 2]) : Items.EmbedFace($"{i}", faces[i / 2]));
         var streamed = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
@@ -56,10 +56,10 @@ public sealed class EmbedTests(ServerFixture server)
     [Fact]
     public async Task A_PNG_file_and_its_raw_pixels_give_the_same_vector()
     {
-        var png = Pictures.Encoded(Pictures.Png(3));
-        var rgb = Pictures.Draw(3, 320, 240);
-        var raw = Pictures.Pixels(PixelFormat.Rgb8, 320, 240, rgb);
-        var bgr = Pictures.Pixels(PixelFormat.Bgr8, 320, 240, [.. rgb.Chunk(3).SelectMany(pixel => pixel.Reverse())]);
+        var png = TestImages.Encoded(TestImages.Png(3));
+        var rgb = TestImages.Draw(3, 320, 240);
+        var raw = TestImages.Pixels(PixelFormat.Rgb8, 320, 240, rgb);
+        var bgr = TestImages.Pixels(PixelFormat.Bgr8, 320, 240, [.. rgb.Chunk(3).SelectMany(pixel => pixel.Reverse())]);
         var expected = (await server.Api.Embedding.EmbedImageAsync(new() { Image = png }).Bound()).Embedding.Values;
         foreach (var image in (Image[])[raw, bgr])
         {
@@ -71,25 +71,25 @@ public sealed class EmbedTests(ServerFixture server)
     [Fact]
     public async Task Gray_pixels_are_embedded_as_three_equal_channels()
     {
-        var gray = Pictures.Draw(4, 112, 112).Where((_, i) => i % 3 == 0).ToArray();
+        var gray = TestImages.Draw(4, 112, 112).Where((_, i) => i % 3 == 0).ToArray();
         var rgb = gray.SelectMany(value => (byte[])[value, value, value]).ToArray();
-        var one = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.Gray8, 112, 112, gray));
-        var three = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.Rgb8, 112, 112, rgb));
+        var one = await EmbedFaceAsync(TestImages.Pixels(PixelFormat.Gray8, 112, 112, gray));
+        var three = await EmbedFaceAsync(TestImages.Pixels(PixelFormat.Rgb8, 112, 112, rgb));
         Assert.InRange(Items.Distance(one.Values, three.Values), 0, 1e-6);
     }
 
     [Fact]
     public async Task Float_pixels_are_not_normalized()
     {
-        var rgb = Pictures.Draw(5, 112, 112);
+        var rgb = TestImages.Draw(5, 112, 112);
         var floats = new byte[rgb.Length * sizeof(float)];
         for (var i = 0; i < rgb.Length; i++)
         {
             // Mean and standard deviation of the test model.
             BitConverter.TryWriteBytes(floats.AsSpan(i * sizeof(float)), (rgb[i] - 127.5f) / 127.5f);
         }
-        var bytes = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.Rgb8, 112, 112, rgb));
-        var scaled = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.RgbF32, 112, 112, floats));
+        var bytes = await EmbedFaceAsync(TestImages.Pixels(PixelFormat.Rgb8, 112, 112, rgb));
+        var scaled = await EmbedFaceAsync(TestImages.Pixels(PixelFormat.RgbF32, 112, 112, floats));
         Assert.InRange(Items.Distance(bytes.Values, scaled.Values), 0, 1e-5);
     }
 
@@ -98,22 +98,22 @@ public sealed class EmbedTests(ServerFixture server)
     {
         // A crop that is pasted into an image at (40, 30) gives the same vector with landmarks moved by the same offset.
         const int Side = 200;
-        var crop = Pictures.Draw(6, Pictures.CropSide, Pictures.CropSide);
-        var picture = Pictures.Draw(7, Side, Side);
-        for (var y = 0; y < Pictures.CropSide; y++)
+        var crop = TestImages.Draw(6, TestImages.CropSide, TestImages.CropSide);
+        var picture = TestImages.Draw(7, Side, Side);
+        for (var y = 0; y < TestImages.CropSide; y++)
         {
-            crop.AsSpan(y * Pictures.CropSide * 3, Pictures.CropSide * 3).CopyTo(picture.AsSpan((((y + 30) * Side) + 40) * 3));
+            crop.AsSpan(y * TestImages.CropSide * 3, TestImages.CropSide * 3).CopyTo(picture.AsSpan((((y + 30) * Side) + 40) * 3));
         }
         var request = new EmbedFaceRequest
         {
-            Face = new() { Image = Pictures.Pixels(PixelFormat.Rgb8, Side, Side, picture), Landmarks = Pictures.Landmarks(1, 40, 30) },
+            Face = new() { Image = TestImages.Pixels(PixelFormat.Rgb8, Side, Side, picture), Landmarks = TestImages.Landmarks(1, 40, 30) },
         };
         var aligned = await server.Api.Embedding.EmbedFaceAsync(request).Bound();
-        var direct = await EmbedFaceAsync(Pictures.Pixels(PixelFormat.Rgb8, Pictures.CropSide, Pictures.CropSide, crop));
+        var direct = await EmbedFaceAsync(TestImages.Pixels(PixelFormat.Rgb8, TestImages.CropSide, TestImages.CropSide, crop));
         var cosine = aligned.Embedding.Values.Zip(direct.Values, (a, b) => a * b).Sum();
         Assert.InRange(cosine, 0.999, 1.001);
 
-        request.Face.Landmarks = Pictures.Landmarks(1, 0, 0);
+        request.Face.Landmarks = TestImages.Landmarks(1, 0, 0);
         var elsewhere = await server.Api.Embedding.EmbedFaceAsync(request).Bound();
         Assert.InRange(elsewhere.Embedding.Values.Zip(direct.Values, (a, b) => a * b).Sum(), -1, 0.99);
     }
@@ -121,7 +121,7 @@ public sealed class EmbedTests(ServerFixture server)
     [Fact]
     public async Task A_hand_written_message_is_accepted()
     {
-        var request = new EmbedFaceRequest { Face = Pictures.Crop(8) };
+        var request = new EmbedFaceRequest { Face = TestImages.Crop(8) };
         var (status, message) = await RawCall.PostAsync(server.Address, "embeddings.v1.EmbeddingService/EmbedFace", RawCall.Frame(request.ToByteArray()));
         Assert.Equal(("0", ""), (status, message));
     }

@@ -18,12 +18,12 @@ public sealed class GhzTests : IDisposable
 
     [ToolFact("GHZ")]
     public Task Single_calls_succeed() =>
-        AssertAllSucceedAsync("EmbedFace", 200, Json.Format(new EmbedFaceRequest { Face = Pictures.Crop(1) }));
+        AssertAllSucceedAsync("EmbedFace", 200, Json.Format(new EmbedFaceRequest { Face = TestImages.Crop(1) }));
 
     [ToolFact("GHZ")]
     public Task Streams_succeed()
     {
-        var items = Enumerable.Range(0, 8).Select(i => Json.Format(Items.EmbedFace($"{i}", Pictures.Crop(i))));
+        var items = Enumerable.Range(0, 8).Select(i => Json.Format(Items.EmbedFace($"{i}", TestImages.Crop(i))));
         return AssertAllSucceedAsync("StreamEmbed", 40, $"[{string.Join(", ", items)}]");
     }
 

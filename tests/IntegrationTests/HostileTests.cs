@@ -28,9 +28,9 @@ public sealed class HostileTests(ServerFixture server)
     public void Random_files() => Holds(
         Gen.OneOf(
             ArbMap.Default.GeneratorFor<byte[]>(),
-            Gen.Choose(0, 3).SelectMany(_ => Damaged(Pictures.Jpeg(1, 40, 30))),
-            Damaged(Pictures.Png(1, 40, 30))),
-        bytes => server.Api.Embedding.EmbedImageAsync(new() { Image = Pictures.Encoded(bytes) }).Bound());
+            Gen.Choose(0, 3).SelectMany(_ => Damaged(TestImages.Jpeg(1, 40, 30))),
+            Damaged(TestImages.Png(1, 40, 30))),
+        bytes => server.Api.Embedding.EmbedImageAsync(new() { Image = TestImages.Encoded(bytes) }).Bound());
 
     [Fact]
     public void Random_pixels_and_landmarks() => Holds(
@@ -42,7 +42,7 @@ public sealed class HostileTests(ServerFixture server)
         from aligned in Gen.Elements(true, false)
         select new FaceCrop
         {
-            Image = Pictures.Pixels((PixelFormat)format, width, height, new byte[length]),
+            Image = TestImages.Pixels((PixelFormat)format, width, height, new byte[length]),
             Landmarks = aligned ? Landmarks([.. points]) : null,
         },
         face => server.Api.Embedding.EmbedFaceAsync(new() { Face = face }).Bound());
@@ -52,7 +52,7 @@ public sealed class HostileTests(ServerFixture server)
         Gen.ListOf(Gen.OneOf(Floats, Gen.Choose(-300, 300).Select(value => (float)value)), 10).Select(points => Landmarks([.. points])),
         landmarks =>
         {
-            var face = Pictures.Crop(1);
+            var face = TestImages.Crop(1);
             face.Landmarks = landmarks;
             return server.Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "hostile", Face = face }, Collection = "hostile-landmarks" }).Bound();
         });
@@ -202,5 +202,5 @@ public sealed class HostileTests(ServerFixture server)
         ServesAsync().GetAwaiter().GetResult();
     }
 
-    private async Task ServesAsync() => Assert.NotNull((await server.Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).Bound()).Embedding);
+    private async Task ServesAsync() => Assert.NotNull((await server.Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1) }).Bound()).Embedding);
 }

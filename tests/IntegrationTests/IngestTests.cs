@@ -14,7 +14,7 @@ public sealed class IngestTests(ServerFixture server)
     {
         var request = new IngestImageRequest
         {
-            Item = new() { JobId = "job", MediaStoreId = "media", Image = Pictures.Photo(1), Attributes = Attributes() },
+            Item = new() { JobId = "job", MediaStoreId = "media", Image = TestImages.Photo(1), Attributes = Attributes() },
             Collection = ServerFixture.NewCollection(),
             ReturnEmbedding = true,
         };
@@ -33,8 +33,8 @@ public sealed class IngestTests(ServerFixture server)
     [Fact]
     public async Task A_face_is_stored_with_job_id_and_face_index_as_point_id_and_its_whole_payload()
     {
-        var face = Pictures.Crop(2);
-        face.Landmarks = Pictures.Landmarks();
+        var face = TestImages.Crop(2);
+        face.Landmarks = TestImages.Landmarks();
         var request = new IngestFaceRequest
         {
             Item = new()
@@ -70,8 +70,8 @@ public sealed class IngestTests(ServerFixture server)
     [Fact]
     public async Task Without_a_collection_the_default_collection_of_the_kind_is_used()
     {
-        var image = await server.Api.Ingest.IngestImageAsync(new() { Item = new() { JobId = "own", Image = Pictures.Photo(3) } }).Bound();
-        var face = await server.Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "own", Face = Pictures.Crop(3) } }).Bound();
+        var image = await server.Api.Ingest.IngestImageAsync(new() { Item = new() { JobId = "own", Image = TestImages.Photo(3) } }).Bound();
+        var face = await server.Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "own", Face = TestImages.Crop(3) } }).Bound();
         Assert.Equal(("image_embeddings", "own"), (image.Ack.Collection, image.Ack.PointId));
         Assert.Equal(("face_embeddings", "own-0"), (face.Ack.Collection, face.Ack.PointId));
     }
@@ -82,7 +82,7 @@ public sealed class IngestTests(ServerFixture server)
         var collection = ServerFixture.NewCollection();
         for (var seed = 0; seed < 3; seed++)
         {
-            var request = new IngestFaceRequest { Item = new() { JobId = "again", Face = Pictures.Crop(seed) }, Collection = collection, ReturnEmbedding = true };
+            var request = new IngestFaceRequest { Item = new() { JobId = "again", Face = TestImages.Crop(seed) }, Collection = collection, ReturnEmbedding = true };
             var ack = (await server.Api.Ingest.IngestFaceAsync(request).Bound()).Ack;
             var point = (await server.Api.Vectors.GetVectorAsync(new() { Collection = collection, PointId = ack.PointId }).Bound()).Point;
             Assert.Equal(ack.Embedding.Values, point.Vector);
@@ -96,18 +96,18 @@ public sealed class IngestTests(ServerFixture server)
         var ingest = server.Api.Ingest;
         await ingest.IngestImageAsync(new()).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "item");
         await ingest.IngestFaceAsync(new()).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "item");
-        await ingest.IngestImageAsync(new() { Item = new() { Image = Pictures.Photo(1) } }).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "item.job_id");
+        await ingest.IngestImageAsync(new() { Item = new() { Image = TestImages.Photo(1) } }).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "item.job_id");
         await ingest.IngestImageAsync(new() { Item = new() { JobId = "j" } }).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "item.image");
         await ingest.IngestFaceAsync(new() { Item = new() { JobId = "j" } }).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "item.face");
-        await ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = Pictures.Crop(1), FaceIndex = -1 } })
+        await ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = TestImages.Crop(1), FaceIndex = -1 } })
             .FailsAsync(StatusCode.InvalidArgument, "FIELD_INVALID", "item.face_index");
-        await ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = Pictures.Crop(1), Confidence = 1.5f } })
+        await ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = TestImages.Crop(1), Confidence = 1.5f } })
             .FailsAsync(StatusCode.InvalidArgument, "FIELD_INVALID", "item.confidence");
-        await ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = Pictures.Crop(1), Bbox = new() { Width = -1 } } })
+        await ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = TestImages.Crop(1), Bbox = new() { Width = -1 } } })
             .FailsAsync(StatusCode.InvalidArgument, "FIELD_INVALID", "item.bbox");
-        await ingest.IngestImageAsync(new() { Item = new() { JobId = new string('j', 513), Image = Pictures.Photo(1) } })
+        await ingest.IngestImageAsync(new() { Item = new() { JobId = new string('j', 513), Image = TestImages.Photo(1) } })
             .FailsAsync(StatusCode.InvalidArgument, "FIELD_TOO_LONG", "item.job_id");
-        await ingest.IngestImageAsync(new() { Item = new() { JobId = "j", Image = Pictures.Photo(1) }, Collection = "no/slash" })
+        await ingest.IngestImageAsync(new() { Item = new() { JobId = "j", Image = TestImages.Photo(1) }, Collection = "no/slash" })
             .FailsAsync(StatusCode.InvalidArgument, "FIELD_INVALID", "collection");
     }
 

@@ -68,7 +68,7 @@ public sealed class ListingTests(ServerFixture server)
     {
         var raw = ServerFixture.NewCollection();
         await Vectors.UpsertVectorsAsync(new() { Collection = raw, Points = { Items.Point("a", [1, 2, 3]), Items.Point("b", [1, 2, 3]) } }).Bound();
-        await server.Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = Pictures.Crop(1) }, Collection = _collection }).Bound();
+        await server.Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = TestImages.Crop(1) }, Collection = _collection }).Bound();
 
         var all = new List<Collection>();
         var request = new ListCollectionsRequest { PageSize = 1 };

@@ -60,13 +60,13 @@ public sealed class MaterialTests(ServerFixture server)
         var good = answers.Count(answer => answer.Ack is not null);
         Assert.InRange(good, 50, files.Count - 10);
         Assert.Equal(good, (await server.Api.Vectors.CountVectorsAsync(new() { Collection = _collection }).Bound()).Count);
-        Assert.NotNull((await server.Api.Embedding.EmbedImageAsync(new() { Image = Pictures.Photo(1) }).Bound()).Embedding);
+        Assert.NotNull((await server.Api.Embedding.EmbedImageAsync(new() { Image = TestImages.Photo(1) }).Bound()).Embedding);
     }
 
     private static List<string> Files(string folder) =>
         [.. Directory.EnumerateFiles(Material.Path("images", folder), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
 
-    private static Image Picture(string file) => Pictures.Encoded(File.ReadAllBytes(file));
+    private static Image Picture(string file) => TestImages.Encoded(File.ReadAllBytes(file));
 
     private static FaceItem ToItem(JsonNode line)
     {

@@ -51,11 +51,11 @@ public sealed class MemoryTests(ITestOutputHelper output)
         using (process)
         using (api)
         {
-            await EmbedAsync(api, Pictures.Jpeg(1), 64);
+            await EmbedAsync(api, TestImages.Jpeg(1), 64);
             var before = process.ResidentBytes;
 
             // Rotated by Exif, so that whole images are in memory: 13 MB each.
-            await EmbedAsync(api, TurnedPicture.Tag(Pictures.Jpeg(2, 2400, 1800), 6), 64);
+            await EmbedAsync(api, TurnedPicture.Tag(TestImages.Jpeg(2, 2400, 1800), 6), 64);
             var after = process.ResidentBytes;
             output.WriteLine($"{before >> 20} MiB before, {after >> 20} MiB after");
             Assert.InRange(after - before, long.MinValue, 4 * Slack);
@@ -65,14 +65,14 @@ public sealed class MemoryTests(ITestOutputHelper output)
     private static Task EmbedAsync(Api api, byte[] file, int count) => Task.WhenAll(Enumerable.Range(0, StreamCount).Select(stream => Task.Run(async () =>
     {
         var answers = await api.Embedding.StreamEmbed().ExchangeAsync(
-            Enumerable.Range(0, count / StreamCount).Select(i => Items.EmbedImage($"{stream}-{i}", Pictures.Encoded(file))));
+            Enumerable.Range(0, count / StreamCount).Select(i => Items.EmbedImage($"{stream}-{i}", TestImages.Encoded(file))));
         Assert.All(answers, answer => Assert.NotNull(answer.Embedding));
     })));
 
     private static async Task LoadAsync(Api api, int count)
     {
         // Few images: rendering them must not be the load.
-        var crops = Enumerable.Range(0, 16).Select(Pictures.Crop).ToArray();
+        var crops = Enumerable.Range(0, 16).Select(TestImages.Crop).ToArray();
         await Task.WhenAll(Enumerable.Range(0, StreamCount).Select(stream => Task.Run(async () =>
         {
             using var call = api.Ingest.StreamIngest();

@@ -21,7 +21,7 @@ public sealed class MessageTests : IAsyncLifetime
     [Fact]
     public async Task An_oversized_message_is_rejected_with_the_limit_and_the_server_continues()
     {
-        var image = Pictures.Encoded(new byte[Limit]);
+        var image = TestImages.Encoded(new byte[Limit]);
         var error = await Api.Embedding.EmbedImageAsync(new() { Image = image }).FailsAsync(StatusCode.ResourceExhausted, "MESSAGE_TOO_LARGE");
         Assert.Contains($"{Limit}", error.Status.Detail);
         await ServesAsync();
@@ -31,9 +31,9 @@ public sealed class MessageTests : IAsyncLifetime
     public async Task An_oversized_message_ends_its_stream_after_the_responses_to_earlier_requests()
     {
         using var call = Api.Embedding.StreamEmbed();
-        await call.RequestStream.WriteAsync(Items.EmbedFace("good", Pictures.Crop(1))).Bound();
+        await call.RequestStream.WriteAsync(Items.EmbedFace("good", TestImages.Crop(1))).Bound();
         // The server may end the stream before it has read the whole message; then the write fails, which is no matter here.
-        var write = call.RequestStream.WriteAsync(Items.EmbedImage("large", Pictures.Encoded(new byte[Limit])));
+        var write = call.RequestStream.WriteAsync(Items.EmbedImage("large", TestImages.Encoded(new byte[Limit])));
         Assert.Equal("good", Assert.Single(await call.ResponseStream.TakeAsync(1)).ItemId);
         var error = await Errors.FailsAsync(call.ResponseStream.DrainAsync, StatusCode.ResourceExhausted, "MESSAGE_TOO_LARGE");
         Assert.Contains($"{Limit}", error.Status.Detail);
@@ -61,7 +61,7 @@ public sealed class MessageTests : IAsyncLifetime
     [Fact]
     public async Task A_valid_item_before_invalid_data_gets_its_response()
     {
-        var good = RawCall.Frame(Items.EmbedFace("good", Pictures.Crop(1)).ToByteArray());
+        var good = RawCall.Frame(Items.EmbedFace("good", TestImages.Crop(1)).ToByteArray());
         var (status, _) = await RawCall.PostAsync(_server!.Address, "embeddings.v1.EmbeddingService/StreamEmbed", [.. good, .. RawCall.Frame([0x07])]);
         Assert.Equal($"{(int)StatusCode.InvalidArgument}", status);
         await ServesAsync();
@@ -75,5 +75,5 @@ public sealed class MessageTests : IAsyncLifetime
     }
 
     private async Task ServesAsync() =>
-        Assert.NotNull((await Api.Embedding.EmbedFaceAsync(new EmbedFaceRequest { Face = Pictures.Crop(1) }).Bound()).Embedding);
+        Assert.NotNull((await Api.Embedding.EmbedFaceAsync(new EmbedFaceRequest { Face = TestImages.Crop(1) }).Bound()).Embedding);
 }

@@ -31,8 +31,8 @@ public sealed class MetricsTests
         listener.Start();
 
         await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, Count).Select(i =>
-            Items.IngestFace("metrics", $"{i}", 0, i == 5 ? Pictures.FloatCrop(float.NaN) : Pictures.Crop(i))));
-        await server.Api.Embedding.EmbedImageAsync(new() { Image = Pictures.Photo(1) }).Bound();
+            Items.IngestFace("metrics", $"{i}", 0, i == 5 ? TestImages.FloatCrop(float.NaN) : TestImages.Crop(i))));
+        await server.Api.Embedding.EmbedImageAsync(new() { Image = TestImages.Photo(1) }).Bound();
         listener.RecordObservableInstruments();
 
         Assert.Equal(Count - 1, Sum("embeddings.batch.size", $"model={Items.FaceModel}"));

@@ -7,13 +7,16 @@ namespace Embeddings.IntegrationTests;
 /// <summary>Hot reload and unloading of models while the server runs.</summary>
 public sealed class ModelLifeTests
 {
-    private const string Often = "--Models:CheckEvery=00:00:00.050";
+    private static readonly string[] Often =
+    [
+        "--Models:CheckEvery=00:00:00.050", "--Logging:LogLevel:Embeddings.Core=Information", "--Logging:Console:LogLevel:Default=None",
+    ];
 
     [Fact]
     public async Task A_changed_model_is_reloaded_and_no_call_fails()
     {
         using var folder = new ModelFolder().Add(Items.FaceModel, "changing", 0);
-        await using var server = await TestServer.StartAsync(folder.Argument, Often);
+        await using var server = await TestServer.StartAsync([folder.Argument, .. Often]);
         var before = await GetAsync(server, "changing");
         var reloaded = false;
         IEnumerable<StreamEmbedRequest> Requests()
@@ -26,20 +29,17 @@ public sealed class ModelLifeTests
                     folder.Change("changing", 64);
                 }
                 rest -= Volatile.Read(ref reloaded) ? 1 : 0;
-                yield return Items.EmbedFace($"{i}", Pictures.Crop(i % 8), "changing");
+                yield return Items.EmbedFace($"{i}", TestImages.Crop(i % 8), "changing");
             }
         }
         var watching = Task.Run(async () =>
         {
-            using var limit = new CancellationTokenSource(Bounds.Limit);
-            while ((await GetAsync(server, "changing")).Fingerprint == before.Fingerprint)
-            {
-                await Task.Delay(20, limit.Token);
-            }
+            await server.Events.WaitAsync("ModelReloaded");
             Volatile.Write(ref reloaded, true);
         });
         var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(Requests());
         await watching.Bound();
+        Assert.NotEqual(before.Fingerprint, (await GetAsync(server, "changing")).Fingerprint);
         Assert.All(answers, answer => Assert.Null(answer.Error));
         Assert.Equal(Enumerable.Range(0, answers.Count).Select(i => $"{i}"), answers.Select(answer => answer.ItemId));
     }
@@ -48,21 +48,21 @@ public sealed class ModelLifeTests
     public async Task An_invalid_change_is_ignored()
     {
         using var folder = new ModelFolder().Add(Items.FaceModel, "changing", 0);
-        await using var server = await TestServer.StartAsync(folder.Argument, Often);
+        await using var server = await TestServer.StartAsync([folder.Argument, .. Often]);
         var before = await GetAsync(server, "changing");
         folder.Break("changing");
-        await Task.Delay(500);
+        await server.Events.WaitAsync("ModelNotReloaded");
         Assert.Equal(before.Fingerprint, (await GetAsync(server, "changing")).Fingerprint);
-        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync([Items.EmbedFace("a", Pictures.Crop(1), "changing")]);
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync([Items.EmbedFace("a", TestImages.Crop(1), "changing")]);
         Assert.Null(Assert.Single(answers).Error);
     }
 
     [Fact]
     public async Task An_idle_model_is_unloaded_and_loaded_again_by_a_request()
     {
-        await using var server = await TestServer.StartAsync("--Models:IdleUnload=00:00:00.2", Often);
+        await using var server = await TestServer.StartAsync(["--Models:IdleUnload=00:00:00.2", .. Often]);
         await UnloadedAsync(server, Items.FaceModel);
-        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(Enumerable.Range(0, 40).Select(i => Items.EmbedFace($"{i}", Pictures.Crop(i))));
+        var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(Enumerable.Range(0, 40).Select(i => Items.EmbedFace($"{i}", TestImages.Crop(i))));
         Assert.All(answers, answer => Assert.Null(answer.Error));
         await UnloadedAsync(server, Items.FaceModel);
     }
@@ -80,7 +80,7 @@ public sealed class ModelLifeTests
         Assert.Equal("one", await LoadedAsync());
         foreach (var (model, loaded) in new[] { ("two", "one two"), ("zero", "two zero"), ("one", "one zero") })
         {
-            var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync([Items.EmbedFace("a", Pictures.Crop(1), model)]);
+            var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync([Items.EmbedFace("a", TestImages.Crop(1), model)]);
             Assert.Null(Assert.Single(answers).Error);
             Assert.Equal(loaded, await LoadedAsync());
         }
@@ -90,10 +90,9 @@ public sealed class ModelLifeTests
 
     private static async Task UnloadedAsync(TestServer server, string name)
     {
-        using var limit = new CancellationTokenSource(Bounds.Limit);
-        for (var model = await GetAsync(server, name); model.Loaded; model = await GetAsync(server, name))
+        while ((await GetAsync(server, name)).Loaded)
         {
-            await Task.Delay(20, limit.Token);
+            await server.Events.WaitAsync("ModelUnloaded", $"'{name}'");
         }
     }
 }

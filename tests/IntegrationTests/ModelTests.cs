@@ -54,7 +54,7 @@ public sealed class ModelTests : IAsyncLifetime
     {
         string[] names = [Items.FaceModel, "other-face", Items.ImageModel, "other-image"];
         var requests = Enumerable.Range(0, 120).Select(i =>
-            i % 4 < 2 ? Items.EmbedFace($"{i}", Pictures.Crop(1), names[i % 4]) : Items.EmbedImage($"{i}", Pictures.Photo(1), names[i % 4]));
+            i % 4 < 2 ? Items.EmbedFace($"{i}", TestImages.Crop(1), names[i % 4]) : Items.EmbedImage($"{i}", TestImages.Photo(1), names[i % 4]));
         var answers = await Api.Embedding.StreamEmbed().ExchangeAsync(requests);
         Assert.Equal(Enumerable.Range(0, 120).Select(i => ($"{i}", names[i % 4])), answers.Select(answer => (answer.ItemId, answer.Embedding.Model)));
         for (var i = 4; i < 120; i++)
@@ -68,11 +68,11 @@ public sealed class ModelTests : IAsyncLifetime
     [Fact]
     public async Task An_unknown_model_is_NOT_FOUND()
     {
-        var error = await Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1), Model = "none" }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
+        var error = await Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1), Model = "none" }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
         Assert.Contains(Items.FaceModel, error.Status.Detail);
         await Api.Models.GetModelAsync(new() { Name = new string('x', 500) }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
         await Api.Models.GetModelAsync(new()).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "name");
-        var answers = await Api.Embedding.StreamEmbed().ExchangeAsync([Items.EmbedFace("a", Pictures.Crop(1), "none"), Items.EmbedFace("b", Pictures.Crop(1))]);
+        var answers = await Api.Embedding.StreamEmbed().ExchangeAsync([Items.EmbedFace("a", TestImages.Crop(1), "none"), Items.EmbedFace("b", TestImages.Crop(1))]);
         Assert.Equal(((int)StatusCode.NotFound, "MODEL_NOT_FOUND"), (answers[0].Error.Code, answers[0].Error.Reason));
         Assert.NotNull(answers[1].Embedding);
     }
@@ -80,9 +80,9 @@ public sealed class ModelTests : IAsyncLifetime
     [Fact]
     public async Task A_model_of_the_wrong_kind_is_rejected()
     {
-        await Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1), Model = Items.ImageModel })
+        await Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1), Model = Items.ImageModel })
             .FailsAsync(StatusCode.InvalidArgument, "MODEL_KIND_MISMATCH", "model");
-        await Api.Embedding.EmbedImageAsync(new() { Image = Pictures.Photo(1), Model = Items.FaceModel })
+        await Api.Embedding.EmbedImageAsync(new() { Image = TestImages.Photo(1), Model = Items.FaceModel })
             .FailsAsync(StatusCode.InvalidArgument, "MODEL_KIND_MISMATCH", "model");
     }
 
@@ -90,17 +90,17 @@ public sealed class ModelTests : IAsyncLifetime
     public async Task Vectors_and_queries_of_another_model_are_rejected()
     {
         var collection = ServerFixture.NewCollection();
-        var item = new FaceItem { JobId = "j", Face = Pictures.Crop(1) };
+        var item = new FaceItem { JobId = "j", Face = TestImages.Crop(1) };
         await Api.Ingest.IngestFaceAsync(new() { Item = item, Collection = collection }).Bound();
         var error = await Api.Ingest.IngestFaceAsync(new() { Item = item, Collection = collection, Model = "other-face" })
             .FailsAsync(StatusCode.FailedPrecondition, "COLLECTION_MODEL_MISMATCH");
         Assert.Contains("other-face", error.Status.Detail);
-        await Api.Vectors.SearchVectorsAsync(new() { Collection = collection, Queries = { new SearchQuery { Face = Pictures.Crop(1), Model = "other-face" } } })
+        await Api.Vectors.SearchVectorsAsync(new() { Collection = collection, Queries = { new SearchQuery { Face = TestImages.Crop(1), Model = "other-face" } } })
             .FailsAsync(StatusCode.FailedPrecondition, "COLLECTION_MODEL_MISMATCH");
         await Api.Vectors.UpsertVectorsAsync(new() { Collection = collection, Points = { Items.Point("p", Items.Vector(1)) }, Model = "other-face" })
             .FailsAsync(StatusCode.FailedPrecondition, "COLLECTION_MODEL_MISMATCH");
 
-        var stream = new[] { Items.IngestFace(collection, "a", 0, Pictures.Crop(1)), Items.IngestFace(collection, "b", 0, Pictures.Crop(1)) };
+        var stream = new[] { Items.IngestFace(collection, "a", 0, TestImages.Crop(1)), Items.IngestFace(collection, "b", 0, TestImages.Crop(1)) };
         stream[0].Model = "other-face";
         var answers = await Api.Ingest.StreamIngest().ExchangeAsync(stream);
         Assert.Equal((int)StatusCode.FailedPrecondition, answers[0].Error.Code);
@@ -113,7 +113,7 @@ public sealed class ModelTests : IAsyncLifetime
     {
         var collection = ServerFixture.NewCollection();
         await Api.Vectors.UpsertVectorsAsync(new() { Collection = collection, Points = { Items.Point("p", [1, 2, 3]) } }).Bound();
-        await Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = Pictures.Crop(1) }, Collection = collection })
+        await Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = TestImages.Crop(1) }, Collection = collection })
             .FailsAsync(StatusCode.FailedPrecondition, "COLLECTION_MODEL_MISMATCH");
     }
 }

@@ -31,7 +31,7 @@ public sealed class OtlpTests : IDisposable
         await using (var server = await TestServer.StartAsync(
             $"--Telemetry:OtlpEndpoint={collector.Urls.Single()}", "--Telemetry:OtlpHttp=true", "--Telemetry:ExportSeconds=3600"))
         {
-            await server.Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).Bound();
+            await server.Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1) }).Bound();
             await server.StopAsync();
         }
         var metrics = await exported.Task.Bound();
@@ -65,7 +65,7 @@ public sealed class OtlpTests : IDisposable
                 $"--Telemetry:OtlpEndpoint=http://127.0.0.1:{port}",
                 $"--Telemetry:OtlpHttp={http}",
                 "--Telemetry:ExportSeconds=1");
-            await server.Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).Bound();
+            await server.Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1) }).Bound();
             foreach (var name in Instruments)
             {
                 await collector.SeenAsync($"Name: {name}");

@@ -24,30 +24,30 @@ public sealed class OverloadTests : IAsyncLifetime
         using var call = Api.Ingest.StreamIngest();
         for (var i = 0; i < Count; i++)
         {
-            await call.RequestStream.WriteAsync(Items.IngestFace("overload", $"{i}", 0, Pictures.Crop(i))).Bound();
+            await call.RequestStream.WriteAsync(Items.IngestFace("overload", $"{i}", 0, TestImages.Crop(i))).Bound();
         }
         await call.RequestStream.CompleteAsync().Bound();
         await Bounds.UntilAsync(() => _server!.Pending(Items.FaceModel) == 2);
 
-        var error = await Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).FailsAsync(StatusCode.ResourceExhausted, "QUEUE_FULL");
+        var error = await Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1) }).FailsAsync(StatusCode.ResourceExhausted, "QUEUE_FULL");
         Assert.InRange(error.Detail<RetryInfo>()!.RetryDelay.ToTimeSpan(), TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(10));
         Assert.Contains("Batching:QueueLimit", error.Status.Detail);
-        await Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = Pictures.Crop(1) } }).FailsAsync(StatusCode.ResourceExhausted, "QUEUE_FULL");
+        await Api.Ingest.IngestFaceAsync(new() { Item = new() { JobId = "j", Face = TestImages.Crop(1) } }).FailsAsync(StatusCode.ResourceExhausted, "QUEUE_FULL");
         // Each model has its own queue.
-        await Api.Embedding.EmbedImageAsync(new() { Image = Pictures.Photo(1) }).Bound();
+        await Api.Embedding.EmbedImageAsync(new() { Image = TestImages.Photo(1) }).Bound();
 
         var answers = await call.ResponseStream.DrainAsync();
         Assert.Equal(Enumerable.Range(0, Count).Select(i => $"{i}-0"), answers.Select(answer => answer.Ack.PointId));
         Assert.All(answers, answer => Assert.InRange(answer.Timings.BatchSize, 1, 2));
         Assert.Equal(0, _server!.Pending(Items.FaceModel));
-        await Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).Bound();
+        await Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1) }).Bound();
     }
 
     [Fact]
     public async Task Streams_share_a_full_queue_and_all_of_them_make_progress()
     {
         var streams = await Task.WhenAll(Enumerable.Range(0, 3).Select(stream =>
-            Api.Embedding.StreamEmbed().ExchangeAsync(Enumerable.Range(0, 3).Select(i => Items.EmbedFace($"{stream}/{i}", Pictures.Crop(i))))));
+            Api.Embedding.StreamEmbed().ExchangeAsync(Enumerable.Range(0, 3).Select(i => Items.EmbedFace($"{stream}/{i}", TestImages.Crop(i))))));
         Assert.All(streams.Index(), entry => Assert.Equal(
             Enumerable.Range(0, 3).Select(i => $"{entry.Index}/{i}"), entry.Item.Where(answer => answer.Embedding is not null).Select(answer => answer.ItemId)));
     }
@@ -58,31 +58,31 @@ public sealed class OverloadTests : IAsyncLifetime
         using var call = Api.Embedding.StreamEmbed();
         for (var i = 0; i < 20; i++)
         {
-            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", Pictures.Crop(i))).Bound();
+            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", TestImages.Crop(i))).Bound();
         }
         await Bounds.UntilAsync(() => _server!.Pending(Items.FaceModel) == 2);
         var drain = call.ResponseStream.DrainAsync();
         call.Dispose();
         Assert.Equal(StatusCode.Cancelled, (await Assert.ThrowsAsync<RpcException>(() => drain)).StatusCode);
         await Bounds.UntilAsync(() => _server!.Pending(Items.FaceModel) == 0);
-        Assert.NotNull((await Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).Bound()).Embedding);
+        Assert.NotNull((await Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1) }).Bound()).Embedding);
     }
 
     [Fact]
     public async Task A_deadline_ends_a_unary_call_and_a_stream_and_releases_the_queue()
     {
         var deadline = DateTime.UtcNow.AddMilliseconds(300);
-        var unary = await Assert.ThrowsAsync<RpcException>(() => Api.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }, deadline: deadline).Bound());
+        var unary = await Assert.ThrowsAsync<RpcException>(() => Api.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1) }, deadline: deadline).Bound());
         Assert.Equal(StatusCode.DeadlineExceeded, unary.StatusCode);
 
         using var call = Api.Embedding.StreamEmbed(deadline: DateTime.UtcNow.AddMilliseconds(1500));
         for (var i = 0; i < 20; i++)
         {
-            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", Pictures.Crop(i))).Bound();
+            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", TestImages.Crop(i))).Bound();
         }
         var stream = await Assert.ThrowsAsync<RpcException>(call.ResponseStream.DrainAsync);
         Assert.Equal(StatusCode.DeadlineExceeded, stream.StatusCode);
         await Bounds.UntilAsync(() => _server!.Pending(Items.FaceModel) == 0);
-        Assert.NotNull((await Api.Embedding.EmbedFaceAsync(new EmbedFaceRequest { Face = Pictures.Crop(1) }).Bound()).Embedding);
+        Assert.NotNull((await Api.Embedding.EmbedFaceAsync(new EmbedFaceRequest { Face = TestImages.Crop(1) }).Bound()).Embedding);
     }
 }

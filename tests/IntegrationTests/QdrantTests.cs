@@ -25,13 +25,13 @@ public sealed class QdrantTests(ITestOutputHelper output)
         qdrant.Troubles.Add(new(TroubleKind.Drop) { Method = "Points/Upsert", Every = 50 });
 
         var began = TimeProvider.System.GetTimestamp();
-        var answered = 0;
+        Milestone[] milestones = [new(Points * 3 / 10), new(Points * 6 / 10)];
         var streams = Enumerable.Range(0, Streams)
-            .Select(stream => Task.Run(() => SendAsync(server.Api, stream, () => Interlocked.Increment(ref answered))))
+            .Select(stream => Task.Run(() => SendAsync(server.Api, stream, () => Array.ForEach(milestones, at => at.Hit()))))
             .ToList();
-        foreach (var share in new[] { 3, 6 })
+        foreach (var milestone in milestones)
         {
-            await Bounds.UntilAsync(() => Volatile.Read(ref answered) > Points * share / 10);
+            await milestone.Reached;
             await qdrant.StopAsync();
             await qdrant.StartAsync();
         }
@@ -90,11 +90,12 @@ public sealed class QdrantTests(ITestOutputHelper output)
         await server.Api.Vectors.CountVectorsAsync(new() { Collection = Collection }).FailsAsync(StatusCode.Unavailable, "STORE_UNAVAILABLE");
 
         await qdrant.StartAsync();
-        using var limit = new CancellationTokenSource(Bounds.Limit);
-        while (await StatusAsync("store") != HealthCheckResponse.Types.ServingStatus.Serving)
+        using var watch = server.Api.Health.Watch(new() { Service = "store" });
+        do
         {
-            await Task.Delay(20, limit.Token);
+            Assert.True(await watch.ResponseStream.MoveNext(default).Bound());
         }
+        while (watch.ResponseStream.Current.Status != HealthCheckResponse.Types.ServingStatus.Serving);
         await server.Api.Ingest.IngestImageAsync(new() { Item = new() { JobId = "j", Image = image } }).Bound();
         Assert.Equal(1, (await server.Api.Vectors.CountVectorsAsync(new() { Collection = "image_embeddings" }).Bound()).Count);
 

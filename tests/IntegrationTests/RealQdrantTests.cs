@@ -18,17 +18,17 @@ public sealed class RealQdrantTests
         await using var qdrant = await QdrantNode.StartAsync();
         await using var server = await StartServerAsync(qdrant);
         var killed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var answered = 0;
+        var quarter = new Milestone(Faces / 4);
         var streams = Enumerable.Range(0, Streams).Select(stream => Task.Run(() => AckedAsync(
             server.Api.Ingest.StreamIngest(),
             stream,
             Faces,
-            i => Items.IngestFace(Collection, $"job{i}", 0, Pictures.Crop(i)),
+            i => Items.IngestFace(Collection, $"job{i}", 0, TestImages.Crop(i)),
             answer => (answer.Ack?.PointId, answer.Error),
             killed.Task,
-            () => Interlocked.Increment(ref answered)))).ToList();
+            quarter.Hit))).ToList();
 
-        await Bounds.UntilAsync(() => Volatile.Read(ref answered) >= Faces / 4);
+        await quarter.Reached;
         await qdrant.KillAsync();
         killed.SetResult();
         await qdrant.RestartAsync();
@@ -47,7 +47,7 @@ public sealed class RealQdrantTests
         await using var server = await StartServerAsync(
             cluster.Nodes[0], "--Store:Qdrant:NewCollections:Shards=6", "--Store:Qdrant:NewCollections:Replicas=2");
         var killed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var answered = 0;
+        var quarter = new Milestone(Points / 4);
         var streams = Enumerable.Range(0, Streams).Select(stream => Task.Run(() => AckedAsync(
             server.Api.Vectors.StreamUpsertVectors(),
             stream,
@@ -55,9 +55,9 @@ public sealed class RealQdrantTests
             i => Items.Upsert(Collection, $"p{i:D5}", Items.Vector(i, 16)),
             answer => (answer.Ack?.PointId, answer.Error),
             killed.Task,
-            () => Interlocked.Increment(ref answered)))).ToList();
+            quarter.Hit))).ToList();
 
-        await Bounds.UntilAsync(() => Volatile.Read(ref answered) >= Points / 4);
+        await quarter.Reached;
         var searching = Task.Run(() => SearchUntilAsync(server.Api, Task.WhenAll(streams)));
         await cluster.Nodes[2].KillAsync();
         killed.SetResult();

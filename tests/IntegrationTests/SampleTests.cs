@@ -75,13 +75,13 @@ public sealed class SampleTests(SampleTests.Server server) : IClassFixture<Sampl
     {
         for (var i = 0; i < 3; i++)
         {
-            var item = new V1.ImageItem { JobId = $"job-{i}", MediaStoreId = "media-1", Image = Pictures.Photo(i) };
+            var item = new V1.ImageItem { JobId = $"job-{i}", MediaStoreId = "media-1", Image = TestImages.Photo(i) };
             await Api.Ingest.IngestImageAsync(new() { Item = item, Collection = "web" }).Bound();
         }
 
         using var sample = Run("AspNetCore", "--urls", "http://127.0.0.1:0");
         using var http = new HttpClient { BaseAddress = await sample.AddressAsync(), Timeout = Bounds.Limit };
-        using var found = await http.PostAsync("search?collection=web&limit=2", new ByteArrayContent(Pictures.Jpeg(1)));
+        using var found = await http.PostAsync("search?collection=web&limit=2", new ByteArrayContent(TestImages.Jpeg(1)));
         var neighbors = (await found.Content.ReadFromJsonAsync<JsonElement>()).EnumerateArray().ToArray();
         Assert.Equal(2, neighbors.Length);
         Assert.Equal("job-1", neighbors[0].GetProperty("pointId").GetString());
@@ -122,7 +122,7 @@ public sealed class SampleTests(SampleTests.Server server) : IClassFixture<Sampl
     private string WriteImage(int seed)
     {
         var file = Path.Combine(_folder.Path, $"{seed}.jpg");
-        File.WriteAllBytes(file, Pictures.Jpeg(seed, Pictures.CropSide, Pictures.CropSide));
+        File.WriteAllBytes(file, TestImages.Jpeg(seed, TestImages.CropSide, TestImages.CropSide));
         return file;
     }
 

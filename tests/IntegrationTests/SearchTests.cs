@@ -35,13 +35,13 @@ public sealed class SearchTests(ServerFixture server)
     public async Task Image_and_face_queries_find_the_same_image()
     {
         var faces = ServerFixture.NewCollection();
-        await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 20).Select(i => Items.IngestImage(_collection, $"i{i}", Pictures.Photo(i))));
-        await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 20).Select(i => Items.IngestFace(faces, "f", i, Pictures.Crop(i))));
+        await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 20).Select(i => Items.IngestImage(_collection, $"i{i}", TestImages.Photo(i))));
+        await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 20).Select(i => Items.IngestFace(faces, "f", i, TestImages.Crop(i))));
 
         var images = new SearchVectorsRequest { Collection = _collection, Limit = 3 };
-        images.Queries.AddRange(Enumerable.Range(0, 20).Select(i => new SearchQuery { Image = Pictures.Photo(i) }));
+        images.Queries.AddRange(Enumerable.Range(0, 20).Select(i => new SearchQuery { Image = TestImages.Photo(i) }));
         var crops = new SearchVectorsRequest { Collection = faces, Limit = 3 };
-        crops.Queries.AddRange(Enumerable.Range(0, 20).Select(i => new SearchQuery { Face = Pictures.Crop(i), Model = Items.FaceModel }));
+        crops.Queries.AddRange(Enumerable.Range(0, 20).Select(i => new SearchQuery { Face = TestImages.Crop(i), Model = Items.FaceModel }));
 
         var byImage = (await Vectors.SearchVectorsAsync(images).Bound()).Results;
         var byFace = (await Vectors.SearchVectorsAsync(crops).Bound()).Results;
@@ -69,12 +69,12 @@ public sealed class SearchTests(ServerFixture server)
     [Fact]
     public async Task Results_have_the_order_of_their_queries()
     {
-        await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 8).Select(i => Items.IngestFace(_collection, "f", i, Pictures.Crop(i))));
+        await server.Api.Ingest.StreamIngest().ExchangeAsync(Enumerable.Range(0, 8).Select(i => Items.IngestFace(_collection, "f", i, TestImages.Crop(i))));
         var stored = (await Vectors.GetVectorAsync(new() { Collection = _collection, PointId = "f-5" }).Bound()).Point.Vector;
         var request = new SearchVectorsRequest
         {
             Collection = _collection,
-            Queries = { new SearchQuery { Face = Pictures.Crop(2) }, Query(stored), new SearchQuery { PointId = "f-7" }, new SearchQuery { Face = Pictures.Crop(0) } },
+            Queries = { new SearchQuery { Face = TestImages.Crop(2) }, Query(stored), new SearchQuery { PointId = "f-7" }, new SearchQuery { Face = TestImages.Crop(0) } },
             WithPayload = false,
         };
         var results = (await Vectors.SearchVectorsAsync(request).Bound()).Results;
@@ -87,13 +87,13 @@ public sealed class SearchTests(ServerFixture server)
     public async Task SearchByMediaStoreId_searches_only_the_faces_of_one_media_item()
     {
         await server.Api.Ingest.StreamIngest().ExchangeAsync(
-            Enumerable.Range(0, 20).Select(i => Items.IngestFace(_collection, $"j{i}", 0, Pictures.Crop(i), media: $"media{i % 4}")));
-        var request = new SearchByMediaStoreIdRequest { Collection = _collection, MediaStoreId = "media1", Query = new() { Face = Pictures.Crop(0) }, Limit = 100 };
+            Enumerable.Range(0, 20).Select(i => Items.IngestFace(_collection, $"j{i}", 0, TestImages.Crop(i), media: $"media{i % 4}")));
+        var request = new SearchByMediaStoreIdRequest { Collection = _collection, MediaStoreId = "media1", Query = new() { Face = TestImages.Crop(0) }, Limit = 100 };
         var points = (await Vectors.SearchByMediaStoreIdAsync(request).Bound()).Result.Points;
         Assert.Equal(["j1-0", "j13-0", "j17-0", "j5-0", "j9-0"], points.Select(hit => hit.Point.PointId).Order(StringComparer.Ordinal));
         Assert.All(points, hit => Assert.Equal("media1", hit.Point.Payload.MediaStoreId));
 
-        request.Query.Face = Pictures.Crop(13);
+        request.Query.Face = TestImages.Crop(13);
         Assert.Equal("j13-0", (await Vectors.SearchByMediaStoreIdAsync(request).Bound()).Result.Points[0].Point.PointId);
         request.MediaStoreId = "";
         await Vectors.SearchByMediaStoreIdAsync(request).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "media_store_id");
@@ -108,8 +108,8 @@ public sealed class SearchTests(ServerFixture server)
         await Fails(StatusCode.InvalidArgument, "DIMENSION_MISMATCH", "queries[1].vector.values", Query([1, 2]), Query([1, 2, 3]));
         await Fails(StatusCode.InvalidArgument, "VECTOR_ZERO", "queries[0].vector.values", Query([0, 0]));
         await Fails(StatusCode.InvalidArgument, "VECTOR_NOT_FINITE", "queries[0].vector.values", Query([0, float.NaN]));
-        await Fails(StatusCode.InvalidArgument, "IMAGE_EMPTY", "queries[0].image.encoded", new SearchQuery { Image = Pictures.Encoded([]) });
-        await Fails(StatusCode.FailedPrecondition, "COLLECTION_MODEL_MISMATCH", null, new SearchQuery { Image = Pictures.Photo(1) });
+        await Fails(StatusCode.InvalidArgument, "IMAGE_EMPTY", "queries[0].image.encoded", new SearchQuery { Image = TestImages.Encoded([]) });
+        await Fails(StatusCode.FailedPrecondition, "COLLECTION_MODEL_MISMATCH", null, new SearchQuery { Image = TestImages.Photo(1) });
         await Fails(StatusCode.InvalidArgument, "FIELD_TOO_LONG", "queries", [.. Enumerable.Repeat(Query([1, 2]), 65)]);
         await Vectors.SearchVectorsAsync(new() { Collection = _collection, Queries = { Query([1, 2]) }, Limit = 1001 })
             .FailsAsync(StatusCode.InvalidArgument, "FIELD_INVALID", "limit");

@@ -17,7 +17,7 @@ public sealed class ShutdownTests
             using var call = server.Api.Ingest.StreamIngest();
             for (var i = 0; i < 100; i++)
             {
-                await call.RequestStream.WriteAsync(Items.IngestFace("stopped", $"{i}", 0, Pictures.Crop(i))).Bound();
+                await call.RequestStream.WriteAsync(Items.IngestFace("stopped", $"{i}", 0, TestImages.Crop(i))).Bound();
             }
             acked.AddRange((await call.ResponseStream.TakeAsync(10)).Select(answer => answer.Ack.PointId));
             var stopping = server.StopAsync();
@@ -44,7 +44,7 @@ public sealed class ShutdownTests
     {
         await using var server = await StartWithLongTimeoutAsync();
         using var call = server.Api.Embedding.StreamEmbed();
-        await call.RequestStream.WriteAsync(Items.EmbedFace("a", Pictures.Crop(1))).Bound();
+        await call.RequestStream.WriteAsync(Items.EmbedFace("a", TestImages.Crop(1))).Bound();
         await EndsAsync(server, call.ResponseStream);
     }
 
@@ -53,7 +53,7 @@ public sealed class ShutdownTests
     {
         await using var server = await StartWithLongTimeoutAsync();
         using var call = server.Api.Ingest.StreamIngest();
-        await call.RequestStream.WriteAsync(Items.IngestFace("idle", "a", 0, Pictures.Crop(1))).Bound();
+        await call.RequestStream.WriteAsync(Items.IngestFace("idle", "a", 0, TestImages.Crop(1))).Bound();
         await EndsAsync(server, call.ResponseStream);
     }
 

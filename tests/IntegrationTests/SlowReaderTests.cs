@@ -18,7 +18,7 @@ public sealed class SlowReaderTests
         // A vector has 2 KiB: the flow-control windows of both sides hold some hundreds of responses, and some requests of 37 KiB.
         var sending = Task.Run(async () =>
         {
-            var crop = Pictures.Crop(1);
+            var crop = TestImages.Crop(1);
             for (var i = 0; !stop.IsCancellationRequested; i++)
             {
                 await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", crop), stop.Token);
@@ -43,7 +43,7 @@ public sealed class SlowReaderTests
         Assert.InRange(stalled, Limit, 1000);
 
         using var other = new Api(server.Address);
-        var answers = await other.Embedding.StreamEmbed().ExchangeAsync(Enumerable.Range(0, 100).Select(i => Items.EmbedFace($"{i}", Pictures.Crop(i))));
+        var answers = await other.Embedding.StreamEmbed().ExchangeAsync(Enumerable.Range(0, 100).Select(i => Items.EmbedFace($"{i}", TestImages.Crop(i))));
         Assert.Equal(100, answers.Count(answer => answer.ResultCase == StreamEmbedResponse.ResultOneofCase.Embedding));
         Assert.Equal(stalled, Volatile.Read(ref sent));
 

@@ -17,7 +17,7 @@ public sealed class StreamEmbedTests(ServerFixture server)
     {
         const int Bad = 137;
         var requests = Enumerable.Range(0, 301).Select(i =>
-            i == Bad ? Items.EmbedImage($"item {i}", Pictures.Encoded([1, 2, 3])) : Items.EmbedFace($"item {i}", Pictures.Crop(i % 32)));
+            i == Bad ? Items.EmbedImage($"item {i}", TestImages.Encoded([1, 2, 3])) : Items.EmbedFace($"item {i}", TestImages.Crop(i % 32)));
         var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
         Assert.Equal(Enumerable.Range(0, 301).Select(i => $"item {i}"), answers.Select(answer => answer.ItemId));
         var error = Assert.Single(answers, answer => answer.ResultCase == StreamEmbedResponse.ResultOneofCase.Error);
@@ -31,7 +31,7 @@ public sealed class StreamEmbedTests(ServerFixture server)
     [Fact]
     public async Task Images_and_faces_share_a_stream_and_use_the_models_of_their_kinds()
     {
-        var requests = Enumerable.Range(0, 40).Select(i => i % 3 == 0 ? Items.EmbedImage($"{i}", Pictures.Photo(i)) : Items.EmbedFace($"{i}", Pictures.Crop(i)));
+        var requests = Enumerable.Range(0, 40).Select(i => i % 3 == 0 ? Items.EmbedImage($"{i}", TestImages.Photo(i)) : Items.EmbedFace($"{i}", TestImages.Crop(i)));
         var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
         Assert.Equal(40, answers.Count);
         Assert.All(answers.Index(), entry =>
@@ -48,7 +48,7 @@ public sealed class StreamEmbedTests(ServerFixture server)
         using var call = server.Api.Embedding.StreamEmbed();
         for (var i = 0; i < 100; i++)
         {
-            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", Pictures.Crop(i))).Bound();
+            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", TestImages.Crop(i))).Bound();
         }
         // No response is read before the client half-closes.
         await call.RequestStream.CompleteAsync().Bound();
@@ -63,7 +63,7 @@ public sealed class StreamEmbedTests(ServerFixture server)
         using var call = server.Api.Embedding.StreamEmbed();
         for (var i = 0; i < 5; i++)
         {
-            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", Pictures.Crop(i))).Bound();
+            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", TestImages.Crop(i))).Bound();
             Assert.Equal($"{i}", Assert.Single(await call.ResponseStream.TakeAsync(1)).ItemId);
         }
         await call.RequestStream.CompleteAsync().Bound();
@@ -75,11 +75,11 @@ public sealed class StreamEmbedTests(ServerFixture server)
     {
         StreamEmbedRequest[] requests =
         [
-            Items.EmbedFace("same", Pictures.Crop(1)),
-            Items.EmbedFace("same", Pictures.Crop(2)),
-            Items.EmbedFace("", Pictures.Crop(3)),
-            Items.EmbedFace(new string('é', 256), Pictures.Crop(4)),
-            Items.EmbedFace(new string('é', 257), Pictures.Crop(5)),
+            Items.EmbedFace("same", TestImages.Crop(1)),
+            Items.EmbedFace("same", TestImages.Crop(2)),
+            Items.EmbedFace("", TestImages.Crop(3)),
+            Items.EmbedFace(new string('é', 256), TestImages.Crop(4)),
+            Items.EmbedFace(new string('é', 257), TestImages.Crop(5)),
             new() { ItemId = "nothing" },
         ];
         var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(requests);
@@ -93,7 +93,7 @@ public sealed class StreamEmbedTests(ServerFixture server)
     public async Task Many_streams_share_batches()
     {
         var streams = await Task.WhenAll(Enumerable.Range(0, 8).Select(stream => server.Api.Embedding.StreamEmbed().ExchangeAsync(
-            Enumerable.Range(0, 100).Select(i => Items.EmbedFace($"{stream}/{i}", Pictures.Crop(i % 8))))));
+            Enumerable.Range(0, 100).Select(i => Items.EmbedFace($"{stream}/{i}", TestImages.Crop(i % 8))))));
         Assert.All(streams.Index(), entry =>
             Assert.Equal(Enumerable.Range(0, 100).Select(i => $"{entry.Index}/{i}"), entry.Item.Select(answer => answer.ItemId)));
         Assert.Contains(streams.SelectMany(answers => answers), answer => answer.Timings.BatchSize > 1);

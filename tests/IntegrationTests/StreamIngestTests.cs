@@ -19,7 +19,7 @@ public sealed class StreamIngestTests(ServerFixture server)
     {
         const int Bad = 200;
         var requests = Enumerable.Range(0, 301).Select(i =>
-            Items.IngestFace(_collection, $"job{i}", i, i == Bad ? new() { Image = Pictures.Encoded([0xFF, 0xD8, 0xFF]) } : Pictures.Crop(i % 32)));
+            Items.IngestFace(_collection, $"job{i}", i, i == Bad ? new() { Image = TestImages.Encoded([0xFF, 0xD8, 0xFF]) } : TestImages.Crop(i % 32)));
         var answers = await server.Api.Ingest.StreamIngest().ExchangeAsync(requests);
         Assert.Equal(Enumerable.Range(0, 301).Select(i => $"job{i}/{i}"), answers.Select(answer => answer.ItemId));
         var error = Assert.Single(answers, answer => answer.ResultCase == StreamIngestResponse.ResultOneofCase.Error);
@@ -37,7 +37,7 @@ public sealed class StreamIngestTests(ServerFixture server)
         // Slow items (encoded) and fast items (raw) with the same id: the order must be that of the stream.
         var requests = Enumerable.Range(0, 60).Select(i =>
         {
-            var face = i % 2 == 0 ? new() { Image = Pictures.Encoded(Pictures.Jpeg(i, 800, 800)) } : Pictures.Crop(i);
+            var face = i % 2 == 0 ? new() { Image = TestImages.Encoded(TestImages.Jpeg(i, 800, 800)) } : TestImages.Crop(i);
             var request = Items.IngestFace(_collection, "same", 7, face, media: $"m{i}");
             request.ReturnEmbedding = true;
             return request;
@@ -55,7 +55,7 @@ public sealed class StreamIngestTests(ServerFixture server)
     {
         var faces = ServerFixture.NewCollection();
         var requests = Enumerable.Range(0, 40).Select(i =>
-            i % 2 == 0 ? Items.IngestImage(_collection, $"i{i}", Pictures.Photo(i)) : Items.IngestFace(faces, $"f{i}", 0, Pictures.Crop(i)));
+            i % 2 == 0 ? Items.IngestImage(_collection, $"i{i}", TestImages.Photo(i)) : Items.IngestFace(faces, $"f{i}", 0, TestImages.Crop(i)));
         var answers = await server.Api.Ingest.StreamIngest().ExchangeAsync(requests);
         Assert.All(answers.Index(), entry => Assert.Equal(entry.Index % 2 == 0 ? _collection : faces, entry.Item.Ack.Collection));
         Assert.Equal((20, 20), (await CountAsync(_collection), await CountAsync(faces)));
@@ -66,7 +66,7 @@ public sealed class StreamIngestTests(ServerFixture server)
     {
         var requests = Enumerable.Range(0, 10).Select(i =>
         {
-            var request = Items.IngestFace(_collection, $"{i}", 0, Pictures.Crop(i));
+            var request = Items.IngestFace(_collection, $"{i}", 0, TestImages.Crop(i));
             request.ReturnEmbedding = i % 2 == 0;
             return request;
         });
@@ -80,7 +80,7 @@ public sealed class StreamIngestTests(ServerFixture server)
         using var call = server.Api.Ingest.StreamIngest();
         for (var i = 0; i < 20; i++)
         {
-            await call.RequestStream.WriteAsync(Items.IngestFace(_collection, $"{i}", 0, Pictures.Crop(i))).Bound();
+            await call.RequestStream.WriteAsync(Items.IngestFace(_collection, $"{i}", 0, TestImages.Crop(i))).Bound();
             var ack = Assert.Single(await call.ResponseStream.TakeAsync(1)).Ack;
             Assert.Equal(i + 1, await CountAsync(_collection));
             await server.Api.Vectors.GetVectorAsync(new() { Collection = _collection, PointId = ack.PointId }).Bound();

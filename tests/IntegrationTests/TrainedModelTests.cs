@@ -24,7 +24,7 @@ public sealed class TrainedModelTests
         await using var server = await TestServer.StartPlainAsync();
         var files = Directory.GetFiles(Material.Path("crops"), "*.png").Order(StringComparer.Ordinal).ToList();
         var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(
-            files.Select(file => Items.EmbedFace(file, new() { Image = Pictures.Encoded(File.ReadAllBytes(file)) })));
+            files.Select(file => Items.EmbedFace(file, new() { Image = TestImages.Encoded(File.ReadAllBytes(file)) })));
         var faces = answers.Select(answer => (Person: Path.GetFileName(answer.ItemId).Split("__")[0], answer.Embedding.Values)).ToList();
         var pairs = faces.SelectMany((a, i) => faces.Skip(i + 1).Select(b => (Same: a.Person == b.Person, Cosine: Dot(a.Values, b.Values)))).ToLookup(pair => pair.Same, pair => pair.Cosine);
         Assert.Equal((46, 360), (pairs[true].Count(), pairs[false].Count()));
@@ -43,7 +43,7 @@ public sealed class TrainedModelTests
         var files = kinds.SelectMany(kind => Directory.GetFiles(Material.Path("images", "azure-samples", "CustomVision", "ImageClassification", "Images", kind))).ToList();
         Assert.Equal(20, files.Count);
         var answers = await server.Api.Ingest.StreamIngest().ExchangeAsync(
-            files.Select((file, i) => Items.IngestImage(collection, $"{i}", Pictures.Encoded(File.ReadAllBytes(file)), KindOf(file))));
+            files.Select((file, i) => Items.IngestImage(collection, $"{i}", TestImages.Encoded(File.ReadAllBytes(file)), KindOf(file))));
         Assert.All(answers, answer => Assert.NotNull(answer.Ack));
         var request = new SearchVectorsRequest { Collection = collection, Limit = 1 };
         request.Queries.AddRange(files.Select((_, i) => new SearchQuery { PointId = $"{i}" }));

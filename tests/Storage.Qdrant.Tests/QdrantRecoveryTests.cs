@@ -13,13 +13,17 @@ public sealed class QdrantRecoveryTests : QdrantTestBase
     public async Task A_store_starts_without_Qdrant_reports_it_and_recovers()
     {
         var port = FreePort();
+        using var log = new LogEvents();
         await using var store = await QdrantStores.StartAsync(
-            new Uri($"http://127.0.0.1:{port}"), options => options with { ReadRetrySeconds = 0 });
+            new Uri($"http://127.0.0.1:{port}"),
+            options => options with { ReadRetrySeconds = 0 },
+            log: log.Of<QdrantVectorStore>());
         Assert.Contains($"127.0.0.1:{port}", await store.CheckAsync(None), StringComparison.Ordinal);
         await FaultAsync(FaultKind.Unavailable, Reasons.StoreUnavailable, () => store.EnsureCollectionAsync(new(Name, 2, null), None).AsTask());
 
         await using var late = await QdrantServer.StartNewAsync(new() { Port = port });
-        await UntilAsync(async () => await store.CheckAsync(None) is null);
+        await log.WaitAsync("QdrantReady");
+        Assert.Null(await store.CheckAsync(None));
         await store.EnsureCollectionAsync(new(Name, 2, null), None);
         await store.UpsertAsync(Name, [Point("p")], None);
         Assert.Equal(1, await store.CountAsync(Name, PointFilter.All, None));
@@ -41,15 +45,18 @@ public sealed class QdrantRecoveryTests : QdrantTestBase
         try
         {
             await ReplaceServerAsync(new() { File = file });
-            await using var store = await FilledStoreAsync();
+            using var log = new LogEvents();
+            await using var store = await FilledStoreAsync(log: log);
             await store.UpsertAsync(Name, [Point("before")], None);
             await Server.StopAsync();
             var during = store.UpsertAsync(Name, [Point("during")], None);
-            await UntilAsync(async () => await store.CheckAsync(None) is not null);
+            await log.WaitAsync("QdrantNotReady");
+            Assert.NotNull(await store.CheckAsync(None));
             Assert.False(during.IsCompleted);
             await Server.StartAsync();
             await during.WaitAsync(Limit);
-            await UntilAsync(async () => await store.CheckAsync(None) is null);
+            await log.WaitAsync("QdrantReady");
+            Assert.Null(await store.CheckAsync(None));
             Assert.NotNull(await store.GetAsync(Name, "before", None));
             Assert.Equal(2, await store.CountAsync(Name, PointFilter.All, None));
         }

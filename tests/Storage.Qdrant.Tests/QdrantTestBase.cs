@@ -33,9 +33,10 @@ public abstract class QdrantTestBase : IAsyncLifetime
         QdrantStores.StartAsync(Server, with);
 
     /// <summary>Starts a store with a collection of dimension 2.</summary>
-    private protected async Task<QdrantVectorStore> FilledStoreAsync(Func<QdrantStoreOptions, QdrantStoreOptions>? with = null)
+    private protected async Task<QdrantVectorStore> FilledStoreAsync(
+        Func<QdrantStoreOptions, QdrantStoreOptions>? with = null, LogEvents? log = null)
     {
-        var store = await StoreAsync(with);
+        var store = await QdrantStores.StartAsync(Server.Address, with, log: log?.Of<QdrantVectorStore>());
         await store.EnsureCollectionAsync(new(Name, 2, null), None);
         return store;
     }
@@ -47,14 +48,5 @@ public abstract class QdrantTestBase : IAsyncLifetime
         var fault = await Assert.ThrowsAsync<Fault>(() => work().WaitAsync(Limit));
         Assert.True((kind, reason) == (fault.Kind, fault.Reason), $"{fault.Kind} {fault.Reason}: {fault.Message}");
         return fault;
-    }
-
-    private protected static async Task UntilAsync(Func<Task<bool>> holds)
-    {
-        using var limit = new CancellationTokenSource(Limit);
-        while (!await holds())
-        {
-            await Task.Delay(10, limit.Token);
-        }
     }
 }

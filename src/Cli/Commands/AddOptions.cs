@@ -13,46 +13,50 @@ internal sealed class AddOptions
 
     private const int MaxSize = 4_096;
 
-    private readonly Option<string?> _preset = new("--preset", "-p")
-    {
-        Description = "Preset with the preprocessing "
-        + "of the model; see 'models presets'."
-    };
-    private readonly Option<string?> _name = new("--name")
-    {
-        Description = "Name in requests. [default: the name "
-        + "of the file]"
-    };
+    private readonly Option<string?> _preset = CommonOptions.Text(
+        "--preset", null, "Preset with the preprocessing of the model; see 'models presets'.", "-p");
+
+    private readonly Option<string?> _name =
+        CommonOptions.Text("--name", null, "Name in requests. [default: the name of the file]");
+
     private readonly Option<ModelKind?> _kind = Named<ModelKind>("--kind", "Kind of the model");
     private readonly Option<ColorOrder?> _colorOrder = Named<ColorOrder>("--color-order", "Order of the input channels");
-    private readonly Option<IReadOnlyList<float>?> _mean = Channels("--mean", "Value to subtract from each channel, "
-        + "on the scale 0 to 255, in the order of the model.");
-    private readonly Option<IReadOnlyList<float>?> _std = Channels("--std", "Value to divide each channel by "
-        + "afterwards, on the scale 0 to 255.");
+
+    private readonly Option<IReadOnlyList<float>?> _mean = Channels(
+        "--mean", "Value to subtract from each channel, on the scale 0 to 255, in the order of the model.");
+
+    private readonly Option<IReadOnlyList<float>?> _std = Channels(
+        "--std", "Value to divide each channel by afterwards, on the scale 0 to 255.");
+
     private readonly Option<ResizeMode?> _resize = Named<ResizeMode>("--resize", "How to resize images");
+
     private readonly Option<int?> _resizeTo = new("--resize-to")
     {
-        Description = "With center_crop, the size of the "
-        + "shortest side, in pixels."
+        Description = "With center_crop, the size of the shortest side, in pixels.",
     };
-    private readonly Option<Interpolation?> _interpolation = Named<Interpolation>("--interpolation", "Interpolation of the resize");
+
+    private readonly Option<Interpolation?> _interpolation =
+        Named<Interpolation>("--interpolation", "Interpolation of the resize");
+
     private readonly Option<(int, int)?> _size = new("--size")
     {
         Description = "Input size, for graphs that accept any size.",
         HelpName = "WIDTHxHEIGHT",
         CustomParser = result => CommonOptions.Size(result.Tokens[0].Value, MaxSize)
-            ?? CommonOptions.Error<(int, int)?>(result, $"--size must be WIDTHxHEIGHT, each 1 to {MaxSize}; got "
-                + $"'{result.Tokens[0].Value}'."),
+            ?? CommonOptions.Error<(int, int)?>(result, $"--size must be WIDTHxHEIGHT, each 1 to {MaxSize}"),
     };
 
-    private readonly Option<string?> _output = new("--output", "-o")
-    {
-        Description = "Name of the output or of an inner tensor. A feature map is averaged over height and width.",
-        HelpName = "NODE",
-    };
+    private readonly Option<string?> _output = CommonOptions.Text(
+        "--output",
+        "NODE",
+        "Name of the output or of an inner tensor. A feature map is averaged over height and width.",
+        "-o");
 
     private readonly Option<int?> _maxBatch = new("--max-batch") { Description = "Largest batch. [default: 32]" };
-    private readonly Option<string?> _licence = new("--licence", "--license") { Description = "Licence of the weights, if possible an SPDX identifier." };
+
+    private readonly Option<string?> _licence = CommonOptions.Text(
+        "--licence", null, "Licence of the weights, if possible an SPDX identifier.", "--license");
+
     private readonly Option<string> _to = new("--to")
     {
         Description = "Directory to add the model to. The default can be set with the environment variable "
@@ -66,28 +70,20 @@ internal sealed class AddOptions
         Description = "Ignore configuration files next to the model, such as preprocessor_config.json.",
     };
 
-    private readonly Option<bool> _replace = new("--replace")
-    {
-        Description = "Replace an existing model of "
-        + "the same name."
-    };
+    private readonly Option<bool> _replace =
+        new("--replace") { Description = "Replace an existing model of the same name." };
 
     /// <summary>Directory of models if none is given.</summary>
-    public static string Folder =>
-        Environment.GetEnvironmentVariable("EMBEDDINGS_Models__Directories__0") is { Length: > 0 } folder
-            ? folder
-            : DefaultDirectory;
+    public static string Folder => CommonOptions.FromEnvironment("EMBEDDINGS_Models__Directories__0", DefaultDirectory);
 
     public void AddTo(Command command)
     {
         Option[] options =
         [
-            _preset, _name, _kind, _colorOrder, _mean, _std, _resize, _resizeTo, _interpolation, _size, _output, _maxBatch, _licence, _to, _ignoreConfig, _replace,
+            _preset, _name, _kind, _colorOrder, _mean, _std, _resize, _resizeTo, _interpolation, _size, _output, _maxBatch,
+            _licence, _to, _ignoreConfig, _replace,
         ];
-        foreach (var option in options)
-        {
-            command.Add(option);
-        }
+        options.ToList().ForEach(command.Add);
     }
 
     public AddRequest Read(ParseResult parsed, string file) => new()
@@ -121,8 +117,7 @@ internal sealed class AddOptions
             HelpName = string.Join('|', names.Keys),
             CustomParser = result => names.TryGetValue(result.Tokens[0].Value, out var value)
                 ? value
-                : CommonOptions.Error<T?>(result, $"{name} must be {string.Join(" or ", names.Keys)}; got "
-                    + $"'{result.Tokens[0].Value}'."),
+                : CommonOptions.Error<T?>(result, $"{name} must be {string.Join(" or ", names.Keys)}"),
         };
     }
 
@@ -132,7 +127,6 @@ internal sealed class AddOptions
         HelpName = "A,B,C",
         CustomParser = result => CommonOptions.Floats(result.Tokens[0].Value) is { Count: 3 } values
             ? values
-            : CommonOptions.Error<IReadOnlyList<float>>(result, $"{name} must be three numbers separated by commas; "
-                + $"got '{result.Tokens[0].Value}'."),
+            : CommonOptions.Error<IReadOnlyList<float>>(result, $"{name} must be three numbers separated by commas"),
     };
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using Embeddings.Cli.Printing;
 using Embeddings.Tooling.Benching;
 using Embeddings.Tooling.Charts;
@@ -17,18 +16,16 @@ internal static class BenchCommand
         var kind = CommonOptions.Kind();
         var model = CommonOptions.Model();
         var streams = CommonOptions.Number("--streams", 4, 1, 1024, "Number of concurrent streams.");
-        var inFlight = CommonOptions.Number("--in-flight", 64, 1, 65_536, "Maximum number of items in flight per stream.");
+        var inFlight =
+            CommonOptions.Number("--in-flight", 64, 1, 65_536, "Maximum number of items in flight per stream.");
         var seconds = CommonOptions.Number("--seconds", 10, 1, 3600, "Duration of the measurement, in seconds.");
-        var warmUp = CommonOptions.Number("--warm-up", 2, 0, 3600, "Duration of the warm-up, in seconds, which is "
-            + "not measured.");
-        var jpeg = new Option<string?>("--jpeg")
-        {
-            Description = "Send JPEG files of this size. [default: raw pixels of the model's input size]",
-            HelpName = "WIDTHxHEIGHT",
-        };
-        var report = new Option<string?>("--report") { Description = "Write an HTML page with charts to this file.", HelpName = "FILE" };
-        var command = new Command("bench", "Puts load on the server and measures throughput, latency and batch sizes. "
-            + "Stores nothing.")
+        var warmUp = CommonOptions.Number(
+            "--warm-up", 2, 0, 3600, "Duration of the warm-up, in seconds, which is not measured.");
+        var jpeg = CommonOptions.Text(
+            "--jpeg", "WIDTHxHEIGHT", "Send JPEG files of this size. [default: raw pixels of the model's input size]");
+        var report = CommonOptions.Text("--report", "FILE", "Write an HTML page with charts to this file.");
+        var command = new Command(
+            "bench", "Puts load on the server and measures throughput, latency and batch sizes. Stores nothing.")
         {
             kind, model, streams, inFlight, seconds, warmUp, jpeg, report,
         };
@@ -36,14 +33,19 @@ internal static class BenchCommand
         {
             var output = globals.Output(parsed);
             var size = Size(parsed.GetValue(jpeg));
-            using var client = globals.Client(parsed, options => options with { MaxInFlight = parsed.GetValue(inFlight) });
-            var embedder = await BenchItems.ModelAsync(client, parsed.GetValue(model)!, parsed.GetValue(kind), cancellationToken);
+            using var client =
+                globals.Client(parsed, options => options with { MaxInFlight = parsed.GetValue(inFlight) });
+            var embedder =
+                await BenchItems.ModelAsync(client, parsed.GetValue(model)!, parsed.GetValue(kind), cancellationToken);
             var load = new StreamLoad(client, BenchItems.Create(embedder, size), parsed.GetValue(streams));
+            var items = size is { } files
+                ? $"JPEG {files.Width}x{files.Height}"
+                : $"raw {embedder.InputWidth}x{embedder.InputHeight}";
             (string, string)[] settings =
             [
                 ("server", parsed.GetValue(globals.Address)!),
                 ("model", embedder.Name),
-                ("items", size is { } files ? $"JPEG {files.Width}x{files.Height}" : $"raw {embedder.InputWidth}x{embedder.InputHeight}"),
+                ("items", items),
                 ("streams", parsed.GetValue(streams).ToString(CultureInfo.InvariantCulture)),
                 ("in flight on each", parsed.GetValue(inFlight).ToString(CultureInfo.InvariantCulture)),
             ];
@@ -56,7 +58,8 @@ internal static class BenchCommand
             if (parsed.GetValue(report) is { } file)
             {
                 output.NoteMissingFonts();
-                await File.WriteAllTextAsync(file, BenchReport.Html(settings, result, TimeProvider.System.GetUtcNow()), cancellationToken);
+                var page = BenchReport.Html(settings, result, TimeProvider.System.GetUtcNow());
+                await File.WriteAllTextAsync(file, page, cancellationToken);
                 output.Line($"report: {file}");
             }
             return result.Failed == 0 ? ExitCode.Done : ExitCode.SomeItemsFailed;
@@ -69,21 +72,24 @@ internal static class BenchCommand
     {
         if (!Chart.HasFonts)
         {
-            output.Note("No fonts are installed, so charts have no text. Install a font, for example the package "
+            output.Note(
+                "No fonts are installed, so charts have no text. Install a font, for example the package "
                 + "fonts-dejavu-core.");
         }
     }
 
     private static void Print(Output output, IReadOnlyList<(string Name, string Value)> settings, LoadResult result)
     {
-        output.Object(json =>
-        {
-            foreach (var (name, value) in settings)
-            {
-                json.WriteString(name.Replace(' ', '_'), value);
-            }
-            Write(json, result);
-        });
+        var fields = settings.ToDictionary(setting => setting.Name.Replace(' ', '_'), setting => (object)setting.Value);
+        fields["items_per_second"] = Math.Round(result.Rate, 2);
+        fields["embedded"] = result.Embedded;
+        fields["failed"] = result.Failed;
+        fields["seconds"] = Math.Round(result.Elapsed.TotalSeconds, 3);
+        fields["latency_ms"] = LoadResult.Percentiles.ToDictionary(
+            percentile => percentile.Name, percentile => Math.Round(result.Latency(percentile.Part), 3));
+        fields["mean_batch"] = Math.Round(result.MeanBatch, 2);
+        fields["batches"] = result.Batches;
+        output.Object(fields);
         var table = Tables.New("", "");
         foreach (var (name, value) in settings.Concat(result.Lines()))
         {
@@ -93,29 +99,8 @@ internal static class BenchCommand
         output.Table(table);
     }
 
-    private static void Write(Utf8JsonWriter json, LoadResult result)
-    {
-        json.WriteNumber("items_per_second", Math.Round(result.Rate, 2));
-        json.WriteNumber("embedded", result.Embedded);
-        json.WriteNumber("failed", result.Failed);
-        json.WriteNumber("seconds", Math.Round(result.Elapsed.TotalSeconds, 3));
-        json.WriteStartObject("latency_ms");
-        foreach (var (name, part) in LoadResult.Percentiles)
-        {
-            json.WriteNumber(name, Math.Round(result.Latency(part), 3));
-        }
-        json.WriteEndObject();
-        json.WriteNumber("mean_batch", Math.Round(result.MeanBatch, 2));
-        json.WriteStartObject("batches");
-        foreach (var (size, count) in result.Batches)
-        {
-            json.WriteNumber(size.ToString(CultureInfo.InvariantCulture), count);
-        }
-        json.WriteEndObject();
-    }
-
     private static (int Width, int Height)? Size(string? text) => text is null
         ? null
-        : CommonOptions.Size(text, MaxSize) ?? throw new ToolException($"--jpeg must be WIDTHxHEIGHT, each 1 to "
-            + $"{MaxSize}; got '{text}'.");
+        : CommonOptions.Size(text, MaxSize)
+            ?? throw new ToolException($"--jpeg must be WIDTHxHEIGHT, each 1 to {MaxSize}; got '{text}'.");
 }

@@ -18,7 +18,7 @@ internal sealed class GlobalOptions
         Description = "Address of the server. Can also be set with the environment variable EMBEDDINGS_ADDRESS.",
         HelpName = "HOST:PORT",
         Recursive = true,
-        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("EMBEDDINGS_ADDRESS") is { Length: > 0 } address ? address : DefaultAddress,
+        DefaultValueFactory = _ => CommonOptions.FromEnvironment("EMBEDDINGS_ADDRESS", DefaultAddress),
     };
 
     public Option<bool> Json { get; } = new("--json")
@@ -26,6 +26,19 @@ internal sealed class GlobalOptions
         Description = "Write one JSON object per line to standard output, and nothing else.",
         Recursive = true,
     };
+
+    /// <summary>Sets the action of a command that calls the server. The exit code is 0 unless it throws.</summary>
+    public Command Calling(
+        Command command, Func<ParseResult, EmbeddingsClient, Output, CancellationToken, Task> action)
+    {
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = Client(parsed);
+            await action(parsed, client, Output(parsed), cancellationToken);
+            return ExitCode.Done;
+        });
+        return command;
+    }
 
     public Output Output(ParseResult parsed) =>
         new(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue(Json));
@@ -49,6 +62,14 @@ internal sealed class GlobalOptions
 /// <summary>Options that several commands share. Each command gets its own instances.</summary>
 internal static class CommonOptions
 {
+    /// <summary>Returns an environment variable, or a default value if it is not set or empty.</summary>
+    public static string FromEnvironment(string name, string byDefault) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : byDefault;
+
+    /// <summary>Creates an option for a text.</summary>
+    public static Option<string?> Text(string name, string? helpName, string description, params string[] aliases) =>
+        new(name, aliases) { Description = description, HelpName = helpName };
+
     public static Option<ItemKind> Kind(bool required = false)
     {
         var option = new Option<ItemKind>("--kind", "-k")
@@ -66,10 +87,8 @@ internal static class CommonOptions
         DefaultValueFactory = _ => "",
     };
 
-    public static Option<string?> Collection() => new("--collection", "-c")
-    {
-        Description = "Name of the collection. [default: image_embeddings or face_embeddings, by the kind]",
-    };
+    public static Option<string?> Collection() => Text(
+        "--collection", null, "Name of the collection. [default: image_embeddings or face_embeddings, by the kind]", "-c");
 
     /// <summary>Creates an option for an integer within bounds.</summary>
     public static Option<int> Number(
@@ -78,7 +97,7 @@ internal static class CommonOptions
         var option = new Option<int>(name, aliases) { Description = description, DefaultValueFactory = _ => byDefault };
         option.Validators.Add(result =>
         {
-            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var number)
+            if (result.Tokens is [var token] && int.TryParse(token.Value, CultureInfo.InvariantCulture, out var number)
                 && (number < minimum || number > maximum))
             {
                 result.AddError($"{name} must be between {minimum} and {maximum}; got {number}.");
@@ -87,13 +106,11 @@ internal static class CommonOptions
         return option;
     }
 
-    public static Option<string?> Landmarks() => new("--landmarks")
-    {
-        Description = "Five points of the face in pixels of the image: left eye, right eye, nose, left and right "
-            + "mouth corner. "
-            + "Without it, the image must be an aligned crop.",
-        HelpName = "x,y,x,y,x,y,x,y,x,y",
-    };
+    public static Option<string?> Landmarks() => Text(
+        "--landmarks",
+        "x,y,x,y,x,y,x,y,x,y",
+        "Five points of the face in pixels of the image: left eye, right eye, nose, left and right mouth corner. "
+        + "Without it, the image must be an aligned crop.");
 
     /// <summary>Parses the value of <see cref="Landmarks"/>.</summary>
     /// <exception cref="ToolException">The value is invalid, or the kind is not face.</exception>
@@ -117,10 +134,13 @@ internal static class CommonOptions
     public static IReadOnlyList<float>? Floats(string text)
     {
         var values = text.Split(',')
-            .Select(part => float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : float.NaN)
+            .Select(part => Single(part) ?? float.NaN)
             .ToList();
         return values.All(float.IsFinite) ? values : null;
     }
+
+    private static float? Single(string text) =>
+        float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : null;
 
     /// <summary>Parses a size, for example <c>640x480</c>. Returns null if it is invalid.</summary>
     public static (int Width, int Height)? Size(string text, int maximum) => text.Split('x') is [var width, var height]
@@ -133,10 +153,10 @@ internal static class CommonOptions
     public static string CollectionOf(this ParseResult parsed, Option<string?> collection, Option<ItemKind> kind) =>
         parsed.GetValue(collection) ?? parsed.GetValue(kind).Collection();
 
-    /// <summary>Reports a parse error and returns the default value.</summary>
-    public static T? Error<T>(ArgumentResult result, string message)
+    /// <summary>Reports a parse error, which ends with the value, and returns the default value.</summary>
+    public static T? Error<T>(ArgumentResult result, string requirement)
     {
-        result.AddError(message);
+        result.AddError($"{requirement}; got '{result.Tokens[0].Value}'.");
         return default;
     }
 }
@@ -144,15 +164,13 @@ internal static class CommonOptions
 /// <summary>Options that select points. All given conditions must hold.</summary>
 internal sealed partial class FilterOptions
 {
-    private readonly Option<string?> _jobId = new("--job-id") { Description = "Only points of this job." };
+    private readonly Option<string?> _jobId = CommonOptions.Text("--job-id", null, "Only points of this job.");
 
-    private readonly Option<string?> _mediaStoreId = new("--media-store-id") { Description = "Only points of this media item." };
+    private readonly Option<string?> _mediaStoreId =
+        CommonOptions.Text("--media-store-id", null, "Only points of this media item.");
 
-    private readonly Option<int?> _faceIndex = new("--face-index")
-    {
-        Description = "Only faces with this index "
-        + "in their job."
-    };
+    private readonly Option<int?> _faceIndex =
+        new("--face-index") { Description = "Only faces with this index in their job." };
 
     private readonly Option<string[]> _attribute = new("--attribute")
     {

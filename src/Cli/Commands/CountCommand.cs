@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Embeddings.V1;
+using Embeddings.Client;
 
 namespace Embeddings.Cli.Commands;
 
@@ -11,22 +11,15 @@ internal static class CountCommand
         var kind = CommonOptions.Kind();
         var collection = CommonOptions.Collection();
         var filter = new FilterOptions();
-        var command = new Command("count", "Counts the points of a collection that match the conditions.") { kind, collection };
+        var command =
+            new Command("count", "Counts the points of a collection that match the conditions.") { kind, collection };
         filter.AddTo(command);
-        command.SetAction(async (parsed, cancellationToken) =>
+        return globals.Calling(command, async (parsed, client, output, cancellationToken) =>
         {
-            var output = globals.Output(parsed);
-            using var client = globals.Client(parsed);
-            var request = new CountVectorsRequest { Collection = parsed.CollectionOf(collection, kind), Filter = filter.Read(parsed) };
-            var count = (await client.CountVectorsAsync(request, cancellationToken)).Count;
-            output.Object(json =>
-            {
-                json.WriteString("collection", request.Collection);
-                json.WriteNumber("count", count);
-            });
+            var name = parsed.CollectionOf(collection, kind);
+            var count = await client.CountVectorsAsync(name, filter.Read(parsed), cancellationToken);
+            output.Object(new { Collection = name, Count = count });
             output.Line($"{count}");
-            return ExitCode.Done;
         });
-        return command;
     }
 }

@@ -13,7 +13,7 @@ internal static class DemoCommand
 
     private static readonly (string Name, string Description, Func<Demo, CancellationToken, Task> Run)[] Demos =
     [
-        ("image-embedding", "Embeds images: random pixels, a sample scene, the same scene again.", ImageEmbeddingDemo.RunAsync),
+        ("image-embedding", "Embeds images: random pixels, a scene, the same scene again.", ImageEmbeddingDemo.RunAsync),
         ("face-embedding", "Embeds faces: vectors of L2 norm 1, alignment by landmarks.", FaceEmbeddingDemo.RunAsync),
         ("image-store", "Adds, gets, searches and deletes images.", ImageStoreDemo.RunAsync),
         ("face-store", "The same with faces; search by media_store_id, delete by job_id.", FaceStoreDemo.RunAsync),
@@ -23,11 +23,13 @@ internal static class DemoCommand
     {
         var models = ServerOptions.Models();
         models.Recursive = true;
-        var command = new Command("demo", "Demonstrates one part of the service on a temporary server and store.") { models };
+        var command =
+            new Command("demo", "Demonstrates one part of the service on a temporary server and store.") { models };
         foreach (var (name, description, run) in Demos)
         {
             var demo = new Command(name, description);
-            demo.SetAction((parsed, cancellationToken) => RunAsync(globals.Output(parsed), parsed.GetValue(models), run, cancellationToken));
+            demo.SetAction((parsed, cancellationToken) =>
+                RunAsync(globals.Output(parsed), parsed.GetValue(models), run, cancellationToken));
             command.Add(demo);
         }
         return command;

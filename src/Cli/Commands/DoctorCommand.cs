@@ -10,17 +10,20 @@ internal static class DoctorCommand
 {
     public static Command Create(GlobalOptions globals)
     {
-        var command = new Command("doctor",
-            "Checks a deployment: the server, its models and its store. Prints one line per check. Uses a collection "
-                + "of its own, which is deleted at the end.");
+        var command = new Command(
+            "doctor",
+            "Checks a deployment: the server, its models and its store. Prints one line per check. "
+            + "Uses a collection of its own, which is deleted at the end.");
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var output = globals.Output(parsed);
             // No retries: a failure is the result.
-            using var client = globals.Client(parsed, options => options with { MaxRetries = 0, Deadline = TimeSpan.FromSeconds(15) });
+            var deadline = TimeSpan.FromSeconds(15);
+            using var client = globals.Client(parsed, options => options with { MaxRetries = 0, Deadline = deadline });
             var report = new DoctorReport(result => Print(output, result), TimeProvider.System);
-            var models = new ModelChecks(client, report, SampleSet.Get(ItemKind.Image, 1, 1).Image, SampleSet.Get(ItemKind.Face, 1, 1).Face);
-            await models.RunAsync(cancellationToken);
+            var image = SampleSet.Get(ItemKind.Image, 1, 1).Image;
+            var face = SampleSet.Get(ItemKind.Face, 1, 1).Face;
+            await new ModelChecks(client, report, image, face).RunAsync(cancellationToken);
             await new StoreChecks(client, report).RunAsync(cancellationToken);
             output.Line(report.Failed == 0 ? "all checks passed" : $"{report.Failed} checks failed");
             return report.Failed == 0 ? ExitCode.Done : ExitCode.Failed;
@@ -30,14 +33,10 @@ internal static class DoctorCommand
 
     private static void Print(Output output, CheckResult result)
     {
-        output.Object(json =>
-        {
-            json.WriteString("check", result.Name);
-            json.WriteString("verdict", result.Verdict.ToString().ToLowerInvariant());
-            json.WriteString("detail", result.Detail);
-            json.WriteNumber("ms", Math.Round(result.Took.TotalMilliseconds, 1));
-        });
-        var verdict = result.Verdict == Verdict.Fail ? "FAIL" : result.Verdict.ToString().ToLowerInvariant();
-        output.Line($"{verdict,-4}  {result.Name,-28} {result.Detail} ({result.Took.TotalMilliseconds:F0} ms)");
+        var verdict = result.Verdict.ToString().ToLowerInvariant();
+        var took = result.Took.TotalMilliseconds;
+        output.Object(new { Check = result.Name, Verdict = verdict, result.Detail, Ms = Math.Round(took, 1) });
+        var shown = result.Verdict == Verdict.Fail ? "FAIL" : verdict;
+        output.Line($"{shown,-4}  {result.Name,-28} {result.Detail} ({took:F0} ms)");
     }
 }

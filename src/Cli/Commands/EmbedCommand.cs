@@ -15,8 +15,8 @@ internal static class EmbedCommand
         var kind = CommonOptions.Kind();
         var model = CommonOptions.Model();
         var landmarks = CommonOptions.Landmarks();
-        var command = new Command("embed", "Embeds images and prints their vectors: shape, norm and first values, or "
-            + "all values with --json.")
+        var command = new Command(
+            "embed", "Embeds images and prints their vectors: shape, norm and first values, or all values with --json.")
         {
             files, kind, model, landmarks,
         };
@@ -25,79 +25,74 @@ internal static class EmbedCommand
             var output = globals.Output(parsed);
             var face = CommonOptions.ParseLandmarks(parsed.GetValue(landmarks), parsed.GetValue(kind));
             using var client = globals.Client(parsed);
-            var failures = 0;
-            foreach (var file in parsed.GetValue(files)!)
+            var (paths, exitCode) = (parsed.GetValue(files)!, ExitCode.Done);
+            foreach (var file in paths)
             {
-                failures += await EmbedAsync(client, output, file, parsed.GetValue(kind), parsed.GetValue(model)!, face, cancellationToken)
-                    ? 0
-                    : 1;
+                if (await TryEmbedAsync(file) is { } error)
+                {
+                    Report(output, file, error);
+                    exitCode = paths.Length == 1 ? ExitCode.Failed : ExitCode.SomeItemsFailed;
+                }
             }
-            if (failures == 0)
+            return exitCode;
+
+            // Returns the error of a file, or null.
+            async Task<ItemError?> TryEmbedAsync(string file)
             {
-                return ExitCode.Done;
+                try
+                {
+                    var image = await ImageFile.ReadAsync(file, ImageFile.DefaultMaxBytes, cancellationToken);
+                    var crop = new FaceCrop { Image = image, Landmarks = face };
+                    var (embedding, timings) =
+                        await EmbedAsync(client, crop, parsed.GetValue(kind), parsed.GetValue(model)!, cancellationToken);
+                    Print(output, file, parsed.GetValue(kind), embedding, timings);
+                    return null;
+                }
+                catch (ItemFault fault)
+                {
+                    return fault.Error;
+                }
+                catch (EmbeddingsException e) when (e.Status is StatusCode.InvalidArgument or StatusCode.ResourceExhausted)
+                {
+                    return new() { Code = (int)e.Status, Reason = e.Reason, Message = e.Message, Field = e.Field };
+                }
             }
-            return parsed.GetValue(files)!.Length == 1 ? ExitCode.Failed : ExitCode.SomeItemsFailed;
         });
         return command;
     }
 
-    private static async Task<bool> EmbedAsync(
-        EmbeddingsClient client, Output output, string file, ItemKind kind, string model, FaceLandmarks? landmarks, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var image = await ImageFile.ReadAsync(file, ImageFile.DefaultMaxBytes, cancellationToken);
-            var (embedding, timings) = await EmbedAsync(client, image, kind, model, landmarks, cancellationToken);
-            Print(output, file, kind, embedding, timings);
-            return true;
-        }
-        catch (ItemFault fault)
-        {
-            Report(output, file, fault.Error);
-        }
-        catch (EmbeddingsException e) when (e.Status is StatusCode.InvalidArgument or StatusCode.ResourceExhausted)
-        {
-            Report(output, file, new ItemError { Code = (int)e.Status, Reason = e.Reason, Message = e.Message, Field = e.Field });
-        }
-        return false;
-    }
-
     private static async Task<(Embedding Embedding, Timings Timings)> EmbedAsync(
-        EmbeddingsClient client, Image image, ItemKind kind, string model, FaceLandmarks? landmarks, CancellationToken cancellationToken)
+        EmbeddingsClient client, FaceCrop crop, ItemKind kind, string model, CancellationToken cancellationToken)
     {
         if (kind == ItemKind.Image)
         {
-            var whole = await client.EmbedImageAsync(new EmbedImageRequest { Image = image, Model = model }, cancellationToken);
+            var request = new EmbedImageRequest { Image = crop.Image, Model = model };
+            var whole = await client.EmbedImageAsync(request, cancellationToken);
             return (whole.Embedding, whole.Timings);
         }
-        var crop = new FaceCrop { Image = image, Landmarks = landmarks };
         var face = await client.EmbedFaceAsync(new EmbedFaceRequest { Face = crop, Model = model }, cancellationToken);
         return (face.Embedding, face.Timings);
     }
 
     private static void Print(Output output, string file, ItemKind kind, Embedding embedding, Timings? timings)
     {
-        output.Object(json =>
+        output.Object(new
         {
-            json.WriteString("path", file);
-            json.WriteString("kind", kind.Word());
-            json.WriteString("model", embedding.Model);
-            json.WriteNumber("dimension", embedding.Values.Count);
-            json.WriteNumber("norm", Vectors.Norm(embedding.Values));
-            json.WriteBoolean("unit_length", embedding.UnitLength);
-            json.WriteTimings(timings);
-            json.WriteValues("values", embedding.Values);
+            Path = file,
+            Kind = kind.Word(),
+            embedding.Model,
+            Dimension = embedding.Values.Count,
+            Norm = Vectors.Norm(embedding.Values),
+            embedding.UnitLength,
+            Timings = JsonFields.Of(timings),
+            embedding.Values,
         });
         output.Line($"{ErrorLine.OneLine(file)}: {embedding.Model} {Vectors.Summary(embedding.Values)}");
     }
 
     private static void Report(Output output, string file, ItemError error)
     {
-        output.Object(json =>
-        {
-            json.WriteString("path", file);
-            json.WriteError(error);
-        });
+        output.Object(new { Path = file, Error = JsonFields.Of(error) }, omitNulls: true);
         output.Note($"embeddings: {ErrorLine.OneLine(file)}: {ErrorLine.Of(error)}");
     }
 }

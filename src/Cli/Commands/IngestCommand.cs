@@ -21,18 +21,26 @@ internal static class IngestCommand
         var model = CommonOptions.Model();
         var collection = CommonOptions.Collection();
         var resume = new Option<bool>("--resume", "-r") { Description = "Skip items that are stored already." };
-        var failed = new Option<string?>("--failed")
+        var failed = CommonOptions.Text(
+            "--failed",
+            "FILE",
+            "File for the failed items, as an item list. [default: NAME.failed.jsonl in the working directory, created "
+            + "only if an item fails]");
+        var recursive = new Option<bool>("--recursive")
         {
-            Description = "File for the failed items, as an item list. [default: NAME.failed.jsonl in the working "
-                + "directory, created only if an item fails]",
-            HelpName = "FILE",
+            Description = "Include subdirectories.",
+            DefaultValueFactory = _ => true,
         };
-        var recursive = new Option<bool>("--recursive") { Description = "Include subdirectories.", DefaultValueFactory = _ => true };
-        var maxBytes = CommonOptions.Number("--max-bytes", ImageFile.DefaultMaxBytes, 1, 1 << 30,
+        var maxBytes = CommonOptions.Number(
+            "--max-bytes",
+            ImageFile.DefaultMaxBytes,
+            1,
+            1 << 30,
             "Largest image to send, in bytes. The server has its own limit (Imaging:MaxEncodedBytes).");
-        var command = new Command("ingest",
-            "Embeds and stores the images of a directory or an item list. Exit code 0: all are stored; 2: some "
-                + "failed, each is reported; 1: it could not run.")
+        var command = new Command(
+            "ingest",
+            "Embeds and stores the images of a directory or an item list. Exit code 0: all are stored; 2: some failed, "
+            + "each is reported; 1: it could not run.")
         {
             path, kind, model, collection, resume, failed, recursive, maxBytes,
         };
@@ -41,13 +49,18 @@ internal static class IngestCommand
             var given = parsed.GetValue(path)!;
             var output = globals.Output(parsed);
             var settings = new IngestSettings(
-                parsed.GetValue(kind), parsed.GetValue(model)!, parsed.CollectionOf(collection, kind), parsed.GetValue(maxBytes));
-            using var failures = new FailedItems(Path.GetFullPath(parsed.GetValue(failed) ?? $"{IngestSource.NameOf(given)}.failed.jsonl"));
+                parsed.GetValue(kind),
+                parsed.GetValue(model)!,
+                parsed.CollectionOf(collection, kind),
+                parsed.GetValue(maxBytes));
+            var list = parsed.GetValue(failed) ?? $"{IngestSource.NameOf(given)}.failed.jsonl";
+            using var failures = new FailedItems(Path.GetFullPath(list));
             if (failures.FilePath == Path.GetFullPath(given))
             {
                 throw new ToolException("--failed must not be the item list itself.");
             }
-            var source = await IngestSource.OpenAsync(given, parsed.GetValue(recursive), failures.FilePath, cancellationToken);
+            var source = await IngestSource.OpenAsync(
+                given, parsed.GetValue(recursive), failures.FilePath, cancellationToken);
             using var client = globals.Client(parsed);
             await CheckServerAsync(client, settings.Model, cancellationToken);
             if (parsed.GetValue(failed) is not null)
@@ -76,7 +89,12 @@ internal static class IngestCommand
     }
 
     private static async Task<int> IngestAsync(
-        EmbeddingsClient client, Output output, IngestSettings settings, IngestSource source, StoredIds? stored, FailedItems failures,
+        EmbeddingsClient client,
+        Output output,
+        IngestSettings settings,
+        IngestSource source,
+        StoredIds? stored,
+        FailedItems failures,
         CancellationToken cancellationToken)
     {
         var rate = new Rate(TimeProvider.System);
@@ -104,30 +122,16 @@ internal static class IngestCommand
 
     private static void Print(Output output, IngestOutcome outcome)
     {
-        var item = outcome.Item;
+        var (item, line) = (outcome.Item, outcome.Item.Line);
         if (outcome.Ack is { } ack)
         {
-            output.Object(json =>
-            {
-                json.WriteString("path", item.Line!.Path);
-                json.WriteString("job_id", item.Line.JobId);
-                json.WriteString("point_id", ack.PointId);
-                json.WriteString("collection", ack.Collection);
-            });
+            output.Object(new { line!.Path, line.JobId, ack.PointId, ack.Collection });
         }
         else if (outcome.Error is { } error)
         {
-            output.Object(json =>
-            {
-                json.WriteNumber("line", item.Number);
-                if (item.Line is { } line)
-                {
-                    json.WriteString("path", line.Path);
-                    json.WriteString("job_id", line.JobId);
-                }
-                json.WriteError(error);
-            });
-            var name = item.Line is null ? $"line {item.Number}" : ErrorLine.OneLine(item.Line.Path);
+            var fields = new { Line = item.Number, line?.Path, line?.JobId, Error = JsonFields.Of(error) };
+            output.Object(fields, omitNulls: true);
+            var name = line is null ? $"line {item.Number}" : ErrorLine.OneLine(line.Path);
             output.Note($"{name}: {ErrorLine.Of(error)}");
         }
     }
@@ -136,22 +140,21 @@ internal static class IngestCommand
     {
         var seconds = rate.Elapsed.TotalSeconds;
         var perSecond = rate.Of(counts);
-        output.Object(json =>
+        var summary = new
         {
-            json.WriteStartObject("summary");
-            json.WriteString("collection", collection);
-            json.WriteNumber("stored", counts.Stored);
-            json.WriteNumber("skipped", counts.Skipped);
-            json.WriteNumber("failed", counts.Failed);
-            json.WriteNumber("seconds", Math.Round(seconds, 3));
-            json.WriteNumber("items_per_second", Math.Round(perSecond, 1));
-            json.WriteEndObject();
-        });
+            Collection = collection,
+            counts.Stored,
+            counts.Skipped,
+            counts.Failed,
+            Seconds = Math.Round(seconds, 3),
+            ItemsPerSecond = Math.Round(perSecond, 1),
+        };
+        output.Object(new { Summary = summary });
         if (counts.Failed > 0)
         {
             output.Note($"failed items: {failedPath}");
         }
-        var summary = $"{counts.Stored:N0} stored, {counts.Skipped:N0} skipped, {counts.Failed:N0} failed";
-        output.Line($"{summary} in {seconds:0.0} s ({perSecond:N0} items/s), collection {collection}");
+        var text = $"{counts.Stored:N0} stored, {counts.Skipped:N0} skipped, {counts.Failed:N0} failed";
+        output.Line($"{text} in {seconds:0.0} s ({perSecond:N0} items/s), collection {collection}");
     }
 }

@@ -21,26 +21,25 @@ internal static class ModelsCheckCommand
         var name = new Argument<string>("name") { Description = "Name or file of the model." };
         var images = new Argument<string?>("images")
         {
-            Description = "A directory with one subdirectory per subject or files named SUBJECT__NAME, "
-                + "or an item list with path, label or media_store_id, and landmarks.",
+            Description = LabelledImages.Description,
             HelpName = "DIR|LIST.jsonl",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var models = new Option<string>("--models") { Description = "Directory of the models.", HelpName = "DIR", DefaultValueFactory = _ => AddOptions.Folder };
-        var charts = new Option<string?>("--charts")
+        var models = new Option<string>("--models")
         {
-            Description = "Directory for the histograms, as NAME.svg "
-            + "and NAME.png.",
-            HelpName = "DIR"
+            Description = "Directory of the models.",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => AddOptions.Folder,
         };
+        var charts = CommonOptions.Text("--charts", "DIR", "Directory for the histograms, as NAME.svg and NAME.png.");
         var write = new Option<bool>("--write-threshold")
         {
-            Description = "Write the best threshold to the manifest "
-            + "as suggested_threshold."
+            Description = "Write the best threshold to the manifest as suggested_threshold.",
         };
-        var command = new Command("check",
+        var command = new Command(
+            "check",
             "Checks a model on this machine: whether batches change its vectors, how well it separates subjects, and "
-                + "whether its color order is correct.")
+            + "whether its color order is correct.")
         {
             name, images, models, charts, write,
         };
@@ -50,8 +49,8 @@ internal static class ModelsCheckCommand
             var path = ModelFiles.FindManifest(parsed.GetValue(name)!, parsed.GetValue(models)!);
             using var model = ModelLoader.Load(path, new InferenceOptions { ProbeBatch = 0 });
             var manifest = model.Manifest;
-            output.Line($"{manifest.Name}: loads, {manifest.Input.Width}x{manifest.Input.Height} -> {manifest.Dimension}, "
-                + $"vectors are the same in batches up to {model.MaxBatch}");
+            var size = $"{manifest.Input.Width}x{manifest.Input.Height} -> {manifest.Dimension}";
+            output.Line($"{manifest.Name}: loads, {size}, vectors are the same in batches up to {model.MaxBatch}");
             model.Notices.ToList().ForEach(notice => output.Line(ErrorLine.OneLine($"note        {notice}")));
             if (parsed.GetValue(images) is not { } folder)
             {
@@ -66,8 +65,9 @@ internal static class ModelsCheckCommand
             }
             if (parsed.GetValue(write))
             {
-                ModelFiles.ReplaceManifest(path, manifest with { SuggestedThreshold = MathF.Round((float)report.Separation.Threshold, 3) });
-                output.Line($"written     suggested_threshold {report.Separation.Threshold:0.000} to {path}");
+                var threshold = MathF.Round((float)report.Separation.Threshold, 3);
+                ModelFiles.ReplaceManifest(path, manifest with { SuggestedThreshold = threshold });
+                output.Line($"written     suggested_threshold {threshold:0.000} to {path}");
             }
             return report.Skipped.Count > 0 ? ExitCode.SomeItemsFailed : ExitCode.Done;
         }, cancellationToken));
@@ -78,55 +78,58 @@ internal static class ModelsCheckCommand
     {
         report.Skipped.ToList().ForEach(skipped => output.Note($"skipped: {ErrorLine.OneLine(skipped)}"));
         var separation = report.Separation;
-        output.Object(json =>
+        output.Object(new
         {
-            json.WriteString("name", manifest.Name);
-            json.WriteNumber("pictures", report.Images);
-            json.WriteNumber("people", report.Labels);
-            json.WriteNumber("skipped", report.Skipped.Count);
-            json.WriteNumber("same_pairs", report.Same.Count);
-            json.WriteNumber("different_pairs", report.Different.Count);
-            json.WriteNumber("equal_error_rate", separation.EqualErrorRate);
-            json.WriteNumber("threshold", separation.Threshold);
-            json.WriteNumber("balanced_accuracy", separation.BalancedAccuracy);
-            json.WriteNumber("rank1", report.Rank1);
-            json.WriteNumber("batch_cosine", report.BatchCosine);
-            json.WriteNumber("d_prime", separation.Distance);
-            json.WriteNumber("d_prime_swapped", report.Swapped.Distance);
-            json.WriteBoolean("swapped_is_better", report.SwappedIsBetter);
+            manifest.Name,
+            Pictures = report.Images,
+            People = report.Labels,
+            Skipped = report.Skipped.Count,
+            SamePairs = report.Same.Count,
+            DifferentPairs = report.Different.Count,
+            separation.EqualErrorRate,
+            separation.Threshold,
+            separation.BalancedAccuracy,
+            report.Rank1,
+            report.BatchCosine,
+            DPrime = separation.Distance,
+            DPrimeSwapped = report.Swapped.Distance,
+            report.SwappedIsBetter,
         });
-        foreach (var line in TextChart.Lines(new CosineHistogram(report.Same, report.Different, TextBins), separation.Threshold))
+        var histogram = new CosineHistogram(report.Same, report.Different, TextBins);
+        foreach (var line in TextChart.Lines(histogram, separation.Threshold))
         {
             output.Line(line);
         }
         var order = ManifestFile.Word(manifest.Input.ColorOrder);
-        output.Line($"images      {report.Images} of {report.Labels} subjects; {report.Same.Count} same pairs, "
-            + $"{report.Different.Count} different pairs");
-        output.Line($"same        {report.Same.Min():0.000} to {report.Same.Max():0.000}, mean "
-            + $"{report.Same.Average():0.000}");
-        output.Line($"different   {report.Different.Min():0.000} to {report.Different.Max():0.000}, mean "
-            + $"{report.Different.Average():0.000}");
+        var pairs = $"{report.Same.Count} same pairs, {report.Different.Count} different pairs";
+        output.Line($"images      {report.Images} of {report.Labels} subjects; {pairs}");
+        output.Line($"same        {Range(report.Same)}");
+        output.Line($"different   {Range(report.Different)}");
         output.Line($"threshold   {separation.Threshold:0.000}, balanced accuracy {separation.BalancedAccuracy:P1}, "
             + $"equal error rate {separation.EqualErrorRate:P2}");
         output.Line($"rank-1      {report.Rank1:P1}");
         output.Line($"batch       cosine of an image in a batch and alone: {report.BatchCosine:0.00000} or more");
         output.Line($"colors      {order} separates by {separation.Distance:0.00} standard deviations, swapped by "
-            + $"{report.Swapped.Distance:0.00}; "
-            + $"a warning needs {CheckReport.SwapMargin:0.00} more");
+            + $"{report.Swapped.Distance:0.00}; a warning needs {CheckReport.SwapMargin:0.00} more");
         if (report.SwappedIsBetter)
         {
-            output.Note($"warning: {manifest.Name} separates better with red and blue swapped; its color_order "
-                + $"'{order}' is likely wrong");
+            output.Note(
+                $"warning: {manifest.Name} separates better with red and blue swapped; its color_order '{order}' is "
+                + "likely wrong");
         }
     }
+
+    private static string Range(IReadOnlyList<float> cosines) =>
+        $"{cosines.Min():0.000} to {cosines.Max():0.000}, mean {cosines.Average():0.000}";
 
     private static void Draw(Output output, string folder, ModelManifest manifest, CheckReport report)
     {
         output.NoteMissingFonts();
         Directory.CreateDirectory(folder);
-        var title = $"{manifest.Name}: {report.Images} images of {report.Labels}, EER "
-            + $"{report.Separation.EqualErrorRate:P2}, rank-1 {report.Rank1:P1}";
-        var chart = Chart.Cosines(new CosineHistogram(report.Same, report.Different, ChartBins), report.Separation.Threshold, title);
+        var title = $"{manifest.Name}: {report.Images} images of {report.Labels}, "
+            + $"EER {report.Separation.EqualErrorRate:P2}, rank-1 {report.Rank1:P1}";
+        var histogram = new CosineHistogram(report.Same, report.Different, ChartBins);
+        var chart = Chart.Cosines(histogram, report.Separation.Threshold, title);
         var file = Path.Combine(folder, manifest.Name);
         File.WriteAllText(file + ".svg", chart.ToSvg(800, 400));
         File.WriteAllBytes(file + ".png", chart.ToPng());

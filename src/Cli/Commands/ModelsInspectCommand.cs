@@ -10,16 +10,16 @@ internal static class ModelsInspectCommand
 {
     public static Command Create(GlobalOptions globals)
     {
-        var file = new Argument<string>("file") { Description = "The .onnx file." };
-        var command = new Command("inspect", "Prints the inputs, outputs and properties of a model file, and the "
-            + "output that 'models add' would select.") { file };
+        var file = new Argument<FileInfo>("file") { Description = "The .onnx file." }.AcceptExistingOnly();
+        var command = new Command(
+            "inspect",
+            "Prints the inputs, outputs and properties of a model file, and the output that 'models add' would select.")
+        {
+            file,
+        };
         command.SetAction(parsed =>
         {
-            var path = parsed.GetValue(file)!;
-            if (!File.Exists(path))
-            {
-                throw new ToolException($"File '{path}' does not exist.");
-            }
+            var path = parsed.GetRequiredValue(file).FullName;
             var facts = GraphInspector.Inspect(path);
             using var run = new TrialRun(path);
             string? selected = null;
@@ -40,13 +40,13 @@ internal static class ModelsInspectCommand
 
     private static void Print(Output output, GraphFacts facts, TrialRun run, string? selected, string reason)
     {
-        output.Object(json =>
+        output.Object(new
         {
-            json.WriteStrings("inputs", run.Inputs.Select(input => input.ToString()));
-            json.WriteStrings("outputs", run.Outputs.Select(tensor => tensor.ToString()));
-            json.WriteStrings("properties", facts.Words());
-            json.WriteString("embedding", selected);
-            json.WriteString("reason", reason);
+            Inputs = run.Inputs.Select(input => $"{input}"),
+            Outputs = run.Outputs.Select(tensor => $"{tensor}"),
+            Properties = facts.Words(),
+            Embedding = selected,
+            Reason = reason,
         });
         foreach (var input in run.Inputs)
         {

@@ -10,8 +10,9 @@ internal static class ModelsPresetsCommand
 {
     public static Command Create(GlobalOptions globals)
     {
-        var command = new Command("presets", "Lists the presets of 'models add': model families with known "
-            + "preprocessing, and the source of the values.");
+        var command = new Command(
+            "presets",
+            "Lists the presets of 'models add': model families with known preprocessing, and the source of the values.");
         command.SetAction(parsed =>
         {
             var output = globals.Output(parsed);
@@ -19,18 +20,26 @@ internal static class ModelsPresetsCommand
             foreach (var preset in PresetCatalog.All)
             {
                 var input = preset.Input;
-                table.Add(preset.Name, ManifestFile.Word(preset.Kind), $"{input.Width}x{input.Height}", ManifestFile.Word(input.ColorOrder),
-                    string.Join(' ', input.Mean), string.Join(' ', input.Std), Resize(input), preset.Download?.Licence ?? "");
-                output.Object(json =>
+                var resize = ManifestFile.Word(input.Resize);
+                table.Add(
+                    preset.Name,
+                    ManifestFile.Word(preset.Kind),
+                    $"{input.Width}x{input.Height}",
+                    ManifestFile.Word(input.ColorOrder),
+                    string.Join(' ', input.Mean),
+                    string.Join(' ', input.Std),
+                    input.ResizeTo > 0 ? $"{resize} {input.ResizeTo}" : resize,
+                    preset.Download?.Licence ?? "");
+                output.Object(new
                 {
-                    json.WriteString("name", preset.Name);
-                    json.WriteString("kind", ManifestFile.Word(preset.Kind));
-                    json.WriteString("description", preset.Description);
-                    json.WriteStrings("sources", preset.Sources);
-                    json.WriteString("color_order", ManifestFile.Word(input.ColorOrder));
-                    json.WriteValues("mean", input.Mean);
-                    json.WriteValues("std", input.Std);
-                    json.WriteString("url", preset.Download?.Url.AbsoluteUri);
+                    preset.Name,
+                    Kind = ManifestFile.Word(preset.Kind),
+                    preset.Description,
+                    preset.Sources,
+                    ColorOrder = ManifestFile.Word(input.ColorOrder),
+                    input.Mean,
+                    input.Std,
+                    Url = preset.Download?.Url.AbsoluteUri,
                 });
             }
             output.Table(table);
@@ -42,7 +51,4 @@ internal static class ModelsPresetsCommand
         });
         return command;
     }
-
-    private static string Resize(InputSpec input) =>
-        input.ResizeTo > 0 ? $"{ManifestFile.Word(input.Resize)} {input.ResizeTo}" : ManifestFile.Word(input.Resize);
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Embeddings.Cli.Printing;
 using Embeddings.Tooling.Models.Pulling;
 
@@ -12,32 +11,35 @@ internal static class ModelsPullCommand
     {
         var source = new Argument<string>("source")
         {
-            Description = "A preset with a download (see 'models presets'), "
-            + "or the URL of an .onnx file."
+            Description = "A preset with a download (see 'models presets'), or the URL of an .onnx file.",
         };
-        var sha256 = new Option<string?>("--sha256")
+        var sha256 =
+            CommonOptions.Text("--sha256", "HEX", "Expected SHA-256 of the file. [default: that of the preset]");
+        var accept = new Option<bool>("--accept-licence", "--accept-license")
         {
-            Description = "Expected SHA-256 of the file. [default: that "
-            + "of the preset]",
-            HelpName = "HEX"
+            Description = "Accept a licence that does not allow commercial use.",
         };
-        var accept = new Option<bool>("--accept-licence", "--accept-license") { Description = "Accept a licence that does not allow commercial use." };
         sha256.Validators.Add(result =>
         {
-            if (result.Tokens.Count == 1 && !(result.Tokens[0].Value.Length == 64 && result.Tokens[0].Value.All(char.IsAsciiHexDigit)))
+            if (result.Tokens is [{ Value: var hex }] && !(hex.Length == 64 && hex.All(char.IsAsciiHexDigit)))
             {
-                result.AddError($"--sha256 must be 64 hexadecimal digits; got '{result.Tokens[0].Value}'.");
+                result.AddError($"--sha256 must be 64 hexadecimal digits; got '{hex}'.");
             }
         });
         var options = new AddOptions();
-        var command = new Command("pull", "Downloads a model, checks its SHA-256, shows its licence, and adds it as "
-            + "'models add' does.") { source, sha256, accept };
+        var command = new Command(
+            "pull", "Downloads a model, checks its SHA-256, shows its licence, and adds it as 'models add' does.")
+        {
+            source, sha256, accept,
+        };
         options.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var output = globals.Output(parsed);
-            var puller = new ModelPuller(TimeProvider.System, licence => output.Note($"licence: {licence}"), Progress(output));
-            var request = new PullRequest(parsed.GetValue(source)!, parsed.GetValue(sha256), parsed.GetValue(accept), options.Read(parsed, ""));
+            var puller =
+                new ModelPuller(TimeProvider.System, licence => output.Note($"licence: {licence}"), Progress(output));
+            var request = new PullRequest(
+                parsed.GetValue(source)!, parsed.GetValue(sha256), parsed.GetValue(accept), options.Read(parsed, ""));
             var (model, actual) = await puller.PullAsync(request, cancellationToken);
             output.Line($"sha256      {actual}");
             ModelsAddCommand.Print(output, model);
@@ -59,9 +61,8 @@ internal static class ModelsPullCommand
             }
             reported = bytes;
             output.Note(total is { } all
-                ? string.Create(CultureInfo.InvariantCulture, $"{url.Host}: {bytes:N0} of {all:N0} bytes, "
-                    + $"{100 * bytes / Math.Max(1, all)} %")
-                : string.Create(CultureInfo.InvariantCulture, $"{url.Host}: {bytes:N0} bytes"));
+                ? $"{url.Host}: {bytes:N0} of {all:N0} bytes, {100 * bytes / Math.Max(1, all)} %"
+                : $"{url.Host}: {bytes:N0} bytes");
         };
     }
 }

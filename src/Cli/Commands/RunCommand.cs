@@ -3,6 +3,7 @@ using Embeddings.Cli.Demos;
 using Embeddings.Cli.Hosting;
 using Embeddings.Cli.Printing;
 using Embeddings.Client;
+using Embeddings.Tooling.Models.Checking;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
@@ -22,17 +23,15 @@ internal static class RunCommand
             Description = "Stop after the demonstration. Uses free ports and a temporary store unless others are set. "
                 + "Without it, the server runs until Ctrl-C.",
         };
-        var photos = new Option<string?>("--photos")
-        {
-            Description = "With --once: use these images instead of the samples. A directory with one subdirectory "
-                + "per subject or files named SUBJECT__NAME, "
-                + "or an item list with path, label or media_store_id, and landmarks.",
-            HelpName = "DIR|LIST.jsonl",
-        };
+        var photos = CommonOptions.Text(
+            "--photos",
+            "DIR|LIST.jsonl",
+            $"With --once: use these images instead of the samples. {LabelledImages.Description}");
         var kind = CommonOptions.Kind();
-        var command = new Command("run",
-            "Starts the server, stores sample images and searches them with images that were held out. The exit code "
-                + "is 0 only if every best match of the samples is correct.")
+        var command = new Command(
+            "run",
+            "Starts the server, stores sample images and searches them with images that were held out. "
+            + "The exit code is 0 only if every best match of the samples is correct.")
         {
             once, photos, kind,
         };
@@ -43,8 +42,8 @@ internal static class RunCommand
             var images = parsed.GetValue(photos);
             if (images is not null && !parsed.GetValue(once))
             {
-                throw new ToolException("--photos requires --once, because the images are stored for the "
-                    + "demonstration only.");
+                throw new ToolException(
+                    "--photos requires --once, because the images are stored for the demonstration only.");
             }
             var settings = options.Read(parsed).ToList();
             DirectoryInfo? folder = null;
@@ -67,9 +66,11 @@ internal static class RunCommand
                 using var client = EmbeddingsClient.ForAddress(server.Address);
                 await client.WaitUntilServingAsync(StartTimeout, cancellationToken);
                 var models = await client.ListAllModelsAsync(cancellationToken).ToListAsync(cancellationToken);
-                models.ForEach(model => output.Line(ErrorLine.OneLine(
-                    $"model       {model.Name} ({model.InputWidth}x{model.InputHeight} -> {model.Dimension}): "
-                        + $"{model.Description}")));
+                foreach (var model in models)
+                {
+                    var size = $"{model.InputWidth}x{model.InputHeight} -> {model.Dimension}";
+                    output.Line(ErrorLine.OneLine($"model       {model.Name} ({size}): {model.Description}"));
+                }
                 var passed = await ShowAsync(client, output, models, images, parsed.GetValue(kind), cancellationToken);
                 if (!parsed.GetValue(once))
                 {
@@ -87,7 +88,12 @@ internal static class RunCommand
     }
 
     private static Task<bool> ShowAsync(
-        EmbeddingsClient client, Output output, List<Model> models, string? images, ItemKind kind, CancellationToken cancellationToken)
+        EmbeddingsClient client,
+        Output output,
+        List<Model> models,
+        string? images,
+        ItemKind kind,
+        CancellationToken cancellationToken)
     {
         var kinds = models.Where(model => model.DefaultForKind)
             .Select(model => model.Kind == ModelKind.Face ? ItemKind.Face : ItemKind.Image)

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Embeddings.Cli.Printing;
 using Embeddings.V1;
 
@@ -10,13 +9,12 @@ internal static class SearchCommand
 {
     public static Command Create(GlobalOptions globals)
     {
-        var file = new Argument<string?>("file") { Description = "Image to search with.", Arity = ArgumentArity.ZeroOrOne };
-        var point = new Option<string?>("--point")
+        var file = new Argument<string?>("file")
         {
-            Description = "Search with the vector of this stored "
-            + "point instead.",
-            HelpName = "ID"
+            Description = "Image to search with.",
+            Arity = ArgumentArity.ZeroOrOne,
         };
+        var point = CommonOptions.Text("--point", "ID", "Search with the vector of this stored point instead.");
         var kind = CommonOptions.Kind();
         var model = CommonOptions.Model();
         var collection = CommonOptions.Collection();
@@ -36,9 +34,8 @@ internal static class SearchCommand
                 result.AddError("Set either an image file or --point ID.");
             }
         });
-        command.SetAction(async (parsed, cancellationToken) =>
+        return globals.Calling(command, async (parsed, client, output, cancellationToken) =>
         {
-            var output = globals.Output(parsed);
             var query = new SearchQuery { Model = parsed.GetValue(model) };
             var face = CommonOptions.ParseLandmarks(parsed.GetValue(landmarks), parsed.GetValue(kind));
             if (parsed.GetValue(point) is { } id)
@@ -47,7 +44,8 @@ internal static class SearchCommand
             }
             else
             {
-                var image = await ImageFile.ReadAsync(parsed.GetValue(file)!, ImageFile.DefaultMaxBytes, cancellationToken);
+                var path = parsed.GetValue(file)!;
+                var image = await ImageFile.ReadAsync(path, ImageFile.DefaultMaxBytes, cancellationToken);
                 if (parsed.GetValue(kind) == ItemKind.Face)
                 {
                     query.Face = new FaceCrop { Image = image, Landmarks = face };
@@ -68,30 +66,18 @@ internal static class SearchCommand
             {
                 request.ScoreThreshold = cosine;
             }
-            using var client = globals.Client(parsed);
-            var answer = await client.SearchVectorsAsync(request, cancellationToken);
-            Print(output, answer.Results[0].Points);
-            return ExitCode.Done;
+            Print(output, (await client.SearchVectorsAsync(request, cancellationToken)).Results[0].Points);
         });
-        return command;
     }
 
     private static void Print(Output output, IReadOnlyList<ScoredPoint> points)
     {
         var table = Tables.New("rank", "score", "point", "media_store_id", "job_id");
-        for (var i = 0; i < points.Count; i++)
+        foreach (var (i, found) in points.Index())
         {
-            var rank = i + 1;
-            var found = points[i];
-            output.Object(json =>
-            {
-                json.WriteNumber("rank", rank);
-                json.WriteNumber("score", found.Score);
-                json.WritePoint(found.Point);
-            });
-            var score = found.Score.ToString("0.0000", CultureInfo.InvariantCulture);
+            output.Object(JsonFields.Of(found.Point, i + 1, found.Score), omitNulls: true);
             var payload = found.Point.Payload ?? new();
-            table.Add(rank.ToString(CultureInfo.InvariantCulture), score, found.Point.PointId, payload.MediaStoreId, payload.JobId);
+            table.Add($"{i + 1}", $"{found.Score:0.0000}", found.Point.PointId, payload.MediaStoreId, payload.JobId);
         }
         if (points.Count > 0)
         {

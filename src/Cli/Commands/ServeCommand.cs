@@ -10,8 +10,9 @@ internal static class ServeCommand
     public static Command Create(GlobalOptions globals)
     {
         var options = new ServerOptions();
-        var command = new Command("serve", "Starts the server and serves until Ctrl-C. Any setting of the server can "
-            + "be set as --Section:Key=value.");
+        var command = new Command(
+            "serve",
+            "Starts the server and serves until Ctrl-C. Any setting of the server can be set as --Section:Key=value.");
         options.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -26,11 +27,7 @@ internal static class ServeCommand
     /// <summary>Prints the addresses of the server.</summary>
     public static void PrintAddresses(Output output, LocalServer server)
     {
-        output.Object(json =>
-        {
-            json.WriteString("grpc", server.Address);
-            json.WriteString("http", server.HttpAddress);
-        });
+        output.Object(new { Grpc = server.Address, Http = server.HttpAddress });
         output.Line($"gRPC        {server.Address} (h2c)");
         if (server.HttpAddress is { } http)
         {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Embeddings.Cli.Commands;
@@ -12,29 +11,21 @@ internal sealed partial class ServerOptions
 {
     private const string NoModels = "none";
 
-    private readonly Option<string> _listen = new("--listen")
-    {
-        Description = "Address to listen on; * for all. [default: 127.0.0.1]",
-        HelpName = "IP",
-    };
+    private readonly Option<string?> _listen =
+        CommonOptions.Text("--listen", "IP", "Address to listen on; * for all. [default: 127.0.0.1]");
 
     private readonly Option<int> _grpcPort =
         CommonOptions.Number("--grpc-port", 50_051, 0, ushort.MaxValue, "Port for gRPC; 0 for a free port.");
-    private readonly Option<int> _httpPort =
-        CommonOptions.Number("--http-port", 8080, -1, ushort.MaxValue, "Port for the HTTP health endpoints; 0 for a "
-            + "free port, -1 for none.");
-    private readonly Option<string> _data = new("--data")
-    {
-        Description = "Directory of the embedded store. "
-        + "[default: ./data]",
-        HelpName = "DIR"
-    };
-    private readonly Option<string> _store = new("--store")
-    {
-        Description = "Kind of the store: Embedded or Qdrant. "
-        + "[default: Embedded]"
-    };
-    private readonly Option<string> _models = Models();
+    private readonly Option<int> _httpPort = CommonOptions.Number(
+        "--http-port", 8080, -1, ushort.MaxValue, "Port for the HTTP health endpoints; 0 for a free port, -1 for none.");
+
+    private readonly Option<string?> _data =
+        CommonOptions.Text("--data", "DIR", "Directory of the embedded store. [default: ./data]");
+
+    private readonly Option<string?> _store =
+        CommonOptions.Text("--store", null, "Kind of the store: Embedded or Qdrant. [default: Embedded]");
+
+    private readonly Option<string?> _models = Models();
 
     public void AddTo(Command command)
     {
@@ -52,18 +43,18 @@ internal sealed partial class ServerOptions
     public IReadOnlyList<string> Read(ParseResult parsed)
     {
         var arguments = new List<string>();
-        void Add<T>(Option<T> option, string key, Func<T, string> text)
+        void Add<T>(Option<T> option, string key, Func<T, object>? convert = null)
         {
-            if (Given(parsed, option))
+            if (Given(parsed, option) && parsed.GetValue(option) is { } value)
             {
-                arguments.Add($"--{key}={text(parsed.GetValue(option)!)}");
+                arguments.Add($"--{key}={convert?.Invoke(value) ?? value}");
             }
         }
-        Add(_listen, "Server:Listen", text => text);
-        Add(_grpcPort, "Server:GrpcPort", port => port.ToString(CultureInfo.InvariantCulture));
-        Add(_httpPort, "Server:HttpPort", port => port.ToString(CultureInfo.InvariantCulture));
-        Add(_data, "Store:Embedded:Directory", Path.GetFullPath);
-        Add(_store, "Store:Kind", text => text);
+        Add(_listen, "Server:Listen");
+        Add(_grpcPort, "Server:GrpcPort");
+        Add(_httpPort, "Server:HttpPort");
+        Add(_data, "Store:Embedded:Directory", path => Path.GetFullPath(path!));
+        Add(_store, "Store:Kind");
         if (parsed.GetValue(_models) is { } models)
         {
             arguments.AddRange(ModelSettings(models));
@@ -82,14 +73,12 @@ internal sealed partial class ServerOptions
 
     /// <summary>True if the command line sets a port.</summary>
     public bool NamesPort(ParseResult parsed) =>
-        Given(parsed, _grpcPort) || Given(parsed, _httpPort) || Sets(parsed, "--Server:GrpcPort=") || Sets(parsed, "--Server:HttpPort=");
+        Given(parsed, _grpcPort) || Given(parsed, _httpPort)
+        || Sets(parsed, "--Server:GrpcPort=") || Sets(parsed, "--Server:HttpPort=");
 
     /// <summary>Creates the option that replaces the default models.</summary>
-    public static Option<string> Models() => new("--models")
-    {
-        Description = "Directory of models, or none, instead of the default models.",
-        HelpName = "none|DIR",
-    };
+    public static Option<string?> Models() =>
+        CommonOptions.Text("--models", "none|DIR", "Directory of models, or none, instead of the default models.");
 
     /// <summary>Returns the settings for a value of that option.</summary>
     public static IEnumerable<string> ModelSettings(string models) =>

@@ -15,18 +15,17 @@ internal static class StoreCommand
         var to = Kind("--to", "Store to copy to.");
         var collections = new Option<string[]>("--collection", "-c")
         {
-            Description = "Collection to copy. Can be "
-            + "repeated. [default: all]"
+            Description = "Collection to copy. Can be repeated. [default: all]",
         };
-        var state = new Option<string?>("--state")
-        {
-            Description = "File for the progress of the copy. [default: ./store-copy-FROM-TO.json, removed at the end]",
-        };
-        var copy = new Command("copy",
-            "Copies collections from one store to another. The embedded store must not be open in a server. The "
-                + "settings of the stores are those of the server: "
-            + "--Store:Embedded:Directory=DIR and --Store:Qdrant:Url=URL. An interrupted copy resumes when it is "
-            + "started again.")
+        var state = CommonOptions.Text(
+            "--state",
+            null,
+            "File for the progress of the copy. [default: ./store-copy-FROM-TO.json, removed at the end]");
+        var copy = new Command(
+            "copy",
+            "Copies collections from one store to another. The embedded store must not be open in a server. The settings "
+            + "of the stores are those of the server: --Store:Embedded:Directory=DIR and --Store:Qdrant:Url=URL. "
+            + "An interrupted copy resumes when it is started again.")
         {
             from, to, collections, state,
         };
@@ -39,16 +38,18 @@ internal static class StoreCommand
             {
                 throw new ToolException($"--from and --to must be different stores; got {source} twice.");
             }
-            if (parsed.UnmatchedTokens.FirstOrDefault(token => !token.StartsWith("--Store:", StringComparison.OrdinalIgnoreCase)) is { } other)
+            bool IsSetting(string token) => token.StartsWith("--Store:", StringComparison.OrdinalIgnoreCase);
+            if (parsed.UnmatchedTokens.FirstOrDefault(token => !IsSetting(token)) is { } other)
             {
-                throw new ToolException($"Unrecognized argument '{other}'. A setting of a store is "
-                    + $"--Store:Kind:Key=value.");
+                throw new ToolException(
+                    $"Unrecognized argument '{other}'. A setting of a store is --Store:Kind:Key=value.");
             }
             var path = parsed.GetValue(state) ?? $"store-copy-{source}-{target}.json".ToLowerInvariant();
             await using var reading = await OpenStore.OpenAsync(source, parsed.UnmatchedTokens, cancellationToken);
             await using var writing = await OpenStore.OpenAsync(target, parsed.UnmatchedTokens, cancellationToken);
             var copier = new StoreCopier(reading.Store, writing.Store);
-            return await CopyAsync(globals.Output(parsed), copier, parsed.GetValue(collections)!, CopyState.Read(path), cancellationToken);
+            var names = parsed.GetValue(collections)!;
+            return await CopyAsync(globals.Output(parsed), copier, names, CopyState.Read(path), cancellationToken);
         });
         return new Command("store", "Works on stores without a server.") { copy };
     }
@@ -63,13 +64,13 @@ internal static class StoreCommand
             await Progress.RunAsync(output, collection.Name, collection.Count, async progress =>
                 copy = await copier.CopyAsync(collection, state, progress, cancellationToken));
             allEqual &= copy.AreEqual;
-            output.Object(json =>
+            output.Object(new
             {
-                json.WriteString("collection", collection.Name);
-                json.WriteNumber("copied", copy.Copied);
-                json.WriteNumber("source_count", copy.Source);
-                json.WriteNumber("target_count", copy.Target);
-                json.WriteBoolean("equal", copy.AreEqual);
+                Collection = collection.Name,
+                copy.Copied,
+                SourceCount = copy.Source,
+                TargetCount = copy.Target,
+                Equal = copy.AreEqual,
             });
             var counts = $"{copy.Source:N0} points in the source, {copy.Target:N0} in the target";
             output.Line($"{collection.Name}: {copy.Copied:N0} copied; {counts}{(copy.AreEqual ? "" : ": NOT EQUAL")}");
@@ -79,11 +80,12 @@ internal static class StoreCommand
             state.Remove();
             return ExitCode.Done;
         }
-        output.Note("The counts differ: the target had other points, or one of the stores was written to "
-            + "during the copy.");
+        output.Note(
+            "The counts differ: the target had other points, or one of the stores was written to during the copy.");
         return ExitCode.Failed;
     }
 
     private static Option<StoreKind> Kind(string name, string description) =>
-        new Option<StoreKind>(name) { Description = description, HelpName = "embedded|qdrant", Required = true }.AcceptOnlyFromAmong("embedded", "qdrant");
+        new Option<StoreKind>(name) { Description = description, HelpName = "embedded|qdrant", Required = true }
+            .AcceptOnlyFromAmong("embedded", "qdrant");
 }

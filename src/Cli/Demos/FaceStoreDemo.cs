@@ -1,4 +1,5 @@
 using Embeddings.Cli.Samples;
+using Embeddings.Client;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Demos;
@@ -16,7 +17,8 @@ internal static class FaceStoreDemo
         var points = new List<VectorPoint>();
         for (var index = 0; index < 2; index++)
         {
-            var (point, model) = await PointAsync(demo, SampleSet.Get(ItemKind.Face, index + 1, 1), index, cancellationToken);
+            var face = SampleSet.Get(ItemKind.Face, index + 1, 1);
+            var (point, model) = await PointAsync(demo, face, index, cancellationToken);
             await steps.AddAsync(point, model, cancellationToken);
             points.Add(point);
         }
@@ -24,21 +26,28 @@ internal static class FaceStoreDemo
         demo.Print("payload", $"face_index=0 bbox=({box.X}, {box.Y}, {box.Width}, {box.Height})");
         await steps.SearchAsync(points[1], cancellationToken);
 
-        var item = new FaceItem { JobId = OtherJob, MediaStoreId = "media-457", Face = SampleSet.Get(ItemKind.Face, 1, 2).Face, Confidence = 0.98f };
+        var item = new FaceItem
+        {
+            JobId = OtherJob,
+            MediaStoreId = "media-457",
+            Face = SampleSet.Get(ItemKind.Face, 1, 2).Face,
+            Confidence = 0.98f,
+        };
         var ack = (await demo.Client.IngestFaceAsync(new IngestFaceRequest { Item = item }, cancellationToken)).Ack;
-        demo.Print("ingest", $"embedded and stored as {ack.PointId} in {ack.Collection}", json => json.WriteString("point_id", ack.PointId));
-        demo.Check(ack.PointId == $"{OtherJob}-0" && ack.Collection == collection, "a face's point id is job_id-face_index");
+        steps.PrintIngested(ack);
+        var isNamed = ack.PointId == $"{OtherJob}-0" && ack.Collection == collection;
+        demo.Check(isNamed, "a face's point id is job_id-face_index");
 
         var query = new SearchQuery { Face = SampleSet.Get(ItemKind.Face, 1, 3).Face };
         var search = new SearchByMediaStoreIdRequest { MediaStoreId = "media-456", Query = query };
         var found = (await demo.Client.SearchByMediaStoreIdAsync(search, cancellationToken)).Result.Points;
         steps.PrintFound("search by media item", "face-01 among the faces of media-456", found);
-        demo.Check(found.Count == 2 && found[0].Point.PointId == points[0].PointId, "the search finds the two faces "
-            + "of the media item and no other, the correct one first");
+        demo.Check(
+            found.Count == 2 && found[0].Point.PointId == points[0].PointId,
+            "the search finds the two faces of the media item and no other, the correct one first");
 
-        var delete = new DeleteByJobIdRequest { JobId = Job, Collection = collection };
-        var deleted = (await demo.Client.DeleteByJobIdAsync(delete, cancellationToken)).DeletedCount;
-        demo.Print("delete by job", $"{Job}: {deleted} deleted", json => json.WriteNumber("deleted", deleted));
+        var deleted = await demo.Client.DeleteByJobIdAsync(Job, collection, cancellationToken);
+        demo.Print("delete by job", $"{Job}: {deleted} deleted", ("deleted", deleted));
         demo.Check(deleted == 2, "both faces of the job are deleted");
         await steps.CheckGoneAsync(points[0].PointId, cancellationToken);
         await steps.CountAsync(1, cancellationToken);
@@ -47,7 +56,7 @@ internal static class FaceStoreDemo
     private static async Task<(VectorPoint Point, string Model)> PointAsync(
         Demo demo, Sample face, int index, CancellationToken cancellationToken)
     {
-        var embedding = (await demo.Client.EmbedFaceAsync(new EmbedFaceRequest { Face = face.Face }, cancellationToken)).Embedding;
+        var embedding = await demo.EmbedAsync(face.Face, cancellationToken);
         var payload = new Payload
         {
             JobId = Job,
@@ -57,6 +66,7 @@ internal static class FaceStoreDemo
             Confidence = 0.99f,
             Landmarks = face.Landmarks,
         };
-        return (new VectorPoint { PointId = $"{Job}-{index}", Vector = { embedding.Values }, Payload = payload }, embedding.Model);
+        var point = new VectorPoint { PointId = $"{Job}-{index}", Vector = { embedding.Values }, Payload = payload };
+        return (point, embedding.Model);
     }
 }

@@ -14,7 +14,7 @@ internal static class ImageStoreDemo
         for (var subject = 1; subject <= 3; subject++)
         {
             var scene = SampleSet.Get(ItemKind.Image, subject, 1);
-            var embedding = (await demo.Client.EmbedImageAsync(new EmbedImageRequest { Image = scene.Image }, cancellationToken)).Embedding;
+            var embedding = await demo.EmbedAsync(scene.Image, cancellationToken);
             var point = new VectorPoint
             {
                 PointId = $"job-{122 + subject}",
@@ -27,9 +27,10 @@ internal static class ImageStoreDemo
         await steps.GetAsync(points[0], cancellationToken);
         await steps.SearchAsync(points[0], cancellationToken);
 
-        var item = new ImageItem { JobId = "job-126", MediaStoreId = "media-459", Image = SampleSet.Get(ItemKind.Image, 4, 1).Image };
+        var image = SampleSet.Get(ItemKind.Image, 4, 1).Image;
+        var item = new ImageItem { JobId = "job-126", MediaStoreId = "media-459", Image = image };
         var ack = (await demo.Client.IngestImageAsync(new IngestImageRequest { Item = item }, cancellationToken)).Ack;
-        demo.Print("ingest", $"embedded and stored as {ack.PointId} in {ack.Collection}", json => json.WriteString("point_id", ack.PointId));
+        steps.PrintIngested(ack);
         demo.Check(ack.PointId == item.JobId && ack.Collection == collection, "an image's point id is its job_id");
 
         var query = new SearchQuery { Image = SampleSet.Get(ItemKind.Image, 4, 2).Image };
@@ -40,7 +41,7 @@ internal static class ImageStoreDemo
 
         var delete = new DeleteVectorsRequest { Collection = collection, PointIds = { points[0].PointId } };
         var deleted = (await demo.Client.DeleteVectorsAsync(delete, cancellationToken)).DeletedCount;
-        demo.Print("delete", $"{points[0].PointId}: {deleted} deleted", json => json.WriteNumber("deleted", deleted));
+        demo.Print("delete", $"{points[0].PointId}: {deleted} deleted", ("deleted", deleted));
         demo.Check(deleted == 1, "one point is deleted");
         await steps.CheckGoneAsync(points[0].PointId, cancellationToken);
         await steps.CountAsync(3, cancellationToken);

@@ -28,8 +28,8 @@ internal sealed class PhotoRun(EmbeddingsClient client, Output output, ItemKind 
         await using var collection = new ScratchCollection(client);
         var stored = await StoreAsync(images, collection.Name, cancellationToken);
         var subjects = stored.GroupBy(i => images[i].Label).ToList();
-        output.Line($"stored      {stored.Count} of {images.Count} images of {subjects.Count} subjects through "
-            + $"StreamIngest");
+        var share = $"{stored.Count} of {images.Count} images";
+        output.Line($"stored      {share} of {subjects.Count} subjects through StreamIngest");
         var alone = subjects.Where(subject => subject.Count() == 1).Select(subject => subject.Key).ToList();
         if (alone.Count > 0)
         {
@@ -53,12 +53,14 @@ internal sealed class PhotoRun(EmbeddingsClient client, Output output, ItemKind 
         await Progress.RunAsync(output, "images", images.Count, async progress =>
         {
             var failed = 0;
-            await foreach (var response in client.StreamIngestAsync(Requests(images, collection, cancellationToken), cancellationToken))
+            var requests = Requests(images, collection, cancellationToken);
+            await foreach (var response in client.StreamIngestAsync(requests, cancellationToken))
             {
                 var index = int.Parse(response.ItemId, CultureInfo.InvariantCulture);
                 if (response.Error is { } error)
                 {
-                    output.Note($"not stored: {images[index].Path}: {error.Reason}: {ErrorLine.OneLine(error.Message)}");
+                    var why = $"{error.Reason}: {ErrorLine.OneLine(error.Message)}";
+                    output.Note($"not stored: {images[index].Path}: {why}");
                     failed++;
                 }
                 else
@@ -72,7 +74,9 @@ internal sealed class PhotoRun(EmbeddingsClient client, Output output, ItemKind 
     }
 
     private async IAsyncEnumerable<StreamIngestRequest> Requests(
-        IReadOnlyList<LabelledImage> images, string collection, [EnumeratorCancellation] CancellationToken cancellationToken)
+        IReadOnlyList<LabelledImage> images,
+        string collection,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         for (var i = 0; i < images.Count; i++)
         {
@@ -110,18 +114,24 @@ internal sealed class PhotoRun(EmbeddingsClient client, Output output, ItemKind 
 
     // A query by a stored point excludes the point itself.
     private async Task SearchAsync(
-        IReadOnlyList<LabelledImage> images, int[] queries, string collection, string root, RankTable table, CancellationToken cancellationToken)
+        IReadOnlyList<LabelledImage> images,
+        int[] queries,
+        string collection,
+        string root,
+        RankTable table,
+        CancellationToken cancellationToken)
     {
+        var suffix = kind == ItemKind.Face ? "-0" : "";
         var request = new SearchVectorsRequest { Collection = collection, Limit = 1 };
-        request.Queries.AddRange(queries.Select(i => new SearchQuery { PointId = kind == ItemKind.Face ? $"{i}-0" : $"{i}" }));
+        request.Queries.AddRange(queries.Select(i => new SearchQuery { PointId = $"{i}{suffix}" }));
         var response = await client.SearchVectorsAsync(request, cancellationToken);
         var folder = Directory.Exists(root) ? root : Path.GetDirectoryName(Path.GetFullPath(root))!;
         string Name(int i) => Path.GetRelativePath(folder, images[i].Path);
         foreach (var (i, result) in queries.Zip(response.Results))
         {
             var best = result.Points.FirstOrDefault();
-            var found = best is null ? (int?)null : int.Parse(best.Point.Payload.JobId, CultureInfo.InvariantCulture);
-            table.Add(Name(i), found is { } index ? Name(index) : null, best, best?.Point.Payload.MediaStoreId == images[i].Label);
+            var found = best is null ? null : Name(int.Parse(best.Point.Payload.JobId, CultureInfo.InvariantCulture));
+            table.Add(Name(i), found, best, best?.Point.Payload.MediaStoreId == images[i].Label);
         }
     }
 }

@@ -19,14 +19,16 @@ internal sealed class RandomVectorRun(EmbeddingsClient client, Output output)
     /// <summary>Returns whether every best match is correct.</summary>
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
-        output.Line($"samples     no models: {Subjects} random vectors of {Dimension} dimensions are stored, and a "
-            + $"noisy copy of each is used as a query");
+        output.Line(
+            $"samples     no models: {Subjects} random vectors of {Dimension} dimensions are stored, and a noisy copy of "
+            + "each is used as a query");
         var table = new RankTable(output, "query (noisy copy)");
         var random = new Random(20_250_102);
         var vectors = Enumerable.Range(0, Subjects).Select(_ => Values(random, 1)).ToList();
         await using var collection = new ScratchCollection(client);
         var request = new UpsertVectorsRequest { Collection = collection.Name };
-        request.Points.AddRange(vectors.Select((vector, i) => new VectorPoint { PointId = Name(i), Vector = { vector } }));
+        request.Points.AddRange(
+            vectors.Select((vector, i) => new VectorPoint { PointId = Name(i), Vector = { vector } }));
         var stored = await client.UpsertVectorsAsync(request, cancellationToken);
         output.Line($"stored      {stored.UpsertedCount} vectors through UpsertVectors");
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Embeddings.Cli.Printing;
 using Embeddings.Client;
 using Embeddings.V1;
@@ -21,25 +20,16 @@ internal sealed class RankTable(Output output, string query)
     {
         _queries++;
         _correct += isCorrect ? 1 : 0;
-        output.Object(json =>
-        {
-            json.WriteString("query", query);
-            json.WriteString("best_match", bestMatch);
-            json.WriteNumber("score", best?.Score ?? 0);
-            json.WriteBoolean("right", isCorrect);
-        });
-        _table.Add(query, bestMatch ?? "nothing", (best?.Score ?? 0).ToString("0.0000", CultureInfo.InvariantCulture), isCorrect ? "yes" : "NO");
+        var score = best?.Score ?? 0;
+        output.Object(new { Query = query, BestMatch = bestMatch, Score = score, Right = isCorrect });
+        _table.Add(query, bestMatch ?? "nothing", $"{score:0.0000}", isCorrect ? "yes" : "NO");
     }
 
     /// <summary>Prints the table and the rank-1 line.</summary>
     public void Print()
     {
         output.Table(_table);
-        output.Object(json =>
-        {
-            json.WriteNumber("rank_1", _correct);
-            json.WriteNumber("queries", _queries);
-        });
+        output.Object(new { Rank_1 = _correct, Queries = _queries });
         output.Line($"rank-1 {_correct}/{_queries}");
     }
 }
@@ -56,7 +46,8 @@ internal sealed class ScratchCollection(EmbeddingsClient client) : IAsyncDisposa
     {
         try
         {
-            await client.DeleteCollectionAsync(new DeleteCollectionRequest { Collection = Name }, CancellationToken.None);
+            var request = new DeleteCollectionRequest { Collection = Name };
+            await client.DeleteCollectionAsync(request, CancellationToken.None);
         }
         catch (EmbeddingsException e) when (e.Status == StatusCode.NotFound)
         {

@@ -10,18 +10,21 @@ namespace Embeddings.Cli.Demos;
 internal sealed class SampleRun(EmbeddingsClient client, Output output, IReadOnlyList<ItemKind> kinds)
 {
     // Other points in the same collections are not matches.
-    private static readonly Filter SamplesOnly = new() { Attributes = { new AttributeCondition { Key = "sample", Flag = true } } };
+    private static readonly Filter SamplesOnly =
+        new() { Attributes = { new AttributeCondition { Key = "sample", Flag = true } } };
 
     /// <summary>Returns whether every best match is correct.</summary>
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
         var stored = SampleSet.Stored.Where(sample => kinds.Contains(sample.Kind)).ToList();
-        var subjects = kinds.Select(kind => $"{SampleSet.Queries(kind).Count()} "
-            + $"{(kind == ItemKind.Face ? "faces" : "scenes")}");
-        output.Line($"samples     {string.Join(" and ", subjects)}, each in {SampleSet.HeldOut} images of different "
-            + $"light, crop, scale and JPEG quality: "
-            + $"{SampleSet.StoredImages} of each are stored, the last one is held out and used as a query");
-        await Progress.RunAsync(output, "samples", stored.Count, progress => StoreAsync(stored, progress, cancellationToken));
+        var subjects = kinds.Select(kind =>
+            $"{SampleSet.Queries(kind).Count()} {(kind == ItemKind.Face ? "faces" : "scenes")}");
+        output.Line(
+            $"samples     {string.Join(" and ", subjects)}, each in {SampleSet.HeldOut} images of different light, crop, "
+            + $"scale and JPEG quality: {SampleSet.StoredImages} of each are stored, the last one is held out and used as "
+            + "a query");
+        await Progress.RunAsync(
+            output, "samples", stored.Count, progress => StoreAsync(stored, progress, cancellationToken));
         output.Line($"stored      {stored.Count} images through StreamIngest");
 
         var table = new RankTable(output, "query (held out)");
@@ -32,7 +35,8 @@ internal sealed class SampleRun(EmbeddingsClient client, Output output, IReadOnl
             foreach (var (query, result) in queries.Zip(response.Results))
             {
                 var best = result.Points.FirstOrDefault();
-                table.Add(query.JobId, best?.Point.PointId, best, best?.Point.Payload.MediaStoreId == query.MediaStoreId);
+                var isCorrect = best?.Point.Payload.MediaStoreId == query.MediaStoreId;
+                table.Add(query.JobId, best?.Point.PointId, best, isCorrect);
             }
         }
         table.Print();
@@ -57,7 +61,12 @@ internal sealed class SampleRun(EmbeddingsClient client, Output output, IReadOnl
     private static SearchVectorsRequest Search(ItemKind kind, IEnumerable<Sample> queries) => new()
     {
         Collection = kind.Collection(),
-        Queries = { queries.Select(query => kind == ItemKind.Face ? new SearchQuery { Face = query.Face } : new SearchQuery { Image = query.Image }) },
+        Queries =
+        {
+            kind == ItemKind.Face
+                ? queries.Select(query => new SearchQuery { Face = query.Face })
+                : queries.Select(query => new SearchQuery { Image = query.Image }),
+        },
         Limit = 1,
         Filter = SamplesOnly,
     };

@@ -14,50 +14,44 @@ internal sealed class StoreSteps(Demo demo, string collection)
         var request = new UpsertVectorsRequest { Collection = collection, Points = { point }, Model = model };
         var answer = await demo.Client.UpsertVectorsAsync(request, cancellationToken);
         demo.Check(answer.UpsertedCount == 1, "one point is written");
-        demo.Print("add", $"{point.PointId} into {collection}, durable after {answer.Timings?.StoreUs ?? 0} us",
-            json => json.WriteString("point_id", point.PointId));
+        var after = $"durable after {answer.Timings?.StoreUs ?? 0} us";
+        demo.Print("add", $"{point.PointId} into {collection}, {after}", ("point_id", point.PointId));
     }
 
     public async Task<VectorPoint> GetAsync(VectorPoint stored, CancellationToken cancellationToken)
     {
-        var point = (await demo.Client.GetVectorAsync(new GetVectorRequest { Collection = collection, PointId = stored.PointId }, cancellationToken)).Point;
+        var point = await demo.Client.GetVectorAsync(collection, stored.PointId, cancellationToken);
         demo.Check(point.Vector.SequenceEqual(stored.Vector), "the returned vector is identical");
         demo.Check(point.Payload.Equals(stored.Payload), "the returned payload is identical");
-        demo.Print("get", $"{point.PointId}: ({point.Vector.Count},) job_id={point.Payload.JobId} "
-            + $"media_store_id={point.Payload.MediaStoreId}",
-            json => json.WriteString("point_id", point.PointId));
+        var payload = $"job_id={point.Payload.JobId} media_store_id={point.Payload.MediaStoreId}";
+        demo.Print("get", $"{point.PointId}: ({point.Vector.Count},) {payload}", ("point_id", point.PointId));
         return point;
     }
 
     /// <summary>Searches with a stored vector: its own point is first, with a score of 1.</summary>
     public async Task SearchAsync(VectorPoint stored, CancellationToken cancellationToken)
     {
-        var query = new SearchQuery { Vector = new QueryVector { Values = { stored.Vector } } };
-        var request = new SearchVectorsRequest { Collection = collection, Queries = { query }, Limit = 3 };
-        var found = (await demo.Client.SearchVectorsAsync(request, cancellationToken)).Results[0].Points;
+        var values = stored.Vector.ToArray();
+        var found = await demo.Client.SearchVectorsAsync(collection, values, 3, cancellationToken: cancellationToken);
         PrintFound("search", $"with the vector of {stored.PointId}", found);
-        var isFirst = found.Count > 0 && found[0].Point.PointId == stored.PointId && Math.Abs(found[0].Score - 1) < ScoreTolerance;
+        var isFirst = found.Count > 0
+            && found[0].Point.PointId == stored.PointId
+            && Math.Abs(found[0].Score - 1) < ScoreTolerance;
         demo.Check(isFirst, "the point itself is first, with a score of 1");
     }
 
-    public void PrintFound(string step, string with, IReadOnlyList<ScoredPoint> found) =>
-        demo.Print(step, $"{with}: {string.Join(", ", found.Select(hit => $"{hit.Point.PointId} {hit.Score:0.0000}"))}", json =>
-        {
-            json.WriteStartArray("found");
-            foreach (var hit in found)
-            {
-                json.WriteStartObject();
-                json.WriteString("point_id", hit.Point.PointId);
-                json.WriteNumber("score", hit.Score);
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
-        });
+    public void PrintFound(string step, string with, IReadOnlyList<ScoredPoint> found) => demo.Print(
+        step,
+        $"{with}: {string.Join(", ", found.Select(hit => $"{hit.Point.PointId} {hit.Score:0.0000}"))}",
+        ("found", found.Select(hit => new { hit.Point.PointId, hit.Score })));
+
+    public void PrintIngested(IngestAck ack) => demo.Print(
+        "ingest", $"embedded and stored as {ack.PointId} in {ack.Collection}", ("point_id", ack.PointId));
 
     public async Task CountAsync(long expected, CancellationToken cancellationToken)
     {
-        var count = (await demo.Client.CountVectorsAsync(new CountVectorsRequest { Collection = collection }, cancellationToken)).Count;
-        demo.Print("count", $"{count} in {collection}", json => json.WriteNumber("count", count));
+        var count = await demo.Client.CountVectorsAsync(collection, cancellationToken: cancellationToken);
+        demo.Print("count", $"{count} in {collection}", ("count", count));
         demo.Check(count == expected, $"there are {expected} points");
     }
 
@@ -65,12 +59,12 @@ internal sealed class StoreSteps(Demo demo, string collection)
     {
         try
         {
-            await demo.Client.GetVectorAsync(new GetVectorRequest { Collection = collection, PointId = pointId }, cancellationToken);
+            await demo.Client.GetVectorAsync(collection, pointId, cancellationToken);
             demo.Check(false, $"{pointId} is deleted");
         }
         catch (EmbeddingsException e) when (e.Status == StatusCode.NotFound)
         {
-            demo.Print("get", $"{pointId}: {StatusName.Of((int)e.Status)} {e.Reason}, as expected", json => json.WriteString("reason", e.Reason));
+            demo.Print("get", $"{pointId}: {StatusName.WithReason(e)}, as expected", ("reason", e.Reason));
         }
     }
 }

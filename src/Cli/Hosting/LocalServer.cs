@@ -1,4 +1,3 @@
-using System.Net;
 using Embeddings.Server;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Hosting;
@@ -56,10 +55,12 @@ internal sealed class LocalServer : IAsyncDisposable
     private static string Dialable(string url)
     {
         var address = new UriBuilder(url);
-        if (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && (ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any)))
+        address.Host = address.Host switch
         {
-            address.Host = ip.Equals(IPAddress.Any) ? "127.0.0.1" : "[::1]";
-        }
+            "0.0.0.0" => "127.0.0.1",
+            "[::]" => "[::1]",
+            var host => host,
+        };
         return address.Uri.GetLeftPart(UriPartial.Authority);
     }
 }

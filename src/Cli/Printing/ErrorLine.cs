@@ -17,9 +17,9 @@ internal static class ErrorLine
         // The server sets a reason on every error of its own. The name of the status means that no server responded.
         EmbeddingsException { Status: StatusCode.Unavailable, Reason: "UNAVAILABLE" } =>
             $"No server responds at {address}. Start one with 'embeddings serve', or choose another with --address. "
-                + $"({error.Message})",
-        EmbeddingsException { Status: StatusCode.DeadlineExceeded } => $"The server at {address} did not respond "
-            + $"before the deadline: {error.Message}",
+            + $"({error.Message})",
+        EmbeddingsException { Status: StatusCode.DeadlineExceeded } =>
+            $"The server at {address} did not respond before the deadline: {error.Message}",
         EmbeddingsException e => Rpc(e),
         ToolException or ItemFault or Fault or ModelException or OptionsValidationException or IOException
             or UnauthorizedAccessException => error.Message,
@@ -33,20 +33,12 @@ internal static class ErrorLine
     /// Replaces control characters, so that a stored name cannot break the line or control the terminal.
     /// </summary>
     public static string OneLine(string text) =>
-        string.Create(text.Length, text, static (span, source) =>
-        {
-            for (var i = 0; i < span.Length; i++)
-            {
-                span[i] = char.IsControl(source[i]) ? ' ' : source[i];
-            }
-        }).Trim();
+        string.Concat(text.Select(static c => char.IsControl(c) ? ' ' : c)).Trim();
 
     private static string Rpc(EmbeddingsException e)
     {
-        var status = StatusName.Of((int)e.Status);
-        var reason = e.Reason == status ? "" : $" {e.Reason}";
         var field = e.Field.Length == 0 ? "" : $" [{e.Field}]";
         var retry = e.RetryAfter is { } after ? $" Retry in {after.TotalSeconds:0.###} s." : "";
-        return $"{status}{reason}: {e.Message}{field}{retry}";
+        return $"{StatusName.WithReason(e)}: {e.Message}{field}{retry}";
     }
 }

@@ -1,109 +1,49 @@
-using System.Text.Json;
+using System.Text.Json.Nodes;
 using Embeddings.V1;
 using Google.Protobuf;
 
 namespace Embeddings.Cli.Printing;
 
-/// <summary>Writes and formats messages of the contract, with the field names of the contract.</summary>
+/// <summary>Messages of the contract as JSON and as text, with the field names of the contract.</summary>
 internal static class JsonFields
 {
-    public static void WriteError(this Utf8JsonWriter writer, ItemError error)
+    /// <summary>An error; a field that is null is to be omitted.</summary>
+    public static object Of(ItemError error) => new
     {
-        writer.WriteStartObject("error");
-        writer.WriteNumber("code", error.Code);
-        writer.WriteString("status", StatusName.Of(error.Code));
-        writer.WriteString("reason", error.Reason);
-        writer.WriteString("message", error.Message);
-        if (error.Field.Length > 0)
-        {
-            writer.WriteString("field", error.Field);
-        }
-        writer.WriteEndObject();
-    }
+        error.Code,
+        Status = StatusName.Of(error.Code),
+        error.Reason,
+        error.Message,
+        Field = error.Field.Length > 0 ? error.Field : null,
+    };
 
-    public static void WriteTimings(this Utf8JsonWriter writer, Timings? timings)
+    public static object Of(Timings? timings) => new
     {
-        writer.WriteStartObject("timings");
-        writer.WriteNumber("queue_us", timings?.QueueUs ?? 0);
-        writer.WriteNumber("preprocess_us", timings?.PreprocessUs ?? 0);
-        writer.WriteNumber("inference_us", timings?.InferenceUs ?? 0);
-        writer.WriteNumber("store_us", timings?.StoreUs ?? 0);
-        writer.WriteNumber("batch_size", timings?.BatchSize ?? 0);
-        writer.WriteEndObject();
-    }
+        QueueUs = timings?.QueueUs ?? 0,
+        PreprocessUs = timings?.PreprocessUs ?? 0,
+        InferenceUs = timings?.InferenceUs ?? 0,
+        StoreUs = timings?.StoreUs ?? 0,
+        BatchSize = timings?.BatchSize ?? 0,
+    };
 
-    public static void WriteValues(this Utf8JsonWriter writer, string name, IEnumerable<float> values)
+    /// <summary>A point with its payload and, if present, its vector; a field that is null is to be omitted.</summary>
+    public static object Of(VectorPoint point, int? rank = null, float? score = null)
     {
-        writer.WriteStartArray(name);
-        foreach (var value in values)
+        var payload = point.Payload;
+        return new
         {
-            writer.WriteNumberValue(value);
-        }
-        writer.WriteEndArray();
-    }
-
-    public static void WriteStrings(this Utf8JsonWriter writer, string name, IEnumerable<string> values)
-    {
-        writer.WriteStartArray(name);
-        foreach (var value in values)
-        {
-            writer.WriteStringValue(value);
-        }
-        writer.WriteEndArray();
-    }
-
-    /// <summary>Writes a point with its payload and, if present, its vector.</summary>
-    public static void WritePoint(this Utf8JsonWriter writer, VectorPoint point)
-    {
-        writer.WriteString("point_id", point.PointId);
-        if (point.Payload is { } payload)
-        {
-            WritePayload(writer, payload);
-        }
-        if (point.Vector.Count > 0)
-        {
-            writer.WriteValues("vector", point.Vector);
-        }
-    }
-
-    private static void WritePayload(Utf8JsonWriter writer, Payload payload)
-    {
-        writer.WriteString("job_id", payload.JobId);
-        writer.WriteString("media_store_id", payload.MediaStoreId);
-        if (payload.HasFaceIndex)
-        {
-            writer.WriteNumber("face_index", payload.FaceIndex);
-        }
-        if (payload.Bbox is { } bbox)
-        {
-            writer.WriteStartObject("bbox");
-            writer.WriteNumber("x", bbox.X);
-            writer.WriteNumber("y", bbox.Y);
-            writer.WriteNumber("width", bbox.Width);
-            writer.WriteNumber("height", bbox.Height);
-            writer.WriteEndObject();
-        }
-        if (payload.HasConfidence)
-        {
-            writer.WriteNumber("confidence", payload.Confidence);
-        }
-        if (payload.Landmarks is { } landmarks)
-        {
-            writer.WriteStartArray("landmarks");
-            foreach (var point in landmarks.Points())
-            {
-                writer.WriteStartArray();
-                writer.WriteNumberValue(point.X);
-                writer.WriteNumberValue(point.Y);
-                writer.WriteEndArray();
-            }
-            writer.WriteEndArray();
-        }
-        if (payload.Attributes is { } attributes)
-        {
-            writer.WritePropertyName("attributes");
-            writer.WriteRawValue(JsonFormatter.Default.Format(attributes));
-        }
+            Rank = rank,
+            Score = score,
+            point.PointId,
+            payload?.JobId,
+            payload?.MediaStoreId,
+            FaceIndex = payload is { HasFaceIndex: true } ? payload.FaceIndex : (int?)null,
+            Bbox = payload?.Bbox is { } box ? new { box.X, box.Y, box.Width, box.Height } : null,
+            Confidence = payload is { HasConfidence: true } ? payload.Confidence : (float?)null,
+            Landmarks = payload?.Landmarks?.Points().Select(at => new[] { at.X, at.Y }),
+            Attributes = payload?.Attributes is { } own ? JsonNode.Parse(JsonFormatter.Default.Format(own)) : null,
+            Vector = point.Vector.Count > 0 ? point.Vector : null,
+        };
     }
 
     /// <summary>Returns the id and payload of a point as text, one field per line.</summary>

@@ -1,22 +1,27 @@
-using System.Buffers;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Spectre.Console;
 
 namespace Embeddings.Cli.Printing;
 
 /// <summary>
 /// Output of a command. With <c>--json</c>, standard output has one JSON object per line and nothing else; otherwise it
-/// has
-/// text. Progress and errors go to standard error. Thread-safe.
+/// has text. Progress and errors go to standard error. Thread-safe.
 /// </summary>
 internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json)
 {
     // A redirected table is read by programs and must not be wrapped at 80 columns.
     private const int RedirectedWidth = 200;
 
-    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Compact = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+    };
+
+    private static readonly JsonSerializerOptions WithoutNulls =
+        new(Compact) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     private readonly Lock _lock = new();
 
@@ -39,21 +44,17 @@ internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json)
         }
     }
 
-    /// <summary>Writes a JSON object; the callback writes its fields. Ignored without <c>--json</c>.</summary>
-    public void Object(Action<Utf8JsonWriter> fields)
+    /// <summary>
+    /// Writes an object as JSON, with names in snake case. Ignored without <c>--json</c>.
+    /// </summary>
+    /// <param name="fields">The object, normally of an anonymous type.</param>
+    /// <param name="omitNulls">Whether fields that are null are omitted.</param>
+    public void Object(object fields, bool omitNulls = false)
     {
-        if (!json)
+        if (json)
         {
-            return;
+            Write(stdout, JsonSerializer.Serialize(fields, omitNulls ? WithoutNulls : Compact));
         }
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer, Compact))
-        {
-            writer.WriteStartObject();
-            fields(writer);
-            writer.WriteEndObject();
-        }
-        Write(stdout, Encoding.UTF8.GetString(buffer.WrittenSpan));
     }
 
     /// <summary>Writes a line to standard error: progress, notices, errors of single items.</summary>

@@ -34,8 +34,16 @@ internal static class Progress
         try
         {
             await console.Progress()
-                .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-                .StartAsync(context => work(new Bar(context.AddTask(Markup.Escape(name), maxValue: Math.Max(total, 1)), name, TimeProvider.System)));
+                .Columns(
+                    new TaskDescriptionColumn { Alignment = Justify.Left },
+                    new ProgressBarColumn(),
+                    new PercentageColumn(),
+                    new RemainingTimeColumn())
+                .StartAsync(context =>
+                {
+                    var task = context.AddTask(Markup.Escape(name), maxValue: Math.Max(total, 1));
+                    return work(new Bar(task, name, TimeProvider.System));
+                });
         }
         finally
         {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spectre.Console;
 
 namespace Embeddings.Cli.Printing;
@@ -8,12 +7,8 @@ internal static class Tables
 {
     public static Table New(params string[] headers)
     {
-        var table = new Table().Border(TableBorder.Simple);
-        foreach (var header in headers)
-        {
-            table.AddColumn(new TableColumn(new Text(header)));
-        }
-        return table;
+        var columns = headers.Select(header => new TableColumn(new Text(header)));
+        return new Table().Border(TableBorder.Simple).AddColumns([.. columns]);
     }
 
     public static void Add(this Table table, params string[] cells) =>
@@ -33,7 +28,7 @@ internal static class Vectors
     /// </summary>
     public static string Summary(IReadOnlyCollection<float> values, int count = 6)
     {
-        var shown = values.Take(count).Select(value => value.ToString("0.0000", CultureInfo.InvariantCulture));
+        var shown = values.Take(count).Select(value => $"{value:0.0000}");
         var rest = values.Count > count ? ", ..." : "";
         return $"({values.Count},) norm {Norm(values):0.000000} [{string.Join(", ", shown)}{rest}]";
     }

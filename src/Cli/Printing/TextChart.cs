@@ -1,4 +1,3 @@
-using System.Globalization;
 using Embeddings.Tooling.Charts;
 
 namespace Embeddings.Cli.Printing;
@@ -19,13 +18,10 @@ internal static class TextChart
         for (var bin = 0; bin < bins; bin++)
         {
             var from = histogram.Low + ((histogram.High - histogram.Low) * bin / bins);
-            var line = $"{from.ToString("0.000", CultureInfo.InvariantCulture),8}  "
-                + $"{Bar(histogram.Different[bin], '░', highest),-Width}  "
-                + Bar(histogram.Same[bin], '█', highest);
-            var mark = bin == Math.Min(marked, bins - 1)
-                ? $"  <- threshold {threshold.ToString("0.000", CultureInfo.InvariantCulture)}"
-                : "";
-            yield return line.TrimEnd() + mark;
+            var different = Bar(histogram.Different[bin], '░', highest);
+            var same = Bar(histogram.Same[bin], '█', highest);
+            var mark = bin == Math.Min(marked, bins - 1) ? $"  <- threshold {threshold:0.000}" : "";
+            yield return $"{from,8:0.000}  {different,-Width}  {same}".TrimEnd() + mark;
         }
     }
 

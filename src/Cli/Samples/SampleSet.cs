@@ -12,7 +12,8 @@ namespace Embeddings.Cli.Samples;
 /// <param name="Subject">The subject, for example <c>scene-03</c> or <c>face-11</c>.</param>
 /// <param name="Number">Number of the image among those of the subject, from 1.</param>
 /// <param name="Points">Five [x, y] landmarks in pixels, or null for scenes.</param>
-internal sealed record Sample(string File, ItemKind Kind, string Subject, int Number, [property: JsonPropertyName("landmarks")] float[][]? Points)
+internal sealed record Sample(
+    string File, ItemKind Kind, string Subject, int Number, [property: JsonPropertyName("landmarks")] float[][]? Points)
 {
     private readonly Lazy<byte[]> _jpeg = new(() => SampleSet.Read(File));
 
@@ -38,23 +39,39 @@ internal sealed record Sample(string File, ItemKind Kind, string Subject, int Nu
     public StreamIngestRequest ToRequest()
     {
         // Distinguishes the samples from other points in the same collection.
-        var attributes = new Struct { Fields = { ["sample"] = Value.ForBool(true), ["subject"] = Value.ForString(Subject) } };
+        var attributes = new Struct
+        {
+            Fields = { ["sample"] = Value.ForBool(true), ["subject"] = Value.ForString(Subject) },
+        };
         var request = new StreamIngestRequest { ItemId = JobId };
         if (Kind == ItemKind.Face)
         {
-            request.Face = new FaceItem { JobId = JobId, MediaStoreId = MediaStoreId, Face = Face, Confidence = 1, Attributes = attributes };
+            request.Face = new FaceItem
+            {
+                JobId = JobId,
+                MediaStoreId = MediaStoreId,
+                Face = Face,
+                Confidence = 1,
+                Attributes = attributes,
+            };
         }
         else
         {
-            request.Image = new ImageItem { JobId = JobId, MediaStoreId = MediaStoreId, Image = Image, Attributes = attributes };
+            request.Image = new ImageItem
+            {
+                JobId = JobId,
+                MediaStoreId = MediaStoreId,
+                Image = Image,
+                Attributes = attributes,
+            };
         }
         return request;
     }
 }
 
 /// <summary>
-/// Sample scenes and faces, each in several images that differ in light, crop, scale and JPEG quality. They are generated
-/// drawings: that they are found again does not show how well a model works on photographs.
+/// Sample scenes and faces, each in several images that differ in light, crop, scale and JPEG quality. They are
+/// generated drawings: that they are found again does not show how well a model works on photographs.
 /// </summary>
 internal static class SampleSet
 {

@@ -58,7 +58,8 @@ internal sealed class ResendingStream<TRequest, TResponse>(
         finally
         {
             await stop.CancelAsync().ConfigureAwait(false);
-            await Task.WhenAny(filling, Task.Delay(SourceGrace, TimeProvider.System, CancellationToken.None)).ConfigureAwait(false);
+            var grace = Task.Delay(SourceGrace, TimeProvider.System, CancellationToken.None);
+            await Task.WhenAny(filling, grace).ConfigureAwait(false);
         }
     }
 
@@ -120,12 +121,14 @@ internal sealed class ResendingStream<TRequest, TResponse>(
         new(StatusCode.Internal, "PROTOCOL_VIOLATION", $"{rpc.Name}: The server {violation}.");
 }
 
+/// <summary>Log messages of the client: ids 5000 to 5999.</summary>
 internal static partial class StreamLog
 {
     [LoggerMessage(
-        1,
+        5000,
         LogLevel.Warning,
         "{Rpc}: The connection broke ({Detail}). Reconnect attempt {Attempt} starts in {DelayMs:F0} ms; "
-        + "unanswered items will be resent.")]
+        + "unanswered items will be resent.",
+        EventName = "Reconnecting")]
     public static partial void Reconnecting(ILogger logger, string rpc, string detail, int attempt, double delayMs);
 }

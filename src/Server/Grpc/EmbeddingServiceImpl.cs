@@ -27,14 +27,17 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
         IAsyncStreamReader<V1.StreamEmbedRequest> requestStream,
         IServerStreamWriter<V1.StreamEmbedResponse> responseStream,
         ServerCallContext context) =>
-        streams.RunAsync(requestStream, responseStream, context, async (request, cancellationToken) =>
-        {
-            var pending = await StreamContext.EnqueueAsync(
-                request, request => pipeline.EnqueueAsync(ToRequest(request), cancellationToken));
-            // Only the id is captured, not the request: pixels must not stay in memory longer than their time in the
-            // queue.
-            return AnswerAsync(request.ItemId, pending, context);
-        });
+        streams.RunAsync(
+            requestStream,
+            responseStream,
+            context,
+            request => request.ItemId,
+            async (request, cancellationToken) =>
+            {
+                var pending = await pipeline.EnqueueAsync(ToRequest(request), cancellationToken);
+                return new(ResponseAsync(request.ItemId, pending));
+            },
+            (itemId, error) => new() { ItemId = itemId, Error = error });
 
     private static EmbedRequest ToRequest(V1.StreamEmbedRequest request)
     {
@@ -49,18 +52,14 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
         };
     }
 
-    private Task<V1.StreamEmbedResponse> AnswerAsync(string itemId, PendingEmbedding pending, ServerCallContext context) =>
-        streams.AnswerAsync(
-            context,
-            async () =>
-            {
-                var result = await pending;
-                return new V1.StreamEmbedResponse
-                {
-                    ItemId = itemId,
-                    Embedding = EmbeddingMapping.ToEmbedding(result),
-                    Timings = EmbeddingMapping.ToTimings(result),
-                };
-            },
-            error => new() { ItemId = itemId, Error = error });
+    private static async Task<V1.StreamEmbedResponse> ResponseAsync(string itemId, PendingEmbedding pending)
+    {
+        var result = await pending;
+        return new()
+        {
+            ItemId = itemId,
+            Embedding = EmbeddingMapping.ToEmbedding(result),
+            Timings = EmbeddingMapping.ToTimings(result),
+        };
+    }
 }

@@ -13,17 +13,13 @@ internal sealed class IngestServiceImpl(
 {
     public override async Task<V1.IngestImageResponse> IngestImage(V1.IngestImageRequest request, ServerCallContext context)
     {
-        var (item, embed) = IngestItem.Read(request);
-        var pending = new PendingEmbedding(pipeline.EmbedAsync(embed, context.CancellationToken));
-        var (ack, timings) = await IngestAsync(item, pending, new StreamOrder(), context.CancellationToken);
+        var (ack, timings) = await IngestAsync(IngestItem.Read(request), context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
     public override async Task<V1.IngestFaceResponse> IngestFace(V1.IngestFaceRequest request, ServerCallContext context)
     {
-        var (item, embed) = IngestItem.Read(request);
-        var pending = new PendingEmbedding(pipeline.EmbedAsync(embed, context.CancellationToken));
-        var (ack, timings) = await IngestAsync(item, pending, new StreamOrder(), context.CancellationToken);
+        var (ack, timings) = await IngestAsync(IngestItem.Read(request), context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
@@ -33,43 +29,41 @@ internal sealed class IngestServiceImpl(
         ServerCallContext context)
     {
         var order = new StreamOrder();
-        return streams.RunAsync(requestStream, responseStream, context, async (request, cancellationToken) =>
-        {
-            IngestItem? item = null;
-            var pending = await StreamContext.EnqueueAsync(request, request =>
+        return streams.RunAsync(
+            requestStream,
+            responseStream,
+            context,
+            request => request.ItemId,
+            async (request, cancellationToken) =>
             {
-                (item, var embed) = IngestItem.Read(request);
-                return pipeline.EnqueueAsync(embed, cancellationToken);
-            });
-            // Only id and payload are captured, not the request: pixels must not stay in memory longer than their time
-            // in the queue.
-            return AnswerAsync(request.ItemId, item, pending, order, context, cancellationToken);
-        });
+                var (item, embed) = IngestItem.Read(request);
+                var pending = await pipeline.EnqueueAsync(embed, cancellationToken);
+                return new(ResponseAsync(request.ItemId, item, pending, order, cancellationToken));
+            },
+            (itemId, error) => new() { ItemId = itemId, Error = error });
     }
 
-    private Task<V1.StreamIngestResponse> AnswerAsync(
-        string itemId,
-        IngestItem? item,
-        PendingEmbedding pending,
-        StreamOrder order,
-        ServerCallContext context,
-        CancellationToken cancellationToken) =>
-        streams.AnswerAsync(
-            context,
-            async () =>
-            {
-                var (ack, timings) = await IngestAsync(item, pending, order, cancellationToken);
-                return new V1.StreamIngestResponse { ItemId = itemId, Ack = ack, Timings = timings };
-            },
-            error => new() { ItemId = itemId, Error = error });
+    private async Task<V1.StreamIngestResponse> ResponseAsync(
+        string itemId, IngestItem item, PendingEmbedding pending, StreamOrder order, CancellationToken cancellationToken)
+    {
+        var (ack, timings) = await StoreAsync(item, pending, order, cancellationToken);
+        return new() { ItemId = itemId, Ack = ack, Timings = timings };
+    }
 
-    /// <param name="item">Null only if <paramref name="pending"/> has failed already.</param>
+    private Task<(V1.IngestAck Ack, V1.Timings Timings)> IngestAsync(
+        (IngestItem Item, EmbedRequest Embed) request, CancellationToken cancellationToken)
+    {
+        var pending = new PendingEmbedding(pipeline.EmbedAsync(request.Embed, cancellationToken));
+        return StoreAsync(request.Item, pending, new StreamOrder(), cancellationToken);
+    }
+
+    /// <param name="item">Destination and payload of the item.</param>
     /// <param name="pending">The embedding of the item.</param>
     /// <param name="order">The order of the stream: if two items have the same id, the later one is stored last,
     /// regardless of their decoding times.</param>
     /// <param name="cancellationToken">Drops the item if it has not been passed to the store.</param>
-    private async Task<(V1.IngestAck Ack, V1.Timings Timings)> IngestAsync(
-        IngestItem? item, PendingEmbedding pending, StreamOrder order, CancellationToken cancellationToken)
+    private async Task<(V1.IngestAck Ack, V1.Timings Timings)> StoreAsync(
+        IngestItem item, PendingEmbedding pending, StreamOrder order, CancellationToken cancellationToken)
     {
         Task stored;
         EmbedResult result;
@@ -79,7 +73,7 @@ internal sealed class IngestServiceImpl(
             result = await pending;
             await turn.Previous;
             began = time.GetTimestamp();
-            await store.EnsureCollectionAsync(Collections.SpecFor(item!.Collection, result.Model), cancellationToken);
+            await store.EnsureCollectionAsync(Collections.SpecFor(item.Collection, result.Model), cancellationToken);
             stored = store.UpsertAsync(item.Collection, [new(item.PointId, result.Vector, item.Payload)], cancellationToken);
         }
         await stored;

@@ -28,7 +28,7 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
             });
         }
         var began = time.GetTimestamp();
-        await Within("points[0]", () => EnsureAsync(collection, dimension, request.Model, cancellationToken).AsTask());
+        await Within("points[0]", EnsureAsync(collection, dimension, request.Model, cancellationToken));
         await store.UpsertAsync(collection, points, cancellationToken);
         return new() { UpsertedCount = points.Length, Timings = EmbeddingMapping.ToTimings(time.GetElapsedTime(began)) };
     }
@@ -37,34 +37,26 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
         IAsyncStreamReader<V1.StreamUpsertVectorsRequest> requests,
         IServerStreamWriter<V1.StreamUpsertVectorsResponse> responses,
         ServerCallContext context) =>
-        streams.RunAsync(requests, responses, context, async (request, cancellationToken) =>
-        {
-            var began = time.GetTimestamp();
-            // Passed to the store one at a time, so that the later of two points with the same id wins.
-            Task<V1.StreamUpsertVectorsResponse> stored;
-            try
+        streams.RunAsync(
+            requests,
+            responses,
+            context,
+            request => request.ItemId,
+            async (request, cancellationToken) =>
             {
-                stored = StoredAsync(request, await SubmitAsync(request, cancellationToken), began);
-            }
-            catch (Exception e)
-            {
-                // The response keeps its place in the order.
-                stored = Task.FromException<V1.StreamUpsertVectorsResponse>(e);
-            }
-            return streams.AnswerAsync(context, () => stored, error => new() { ItemId = request.ItemId, Error = error });
-        });
+                var began = time.GetTimestamp();
+                Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
+                var collection = Require.Collection(request.Collection);
+                var present = Require.Present(request.Point, "point");
+                var point = Require.Within("point", () => PointMapping.ToStored(present));
+                await Within("point", EnsureAsync(collection, point.Vector.Length, request.Model, cancellationToken));
+                // Passed to the store one at a time, so that the later of two points with the same id wins.
+                return new(ResponseAsync(request, store.UpsertAsync(collection, [point], cancellationToken), began));
+            },
+            (itemId, error) => new() { ItemId = itemId, Error = error });
 
-    private async Task<Task> SubmitAsync(V1.StreamUpsertVectorsRequest request, CancellationToken cancellationToken)
-    {
-        Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
-        var collection = Require.Collection(request.Collection);
-        var present = Require.Present(request.Point, "point");
-        var point = Require.Within("point", () => PointMapping.ToStored(present));
-        await Within("point", () => EnsureAsync(collection, point.Vector.Length, request.Model, cancellationToken).AsTask());
-        return store.UpsertAsync(collection, [point], cancellationToken);
-    }
-
-    private async Task<V1.StreamUpsertVectorsResponse> StoredAsync(V1.StreamUpsertVectorsRequest request, Task stored, long began)
+    private async Task<V1.StreamUpsertVectorsResponse> ResponseAsync(
+        V1.StreamUpsertVectorsRequest request, Task stored, long began)
     {
         await stored;
         return new()
@@ -80,7 +72,7 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
     /// fit the collection; and a default collection is not created with a dimension that the model of its kind does not
     /// have.
     /// </summary>
-    private async ValueTask EnsureAsync(string collection, int dimension, string model, CancellationToken cancellationToken)
+    private async Task EnsureAsync(string collection, int dimension, string model, CancellationToken cancellationToken)
     {
         if (model.Length > 0)
         {
@@ -103,11 +95,11 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
         await store.EnsureCollectionAsync(new(collection, dimension, null), cancellationToken);
     }
 
-    private static async Task Within(string path, Func<Task> work)
+    private static async Task Within(string path, Task work)
     {
         try
         {
-            await work();
+            await work;
         }
         catch (Fault fault) when (fault.Field != "model")
         {

@@ -21,15 +21,17 @@ internal static class BenchItems
     {
         var wanted = kind == ItemKind.Face ? ModelKind.Face : ModelKind.Image;
         var model = await client.ListAllModelsAsync(cancellationToken)
-            .FirstOrDefaultAsync(known => name.Length > 0 ? known.Name == name : known.DefaultForKind && known.Kind == wanted, cancellationToken);
-        if (model is null)
+            .FirstOrDefaultAsync(
+                known => name.Length > 0 ? known.Name == name : known.DefaultForKind && known.Kind == wanted,
+                cancellationToken);
+        if (model?.Kind == wanted)
         {
-            throw new ToolException(name.Length > 0 ? $"The server has no model '{name}'." : $"The server has no default {kind.Word()} model.");
+            return model;
         }
-        return model.Kind == wanted
-            ? model
-            : throw new ToolException($"Model '{name}' does not embed {kind.Word()}s. Choose another model or "
-                + $"another --kind.");
+        var missing = name.Length > 0 ? $"model '{name}'" : $"default {kind.Word()} model";
+        throw new ToolException(model is null
+            ? $"The server has no {missing}."
+            : $"Model '{name}' does not embed {kind.Word()}s. Choose another model or another --kind.");
     }
 
     /// <summary>Creates raw images of the model's input size, or JPEG files of another size.</summary>
@@ -73,6 +75,6 @@ internal static class BenchItems
             return new Image { Encoded = UnsafeByteOperations.UnsafeWrap(image.JpegsaveBuffer(q: JpegQuality)) };
         }
         var data = UnsafeByteOperations.UnsafeWrap(image.WriteToMemory<byte>());
-        return new Image { Pixels = new PixelBuffer { Width = width, Height = height, Format = PixelFormat.Rgb8, Data = data } };
+        return new Image { Pixels = new() { Width = width, Height = height, Format = PixelFormat.Rgb8, Data = data } };
     }
 }

@@ -41,7 +41,7 @@ internal static class BenchReport
             {{Image(Percentiles(result))}}
             <h2>Batches</h2>
             <p>Size of the batch in which each item ran.</p>
-            {{Image(Chart.Bars("Items by batch size", "items in the batch", "items", [.. result.Batches.Select(batch => ((double)batch.Key, (double)batch.Value))]))}}
+            {{Image(Batches(result))}}
             </body>
             </html>
 
@@ -57,16 +57,30 @@ internal static class BenchReport
         {
             counts[Math.Min((int)(latency / max * Bins), Bins - 1)]++;
         }
-        return Chart.Bars("Responses by latency, up to p99", "ms", "responses", [.. counts.Select((count, i) => ((i + 1) * max / Bins, (double)count))]);
+        var points = counts.Select((count, i) => ((i + 1) * max / Bins, (double)count));
+        return Chart.Bars("Responses by latency, up to p99", "ms", "responses", [.. points]);
     }
 
-    private static Chart Percentiles(LoadResult result) => Chart.Lines("Latency by percentile", "percentile", "ms", logX: false,
-        new Series("", [.. Enumerable.Range(0, 100).Select(percent => ((double)percent, result.Latency(percent / 100.0)))]));
+    private static Chart Percentiles(LoadResult result)
+    {
+        var points = Enumerable.Range(0, 100).Select(percent => ((double)percent, result.Latency(percent / 100.0)));
+        return Chart.Lines("Latency by percentile", "percentile", "ms", logX: false, new Series("", [.. points]));
+    }
+
+    private static Chart Batches(LoadResult result)
+    {
+        var points = result.Batches.Select(batch => ((double)batch.Key, (double)batch.Value));
+        return Chart.Bars("Items by batch size", "items in the batch", "items", [.. points]);
+    }
 
     // As an image of its own: SVG within HTML would share its ids with the other charts.
     private static string Image(Chart chart) =>
         $"""<img alt="" src="data:image/svg+xml;base64,{Convert.ToBase64String(Encoding.UTF8.GetBytes(chart.ToSvg()))}">""";
 
-    private static string Table(IEnumerable<(string Name, string Value)> rows) =>
-        $"<table>\n{string.Concat(rows.Select(row => $"<tr><th>{WebUtility.HtmlEncode(row.Name)}</th><td>{WebUtility.HtmlEncode(row.Value)}</td></tr>\n"))}</table>";
+    private static string Table(IEnumerable<(string Name, string Value)> rows)
+    {
+        var lines = rows.Select(row =>
+            $"<tr><th>{WebUtility.HtmlEncode(row.Name)}</th><td>{WebUtility.HtmlEncode(row.Value)}</td></tr>\n");
+        return $"<table>\n{string.Concat(lines)}</table>";
+    }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Embeddings.V1;
 
 namespace Embeddings.Tooling.Benching;
@@ -47,11 +46,11 @@ internal sealed class LoadResult
     /// <summary>Returns the figures as names and values.</summary>
     public IReadOnlyList<(string Name, string Value)> Lines() =>
     [
-        ("throughput", Invariant($"{Rate:N1} items/s")),
-        ("items", Invariant($"{Embedded:N0} embedded, {Failed:N0} failed, in {Elapsed.TotalSeconds:0.0} s")),
+        ("throughput", $"{Rate:N1} items/s"),
+        ("items", $"{Embedded:N0} embedded, {Failed:N0} failed, in {Elapsed.TotalSeconds:0.0} s"),
         .. FirstError is { } error ? [("first error", $"{error.Reason}: {error.Message}")] : Array.Empty<(string, string)>(),
-        .. Percentiles.Select(percentile => ($"latency {percentile.Name}", Invariant($"{Latency(percentile.Part):0.00} ms"))),
-        ("mean batch", Invariant($"{MeanBatch:0.0} items")),
+        .. Percentiles.Select(percentile => ($"latency {percentile.Name}", $"{Latency(percentile.Part):0.00} ms")),
+        ("mean batch", $"{MeanBatch:0.0} items"),
     ];
 
     public void Add(StreamEmbedResponse response, TimeSpan latency)
@@ -85,6 +84,4 @@ internal sealed class LoadResult
         }
         return sum;
     }
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -26,7 +26,8 @@ internal sealed class StreamLoad(EmbeddingsClient client, IReadOnlyList<StreamEm
         var start = TimeProvider.System.GetTimestamp();
         var share = items == long.MaxValue ? items : (items + streams - 1) / streams;
         var runs = Enumerable.Range(0, streams)
-            .Select(stream => Task.Run(() => StreamAsync(stream, start, duration, share, cancellationToken), cancellationToken));
+            .Select(stream => Task.Run(
+                () => StreamAsync(stream, start, duration, share, cancellationToken), cancellationToken));
         return LoadResult.Sum(await Task.WhenAll(runs), TimeProvider.System.GetElapsedTime(start));
     }
 
@@ -38,7 +39,8 @@ internal sealed class StreamLoad(EmbeddingsClient client, IReadOnlyList<StreamEm
         var result = new LoadResult();
         async IAsyncEnumerable<StreamEmbedRequest> Requests([EnumeratorCancellation] CancellationToken token = default)
         {
-            for (var i = 0L; i < items && TimeProvider.System.GetElapsedTime(start) < duration && !token.IsCancellationRequested; i++)
+            bool IsTime() => TimeProvider.System.GetElapsedTime(start) < duration;
+            for (var i = 0L; i < items && IsTime() && !token.IsCancellationRequested; i++)
             {
                 sent.Enqueue(TimeProvider.System.GetTimestamp());
                 yield return requests[(int)((stream + i) % requests.Count)];

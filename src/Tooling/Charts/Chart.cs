@@ -14,7 +14,8 @@ internal sealed class Chart
     private const int MaxLabels = 12;
 
     // Distinguishable for people with color vision deficiency (Okabe and Ito, 2008).
-    private static readonly Color[] Colors = [.. new[] { "#0072b2", "#d55e00", "#009e73", "#cc79a7" }.Select(Color.FromHex)];
+    private static readonly Color[] Colors =
+        [.. new[] { "#0072b2", "#d55e00", "#009e73", "#cc79a7" }.Select(Color.FromHex)];
 
     /// <summary>Creates an empty chart.</summary>
     public Chart(string title, string xLabel = "", string yLabel = "")
@@ -43,8 +44,8 @@ internal sealed class Chart
         double X(double x) => logX ? Math.Log10(x) : x;
         for (var i = 0; i < series.Count; i++)
         {
-            var points = series[i].Points;
-            var line = chart.Plot.Add.Scatter(points.Select(point => X(point.X)).ToArray(), points.Select(point => point.Y).ToArray(), Colors[i % Colors.Length]);
+            Coordinates[] points = [.. series[i].Points.Select(point => new Coordinates(X(point.X), point.Y))];
+            var line = chart.Plot.Add.Scatter(points, Colors[i % Colors.Length]);
             line.LineWidth = 2;
             line.LegendText = series[i].Name;
         }
@@ -53,7 +54,10 @@ internal sealed class Chart
             var xs = series.SelectMany(line => line.Points).Select(point => point.X).Distinct().Order().ToArray();
             chart.Plot.Axes.Bottom.SetTicks([.. xs.Select(X)], [.. xs.Select(x => x.ToString("N0"))]);
         }
-        chart.Finish(series.Any(line => line.Name.Length > 0));
+        if (series.Any(line => line.Name.Length > 0))
+        {
+            chart.Plot.ShowLegend(Alignment.UpperLeft);
+        }
         return chart;
     }
 
@@ -63,10 +67,11 @@ internal sealed class Chart
         var chart = new Chart(title, xLabel, yLabel);
         var bars = chart.Plot.Add.Bars(points.Select(point => point.Y).ToArray());
         bars.Color = Colors[0];
-        var labeled = Enumerable.Range(0, points.Count).Where(i => i % Math.Max(1, (points.Count + MaxLabels - 1) / MaxLabels) == 0).ToList();
-        chart.Plot.Axes.Bottom.SetTicks([.. labeled.Select(i => (double)i)], [.. labeled.Select(i => points[i].X.ToString("0.##"))]);
+        var step = Math.Max(1, (points.Count + MaxLabels - 1) / MaxLabels);
+        var labeled = Enumerable.Range(0, points.Count).Where(i => i % step == 0).ToList();
+        chart.Plot.Axes.Bottom.SetTicks(
+            [.. labeled.Select(i => (double)i)], [.. labeled.Select(i => $"{points[i].X:0.##}")]);
         chart.Plot.Axes.Margins(bottom: 0);
-        chart.Finish(legend: false);
         return chart;
     }
 
@@ -75,9 +80,11 @@ internal sealed class Chart
     {
         var chart = new Chart(title, "cosine", "share of pairs");
         var width = (histogram.High - histogram.Low) / histogram.Same.Count;
-        foreach (var (name, shares, color) in new[] { ("different", histogram.Different, Colors[1]), ("same", histogram.Same, Colors[0]) })
+        var centers = Enumerable.Range(0, histogram.Same.Count).Select(i => histogram.Low + ((i + 0.5) * width)).ToList();
+        var sets = new[] { ("different", histogram.Different, Colors[1]), ("same", histogram.Same, Colors[0]) };
+        foreach (var (name, shares, color) in sets)
         {
-            var bars = chart.Plot.Add.Bars(Enumerable.Range(0, shares.Count).Select(i => histogram.Low + ((i + 0.5) * width)), shares);
+            var bars = chart.Plot.Add.Bars(centers, shares);
             bars.LegendText = name;
             foreach (var bar in bars.Bars)
             {
@@ -89,7 +96,7 @@ internal sealed class Chart
         var line = chart.Plot.Add.VerticalLine(threshold, color: ScottPlot.Colors.Black, pattern: LinePattern.Dashed);
         line.LegendText = FormattableString.Invariant($"threshold {threshold:0.000}");
         chart.Plot.Axes.Margins(bottom: 0);
-        chart.Finish(legend: true);
+        chart.Plot.ShowLegend(Alignment.UpperLeft);
         return chart;
     }
 
@@ -98,16 +105,4 @@ internal sealed class Chart
 
     /// <summary>Returns the chart as a PNG file.</summary>
     public byte[] ToPng(int width = 800, int height = 400) => Plot.GetImageBytes(width, height, ImageFormat.Png);
-
-    private void Finish(bool legend)
-    {
-        if (legend)
-        {
-            Plot.ShowLegend(Alignment.UpperLeft);
-        }
-        else
-        {
-            Plot.HideLegend();
-        }
-    }
 }

@@ -56,13 +56,7 @@ internal sealed class DoctorReport(Action<CheckResult> report, TimeProvider time
         }
     }
 
-    private static string Why(Exception exception)
-    {
-        if (exception is not EmbeddingsException error)
-        {
-            return exception.Message;
-        }
-        var status = StatusName.Of((int)error.Status);
-        return error.Reason == status ? $"{status}: {error.Message}" : $"{status} {error.Reason}: {error.Message}";
-    }
+    private static string Why(Exception exception) => exception is EmbeddingsException error
+        ? $"{StatusName.WithReason(error)}: {error.Message}"
+        : exception.Message;
 }

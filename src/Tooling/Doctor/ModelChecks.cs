@@ -38,8 +38,8 @@ internal sealed class ModelChecks(EmbeddingsClient client, DoctorReport report, 
     private async Task<string> EmbedAsync(Model model, CancellationToken cancellationToken)
     {
         var embedding = model.Kind == ModelKind.Face
-            ? (await client.EmbedFaceAsync(new EmbedFaceRequest { Face = face, Model = model.Name }, cancellationToken)).Embedding
-            : (await client.EmbedImageAsync(new EmbedImageRequest { Image = image, Model = model.Name }, cancellationToken)).Embedding;
+            ? (await client.EmbedFaceAsync(new() { Face = face, Model = model.Name }, cancellationToken)).Embedding
+            : (await client.EmbedImageAsync(new() { Image = image, Model = model.Name }, cancellationToken)).Embedding;
         var norm = Math.Sqrt(embedding.Values.Sum(value => (double)value * value));
         if (embedding.Values.Count != model.Dimension)
         {
@@ -53,7 +53,8 @@ internal sealed class ModelChecks(EmbeddingsClient client, DoctorReport report, 
     private async Task<string> CollectionAsync(Model model, CancellationToken cancellationToken)
     {
         var name = (model.Kind == ModelKind.Face ? ItemKind.Face : ItemKind.Image).Collection();
-        var collection = await client.ListAllCollectionsAsync(cancellationToken).FirstOrDefaultAsync(known => known.Name == name, cancellationToken);
+        var collection = await client.ListAllCollectionsAsync(cancellationToken)
+            .FirstOrDefaultAsync(known => known.Name == name, cancellationToken);
         if (collection is null)
         {
             return $"{name} does not exist yet; the first item creates it";
@@ -62,11 +63,12 @@ internal sealed class ModelChecks(EmbeddingsClient client, DoctorReport report, 
         {
             throw new ToolException(
                 $"{name} contains {collection.Dimension}-dimensional vectors; the default model {model.Name} returns "
-                    + $"{model.Dimension} dimensions.");
+                + $"{model.Dimension} dimensions.");
         }
         return collection.ModelFingerprint.Length == 0 || collection.ModelFingerprint == model.Fingerprint
             ? $"{name}: {collection.PointCount:N0} points, {collection.Dimension} dimensions"
-            : throw new ToolException($"{name} contains vectors of model {collection.Model}; the fingerprint of the "
-                + $"default model {model.Name} differs.");
+            : throw new ToolException(
+                $"{name} contains vectors of model {collection.Model}; the fingerprint of the default model {model.Name} "
+                + "differs.");
     }
 }

@@ -21,9 +21,11 @@ internal sealed class StoreChecks(EmbeddingsClient client, DoctorReport report)
             Expect(await client.CountVectorsAsync(_collection, cancellationToken: cancellationToken), Points, "points"));
         await report.CheckAsync("store get", () => GetAsync(cancellationToken));
         await report.CheckAsync("store search", () => SearchAsync(new(), 5, cancellationToken));
-        await report.CheckAsync("store search with filter", () => SearchAsync(new() { JobId = Job(6) }, 6, cancellationToken));
-        var seven = new AttributeCondition { Key = "number", Range = new() { Gte = 7, Lt = 8 } };
-        await report.CheckAsync("store search by attribute", () => SearchAsync(new() { Attributes = { seven } }, 7, cancellationToken));
+        var job = new Filter { JobId = Job(6) };
+        await report.CheckAsync("store search with filter", () => SearchAsync(job, 6, cancellationToken));
+        var condition = new AttributeCondition { Key = "number", Range = new() { Gte = 7, Lt = 8 } };
+        var seven = new Filter { Attributes = { condition } };
+        await report.CheckAsync("store search by attribute", () => SearchAsync(seven, 7, cancellationToken));
         await report.CheckAsync("store refuses bad vectors", () => RefuseAsync(cancellationToken));
         await report.CheckAsync("store list", () => ListAsync(cancellationToken));
         await report.CheckAsync("store delete by id", async () =>
@@ -38,7 +40,7 @@ internal sealed class StoreChecks(EmbeddingsClient client, DoctorReport report)
         report.Begin();
         await report.CheckAsync("store drop collection", async () =>
         {
-            var response = await client.DeleteCollectionAsync(new DeleteCollectionRequest { Collection = _collection }, CancellationToken.None);
+            var response = await client.DeleteCollectionAsync(new() { Collection = _collection }, CancellationToken.None);
             return $"deleted with {response.DeletedCount} points";
         });
     }
@@ -50,7 +52,13 @@ internal sealed class StoreChecks(EmbeddingsClient client, DoctorReport report)
         {
             PointId = Id(i),
             Vector = { Vector(i) },
-            Payload = new() { JobId = Job(i), MediaStoreId = "doctor", FaceIndex = i, Attributes = new Struct { Fields = { ["number"] = Value.ForNumber(i) } } },
+            Payload = new()
+            {
+                JobId = Job(i),
+                MediaStoreId = "doctor",
+                FaceIndex = i,
+                Attributes = new() { Fields = { ["number"] = Value.ForNumber(i) } },
+            },
         }));
         var response = await client.UpsertVectorsAsync(request, cancellationToken);
         return Expect(response.UpsertedCount, Points, $"points in {_collection}");
@@ -69,8 +77,8 @@ internal sealed class StoreChecks(EmbeddingsClient client, DoctorReport report)
         var found = await client.SearchVectorsAsync(_collection, Vector(index), 3, filter, cancellationToken);
         return found.Count > 0 && found[0].Point.PointId == Id(index) && found[0].Score > 0.999f
             ? $"{Id(index)} first, score {found[0].Score:F4}"
-            : throw new ToolException($"The first result must be {Id(index)}; got "
-                + $"{(found.Count > 0 ? found[0].Point.PointId : "nothing")}.");
+            : throw new ToolException(
+                $"The first result must be {Id(index)}; got {found.FirstOrDefault()?.Point.PointId ?? "nothing"}.");
     }
 
     private async Task<string> RefuseAsync(CancellationToken cancellationToken)
@@ -78,7 +86,7 @@ internal sealed class StoreChecks(EmbeddingsClient client, DoctorReport report)
         var point = new VectorPoint { PointId = "bad", Vector = { 1, 2, 3 } };
         try
         {
-            await client.UpsertVectorsAsync(new UpsertVectorsRequest { Collection = _collection, Points = { point } }, cancellationToken);
+            await client.UpsertVectorsAsync(new() { Collection = _collection, Points = { point } }, cancellationToken);
         }
         catch (EmbeddingsException e) when (e.Status == StatusCode.InvalidArgument)
         {
@@ -90,7 +98,9 @@ internal sealed class StoreChecks(EmbeddingsClient client, DoctorReport report)
     private async Task<string> ListAsync(CancellationToken cancellationToken)
     {
         var request = new ListVectorsRequest { Collection = _collection, PageSize = 7 };
-        var ids = await client.ListAllVectorsAsync(request, cancellationToken).Select(point => point.PointId).ToHashSetAsync(cancellationToken: cancellationToken);
+        var ids = await client.ListAllVectorsAsync(request, cancellationToken)
+            .Select(point => point.PointId)
+            .ToHashSetAsync(cancellationToken: cancellationToken);
         return Expect(ids.Count, Points, "points over several pages");
     }
 

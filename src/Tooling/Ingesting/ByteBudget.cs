@@ -6,39 +6,22 @@ namespace Embeddings.Tooling.Ingesting;
 /// </summary>
 internal sealed class ByteBudget(long limit)
 {
-    private readonly Lock _lock = new();
-    private TaskCompletionSource _givenBack = NewSignal();
+    private readonly SemaphoreSlim _givenBack = new(0);
     private long _taken;
 
     public async Task TakeAsync(long bytes, CancellationToken cancellationToken)
     {
-        while (true)
+        // Only this caller adds, so the budget does not shrink between the check and the addition.
+        while (Interlocked.Read(ref _taken) is > 0 and var taken && taken + bytes > limit)
         {
-            Task wait;
-            lock (_lock)
-            {
-                if (_taken == 0 || _taken + bytes <= limit)
-                {
-                    _taken += bytes;
-                    return;
-                }
-                wait = _givenBack.Task;
-            }
-            await wait.WaitAsync(cancellationToken);
+            await _givenBack.WaitAsync(cancellationToken);
         }
+        Interlocked.Add(ref _taken, bytes);
     }
 
     public void GiveBack(long bytes)
     {
-        TaskCompletionSource signal;
-        lock (_lock)
-        {
-            _taken -= bytes;
-            signal = _givenBack;
-            _givenBack = NewSignal();
-        }
-        signal.SetResult();
+        Interlocked.Add(ref _taken, -bytes);
+        _givenBack.Release();
     }
-
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

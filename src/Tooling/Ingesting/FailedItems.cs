@@ -14,7 +14,7 @@ namespace Embeddings.Tooling.Ingesting;
 internal sealed class FailedItems(string path) : IDisposable
 {
     private static readonly ItemListJson Compact =
-        new(new JsonSerializerOptions(ItemListJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        new(new(ItemListJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     private FileStream? _file;
 
@@ -27,10 +27,11 @@ internal sealed class FailedItems(string path) : IDisposable
     public void Add(IngestItem item, ItemError error)
     {
         var line = item.Line is { } known ? known with { Path = item.File } : new ItemListLine { Text = item.Text };
+        var field = error.Field.Length > 0 ? error.Field : null;
         line = line with
         {
             Line = item.Number,
-            Error = new(error.Code, StatusName.Of(error.Code), error.Reason, error.Message, error.Field.Length > 0 ? error.Field : null),
+            Error = new(error.Code, StatusName.Of(error.Code), error.Reason, error.Message, field),
         };
         Open();
         // One unbuffered write per line: whatever ends the command, the file contains complete lines.

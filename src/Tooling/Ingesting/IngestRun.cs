@@ -33,7 +33,11 @@ internal readonly record struct IngestOutcome(IngestItem Item, IngestAck? Ack, I
 /// <param name="failures">Receives the failed items.</param>
 /// <param name="report">Receives each outcome with the counts so far. Calls do not overlap.</param>
 internal sealed class IngestRun(
-    EmbeddingsClient client, IngestSettings settings, StoredIds? stored, FailedItems failures, Action<IngestOutcome, ItemCounts> report)
+    EmbeddingsClient client,
+    IngestSettings settings,
+    StoredIds? stored,
+    FailedItems failures,
+    Action<IngestOutcome, ItemCounts> report)
 {
     private const long MaxBytesInFlight = 128 << 20;
 
@@ -47,7 +51,8 @@ internal sealed class IngestRun(
 
     public async Task RunAsync(IAsyncEnumerable<IngestItem> items, CancellationToken cancellationToken)
     {
-        await foreach (var response in client.StreamIngestAsync(RequestsAsync(items, cancellationToken), cancellationToken))
+        var requests = RequestsAsync(items, cancellationToken);
+        await foreach (var response in client.StreamIngestAsync(requests, cancellationToken))
         {
             if (!_sent.TryDequeue(out var sent))
             {

@@ -47,8 +47,8 @@ internal sealed record IngestSource(string Name, long Total, IAsyncEnumerable<In
         }
         if (!ListExtensions.Contains(Path.GetExtension(full), StringComparer.OrdinalIgnoreCase))
         {
-            throw new ToolException($"'{path}' is neither a directory nor an item list "
-                + $"({string.Join(", ", ListExtensions)}).");
+            throw new ToolException(
+                $"'{path}' is neither a directory nor an item list ({string.Join(", ", ListExtensions)}).");
         }
         return new IngestSource(name, await CountAsync(full, cancellationToken), LinesAsync(full, cancellationToken));
     }
@@ -64,20 +64,28 @@ internal sealed record IngestSource(string Name, long Total, IAsyncEnumerable<In
     // In ordinal order, so that two runs use the same order.
     private static List<string> FindFiles(string folder, bool recursive, string? except)
     {
-        var options = new EnumerationOptions { RecurseSubdirectories = recursive, AttributesToSkip = 0, IgnoreInaccessible = true };
+        var options = new EnumerationOptions
+        {
+            RecurseSubdirectories = recursive,
+            AttributesToSkip = 0,
+            IgnoreInaccessible = true,
+        };
         var files = new FileSystemEnumerable<string>(folder, (ref FileSystemEntry entry) => entry.ToFullPath(), options)
         {
             ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory,
             // A link to a directory can lead to a parent and never end.
             ShouldRecursePredicate = (ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) == 0,
         };
-        return [.. files.Where(file => file != except).Select(file => Path.GetRelativePath(folder, file)).Order(StringComparer.Ordinal)];
+        var names = files.Where(file => file != except).Select(file => Path.GetRelativePath(folder, file));
+        return [.. names.Order(StringComparer.Ordinal)];
     }
 
     // The job id is the relative path with slashes and with its extension, so that a.jpg and a.png are two items.
     private static IAsyncEnumerable<IngestItem> FilesAsync(string folder, List<string> files) => files
         .Select((file, i) => new IngestItem(
-            i + 1, new ItemListLine { Path = file, JobId = file.Replace(Path.DirectorySeparatorChar, '/') }, Path.Combine(folder, file)))
+            i + 1,
+            new ItemListLine { Path = file, JobId = file.Replace(Path.DirectorySeparatorChar, '/') },
+            Path.Combine(folder, file)))
         .ToAsyncEnumerable();
 
     private static async Task<long> CountAsync(string list, CancellationToken cancellationToken)

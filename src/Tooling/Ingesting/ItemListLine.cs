@@ -58,8 +58,8 @@ internal sealed record ItemListLine
         catch (JsonException e)
         {
             var field = Field(e.Path ?? "");
-            throw ItemFault.Line($"Line {line.Number}, position {e.BytePositionInLine + 1}: "
-                + $"{Reason(e.Message, field)}", field);
+            var position = $"Line {line.Number}, position {e.BytePositionInLine + 1}";
+            throw ItemFault.Line($"{position}: {Reason(e.Message, field)}", field);
         }
     }
 
@@ -79,7 +79,9 @@ internal sealed record ItemListLine
     /// <summary>Checks the landmarks alone.</summary>
     /// <exception cref="ItemFault">They are not five pairs of finite numbers.</exception>
     public void CheckLandmarks() => Require(
-        Landmarks is null || (Landmarks.Length == FacePoints.Count && Landmarks.All(point => point is [var x, var y] && float.IsFinite(x + y))), "landmarks");
+        Landmarks is null or { Length: FacePoints.Count }
+            && Landmarks?.All(point => point is [var x, var y] && float.IsFinite(x + y)) != false,
+        "landmarks");
 
     /// <summary>Returns the id of the item's point.</summary>
     public string PointId(ItemKind kind) => kind == ItemKind.Face ? $"{JobId}-{FaceIndex ?? 0}" : JobId;
@@ -93,18 +95,20 @@ internal sealed record ItemListLine
             Model = settings.Model,
             Collection = settings.Collection,
         };
+        var mediaStoreId = MediaStoreId ?? "";
         if (settings.Kind == ItemKind.Image)
         {
-            request.Image = new ImageItem { JobId = JobId, MediaStoreId = MediaStoreId ?? "", Image = image, Attributes = ToStruct() };
+            request.Image = new() { JobId = JobId, MediaStoreId = mediaStoreId, Image = image, Attributes = ToStruct() };
             return request;
         }
+        var landmarks = Landmarks is null ? null : FacePoints.From(Landmarks.Select(point => (point[0], point[1])));
         request.Face = new FaceItem
         {
             JobId = JobId,
-            MediaStoreId = MediaStoreId ?? "",
+            MediaStoreId = mediaStoreId,
             FaceIndex = FaceIndex ?? 0,
-            Face = new FaceCrop { Image = image, Landmarks = Landmarks is null ? null : FacePoints.From(Landmarks.Select(point => (point[0], point[1]))) },
-            Bbox = Bbox is null ? null : new BoundingBox { X = Bbox.X, Y = Bbox.Y, Width = Bbox.Width, Height = Bbox.Height },
+            Face = new FaceCrop { Image = image, Landmarks = landmarks },
+            Bbox = Bbox is null ? null : new() { X = Bbox.X, Y = Bbox.Y, Width = Bbox.Width, Height = Bbox.Height },
             Attributes = ToStruct(),
         };
         if (Confidence is { } confidence)
@@ -141,17 +145,18 @@ internal sealed record ItemListLine
     private static string Field(string path) => path.TrimStart('$', '.').Split('[')[0];
 
     // The serializer names .NET types; the user knows fields.
-    private static string Reason(string message, string field) => message switch
+    private static string Reason(string message, string field)
     {
-        _ when message.Contains("could not be converted", StringComparison.Ordinal) => field.Length == 0
-            ? "The line must be a JSON object."
-            : $"{field} must be {Expected(field)}.",
-        _ when message.Contains("could not be mapped", StringComparison.Ordinal) => $"{field} is not a field of "
-            + $"an item list.",
-        _ when message.StartsWith("Duplicate property", StringComparison.Ordinal) => $"{(field.Length > 0 ? field : "A field")} occurs twice.",
-        _ when message.Contains("missing required properties", StringComparison.Ordinal) => $"{field} must be {Expected(field)}.",
-        _ => message.Split(" Path: ")[0],
-    };
+        bool Says(string text) => message.Contains(text, StringComparison.Ordinal);
+        return message switch
+        {
+            _ when Says("could not be converted") && field.Length == 0 => "The line must be a JSON object.",
+            _ when Says("could not be converted") || Says("missing required") => $"{field} must be {Expected(field)}.",
+            _ when Says("could not be mapped") => $"{field} is not a field of an item list.",
+            _ when Says("Duplicate property") => $"{(field.Length > 0 ? field : "A field")} occurs twice.",
+            _ => message.Split(" Path: ")[0],
+        };
+    }
 
     private static string Expected(string field) => field.Split('.')[0] switch
     {
@@ -175,9 +180,13 @@ internal sealed record ItemListError(int Code, string Status, string Reason, str
 // The depth of the contract's attributes, and one for the line. Deeper ones would break the server's Protocol Buffers
 // reader, and with it the whole stream.
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, AllowDuplicateProperties = false, MaxDepth = AttributeLevels + 1,
-    RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    AllowDuplicateProperties = false,
+    MaxDepth = AttributeLevels + 1,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(ItemListLine))]
 internal sealed partial class ItemListJson : JsonSerializerContext
 {

@@ -30,8 +30,9 @@ internal sealed class StoredIds
     {
         try
         {
-            var count = await client.CountVectorsAsync(new CountVectorsRequest { Collection = collection }, cancellationToken);
-            return new StoredIds(client, collection, count.Count > MaxHeld ? null : await ListAsync(client, collection, cancellationToken));
+            var count = await client.CountVectorsAsync(collection, cancellationToken: cancellationToken);
+            var ids = count > MaxHeld ? null : await ListAsync(client, collection, cancellationToken);
+            return new StoredIds(client, collection, ids);
         }
         catch (EmbeddingsException e) when (e.Status == StatusCode.NotFound)
         {
@@ -47,7 +48,7 @@ internal sealed class StoredIds
         }
         try
         {
-            await _client.GetVectorAsync(new GetVectorRequest { Collection = _collection, PointId = pointId }, cancellationToken);
+            await _client.GetVectorAsync(_collection, pointId, cancellationToken);
             return true;
         }
         catch (EmbeddingsException e) when (e.Status is StatusCode.NotFound or StatusCode.InvalidArgument)
@@ -60,11 +61,8 @@ internal sealed class StoredIds
     private static async Task<HashSet<string>> ListAsync(
         EmbeddingsClient client, string collection, CancellationToken cancellationToken)
     {
-        var ids = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var point in client.ListAllVectorsAsync(new ListVectorsRequest { Collection = collection, PageSize = PageSize }, cancellationToken))
-        {
-            ids.Add(point.PointId);
-        }
-        return ids;
+        var request = new ListVectorsRequest { Collection = collection, PageSize = PageSize };
+        var ids = client.ListAllVectorsAsync(request, cancellationToken).Select(point => point.PointId);
+        return await ids.ToHashSetAsync(StringComparer.Ordinal, cancellationToken);
     }
 }

@@ -19,6 +19,7 @@ internal static class FacePoints
     public static FaceLandmarks From(IEnumerable<(float X, float Y)> points) =>
         From([.. points.Select(point => new Point { X = point.X, Y = point.Y })]);
 
-    public static IReadOnlyList<Point> Points(this FaceLandmarks face) =>
-        [face.LeftEye ?? new(), face.RightEye ?? new(), face.Nose ?? new(), face.LeftMouthCorner ?? new(), face.RightMouthCorner ?? new()];
+    public static IEnumerable<Point> Points(this FaceLandmarks face) =>
+        new[] { face.LeftEye, face.RightEye, face.Nose, face.LeftMouthCorner, face.RightMouthCorner }
+            .Select(point => point ?? new());
 }

@@ -16,7 +16,8 @@ internal static class ImageFile
     {
         try
         {
-            await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
+            await using var file = new FileStream(
+                path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
             if (file.Length > maxBytes)
             {
                 throw TooLarge($"{file.Length:N0} bytes", maxBytes);
@@ -43,14 +44,18 @@ internal static class ImageFile
         {
             throw new ItemFault(StatusCode.NotFound, ItemFault.FileNotFound, $"File '{path}' does not exist.", "path");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             var why = Directory.Exists(path) ? "it is a directory." : e.Message;
-            throw new ItemFault(StatusCode.FailedPrecondition, ItemFault.FileUnreadable, $"File '{path}' cannot be read: {why}", "path");
+            var message = $"File '{path}' cannot be read: {why}";
+            throw new ItemFault(StatusCode.FailedPrecondition, ItemFault.FileUnreadable, message, "path");
         }
     }
 
     private static ItemFault TooLarge(string size, int maxBytes) => new(
-        StatusCode.ResourceExhausted, ItemFault.ImageTooLarge, $"The file must have at most {maxBytes:N0} "
-            + $"bytes; got {size}.", "path");
+        StatusCode.ResourceExhausted,
+        ItemFault.ImageTooLarge,
+        $"The file must have at most {maxBytes:N0} bytes; got {size}.",
+        "path");
 }

@@ -17,12 +17,19 @@ internal sealed class ItemFault(StatusCode code, string reason, string message, 
     public ItemError Error { get; } = new() { Code = (int)code, Reason = reason, Message = message, Field = field };
 
     /// <summary>Creates the error of an invalid line of an item list.</summary>
-    public static ItemFault Line(string message, string field = "") => new(StatusCode.InvalidArgument, LineInvalid, message, field);
+    public static ItemFault Line(string message, string field = "") =>
+        new(StatusCode.InvalidArgument, LineInvalid, message, field);
 }
 
 /// <summary>Names of the gRPC status codes as in the gRPC specification, for example INVALID_ARGUMENT for 3.</summary>
 internal static class StatusName
 {
-    public static string Of(int code) =>
-        Enum.IsDefined((StatusCode)code) ? new EmbeddingsException((StatusCode)code, "", "").Reason : $"STATUS_{code}";
+    public static string Of(int code) => new EmbeddingsException((StatusCode)code, "", "").Reason;
+
+    /// <summary>Returns the name and, if the server gave one, the reason.</summary>
+    public static string WithReason(EmbeddingsException error)
+    {
+        var status = Of((int)error.Status);
+        return error.Reason == status ? status : $"{status} {error.Reason}";
+    }
 }

@@ -15,16 +15,17 @@ internal static class ModelFiles
         if (nameOrPath.EndsWith(".onnx", StringComparison.Ordinal) || nameOrPath.EndsWith(".json", StringComparison.Ordinal))
         {
             var path = Path.ChangeExtension(nameOrPath, ".json");
-            return File.Exists(path) ? path : throw new ToolException($"Manifest '{path}' does not exist. 'embeddings "
-                + $"models add' writes it.");
+            return File.Exists(path)
+                ? path
+                : throw new ToolException($"Manifest '{path}' does not exist. 'embeddings models add' writes it.");
         }
         string[] folders = [folder, Path.Combine(AppContext.BaseDirectory, "models")];
         return folders.Where(Directory.Exists)
             .SelectMany(known => Directory.EnumerateFiles(known, "*.json").Order(StringComparer.Ordinal))
             .Where(path => File.Exists(Path.ChangeExtension(path, ".onnx")))
             .FirstOrDefault(path => ManifestFile.Read(path).Name == nameOrPath)
-            ?? throw new ToolException($"Model '{nameOrPath}' does not exist in '{folder}'. Choose another directory "
-                + $"with --models.");
+            ?? throw new ToolException(
+                $"Model '{nameOrPath}' does not exist in '{folder}'. Choose another directory with --models.");
     }
 
     /// <summary>Replaces a manifest atomically.</summary>

@@ -57,7 +57,10 @@ public sealed class GraphBuilder(string name, long opset = 17)
 
     /// <summary>Adds a node whose outputs have the given names.</summary>
     public void Node(
-        string opType, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs, params ReadOnlySpan<AttributeProto> attributes)
+        string opType,
+        IReadOnlyList<string> inputs,
+        IReadOnlyList<string> outputs,
+        params ReadOnlySpan<AttributeProto> attributes)
     {
         var node = new NodeProto { OpType = opType, Name = $"{opType}_{_graph.Node.Count}" };
         node.Input.AddRange(inputs);

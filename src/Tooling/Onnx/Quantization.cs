@@ -19,13 +19,15 @@ public sealed record Quantization(string Scale, string ZeroPoint)
                 continue;
             }
             // The inputs of these operators are groups of a tensor, its scale, and its zero point.
-            var takesTriplets = node.OpType is "DequantizeLinear" || node.OpType.StartsWith("QLinear", StringComparison.Ordinal);
+            var takesTriplets =
+                node.OpType is "DequantizeLinear" || node.OpType.StartsWith("QLinear", StringComparison.Ordinal);
             if (takesTriplets && at % 3 == 0 && at + 2 < node.Input.Count && node.Input[at + 2].Length > 0)
             {
                 return new(node.Input[at + 1], node.Input[at + 2]);
             }
             // These operators do not change the values, so the parameters of their output apply.
-            if (at == 0 && node.OpType is "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze" or "Transpose" && Of(graph, node.Output[0]) is { } behind)
+            var keepsValues = node.OpType is "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze" or "Transpose";
+            if (at == 0 && keepsValues && Of(graph, node.Output[0]) is { } behind)
             {
                 return behind;
             }

@@ -31,12 +31,12 @@ public static class Tensors
         }
         if (product != count)
         {
-            throw new ArgumentException($"Tensor '{name}' must have {product} values to match its shape; got {count}.", nameof(shape));
+            throw new ArgumentException(
+                $"Tensor '{name}' must have {product} values to match its shape; got {count}.", nameof(shape));
         }
         if (!BitConverter.IsLittleEndian)
         {
-            throw new PlatformNotSupportedException("ONNX files are little-endian; big-endian machines are "
-                + "not supported.");
+            throw new PlatformNotSupportedException("ONNX files are little-endian; big-endian machines are not supported.");
         }
         var tensor = new TensorProto { Name = name, DataType = (int)type, RawData = ByteString.CopyFrom(bytes) };
         tensor.Dims.AddRange(shape.ToArray());

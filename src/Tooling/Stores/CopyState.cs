@@ -19,12 +19,13 @@ internal sealed class CopyState
     {
         try
         {
-            return new(path, File.Exists(path) ? JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllText(path)) ?? [] : []);
+            var content = File.Exists(path) ? File.ReadAllText(path) : "{}";
+            return new(path, JsonSerializer.Deserialize<Dictionary<string, string>>(content) ?? []);
         }
         catch (JsonException)
         {
-            throw new ToolException($"File '{path}' is not the state of a copy. Choose another with --state, or "
-                + $"remove it to start over.");
+            throw new ToolException(
+                $"File '{path}' is not the state of a copy. Choose another with --state, or remove it to start over.");
         }
     }
 

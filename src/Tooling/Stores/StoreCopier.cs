@@ -74,7 +74,8 @@ internal sealed class StoreCopier(IVectorStore source, IVectorStore target)
         var token = pageToken;
         do
         {
-            var page = await source.ListAsync(collection.Name, PointFilter.All, PageSize, token, withVectors: true, cancellationToken);
+            var page = await source.ListAsync(
+                collection.Name, PointFilter.All, PageSize, token, withVectors: true, cancellationToken);
             token = page.NextPageToken;
             writing.Enqueue((target.UpsertAsync(collection.Name, page.Points, cancellationToken), page.Points.Count, token));
             while (writing.Count > (token.Length == 0 ? 0 : InFlight))

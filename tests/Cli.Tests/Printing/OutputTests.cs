@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Embeddings.Cli.Printing;
 using Embeddings.Tooling.Charts;
 using Embeddings.V1;
@@ -13,8 +14,8 @@ public sealed class OutputTests
         var (output, read) = New(json: true);
         output.Line("for a person");
         output.Table(Tables.New("a"));
-        output.Object(json => json.WritePoint(Point()));
-        output.Object(json => json.WriteString("a", "line\nbreak"));
+        output.Object(JsonFields.Of(Point()), omitNulls: true);
+        output.Object(new { LineBreak = "line\nbreak", Absent = (string?)null });
         var result = read();
         Assert.Equal(2, result.Lines.Count);
         var point = result.Objects[0];
@@ -26,14 +27,16 @@ public sealed class OutputTests
         Assert.Equal(6, point.GetProperty("landmarks")[2][1].GetSingle());
         Assert.Equal("v", point.GetProperty("attributes").GetProperty("k").GetString());
         Assert.Equal([0.1f, -3e-8f], point.GetProperty("vector").EnumerateArray().Select(value => value.GetSingle()));
-        Assert.Equal("line\nbreak", result.Objects[1].GetProperty("a").GetString());
+        Assert.False(point.TryGetProperty("rank", out _));
+        Assert.Equal("line\nbreak", result.Objects[1].GetProperty("line_break").GetString());
+        Assert.Equal(JsonValueKind.Null, result.Objects[1].GetProperty("absent").ValueKind);
     }
 
     [Fact]
     public void Without_json_there_is_only_text()
     {
         var (output, read) = New(json: false);
-        output.Object(json => json.WriteString("a", "b"));
+        output.Object(new { A = "b" });
         output.Line("for a person");
         Assert.Equal(["for a person"], read().Lines);
     }

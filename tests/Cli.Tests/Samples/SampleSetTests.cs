@@ -31,7 +31,7 @@ public sealed class SampleSetTests
         foreach (var face in SampleSet.All.Where(sample => sample.Kind == ItemKind.Face))
         {
             using var image = Image.NewFromBuffer(face.Jpeg.ToArray());
-            var points = face.Landmarks!.Points();
+            var points = face.Landmarks!.Points().ToList();
             Assert.All(points, point => Assert.InRange(point.X, 0, image.Width));
             Assert.All(points, point => Assert.InRange(point.Y, 0, image.Height));
             Assert.True(points[0].X < points[1].X && points[3].X < points[4].X && points[0].Y < points[2].Y && points[2].Y < points[3].Y);

@@ -26,10 +26,10 @@ public sealed class EncodedImageTests
     {
         foreach (var channels in new[] { 1, 3 })
         {
-            var pixels = Pictures.Smooth(Width, Height, channels);
-            var decoded = Pictures.Decode(Pictures.Encode(pixels, Width, Height, channels, suffix), Width, Height);
+            var pixels = TestImages.Smooth(Width, Height, channels);
+            var decoded = TestImages.Decode(TestImages.Encode(pixels, Width, Height, channels, suffix), Width, Height);
             var rgb = channels == 3 ? pixels : [.. pixels.SelectMany(p => new[] { p, p, p })];
-            Assert.InRange(Pictures.MeanDifference(rgb, decoded), 0, difference);
+            Assert.InRange(TestImages.MeanDifference(rgb, decoded), 0, difference);
         }
     }
 
@@ -40,15 +40,15 @@ public sealed class EncodedImageTests
     [InlineData(2, ".png")]
     public void Transparency_is_laid_over_black(int channels, string suffix)
     {
-        var pixels = Pictures.Smooth(Width, Height, channels);
-        var decoded = Pictures.Decode(Pictures.Encode(pixels, Width, Height, channels, suffix), Width, Height);
+        var pixels = TestImages.Smooth(Width, Height, channels);
+        var decoded = TestImages.Decode(TestImages.Encode(pixels, Width, Height, channels, suffix), Width, Height);
         var expected = new byte[Width * Height * 3];
         for (var i = 0; i < expected.Length; i++)
         {
             var alpha = pixels[i / 3 * channels + channels - 1];
             expected[i] = (byte)(pixels[i / 3 * channels + (channels == 4 ? i % 3 : 0)] * alpha / 255);
         }
-        Assert.InRange(Pictures.MeanDifference(expected, decoded), 0, 1);
+        Assert.InRange(TestImages.MeanDifference(expected, decoded), 0, 1);
     }
 
     [Theory]
@@ -59,13 +59,13 @@ public sealed class EncodedImageTests
     public void Sixteen_bits_become_eight(int channels, string suffix)
     {
         Vips.EnsureStarted();
-        var pixels = Pictures.Smooth(Width, Height, channels);
+        var pixels = TestImages.Smooth(Width, Height, channels);
         var wide = pixels.Select(p => (ushort)(p * 257)).ToArray();
         using var raw = Image.NewFromMemoryCopy<ushort>(wide, Width, Height, channels, Enums.BandFormat.Ushort);
         using var image = raw.Copy(interpretation: channels == 1 ? Enums.Interpretation.Grey16 : Enums.Interpretation.Rgb16);
-        var decoded = Pictures.Decode(image.WriteToBuffer(suffix), Width, Height);
+        var decoded = TestImages.Decode(image.WriteToBuffer(suffix), Width, Height);
         var expected = channels == 3 ? pixels : [.. pixels.SelectMany(p => new[] { p, p, p })];
-        Assert.InRange(Pictures.MeanDifference(expected, decoded), 0, 0.01);
+        Assert.InRange(TestImages.MeanDifference(expected, decoded), 0, 0.01);
     }
 
     [Theory]
@@ -75,7 +75,7 @@ public sealed class EncodedImageTests
     public void One_bit_is_black_or_white(string suffix)
     {
         byte[] pixels = [.. Enumerable.Range(0, Width * Height).Select(i => (byte)(i % 7 < 3 ? 255 : 0))];
-        var decoded = Pictures.Decode(Pictures.Encode(pixels, Width, Height, 1, suffix), Width, Height);
+        var decoded = TestImages.Decode(TestImages.Encode(pixels, Width, Height, 1, suffix), Width, Height);
         Assert.Equal(pixels.SelectMany(p => new[] { p, p, p }), decoded);
     }
 
@@ -83,7 +83,7 @@ public sealed class EncodedImageTests
     public void A_palette_becomes_its_colours()
     {
         byte[] pixels = [.. Enumerable.Range(0, Width * Height).SelectMany(i => (byte[])(i % 5 < 2 ? [250, 10, 30] : [0, 200, 90]))];
-        Assert.Equal(pixels, Pictures.Decode(Pictures.Encode(pixels, Width, Height, 3, ".png[palette,bitdepth=2]"), Width, Height));
+        Assert.Equal(pixels, TestImages.Decode(TestImages.Encode(pixels, Width, Height, 3, ".png[palette,bitdepth=2]"), Width, Height));
     }
 
     [Theory]
@@ -97,7 +97,7 @@ public sealed class EncodedImageTests
             Vips.EnsureStarted();
             using var raw = Image.NewFromMemoryCopy<byte>(Enumerable.Repeat(ink, 32 * 32 * 4).ToArray(), 32, 32, 4, Enums.BandFormat.Uchar);
             using var image = raw.Copy(interpretation: Enums.Interpretation.Cmyk);
-            Assert.All(Pictures.Decode(image.WriteToBuffer(suffix), 32, 32), b => Assert.InRange(b, light - 60, light + 60));
+            Assert.All(TestImages.Decode(image.WriteToBuffer(suffix), 32, 32), b => Assert.InRange(b, light - 60, light + 60));
         }
     }
 
@@ -107,8 +107,8 @@ public sealed class EncodedImageTests
         byte[] pixels = [.. Enumerable.Range(0, 20 * 40).SelectMany(i => (byte[])(i < 20 * 20 ? [255, 0, 0] : [0, 0, 255]))];
         foreach (var suffix in new[] { ".gif[page_height=20]", ".webp[lossless,page_height=20]", ".tif[page_height=20]" })
         {
-            var file = Pictures.Encode(pixels, 20, 40, 3, suffix);
-            Assert.Equal(Enumerable.Range(0, 20 * 20).SelectMany(_ => (byte[])[255, 0, 0]), Pictures.Decode(file, 20, 20));
+            var file = TestImages.Encode(pixels, 20, 40, 3, suffix);
+            Assert.Equal(Enumerable.Range(0, 20 * 20).SelectMany(_ => (byte[])[255, 0, 0]), TestImages.Decode(file, 20, 20));
         }
     }
 
@@ -122,10 +122,10 @@ public sealed class EncodedImageTests
     [InlineData(".avif")]
     public void Half_a_file_is_an_error_and_not_half_an_image(string suffix)
     {
-        var file = Pictures.Encode(Pictures.Busy(200, 150), 200, 150, 3, suffix);
+        var file = TestImages.Encode(TestImages.Busy(200, 150), 200, 150, 3, suffix);
         foreach (var length in new[] { 13, 20, 60, file.Length / 4, file.Length / 2, file.Length * 3 / 4, file.Length * 9 / 10 })
         {
-            var fault = Assert.Throws<Fault>(() => Pictures.Decode(file[..length], 200, 150));
+            var fault = Assert.Throws<Fault>(() => TestImages.Decode(file[..length], 200, 150));
             Assert.True(fault.Kind == FaultKind.InvalidArgument && fault.Field == "image.encoded", suffix);
             Assert.Contains(fault.Reason, new[] { Reasons.ImageMalformed, Reasons.ImageFormatUnknown });
             Assert.DoesNotContain('\n', fault.Message);
@@ -136,12 +136,12 @@ public sealed class EncodedImageTests
     public void A_header_of_many_pixels_is_refused_before_they_are_decoded()
     {
         // Width and height of a PNG's header, with the checksum that makes it a good one.
-        var png = Pictures.Encode(new byte[16 * 16], 16, 16, 1, ".png");
+        var png = TestImages.Encode(new byte[16 * 16], 16, 16, 1, ".png");
         BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(16), 60_000);
         BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), 60_000);
         BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc(png.AsSpan(12, 17)));
         var before = GC.GetTotalAllocatedBytes();
-        var fault = Assert.Throws<Fault>(() => Pictures.Decode(png, 16, 16));
+        var fault = Assert.Throws<Fault>(() => TestImages.Decode(png, 16, 16));
         Assert.Equal((Reasons.ImageTooLarge, "image.encoded"), (fault.Reason, fault.Field));
         Assert.Contains("16,384", fault.Message);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 10_000_000);
@@ -156,13 +156,13 @@ public sealed class EncodedImageTests
     [InlineData(".avif")]
     public void Limits_hold_for_every_format(string suffix)
     {
-        var file = Pictures.Encode(Pictures.Smooth(90, 70), 90, 70, 3, suffix);
+        var file = TestImages.Encode(TestImages.Smooth(90, 70), 90, 70, 3, suffix);
         ImagingOptions[] tight = [new() { MaxSide = 89 }, new() { MaxPixels = 90 * 70 - 1 }, new() { MaxEncodedBytes = 10 }];
         foreach (var options in tight)
         {
-            Assert.Equal(Reasons.ImageTooLarge, Assert.Throws<Fault>(() => Pictures.Rgb(Pictures.File(file), Pictures.Spec(90, 70), options)).Reason);
+            Assert.Equal(Reasons.ImageTooLarge, Assert.Throws<Fault>(() => TestImages.Rgb(TestImages.File(file), TestImages.Spec(90, 70), options)).Reason);
         }
-        Pictures.Rgb(Pictures.File(file), Pictures.Spec(90, 70), new ImagingOptions { MaxSide = 90, MaxPixels = 90 * 70, MaxEncodedBytes = file.Length });
+        TestImages.Rgb(TestImages.File(file), TestImages.Spec(90, 70), new ImagingOptions { MaxSide = 90, MaxPixels = 90 * 70, MaxEncodedBytes = file.Length });
     }
 
     [Theory]
@@ -170,11 +170,11 @@ public sealed class EncodedImageTests
     [InlineData(1024, 768)]
     public void Shrinking_while_loading_does_not_show(int width, int height)
     {
-        var pixels = Pictures.Smooth(width, height);
-        var jpeg = Pictures.Encode(pixels, width, height, 3, ".jpg[Q=95]");
-        var png = Pictures.Encode(pixels, width, height, 3, ".png");
-        var spec = Pictures.Spec(100, 90);
-        Assert.InRange(Pictures.MeanDifference(Pictures.Rgb(Pictures.File(png), spec), Pictures.Rgb(Pictures.File(jpeg), spec)), 0, 1);
+        var pixels = TestImages.Smooth(width, height);
+        var jpeg = TestImages.Encode(pixels, width, height, 3, ".jpg[Q=95]");
+        var png = TestImages.Encode(pixels, width, height, 3, ".png");
+        var spec = TestImages.Spec(100, 90);
+        Assert.InRange(TestImages.MeanDifference(TestImages.Rgb(TestImages.File(png), spec), TestImages.Rgb(TestImages.File(jpeg), spec)), 0, 1);
     }
 
     private static uint Crc(ReadOnlySpan<byte> data)

@@ -13,8 +13,8 @@ public sealed class FaceAlignerTests
     [Fact]
     public void A_face_on_the_template_stays_as_it_is()
     {
-        var pixels = Pictures.Busy(112, 112);
-        Assert.InRange(Pictures.MeanDifference(pixels, Align(pixels, 112, 112, 3, OnTemplate, 112, 112)), 0, 0.01);
+        var pixels = TestImages.Busy(112, 112);
+        Assert.InRange(TestImages.MeanDifference(pixels, Align(pixels, 112, 112, 3, OnTemplate, 112, 112)), 0, 0.01);
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class FaceAlignerTests
             var q = p - new Vector2(56, 72);
             return new((float)(toPicture.A * q.X - toPicture.B * q.Y + toPicture.X), (float)(toPicture.B * q.X + toPicture.A * q.Y + toPicture.Y));
         });
-        var pixels = Pictures.Smooth(320, 240, channels);
+        var pixels = TestImages.Smooth(320, 240, channels);
         var aligned = Align(pixels, 320, 240, channels, landmarks, 112, 112);
         double difference = 0;
         for (var i = 0; i < aligned.Length; i++)
@@ -104,11 +104,11 @@ public sealed class FaceAlignerTests
         var landmarks = new Landmarks(new(p[0], p[1]), new(p[2], p[3]), new(p[4], p[5]), new(p[6], p[7]), new(p[8], p[9]));
         var preprocessor = new Preprocessor(new ImagingOptions());
         var raw = new ImageInput(new byte[120 * 120 * 3], PixelFormat.Rgb8, 120, 120, landmarks);
-        var file = Pictures.File(Pictures.Encode(Pictures.Smooth(120, 120), 120, 120, 3, ".png"), landmarks);
+        var file = TestImages.File(TestImages.Encode(TestImages.Smooth(120, 120), 120, 120, 3, ".png"), landmarks);
         foreach (var fault in new[]
         {
-            Assert.Throws<Fault>(() => preprocessor.Validate(raw, Pictures.Spec(112, 112))),
-            Assert.Throws<Fault>(() => preprocessor.Prepare(file, Pictures.Spec(112, 112))),
+            Assert.Throws<Fault>(() => preprocessor.Validate(raw, TestImages.Spec(112, 112))),
+            Assert.Throws<Fault>(() => preprocessor.Prepare(file, TestImages.Spec(112, 112))),
         })
         {
             Assert.True(fault.Reason == Reasons.LandmarksInvalid && fault.Field == "landmarks", why);
@@ -149,8 +149,8 @@ public sealed class FaceAlignerTests
     public void A_face_cut_by_the_border_is_taken()
     {
         var landmarks = Map(OnTemplate, p => p - new Vector2(45, 0));
-        var image = new ImageInput(Pictures.Busy(112, 112), PixelFormat.Rgb8, 112, 112, landmarks);
-        Assert.Equal(112 * 112 * 3, Pictures.Rgb(image, Pictures.Spec(112, 112)).Length);
+        var image = new ImageInput(TestImages.Busy(112, 112), PixelFormat.Rgb8, 112, 112, landmarks);
+        Assert.Equal(112 * 112 * 3, TestImages.Rgb(image, TestImages.Spec(112, 112)).Length);
     }
 
     private static byte[] Align(byte[] pixels, int width, int height, int channels, Landmarks landmarks, int toWidth, int toHeight)

@@ -19,7 +19,7 @@ public sealed class HostileImageTests
         {
             ".jpg", ".jpg[interlace]", ".png", ".png[palette]", ".webp", ".webp[lossless]", ".gif",
             ".tif", ".tif[compression=lzw,tile]", ".tif[compression=jpeg]", ".avif",
-        }.Select(suffix => Pictures.Encode(Pictures.Smooth(80, 60), 80, 60, 3, suffix)),
+        }.Select(suffix => TestImages.Encode(TestImages.Smooth(80, 60), 80, 60, 3, suffix)),
     ];
 
     private static readonly byte[][] Signatures =
@@ -65,7 +65,7 @@ public sealed class HostileImageTests
         {
             var size = (long)x.width * x.height * ((PixelFormat)x.format switch { PixelFormat.Gray8 => 1, >= PixelFormat.RgbF32 => 12, _ => 3 });
             var data = new byte[x.right > 0 && size is > 0 and < 100_000 ? size : x.wrong];
-            var spec = Pictures.Spec(17, 13, (ResizeMode)x.mode, (Interpolation)x.kind);
+            var spec = TestImages.Spec(17, 13, (ResizeMode)x.mode, (Interpolation)x.kind);
             return OnlyFaults(new ImageInput(data, (PixelFormat)x.format, x.width, x.height, null), spec);
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
     }
@@ -75,16 +75,16 @@ public sealed class HostileImageTests
     {
         var number = Gen.OneOf(
             Gen.Choose(-200, 200).Select(i => i / 2f), Gen.Choose(0, 63).Select(i => (float)i), Gen.Elements(float.NaN, float.MaxValue, float.NegativeInfinity, 1e-30f));
-        var pixels = Pictures.Busy(64, 64);
+        var pixels = TestImages.Busy(64, 64);
         Prop.ForAll(number.ArrayOf(10).ToArbitrary(), p =>
         {
             var face = new Landmarks(new(p[0], p[1]), new(p[2], p[3]), new(p[4], p[5]), new(p[6], p[7]), new(p[8], p[9]));
-            return OnlyFaults(new ImageInput(pixels, PixelFormat.Rgb8, 64, 64, face), Pictures.Spec(24, 24));
+            return OnlyFaults(new ImageInput(pixels, PixelFormat.Rgb8, 64, 64, face), TestImages.Spec(24, 24));
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
     }
 
     private static void Run(Gen<byte[]> files, int count) =>
-        Prop.ForAll(files.ToArbitrary(), file => OnlyFaults(Pictures.File(file), Pictures.Spec(32, 32)))
+        Prop.ForAll(files.ToArbitrary(), file => OnlyFaults(TestImages.File(file), TestImages.Spec(32, 32)))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(count));
 
     private static byte[] Overwrite(byte[] file, int at, byte[] noise)
@@ -98,7 +98,7 @@ public sealed class HostileImageTests
     {
         try
         {
-            Pictures.Rgb(image, spec, Limits);
+            TestImages.Rgb(image, spec, Limits);
             return true;
         }
         catch (Fault fault)

@@ -15,7 +15,7 @@ public sealed class ImageSnifferTests
     [InlineData(".tif[bigtiff]", nameof(FileFormat.Tiff))]
     [InlineData(".avif", nameof(FileFormat.Avif))]
     public void Recognizes_the_files_of_libvips(string suffix, string format) =>
-        Assert.Equal(format, ImageSniffer.Sniff(Pictures.Encode(Pictures.Smooth(32, 32), 32, 32, 3, suffix)).ToString());
+        Assert.Equal(format, ImageSniffer.Sniff(TestImages.Encode(TestImages.Smooth(32, 32), 32, 32, 3, suffix)).ToString());
 
     [Theory]
     [InlineData("")]

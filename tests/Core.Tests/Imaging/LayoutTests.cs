@@ -23,7 +23,7 @@ public sealed class LayoutTests
         {
             foreach (var format in new[] { PixelFormat.Rgb8, PixelFormat.Bgr8, PixelFormat.Gray8, PixelFormat.RgbF32, PixelFormat.BgrF32 })
             {
-                var spec = Pictures.Spec(width, height) with { ColorOrder = order, Mean = Mean, Std = Std };
+                var spec = TestImages.Spec(width, height) with { ColorOrder = order, Mean = Mean, Std = Std };
                 var data = Data(format, width * height);
                 var tensor = new float[spec.TensorLength];
                 using var image = new PreparedImage(data, format);
@@ -40,7 +40,7 @@ public sealed class LayoutTests
     [Fact]
     public void Values_at_the_mean_are_exact()
     {
-        var spec = Pictures.Spec(16, 16) with { Mean = [127.5f, 127.5f, 127.5f], Std = [127.5f, 127.5f, 127.5f] };
+        var spec = TestImages.Spec(16, 16) with { Mean = [127.5f, 127.5f, 127.5f], Std = [127.5f, 127.5f, 127.5f] };
         var data = Enumerable.Range(0, 16 * 16 * 3).Select(i => (byte)i).ToArray();
         var tensor = new float[spec.TensorLength];
         new PreparedImage(data, PixelFormat.Rgb8).WriteTo(tensor, spec);
@@ -57,7 +57,7 @@ public sealed class LayoutTests
     [InlineData(float.NegativeInfinity)]
     public void A_value_that_is_not_finite_is_found_at_every_place(float bad)
     {
-        var spec = Pictures.Spec(7, 5);
+        var spec = TestImages.Spec(7, 5);
         for (var at = 0; at < 7 * 5 * 3; at++)
         {
             var floats = new float[7 * 5 * 3];
@@ -71,7 +71,7 @@ public sealed class LayoutTests
     [Fact]
     public void The_largest_floats_are_numbers()
     {
-        var spec = Pictures.Spec(4, 4);
+        var spec = TestImages.Spec(4, 4);
         float[] floats = [.. Enumerable.Range(0, 48).Select(i => i % 2 == 0 ? float.MaxValue : -float.Epsilon)];
         var tensor = new float[48];
         new PreparedImage(MemoryMarshal.AsBytes<float>(floats).ToArray(), PixelFormat.RgbF32).WriteTo(tensor, spec);
@@ -80,7 +80,7 @@ public sealed class LayoutTests
 
     [Fact]
     public void A_tensor_of_another_size_is_refused() =>
-        Assert.Throws<ArgumentException>(() => new PreparedImage(new byte[48], PixelFormat.Rgb8).WriteTo(new float[47], Pictures.Spec(4, 4)));
+        Assert.Throws<ArgumentException>(() => new PreparedImage(new byte[48], PixelFormat.Rgb8).WriteTo(new float[47], TestImages.Spec(4, 4)));
 
     // One byte before the pixels, so that nothing is aligned.
     private static ReadOnlyMemory<byte> Data(PixelFormat format, int pixels)

@@ -18,9 +18,9 @@ public sealed class MaterialImageTests
             var start = line.IndexOf("\"[[", StringComparison.Ordinal) + 1;
             var points = JsonSerializer.Deserialize<float[][]>(line[start..(line.IndexOf("]]", StringComparison.Ordinal) + 2)])!;
             var face = new Landmarks(At(points[0]), At(points[1]), At(points[2]), At(points[3]), At(points[4]));
-            var aligned = Pictures.Rgb(Pictures.File(File.ReadAllBytes(Material.Path(columns[2])), face), Pictures.Spec(112, 112));
-            var crop = Pictures.Decode(File.ReadAllBytes(Material.Path(columns[0])), 112, 112);
-            Assert.InRange(Pictures.MeanDifference(crop, aligned), 0, 0.5);
+            var aligned = TestImages.Rgb(TestImages.File(File.ReadAllBytes(Material.Path(columns[2])), face), TestImages.Spec(112, 112));
+            var crop = TestImages.Decode(File.ReadAllBytes(Material.Path(columns[0])), 112, 112);
+            Assert.InRange(TestImages.MeanDifference(crop, aligned), 0, 0.5);
         }
     }
 
@@ -29,11 +29,11 @@ public sealed class MaterialImageTests
     [InlineData("Portrait")]
     public void All_eight_orientations_give_one_image(string name)
     {
-        byte[] Small(int i) => Pictures.Rgb(Pictures.File(File.ReadAllBytes(Material.Path("images", "exif-orientation", $"{name}_{i}.jpg"))), Pictures.Spec(224, 224));
+        byte[] Small(int i) => TestImages.Rgb(TestImages.File(File.ReadAllBytes(Material.Path("images", "exif-orientation", $"{name}_{i}.jpg"))), TestImages.Spec(224, 224));
         var first = Small(1);
         for (var i = 2; i <= 8; i++)
         {
-            Assert.InRange(Pictures.MeanDifference(first, Small(i)), 0, 3);
+            Assert.InRange(TestImages.MeanDifference(first, Small(i)), 0, 3);
         }
     }
 
@@ -45,7 +45,7 @@ public sealed class MaterialImageTests
         {
             try
             {
-                Pictures.Rgb(Pictures.File(File.ReadAllBytes(path)), Pictures.Spec(64, 64));
+                TestImages.Rgb(TestImages.File(File.ReadAllBytes(path)), TestImages.Spec(64, 64));
                 read++;
             }
             catch (Fault fault)

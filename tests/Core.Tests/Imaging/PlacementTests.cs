@@ -19,7 +19,7 @@ public sealed class PlacementTests
     [InlineData(16384, 1, 224, 224, 0, 3670016, 224, -1834896, 0)]
     public void Center_crop_rounds_as_torchvision(int width, int height, int toWidth, int toHeight, int resizeTo, int w, int h, int left, int top)
     {
-        var spec = Pictures.Spec(toWidth, toHeight, ResizeMode.CenterCrop) with { ResizeTo = resizeTo };
+        var spec = TestImages.Spec(toWidth, toHeight, ResizeMode.CenterCrop) with { ResizeTo = resizeTo };
         Assert.Equal(new Placement(w, h, left, top), Placement.Of(width, height, spec));
     }
 
@@ -29,10 +29,10 @@ public sealed class PlacementTests
     [InlineData(10, 10, 224, 224, 0, 0)]
     [InlineData(10000, 1, 224, 1, 0, 111)]
     public void Letterbox_keeps_the_aspect_ratio(int width, int height, int w, int h, int left, int top) =>
-        Assert.Equal(new Placement(w, h, left, top), Placement.Of(width, height, Pictures.Spec(224, 224, ResizeMode.Letterbox)));
+        Assert.Equal(new Placement(w, h, left, top), Placement.Of(width, height, TestImages.Spec(224, 224, ResizeMode.Letterbox)));
 
     [Fact]
-    public void Stretch_fills_the_canvas() => Assert.Equal(new Placement(128, 256, 0, 0), Placement.Of(999, 5, Pictures.Spec(128, 256)));
+    public void Stretch_fills_the_canvas() => Assert.Equal(new Placement(128, 256, 0, 0), Placement.Of(999, 5, TestImages.Spec(128, 256)));
 
     [Theory]
     [InlineData(640, 480, 224, 1)]

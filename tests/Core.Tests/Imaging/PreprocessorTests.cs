@@ -37,7 +37,7 @@ public sealed class PreprocessorTests
     public void Bad_input_is_refused_by_field(int format, int bytes, int width, int height, bool face, string reason, string field)
     {
         var image = new ImageInput(new byte[bytes], (PixelFormat)format, width, height, face ? Face : null);
-        foreach (var act in new Action[] { () => _preprocessor.Validate(image, Pictures.Spec(112, 112)), () => _preprocessor.Prepare(image, Pictures.Spec(112, 112)) })
+        foreach (var act in new Action[] { () => _preprocessor.Validate(image, TestImages.Spec(112, 112)), () => _preprocessor.Prepare(image, TestImages.Spec(112, 112)) })
         {
             var fault = Assert.Throws<Fault>(act);
             Assert.Equal((FaultKind.InvalidArgument, reason, field), (fault.Kind, fault.Reason, fault.Field));
@@ -53,7 +53,7 @@ public sealed class PreprocessorTests
     {
         var data = new byte[20 * 10 * bytes];
         var image = new ImageInput(data, (PixelFormat)format, 20, 10, null);
-        var spec = Pictures.Spec(20, 10, ResizeMode.CenterCrop) with { ResizeTo = 30 };
+        var spec = TestImages.Spec(20, 10, ResizeMode.CenterCrop) with { ResizeTo = 30 };
         Assert.True(_preprocessor.IsImmediate(image, spec));
         using var prepared = _preprocessor.Prepare(image, spec);
         data.AsSpan().Fill(1);
@@ -65,8 +65,8 @@ public sealed class PreprocessorTests
     [Fact]
     public void Nothing_else_is_immediate()
     {
-        var spec = Pictures.Spec(112, 112);
-        Assert.False(_preprocessor.IsImmediate(Pictures.File(new byte[9]), spec));
+        var spec = TestImages.Spec(112, 112);
+        Assert.False(_preprocessor.IsImmediate(TestImages.File(new byte[9]), spec));
         Assert.False(_preprocessor.IsImmediate(new ImageInput(new byte[112 * 112], PixelFormat.Gray8, 112, 112, Face), spec));
         Assert.False(_preprocessor.IsImmediate(new ImageInput(new byte[112 * 111], PixelFormat.Gray8, 112, 111, null), spec));
     }
@@ -79,31 +79,31 @@ public sealed class PreprocessorTests
     {
         foreach (var landmarks in new[] { null, Face })
         {
-            var spec = Pictures.Spec(64, 48, (ResizeMode)mode, Interpolation.Bicubic);
-            var pixels = Pictures.Smooth(150, 120);
+            var spec = TestImages.Spec(64, 48, (ResizeMode)mode, Interpolation.Bicubic);
+            var pixels = TestImages.Smooth(150, 120);
             byte[] bgr = [.. pixels.Select((_, i) => pixels[i + 2 - i % 3 * 2])];
-            var expected = Pictures.Rgb(Pictures.File(Pictures.Encode(pixels, 150, 120, 3, ".png"), landmarks), spec);
-            Assert.Equal(expected, Pictures.Rgb(new ImageInput(pixels, PixelFormat.Rgb8, 150, 120, landmarks), spec));
-            Assert.Equal(expected, Pictures.Rgb(new ImageInput(bgr, PixelFormat.Bgr8, 150, 120, landmarks), spec));
-            var gray = Pictures.Smooth(150, 120, 1);
+            var expected = TestImages.Rgb(TestImages.File(TestImages.Encode(pixels, 150, 120, 3, ".png"), landmarks), spec);
+            Assert.Equal(expected, TestImages.Rgb(new ImageInput(pixels, PixelFormat.Rgb8, 150, 120, landmarks), spec));
+            Assert.Equal(expected, TestImages.Rgb(new ImageInput(bgr, PixelFormat.Bgr8, 150, 120, landmarks), spec));
+            var gray = TestImages.Smooth(150, 120, 1);
             Assert.Equal(
-                Pictures.Rgb(Pictures.File(Pictures.Encode(gray, 150, 120, 1, ".png"), landmarks), spec),
-                Pictures.Rgb(new ImageInput(gray, PixelFormat.Gray8, 150, 120, landmarks), spec));
+                TestImages.Rgb(TestImages.File(TestImages.Encode(gray, 150, 120, 1, ".png"), landmarks), spec),
+                TestImages.Rgb(new ImageInput(gray, PixelFormat.Gray8, 150, 120, landmarks), spec));
         }
     }
 
     [Fact]
     public void Many_at_once_give_what_one_gives()
     {
-        var file = Pictures.File(Pictures.Encode(Pictures.Smooth(300, 200), 300, 200, 3, ".jpg"));
-        var expected = Pictures.Rgb(file, Pictures.Spec(112, 112));
-        Parallel.For(0, 200, _ => Assert.Equal(expected, Pictures.Rgb(file, Pictures.Spec(112, 112))));
+        var file = TestImages.File(TestImages.Encode(TestImages.Smooth(300, 200), 300, 200, 3, ".jpg"));
+        var expected = TestImages.Rgb(file, TestImages.Spec(112, 112));
+        Parallel.For(0, 200, _ => Assert.Equal(expected, TestImages.Rgb(file, TestImages.Spec(112, 112))));
     }
 
     [Fact]
     public void Disposing_twice_gives_the_memory_back_once()
     {
-        var prepared = _preprocessor.Prepare(new ImageInput(new byte[300], PixelFormat.Rgb8, 10, 10, null), Pictures.Spec(31, 31));
+        var prepared = _preprocessor.Prepare(new ImageInput(new byte[300], PixelFormat.Rgb8, 10, 10, null), TestImages.Spec(31, 31));
         prepared.Dispose();
         prepared.Dispose();
         var (a, b) = (System.Buffers.ArrayPool<byte>.Shared.Rent(31 * 31 * 3), System.Buffers.ArrayPool<byte>.Shared.Rent(31 * 31 * 3));

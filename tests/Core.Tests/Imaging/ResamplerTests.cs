@@ -21,10 +21,10 @@ public sealed class ResamplerTests
         {
             foreach (var channels in new[] { 1, 3 })
             {
-                foreach (var pixels in new[] { Pictures.Busy(width, height, channels), Pictures.Smooth(width, height, channels) })
+                foreach (var pixels in new[] { TestImages.Busy(width, height, channels), TestImages.Smooth(width, height, channels) })
                 {
                     var expected = PillowReference.Resize(pixels, width, height, channels, toWidth, toHeight, kind);
-                    Assert.InRange(Pictures.MeanDifference(expected, Resize(pixels, width, height, channels, toWidth, toHeight, kind)), 0, 1);
+                    Assert.InRange(TestImages.MeanDifference(expected, Resize(pixels, width, height, channels, toWidth, toHeight, kind)), 0, 1);
                 }
             }
         }
@@ -46,7 +46,7 @@ public sealed class ResamplerTests
     })]
     public void Is_what_Pillow_made(int toWidth, int toHeight, int kind, byte[] expected)
     {
-        var resized = Resize(Pictures.Busy(9, 7), 9, 7, 3, toWidth, toHeight, (Interpolation)kind);
+        var resized = Resize(TestImages.Busy(9, 7), 9, 7, 3, toWidth, toHeight, (Interpolation)kind);
         byte[] red = [.. resized.Where((_, i) => i % 3 == 0)];
         Assert.Equal(expected.Length, red.Length);
         for (var i = 0; i < red.Length; i++)
@@ -58,7 +58,7 @@ public sealed class ResamplerTests
     [Fact]
     public void A_crop_is_a_part_of_the_whole()
     {
-        var pixels = Pictures.Busy(90, 70);
+        var pixels = TestImages.Busy(90, 70);
         var whole = Resize(pixels, 90, 70, 3, 60, 50, Interpolation.Bicubic);
         var crop = new byte[20 * 30 * 3];
         var view = new PixelView(pixels, 90, 70, 3);

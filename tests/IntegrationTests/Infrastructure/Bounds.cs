@@ -23,3 +23,21 @@ internal static class Bounds
         }
     }
 }
+
+/// <summary>A count that signals when it reaches a number.</summary>
+internal sealed class Milestone(int count)
+{
+    private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _hits;
+
+    /// <summary>Completes when the number is reached.</summary>
+    public Task Reached => _reached.Task.Bound();
+
+    public void Hit()
+    {
+        if (Interlocked.Increment(ref _hits) == count)
+        {
+            _reached.SetResult();
+        }
+    }
+}

@@ -3,6 +3,7 @@ using Embeddings.Server;
 using Embeddings.TestModels;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
@@ -18,6 +19,7 @@ internal sealed class TestServer : IAsyncDisposable
         _folder = folder;
         Address = EmbeddingsServer.GrpcAddress(app);
         Api = new(Address);
+        Get<ILoggerFactory>().AddProvider(Events);
     }
 
     public string Address { get; }
@@ -25,6 +27,9 @@ internal sealed class TestServer : IAsyncDisposable
     public string HttpAddress => EmbeddingsServer.HttpAddress(_app)!;
 
     public Api Api { get; }
+
+    /// <summary>Log events after the start, of the categories that the arguments enable.</summary>
+    public LogEvents Events { get; } = new();
 
     /// <summary>Starts a server with the test models and a temporary directory.</summary>
     public static Task<TestServer> StartAsync(params string[] args) => StartPlainAsync([.. Descriptor.Settings, .. args]);

@@ -154,7 +154,7 @@ public sealed class OrderedStreamTests
         OrderedStream.RunAsync(
             new Source(_requests.Reader),
             _responses,
-            (int request, CancellationToken token) => ValueTask.FromResult(work(request, token)),
+            (int request, CancellationToken token) => ValueTask.FromResult(new PendingResponse<int>(work(request, token))),
             maxPending,
             stopping,
             default);

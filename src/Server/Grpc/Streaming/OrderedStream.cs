@@ -3,10 +3,13 @@ using Grpc.Core;
 
 namespace Embeddings.Server.Grpc.Streaming;
 
+/// <summary>A response whose work has been started.</summary>
+internal readonly record struct PendingResponse<TResponse>(Task<TResponse> Completion);
+
 /// <summary>
-/// A bidirectional stream whose responses have the order of its requests: one reader starts work and puts its task in a
-/// bounded channel, one writer awaits the tasks in order. This gives order, backpressure, and a single writer (gRPC
-/// allows one write at a time).
+/// A bidirectional stream whose responses have the order of its requests: one reader starts work and puts the pending
+/// response in a bounded channel, one writer awaits the responses in order. This gives order, backpressure, and a
+/// single writer (gRPC allows one write at a time).
 /// </summary>
 internal static class OrderedStream
 {
@@ -21,8 +24,8 @@ internal static class OrderedStream
     /// <param name="requests">The requests of the client.</param>
     /// <param name="responses">The responses to the client.</param>
     /// <param name="start">
-    /// Starts the work on a request. The outer task ends when the next request may be read, the inner one with the
-    /// response; neither may fail.
+    /// Starts the work on a request, and completes when the next request may be read. Neither this nor the pending
+    /// response may fail.
     /// </param>
     /// <param name="maxPending">Maximum number of requests that are read before their responses are written.</param>
     /// <param name="stopping">Canceled when the server shuts down: requests that were read get responses, and the
@@ -31,12 +34,13 @@ internal static class OrderedStream
     public static async Task RunAsync<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requests,
         IServerStreamWriter<TResponse> responses,
-        Func<TRequest, CancellationToken, ValueTask<Task<TResponse>>> start,
+        Func<TRequest, CancellationToken, ValueTask<PendingResponse<TResponse>>> start,
         int maxPending,
         CancellationToken stopping,
         CancellationToken cancellationToken)
     {
-        var pending = Channel.CreateBounded<Task<TResponse>>(new BoundedChannelOptions(maxPending) { SingleReader = true });
+        var pending = Channel.CreateBounded<PendingResponse<TResponse>>(
+            new BoundedChannelOptions(maxPending) { SingleReader = true });
         using var writerFailed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var unwanted = writerFailed.Token;
 
@@ -98,15 +102,17 @@ internal static class OrderedStream
     }
 
     private static async Task WriteAllAsync<TResponse>(
-        ChannelReader<Task<TResponse>> pending, IServerStreamWriter<TResponse> responses, CancellationToken cancellationToken)
+        ChannelReader<PendingResponse<TResponse>> pending,
+        IServerStreamWriter<TResponse> responses,
+        CancellationToken cancellationToken)
     {
         while (await pending.WaitToReadAsync(cancellationToken))
         {
             while (pending.TryRead(out var work))
             {
-                var response = await work;
+                var response = await work.Completion;
                 // If more responses are ready, they share a write to the connection.
-                responses.WriteOptions = pending.TryPeek(out var next) && next.IsCompleted ? Buffered : null;
+                responses.WriteOptions = pending.TryPeek(out var next) && next.Completion.IsCompleted ? Buffered : null;
                 // Without the token: writes of a canceled call fail anyway, and a registration per response would cost
                 // time.
                 await responses.WriteAsync(response);

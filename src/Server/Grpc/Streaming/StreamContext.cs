@@ -12,47 +12,63 @@ namespace Embeddings.Server.Grpc.Streaming;
 internal sealed class StreamContext(
     ServerOptions options, EmbeddingMetrics metrics, IHostApplicationLifetime lifetime, ILogger<StreamContext> log)
 {
-    /// <summary>Runs a stream; <paramref name="start"/> is documented at <see cref="OrderedStream"/>.</summary>
+    /// <summary>
+    /// Runs a stream. A failure is its item's only: it becomes the item's response, and the stream continues.
+    /// </summary>
+    /// <param name="requests">The requests of the client.</param>
+    /// <param name="responses">The responses to the client.</param>
+    /// <param name="context">The context of the call.</param>
+    /// <param name="itemId">
+    /// Reads the id from a request. Only the id is kept until the response: pixels must not stay in memory longer than
+    /// their time in the queue.
+    /// </param>
+    /// <param name="start">Starts the work on a request, and completes when the next request may be read.</param>
+    /// <param name="failed">Makes the response to an item that failed.</param>
     public Task RunAsync<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requests,
         IServerStreamWriter<TResponse> responses,
         ServerCallContext context,
-        Func<TRequest, CancellationToken, ValueTask<Task<TResponse>>> start) =>
-        OrderedStream.RunAsync(
-            requests, responses, start, options.MaxPendingPerStream, lifetime.ApplicationStopping, context.CancellationToken);
-
-    /// <summary>
-    /// Puts an item in the queue; an invalid request becomes a failed embedding, so that its response keeps its place in
-    /// the order.
-    /// </summary>
-    public static async ValueTask<PendingEmbedding> EnqueueAsync<TRequest>(
-        TRequest request, Func<TRequest, ValueTask<PendingEmbedding>> enqueue)
+        Func<TRequest, string> itemId,
+        Func<TRequest, CancellationToken, ValueTask<PendingResponse<TResponse>>> start,
+        Func<string, V1.ItemError, TResponse> failed)
     {
-        try
-        {
-            return await enqueue(request);
-        }
-        catch (Exception e)
-        {
-            return PendingEmbedding.FromException(e);
-        }
-    }
+        return OrderedStream.RunAsync(
+            requests,
+            responses,
+            StartAsync,
+            options.MaxPendingPerStream,
+            lifetime.ApplicationStopping,
+            context.CancellationToken);
 
-    /// <summary>Returns the response to an item. A failure is the item's only: the stream continues.</summary>
-    public async Task<TResponse> AnswerAsync<TResponse>(
-        ServerCallContext context, Func<Task<TResponse>> work, Func<V1.ItemError, TResponse> failed)
-    {
-        try
+        async ValueTask<PendingResponse<TResponse>> StartAsync(TRequest request, CancellationToken cancellationToken)
         {
-            var response = await work();
-            metrics.ItemAnswered(context.Method, "OK");
-            return response;
+            PendingResponse<TResponse> pending;
+            try
+            {
+                pending = await start(request, cancellationToken);
+            }
+            catch (Exception e)
+            {
+                // The response keeps its place in the order.
+                pending = new(Task.FromException<TResponse>(e));
+            }
+            return new(AnswerAsync(itemId(request), pending));
         }
-        catch (Exception e)
+
+        async Task<TResponse> AnswerAsync(string id, PendingResponse<TResponse> pending)
         {
-            var fault = FaultStatus.ToFault(e, context, log);
-            metrics.ItemAnswered(context.Method, fault.Reason);
-            return failed(FaultStatus.ToItemError(fault));
+            try
+            {
+                var response = await pending.Completion;
+                metrics.ItemAnswered(context.Method, "OK");
+                return response;
+            }
+            catch (Exception e)
+            {
+                var fault = FaultStatus.ToFault(e, context, log);
+                metrics.ItemAnswered(context.Method, fault.Reason);
+                return failed(id, FaultStatus.ToItemError(fault));
+            }
         }
     }
 }

@@ -60,4 +60,9 @@ internal sealed record AddRequest
 /// <param name="Facts">Properties of its graph.</param>
 /// <param name="Notices">Notices for the operator.</param>
 internal sealed record AddedModel(
-    string File, ModelManifest Manifest, string Fingerprint, int MaxBatch, IReadOnlyList<string> Facts, IReadOnlyList<string> Notices);
+    string File,
+    ModelManifest Manifest,
+    string Fingerprint,
+    int MaxBatch,
+    IReadOnlyList<string> Facts,
+    IReadOnlyList<string> Notices);

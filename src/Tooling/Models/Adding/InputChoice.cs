@@ -33,11 +33,15 @@ internal static class InputChoice
         var (width, height) = Size(request, preset, input) ?? throw Refuse($"The model accepts any image size "
             + $"({input}). Set the size it was trained on with --size WIDTHxHEIGHT.");
 
-        var missing = preset is null
-            ? new[] { ("--kind", request.Kind is null), ("--color-order", request.ColorOrder is null), ("--mean", request.Mean is null), ("--std", request.Std is null) }
-                .Where(flag => flag.Item2).Select(flag => flag.Item1).ToList()
-            : [];
-        if (missing.Count > 0)
+        (string Option, object? Value)[] required =
+        [
+            ("--kind", request.Kind),
+            ("--color-order", request.ColorOrder),
+            ("--mean", request.Mean),
+            ("--std", request.Std),
+        ];
+        var missing = required.Where(option => option.Value is null).Select(option => option.Option).ToList();
+        if (preset is null && missing.Count > 0)
         {
             throw Refuse(
                 $"A model file does not contain its preprocessing, and there is no configuration file next to it: "
@@ -129,7 +133,11 @@ internal static class InputChoice
                     + $"{asked.Width}x{asked.Height}.")
                 : asked;
         }
-        return height > 0 && width > 0 ? (width, height) : preset is { } known ? (known.Input.Width, known.Input.Height) : null;
+        if (height > 0 && width > 0)
+        {
+            return (width, height);
+        }
+        return preset is null ? null : (preset.Input.Width, preset.Input.Height);
     }
 
     // 256 for 224 becomes 293 for 256, so that the crop covers the same part of the image.
@@ -142,8 +150,8 @@ internal static class InputChoice
         var plain = spec.Mean.All(value => value == 0) && spec.Std.All(value => value == 1);
         if (facts.Normalization.Length > 0 && !plain && facts.Normalization != "BatchNormalization")
         {
-            throw refuse($"The graph normalizes its input itself ({facts.Normalization}), so mean and std would be "
-                + $"applied twice. "
+            throw refuse(
+                $"The graph normalizes its input itself ({facts.Normalization}), so mean and std would be applied twice. "
                 + "Use --preset insightface-mxnet, or --mean 0,0,0 --std 1,1,1.");
         }
         if (preset is { NormalisedInside: true } && facts.Normalization.Length == 0)
@@ -152,7 +160,8 @@ internal static class InputChoice
         }
         if (spec.Std.All(value => value is > 0 and < 1) && spec.Mean.All(value => value is >= 0 and <= 1))
         {
-            throw refuse("mean and std must be on the scale 0 to 255; the values look like 0 to 1. Multiply both by 255.");
+            throw refuse(
+                "mean and std must be on the scale 0 to 255; the values look like 0 to 1. Multiply both by 255.");
         }
     }
 }

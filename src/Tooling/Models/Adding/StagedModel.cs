@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Embeddings.Core;
 using Embeddings.Core.Models;
 
@@ -5,10 +6,9 @@ namespace Embeddings.Tooling.Models.Adding;
 
 /// <summary>
 /// A model in a staging directory within its target directory, so that publishing is a rename on the same disk and a
-/// server
-/// never sees an incomplete model. Files that are not published are deleted.
+/// server never sees an incomplete model. Files that are not published are deleted.
 /// </summary>
-internal sealed class StagedModel : IDisposable
+internal sealed partial class StagedModel : IDisposable
 {
     private readonly string _target;
     private readonly string _name;
@@ -16,10 +16,12 @@ internal sealed class StagedModel : IDisposable
 
     public StagedModel(string target, string name)
     {
-        if (name.Length is 0 or > 64 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') || name.StartsWith('.'))
+        if (!ValidName().IsMatch(name))
         {
-            throw new ModelException(name, "A model name must have 1 to 64 characters of a-z, A-Z, 0-9, _, - and ., "
-                + "and must not start with a dot. Set it with --name.");
+            throw new ModelException(
+                name,
+                "A model name must have 1 to 64 characters of a-z, A-Z, 0-9, _, - and ., and must not start with a dot. "
+                + "Set it with --name.");
         }
         _target = target;
         _name = name;
@@ -39,7 +41,8 @@ internal sealed class StagedModel : IDisposable
         System.IO.File.Copy(file, File, overwrite: true);
         foreach (var data in dataFiles)
         {
-            System.IO.File.Copy(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, data), Path.Combine(_folder.FullName, data), overwrite: true);
+            var source = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, data);
+            System.IO.File.Copy(source, Path.Combine(_folder.FullName, data), overwrite: true);
         }
     }
 
@@ -60,12 +63,13 @@ internal sealed class StagedModel : IDisposable
         IReadOnlyList<string> names = [.. ModelFile.DataFiles(File), _name + ".onnx", _name + ".json"];
         var files = names.Select(name => new FileInfo(Path.Combine(_folder.FullName, name))).ToList();
         // Weight files of another model must never be replaced.
-        var taken = files.Select(file => file.Name).FirstOrDefault(name =>
-            System.IO.File.Exists(Path.Combine(_target, name)) && !(replace && (name == _name + ".onnx" || name == _name + ".json" || OwnData(name))));
-        if (taken is not null)
+        var old = Path.Combine(_target, _name + ".onnx");
+        IReadOnlyList<string> data = System.IO.File.Exists(old) ? ModelFile.DataFiles(old) : [];
+        var kept = replace ? names.Except([.. data, _name + ".onnx", _name + ".json"]) : names;
+        if (kept.Select(name => Path.Combine(_target, name)).FirstOrDefault(System.IO.File.Exists) is { } taken)
         {
-            throw new ModelException(Path.Combine(_target, taken), $"The file exists already. Choose another name "
-                + $"with --name, or replace the model with --replace.");
+            throw new ModelException(
+                taken, "The file exists already. Choose another name with --name, or replace the model with --replace.");
         }
         foreach (var file in files)
         {
@@ -76,9 +80,6 @@ internal sealed class StagedModel : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    private bool OwnData(string name)
-    {
-        var old = Path.Combine(_target, _name + ".onnx");
-        return System.IO.File.Exists(old) && ModelFile.DataFiles(old).Contains(name);
-    }
+    [GeneratedRegex(@"^(?!\.)[A-Za-z0-9_.-]{1,64}\z")]
+    private static partial Regex ValidName();
 }

@@ -15,13 +15,19 @@ namespace Embeddings.Tooling.Models.Checking;
 /// Lowest cosine between the vector of an image in a batch and its vector alone; 1 is equal.
 /// </param>
 internal sealed record CheckReport(
-    int Images, int Labels, IReadOnlyList<string> Skipped, IReadOnlyList<float> Same, IReadOnlyList<float> Different, Separation Separation, double Rank1,
-    Separation Swapped, double BatchCosine)
+    int Images,
+    int Labels,
+    IReadOnlyList<string> Skipped,
+    IReadOnlyList<float> Same,
+    IReadOnlyList<float> Different,
+    Separation Separation,
+    double Rank1,
+    Separation Swapped,
+    double BatchCosine)
 {
     /// <summary>
     /// Standard deviations by which the swapped order must separate better to count. With the correct order, swapping
-    /// costs
-    /// 0.1 (objects) to 1.4 (faces), so a smaller difference is noise.
+    /// costs 0.1 (objects) to 1.4 (faces), so a smaller difference is noise.
     /// </summary>
     public const double SwapMargin = 0.25;
 

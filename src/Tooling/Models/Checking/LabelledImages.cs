@@ -21,6 +21,11 @@ internal static class LabelledImages
     /// <summary>Maximum number of images. More would make more pairs than fit in memory.</summary>
     public const int MaxImages = 4_000;
 
+    /// <summary>Description of the accepted paths, for the help of commands.</summary>
+    public const string Description =
+        "A directory with one subdirectory per subject or files named SUBJECT__NAME, or an item list with path, label or "
+        + "media_store_id, and landmarks.";
+
     private static readonly string[] Extensions = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif"];
 
     /// <summary>Returns the images in the order of their paths or lines.</summary>
@@ -41,12 +46,12 @@ internal static class LabelledImages
             ? found
             : throw new ToolException(
                 $"{path}: must contain images of at least two subjects and at least two images of one of them; got "
-                    + $"{found.Count} images of "
-                + $"{subjects.Count} subjects. The subject is the name of the directory of an image, or the part of "
-                + $"its file name before __.");
+                + $"{found.Count} images of {subjects.Count} subjects. The subject is the name of the directory of an "
+                + "image, or the part of its file name before __.");
     }
 
-    private static IEnumerable<LabelledImage> Folder(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+    private static IEnumerable<LabelledImage> Folder(string folder) => Directory
+        .EnumerateFiles(folder, "*", SearchOption.AllDirectories)
         .Where(file => Extensions.Contains(Path.GetExtension(file).ToLowerInvariant()))
         .Order(StringComparer.Ordinal)
         .Select(file => new LabelledImage(Subject(folder, file), file, null))

@@ -57,7 +57,7 @@ internal sealed class ModelChecker(EmbeddingSession model, Preprocessor preproce
             waiting.Clear();
         }
 
-        foreach (var (image, number) in images.Select((image, i) => (image, i)))
+        foreach (var (number, image) in images.Index())
         {
             cancellationToken.ThrowIfCancellationRequested();
             try
@@ -88,12 +88,21 @@ internal sealed class ModelChecker(EmbeddingSession model, Preprocessor preproce
         var (same, different) = Pairs(labels, vectors);
         if (same.Count == 0 || different.Count == 0)
         {
-            throw new ToolException($"Only {vectors.Count} images could be embedded, too few to compare. First error: "
-                + $"{skipped.FirstOrDefault()}");
+            throw new ToolException(
+                $"Only {vectors.Count} images could be embedded, too few to compare. First error: "
+                + skipped.FirstOrDefault());
         }
         var (swappedSame, swappedDifferent) = Pairs(labels, swapped);
-        return new(vectors.Count, labels.Distinct().Count(), skipped, same, different, Separation.Of(same, different), Rank1(labels, vectors),
-            Separation.Of(swappedSame, swappedDifferent), lowest);
+        return new(
+            vectors.Count,
+            labels.Distinct().Count(),
+            skipped,
+            same,
+            different,
+            Separation.Of(same, different),
+            Rank1(labels, vectors),
+            Separation.Of(swappedSame, swappedDifferent),
+            lowest);
     }
 
     private static (List<float> Same, List<float> Different) Pairs(List<string> labels, List<float[]> vectors)
@@ -111,11 +120,12 @@ internal sealed class ModelChecker(EmbeddingSession model, Preprocessor preproce
 
     private static double Rank1(List<string> labels, List<float[]> vectors)
     {
-        var queries = Enumerable.Range(0, vectors.Count).Where(i => labels.Count(label => label == labels[i]) > 1).ToList();
+        var all = Enumerable.Range(0, vectors.Count).ToList();
+        var queries = all.Where(i => labels.Count(label => label == labels[i]) > 1).ToList();
         var correct = queries.Count(i =>
         {
-            var nearest = Enumerable.Range(0, vectors.Count).Where(j => j != i).MaxBy(j => VectorMath.CosineSimilarity(vectors[i], vectors[j]));
-            return labels[nearest] == labels[i];
+            var others = all.Where(j => j != i);
+            return labels[others.MaxBy(j => VectorMath.CosineSimilarity(vectors[i], vectors[j]))] == labels[i];
         });
         return correct / (double)queries.Count;
     }

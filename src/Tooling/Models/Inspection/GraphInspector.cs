@@ -16,7 +16,12 @@ namespace Embeddings.Tooling.Models.Inspection;
 /// Operators that normalize the input, for example <c>Sub, Mul</c>; empty if there are none.
 /// </param>
 internal sealed record GraphFacts(
-    ModelProto Model, long Opset, IReadOnlyList<string> DataFiles, int ListedInitializers, bool DynamicallyQuantized, string Normalization)
+    ModelProto Model,
+    long Opset,
+    IReadOnlyList<string> DataFiles,
+    int ListedInitializers,
+    bool DynamicallyQuantized,
+    string Normalization)
 {
     /// <summary>Returns the properties as text.</summary>
     public IEnumerable<string> Words()
@@ -45,7 +50,8 @@ internal sealed record GraphFacts(
 internal static class GraphInspector
 {
     // Operators that do not change values, or only their representation.
-    private static readonly string[] Passing = ["Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Transpose", "Dropout"];
+    private static readonly string[] Passing =
+        ["Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Transpose", "Dropout"];
 
     private static readonly string[] Normalizing = ["Sub", "Add", "Mul", "Div", "BatchNormalization"];
 

@@ -12,12 +12,19 @@ internal static class OutputSelector
     // Classes of ImageNet (with and without a background class), ImageNet-21k and Places365.
     private static readonly int[] ClassCounts = [1000, 1001, 21_841, 21_843, 365];
 
-    private static readonly string[] Passing = ["Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Relu", "Clip",
-        "GlobalAveragePool", "AveragePool", "ReduceMean", "DequantizeLinear", "QuantizeLinear", "QLinearAdd", "Add", "QLinearGlobalAveragePool"];
+    private static readonly string[] Passing =
+    [
+        "Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Relu", "Clip", "GlobalAveragePool",
+        "AveragePool", "ReduceMean", "DequantizeLinear", "QuantizeLinear", "QLinearAdd", "Add", "QLinearGlobalAveragePool",
+    ];
 
-    private static readonly string[] Deciding = ["Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "QLinearSoftmax", "QLinearSigmoid"];
+    private static readonly string[] Deciding =
+        ["Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "QLinearSoftmax", "QLinearSigmoid"];
 
-    private static readonly string[] Layers = ["Gemm", "MatMul", "Conv", "QLinearMatMul", "QLinearConv", "MatMulInteger", "ConvInteger", "QGemm"];
+    private static readonly string[] Layers =
+        ["Gemm", "MatMul", "Conv", "QLinearMatMul", "QLinearConv", "MatMulInteger", "ConvInteger", "QGemm"];
+
+    private static readonly string[] Reshaping = ["Dropout", "Identity", "Reshape", "Flatten"];
 
     /// <summary>Returns the name of the output.</summary>
     /// <exception cref="ModelException">
@@ -30,7 +37,9 @@ internal static class OutputSelector
             throw new ModelException(
                 file, $"The model is a detector, not an embedding model: its outputs are {Names(outputs)}.");
         }
-        var vectors = outputs.Where(output => output.IsFloat && Dimension(output) is not 1 && output.Shape.Count is 2 or 4).ToList();
+        var vectors = outputs
+            .Where(output => output.IsFloat && Dimension(output) is not 1 && output.Shape.Count is 2 or 4)
+            .ToList();
         if (vectors.Count > 1)
         {
             // Among feature maps, the output of rank 2 is the result.
@@ -46,12 +55,12 @@ internal static class OutputSelector
         var counts = ClassCounts.Contains(Dimension(vector) ?? 0) && layer is not null;
         if (decides is not null || counts)
         {
-            var why = decides is not null ? $"output {vector.Name} comes from {decides}" : $"output {vector.Name} has "
-                + $"{Dimension(vector)} classes";
+            var why = decides is not null ? $"comes from {decides}" : $"has {Dimension(vector)} classes";
             var inner = layer is not null
                 ? $"--output {Feature(graph, layer)} selects the features before its last layer."
                 : "Choose an inner tensor with --output.";
-            throw new ModelException(file, $"The model is a classifier, not an embedding model: {why}. {inner}");
+            throw new ModelException(
+                file, $"The model is a classifier, not an embedding model: output {vector.Name} {why}. {inner}");
         }
         return vector.Name;
     }
@@ -95,7 +104,8 @@ internal static class OutputSelector
     private static string Feature(GraphProto graph, NodeProto layer)
     {
         var tensor = layer.Input[0];
-        while (graph.Node.FirstOrDefault(node => node.Output.Contains(tensor)) is { OpType: "Dropout" or "Identity" or "Reshape" or "Flatten" } producer)
+        var reshapes = graph.Node.Where(node => Reshaping.Contains(node.OpType)).ToList();
+        while (reshapes.FirstOrDefault(node => node.Output.Contains(tensor)) is { } producer)
         {
             tensor = producer.Input[0];
         }

@@ -42,4 +42,5 @@ internal sealed record Preset
 /// <param name="NonCommercial">
 /// Whether the licence does not allow commercial use. Then it must be accepted explicitly.
 /// </param>
-internal sealed record PresetDownload(Uri Url, string Sha256, long Size, string Licence, string LicenceText, bool NonCommercial = false);
+internal sealed record PresetDownload(
+    Uri Url, string Sha256, long Size, string Licence, string LicenceText, bool NonCommercial = false);

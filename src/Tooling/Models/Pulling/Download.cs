@@ -8,13 +8,10 @@ namespace Embeddings.Tooling.Models.Pulling;
 /// Downloads a file and checks its content. Received bytes are kept in a <c>.part</c> file, so that an interrupted
 /// download resumes, now or with the next call. Only a file with the expected content gets the name of the target.
 /// </summary>
-/// <param name="http">
-/// Client without automatic redirects: a few redirects are followed here, never from https to http.
-/// </param>
+/// <param name="http">Client that follows redirects. It does not follow those from https to http.</param>
 /// <param name="time">Clock of the backoff.</param>
 internal sealed class Download(HttpClient http, TimeProvider time)
 {
-    private const int MaxRedirects = 8;
     private const int MaxAttempts = 5;
     private const int BufferSize = 1 << 16;
 
@@ -52,8 +49,8 @@ internal sealed class Download(HttpClient http, TimeProvider time)
             catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException)
             {
                 throw new ToolException(
-                    $"{url}: the download failed {MaxAttempts} times; the last error is: {e.Message} Run the same "
-                        + $"command to resume.");
+                    $"{url}: the download failed {MaxAttempts} times; the last error is: {e.Message} Run the same command "
+                    + "to resume.");
             }
         }
         var actual = await HashAsync(part, cancellationToken);
@@ -61,8 +58,8 @@ internal sealed class Download(HttpClient http, TimeProvider time)
         {
             // A resumed download must not start from wrong content.
             File.Delete(part);
-            throw new ToolException($"{url}: checksum mismatch: SHA-256 must be {sha256.ToLowerInvariant()}; "
-                + $"got {actual}.");
+            throw new ToolException(
+                $"{url}: checksum mismatch: SHA-256 must be {sha256.ToLowerInvariant()}; got {actual}.");
         }
         File.Move(part, target, overwrite: true);
         return actual;
@@ -71,7 +68,7 @@ internal sealed class Download(HttpClient http, TimeProvider time)
     private async Task FetchAsync(Uri url, string part, Action<long, long?> progress, CancellationToken cancellationToken)
     {
         await using var file = new FileStream(part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 0);
-        using var response = await FollowAsync(url, file.Length, cancellationToken);
+        using var response = await SendAsync(url, file.Length, cancellationToken);
         if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && file.Length > 0)
         {
             // Either the file is complete, which its checksum shows, or the part is of another file: then start over.
@@ -85,13 +82,15 @@ internal sealed class Download(HttpClient http, TimeProvider time)
         if (!response.IsSuccessStatusCode)
         {
             var status = (int)response.StatusCode;
-            var message = $"The server returned {status} {response.ReasonPhrase}.";
+            var message = response.Headers.Location is { } location
+                ? $"The redirect to {location} is not followed: there are too many, or it leads from https to http."
+                : $"The server returned {status} {response.ReasonPhrase}.";
             throw status is >= 500 or 408 or 429
                 ? new HttpRequestException(message)
                 : new ToolException($"{url}: {message}");
         }
-        var resumes = response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == file.Length;
-        if (!resumes)
+        var from = response.StatusCode == HttpStatusCode.PartialContent ? response.Content.Headers.ContentRange?.From : 0;
+        if (from != file.Length)
         {
             file.SetLength(0);
         }
@@ -105,7 +104,11 @@ internal sealed class Download(HttpClient http, TimeProvider time)
     }
 
     private async Task CopyAsync(
-        HttpResponseMessage response, FileStream file, long? total, Action<long, long?> progress, CancellationToken cancellationToken)
+        HttpResponseMessage response,
+        FileStream file,
+        long? total,
+        Action<long, long?> progress,
+        CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var buffer = new byte[BufferSize];
@@ -122,8 +125,8 @@ internal sealed class Download(HttpClient http, TimeProvider time)
                 }
                 if (file.Length + count > (total ?? MaxBytes))
                 {
-                    throw new ToolException($"{response.RequestMessage?.RequestUri}: the file must have at most "
-                        + $"{total ?? MaxBytes:N0} bytes; got more.");
+                    var from = response.RequestMessage?.RequestUri;
+                    throw new ToolException($"{from}: the file must have at most {total ?? MaxBytes:N0} bytes; got more.");
                 }
                 await file.WriteAsync(buffer.AsMemory(0, count), cancellationToken);
                 progress(file.Length, total);
@@ -135,39 +138,24 @@ internal sealed class Download(HttpClient http, TimeProvider time)
         }
     }
 
-    private async Task<HttpResponseMessage> FollowAsync(Uri url, long from, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(Uri url, long from, CancellationToken cancellationToken)
     {
-        var current = url;
-        for (var redirects = 0; redirects <= MaxRedirects; redirects++)
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        request.Headers.Range = from > 0 ? new RangeHeaderValue(from, null) : null;
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(ReadTimeout);
+        try
         {
-            if (current.Scheme is not ("http" or "https"))
-            {
-                throw new ToolException($"{url}: redirects to {current.Scheme}; only http and https are supported.");
-            }
-            using var request = new HttpRequestMessage(HttpMethod.Get, current);
-            request.Headers.Range = from > 0 ? new RangeHeaderValue(from, null) : null;
-            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            timeout.CancelAfter(ReadTimeout);
-            HttpResponseMessage response;
-            try
-            {
-                response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, timeout.Token);
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                throw new TimeoutException($"The server did not respond for {ReadTimeout.TotalSeconds:0.#} s.");
-            }
-            if ((int)response.StatusCode is not (301 or 302 or 303 or 307 or 308) || response.Headers.Location is not { } location)
-            {
-                return response;
-            }
-            response.Dispose();
-            var next = new Uri(current, location);
-            current = current.Scheme == "https" && next.Scheme == "http"
-                ? throw new ToolException($"{url}: redirects from https to http.")
-                : next;
+            return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, timeout.Token);
         }
-        throw new ToolException($"{url}: redirects more than {MaxRedirects} times.");
+        catch (UriFormatException e)
+        {
+            throw new ToolException($"{url}: the redirect is not followed: {e.Message}", e);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"The server did not respond for {ReadTimeout.TotalSeconds:0.#} s.");
+        }
     }
 
     private static async Task<string> HashAsync(string path, CancellationToken cancellationToken)

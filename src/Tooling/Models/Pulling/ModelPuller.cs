@@ -28,10 +28,14 @@ internal sealed class ModelPuller(TimeProvider time, Action<string> showLicence,
 
         Directory.CreateDirectory(request.Add.Directory);
         var file = Path.Combine(request.Add.Directory, $".{FileName(url)}");
-        // Automatic redirects would go anywhere, and the client's timeout would apply to the whole of a large file.
-        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = Timeout.InfiniteTimeSpan };
+        // The client's timeout would apply to the whole of a large file.
+        using var http = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
         var sha256 = await new Download(http, time).RunAsync(
-            url, file, request.Sha256 ?? preset?.Download?.Sha256, (bytes, total) => progress(url, bytes, total), cancellationToken);
+            url,
+            file,
+            request.Sha256 ?? preset?.Download?.Sha256,
+            (bytes, total) => progress(url, bytes, total),
+            cancellationToken);
         try
         {
             var added = ModelAdder.Add(request.Add with
@@ -59,34 +63,36 @@ internal sealed class ModelPuller(TimeProvider time, Action<string> showLicence,
         if (preset is not null)
         {
             return preset.Download?.Url ?? throw new ToolException(
-                $"Preset '{preset.Name}' has no download. Download a model yourself, then run 'embeddings models add "
-                    + $"FILE.onnx --preset {preset.Name}'.");
+                $"Preset '{preset.Name}' has no download. Download a model yourself, then run "
+                + $"'embeddings models add FILE.onnx --preset {preset.Name}'.");
         }
         return Uri.TryCreate(source, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
             ? url
-            : throw new ToolException($"'{source}' is neither a preset nor an http or https URL. Presets: "
-                + $"{PresetCatalog.Names}.");
+            : throw new ToolException(
+                $"'{source}' is neither a preset nor an http or https URL. Presets: {PresetCatalog.Names}.");
     }
 
     private void CheckLicence(PresetDownload? download, string licence, bool accepted)
     {
-        showLicence(download is null
-            ? licence.Length > 0 ? licence : "unknown; set it with --licence"
-            : $"{download.Licence}. {download.LicenceText}");
+        var unknown = licence.Length > 0 ? licence : "unknown; set it with --licence";
+        showLicence(download is null ? unknown : $"{download.Licence}. {download.LicenceText}");
         if ((download?.NonCommercial ?? IsNonCommercial(licence)) && !accepted)
         {
-            throw new ToolException($"Licence {licence} does not allow commercial use. Accept it with --accept-licence.");
+            throw new ToolException(
+                $"Licence {licence} does not allow commercial use. Accept it with --accept-licence.");
         }
     }
 
     private static bool IsNonCommercial(string licence) =>
-        licence.Contains("-NC", StringComparison.OrdinalIgnoreCase) || licence.Contains("non-commercial", StringComparison.OrdinalIgnoreCase)
-        || licence.Contains("noncommercial", StringComparison.OrdinalIgnoreCase);
+        new[] { "-NC", "non-commercial", "noncommercial" }
+            .Any(part => licence.Contains(part, StringComparison.OrdinalIgnoreCase));
 
     private static string FileName(Uri url)
     {
         var last = Uri.UnescapeDataString(url.Segments[^1]);
-        var name = new string([.. last.Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' ? c : '-')]).Trim('.', '-');
-        return name.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase) ? name : $"{(name.Length > 0 ? name : "model")}.onnx";
+        var valid = last.Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' ? c : '-');
+        var name = string.Concat(valid).Trim('.', '-');
+        name = name.Length > 0 ? name : "model";
+        return name.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase) ? name : $"{name}.onnx";
     }
 }
