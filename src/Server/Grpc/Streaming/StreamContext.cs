@@ -10,7 +10,7 @@ namespace Embeddings.Server.Grpc.Streaming;
 /// response.
 /// </summary>
 internal sealed class StreamContext(
-    ServerOptions options, EmbeddingMetrics metrics, IHostApplicationLifetime lifetime, ILogger<StreamContext> log)
+    ServerOptions options, EmbeddingMetrics metrics, Shutdown shutdown, ILogger<StreamContext> log)
 {
     /// <summary>Runs a stream; <paramref name="start"/> is documented at <see cref="OrderedStream"/>.</summary>
     public Task RunAsync<TRequest, TResponse>(
@@ -19,7 +19,7 @@ internal sealed class StreamContext(
         ServerCallContext context,
         Func<TRequest, CancellationToken, ValueTask<Task<TResponse>>> start) =>
         OrderedStream.RunAsync(
-            requests, responses, start, options.MaxPendingPerStream, lifetime.ApplicationStopping, context.CancellationToken);
+            requests, responses, start, options.MaxPendingPerStream, shutdown.Ending, context.CancellationToken);
 
     /// <summary>
     /// Puts an item in the queue; an invalid request becomes a failed embedding, so that its response keeps its place in
@@ -52,6 +52,7 @@ internal sealed class StreamContext(
         {
             var fault = FaultStatus.ToFault(e, context, log);
             metrics.ItemAnswered(context.Method, fault.Reason);
+            ServerLog.FaultAnswered(log, context.Method, fault.Reason, fault.Message);
             return failed(FaultStatus.ToItemError(fault));
         }
     }
