@@ -26,7 +26,6 @@ internal static class ExitCode
 /// <summary>The command with its subcommands. Errors become one line and an exit code here.</summary>
 internal static class EmbeddingsCommand
 {
-    // A server that drains its streams needs more than the default two seconds after Ctrl-C.
     private static readonly TimeSpan TerminationTimeout = TimeSpan.FromSeconds(30);
 
     public static async Task<int> RunAsync(
@@ -46,7 +45,10 @@ internal static class EmbeddingsCommand
             Output = stdout,
             Error = stderr,
             EnableDefaultExceptionHandler = false,
-            ProcessTerminationTimeout = TerminationTimeout,
+            // A server limits its own shutdown (Server:DrainSeconds, Server:ShutdownSeconds).
+            ProcessTerminationTimeout = parsed.CommandResult.Command.Name is "serve" or "run"
+                ? Timeout.InfiniteTimeSpan
+                : TerminationTimeout,
         };
         try
         {

@@ -14,6 +14,7 @@ internal sealed class EmbeddingMetrics
     public const string BatchSize = "embeddings.batch.size";
     public const string StageDuration = "embeddings.stage.duration";
     public const string Items = "embeddings.items";
+    public const string Streams = "embeddings.streams";
     public const string QueueDepth = "embeddings.queue.depth";
 
     public const string ModelTag = "model";
@@ -41,6 +42,7 @@ internal sealed class EmbeddingMetrics
     private readonly Histogram<int> _batchSize;
     private readonly Histogram<double> _stage;
     private readonly Counter<long> _items;
+    private readonly Counter<long> _streams;
 
     public EmbeddingMetrics(IMeterFactory meters)
     {
@@ -50,6 +52,8 @@ internal sealed class EmbeddingMetrics
             StageDuration, "s", "Time an item spends in each stage: queue, preprocess, inference, store.", advice: Seconds);
         _items = meter.CreateCounter<long>(
             Items, "{item}", "Items answered, by operation and outcome (OK, or the error's reason).");
+        _streams = meter.CreateCounter<long>(
+            Streams, "{stream}", "Streams ended, by operation and outcome (OK, or the error's reason).");
         meter.CreateObservableGauge(QueueDepth, ReadQueues, "{item}", "Items of each model in flight.");
     }
 
@@ -68,6 +72,9 @@ internal sealed class EmbeddingMetrics
 
     public void ItemAnswered(string operation, string outcome) =>
         _items.Add(1, new(OperationTag, operation), new(OutcomeTag, outcome));
+
+    public void StreamEnded(string operation, string outcome) =>
+        _streams.Add(1, new(OperationTag, operation), new(OutcomeTag, outcome));
 
     private IEnumerable<Measurement<int>> ReadQueues() =>
         _queues.Select(queue => new Measurement<int>(queue.Value(), new KeyValuePair<string, object?>(ModelTag, queue.Key)));

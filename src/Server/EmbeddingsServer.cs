@@ -13,10 +13,13 @@ public static class EmbeddingsServer
     /// later sources override earlier ones.
     /// </summary>
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">
-    /// A setting does not exist or cannot be parsed; the message names it. Values out of range cause this exception
-    /// when the server starts.
+    /// A setting does not exist or cannot be parsed; the message names it. Values out of range cause this exception at
+    /// the latest when the server starts.
     /// </exception>
-    public static WebApplication Create(string[] args)
+    public static WebApplication Create(string[] args) => Create(args, null);
+
+    /// <summary>Creates a server with services that replace its own, for tests.</summary>
+    internal static WebApplication Create(string[] args, Action<IServiceCollection>? services)
     {
         // In parallel with the host's composition: the start waits for the models, which wait for the native runtime.
         _ = Task.Run(RuntimeSessions.LoadRuntime);
@@ -24,6 +27,7 @@ public static class EmbeddingsServer
         // directory.
         var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false", .. args]);
         builder.AddEmbeddings(args);
+        services?.Invoke(builder.Services);
         var app = builder.Build();
         app.MapEmbeddings();
         return app;

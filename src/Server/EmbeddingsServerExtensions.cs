@@ -23,6 +23,10 @@ internal static class EmbeddingsServerExtensions
             // A message per request would cost more than many of the requests; the configuration can enable it.
             .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
             .AddFilter("Grpc", LogLevel.Warning)
+            // An error with a stack trace for each message that cannot be read; ProtocolErrors logs them in one line.
+            .AddFilter("Grpc.AspNetCore.Server.ServerCallHandler", LogLevel.Critical)
+            // An error for each check that fails, every few seconds; the store logs the cause.
+            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical)
             .AddConfiguration(builder.Configuration.GetSection("Logging"))
             // The host logs a failed start with a stack trace before it throws; the caller reports it in one line.
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
@@ -30,6 +34,8 @@ internal static class EmbeddingsServerExtensions
             .AddSettings()
             // The first hosted service: no port opens, and no health check runs, before it has started.
             .AddHostedService<StartUp>()
+            .AddShutdown()
+            .AddRepeatedEvents()
             .AddTelemetry(builder.Configuration)
             .AddEmbeddingCoreFrom(services => new()
             {
@@ -46,7 +52,9 @@ internal static class EmbeddingsServerExtensions
 
     public static void MapEmbeddings(this WebApplication app)
     {
+        app.UseMiddleware<WrongPort>();
         app.UseMiddleware<ProtocolErrors>();
+        app.UseMiddleware<MessageDeadlines>();
         app.MapGrpcService<EmbeddingServiceImpl>();
         app.MapGrpcService<IngestServiceImpl>();
         app.MapGrpcService<VectorStoreServiceImpl>();
@@ -70,6 +78,20 @@ internal static class EmbeddingsServerExtensions
         .AddVectorStore()
         .BuildServiceProvider();
 
+    private static IServiceCollection AddShutdown(this IServiceCollection services)
+    {
+        services.AddOptions<HostOptions>().Configure<ServerOptions>((host, options) =>
+            host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainSeconds + options.ShutdownSeconds));
+        return services
+            .AddSingleton<Shutdown>()
+            .AddHostedService(services => services.GetRequiredService<Shutdown>());
+    }
+
+    private static IServiceCollection AddRepeatedEvents(this IServiceCollection services) => services
+        .AddSingleton<LoggerFactory>()
+        .AddSingleton<ILoggerFactory>(services =>
+            new RepeatedEvents(services.GetRequiredService<LoggerFactory>(), services.GetRequiredService<TimeProvider>()));
+
     private static IServiceCollection AddVectorStore(this IServiceCollection services) => services
         .AddSingleton(TimeProvider.System)
         .AddSingleton<IVectorStore>(services => services.GetRequiredService<StoreOptions>().Kind == StoreKind.Qdrant
@@ -78,6 +100,7 @@ internal static class EmbeddingsServerExtensions
 
     private static IServiceCollection AddWebServer(this IServiceCollection services) => services
         .AddSingleton<IMemoryPoolFactory<byte>, TransportBuffers>()
+        .AddSingleton<ConnectionGuard>()
         .AddSingleton<IConfigureOptions<KestrelServerOptions>, KestrelSetup>();
 
     private static IServiceCollection AddGrpcServices(this IServiceCollection services)

@@ -1,6 +1,11 @@
+using System.Net;
+using System.Net.Sockets;
 using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.Server.Hosting;
 using Grpc.Core;
 using Grpc.Health.V1;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Embeddings.IntegrationTests;
 
@@ -76,8 +81,67 @@ public sealed class ShutdownTests
         Assert.All(await call.ResponseStream.DrainAsync(), response => Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, response.Status));
     }
 
+    [Fact]
+    public async Task A_connection_without_a_request_does_not_delay_shutdown()
+    {
+        await using var server = await StartWithLongTimeoutAsync();
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, new Uri(server.Address).Port).Bound();
+        await server.StopAsync();
+    }
+
+    [Fact]
+    public async Task During_the_drain_the_server_is_not_ready_and_serves_calls()
+    {
+        var time = new FakeTimeProvider();
+        await using var server = await TestServer.StartWithAsync(
+            services => services.AddSingleton<TimeProvider>(time), "--Server:DrainSeconds=30", "--Server:ShutdownSeconds=3600");
+        using var http = new HttpClient();
+        using var call = server.Api.Embedding.StreamEmbed();
+        await call.RequestStream.WriteAsync(Items.EmbedFace("before", Pictures.Crop(1))).Bound();
+        await call.ResponseStream.TakeAsync(1);
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync($"{server.HttpAddress}/readyz").Bound()).StatusCode);
+
+        var stopping = server.StopAsync();
+        using var response = await http.GetAsync($"{server.HttpAddress}/readyz").Bound();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.Contains("server: NOT_SERVING The server is shutting down.", await response.Content.ReadAsStringAsync().Bound());
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync($"{server.HttpAddress}/healthz").Bound()).StatusCode);
+        foreach (var name in (string[])["", "store", "embeddings.v1.EmbeddingService", $"model/{Items.FaceModel}"])
+        {
+            var health = await server.Api.Health.CheckAsync(new() { Service = name }).Bound();
+            Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, health.Status);
+        }
+        await call.RequestStream.WriteAsync(Items.EmbedFace("during", Pictures.Crop(1))).Bound();
+        Assert.NotNull(Assert.Single(await call.ResponseStream.TakeAsync(1)).Embedding);
+        using var other = new Api(server.Address);
+        Assert.NotNull((await other.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).Bound()).Embedding);
+        Assert.False(stopping.IsCompleted);
+
+        var draining = Assert.ThrowsAsync<RpcException>(call.ResponseStream.DrainAsync);
+        time.Advance(TimeSpan.FromSeconds(30));
+        await stopping;
+        AssertShutdown(await draining);
+    }
+
+    [Fact]
+    public async Task Clients_that_neither_read_nor_complete_their_messages_are_disconnected_after_the_limit()
+    {
+        var time = new FakeTimeProvider();
+        await using var server = await TestServer.StartWithAsync(
+            services => services.AddSingleton<TimeProvider>(time), "--Server:ShutdownSeconds=3600");
+        using var clients = await StuckClients.ConnectAsync(server.Address, server.Api);
+        var stopping = server.StopAsync();
+        // In this phase, calls that have begun may end.
+        await Bounds.UntilAsync(() => server.Get<Shutdown>().Ending.IsCancellationRequested);
+        time.Advance(TimeSpan.FromSeconds(2879));
+        Assert.False(stopping.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await stopping;
+    }
+
     // If a stop waited for its streams, the test would time out.
-    private static Task<TestServer> StartWithLongTimeoutAsync() => TestServer.StartAsync("--shutdownTimeoutSeconds=3600");
+    private static Task<TestServer> StartWithLongTimeoutAsync() => TestServer.StartAsync("--Server:ShutdownSeconds=3600");
 
     private static async Task EndsAsync<T>(TestServer server, IAsyncStreamReader<T> responses)
     {

@@ -112,6 +112,13 @@ public sealed class ChildProcess : IDisposable
         await Ended.WaitAsync(Limit);
     }
 
+    /// <summary>Sends SIGTERM, as service managers do, and returns the exit code.</summary>
+    public async Task<int> StopAsync()
+    {
+        var (code, output) = await RunAsync("kill", ["-TERM", $"{_process.Id}"]);
+        return code == 0 ? await Ended.WaitAsync(Limit) : throw new InvalidOperationException($"kill failed: {output}");
+    }
+
     public void Dispose()
     {
         if (!_process.HasExited)

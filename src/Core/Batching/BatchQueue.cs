@@ -29,6 +29,7 @@ internal sealed class BatchQueue : IDisposable
     private readonly RunRule _runs;
     private Batch? _open;
     private bool _stopping;
+    private bool _disposed;
 
     public BatchQueue(IEmbeddingSession session, BatchingOptions options, TimeProvider time)
     {
@@ -79,6 +80,11 @@ internal sealed class BatchQueue : IDisposable
             // Only the first item of an open batch, the one that makes it half full and the last of a closed one change what
             // Take finds.
             var mayWake = item.Batch.Fill(item) || (item.Batch != _open && !item.Batch.IsFilling);
+            if (_disposed)
+            {
+                Free(item.Batch);
+                return null;
+            }
             var isAlone = item.Batch == _open && _open.Reserved == 1 && _closed.Count == 0 && _runs.IsIdle;
             if (take && isAlone && !_stopping && _delay == TimeSpan.Zero)
             {
@@ -160,19 +166,28 @@ internal sealed class BatchQueue : IDisposable
         }
     }
 
-    /// <summary>Frees the tensors; only after <see cref="Stop"/>, with no batch taken.</summary>
+    /// <summary>
+    /// Frees the tensors; only after <see cref="Stop"/>, with no batch taken. A caller may still be writing its input, so the
+    /// tensor of its batch is freed when the last of them is done.
+    /// </summary>
     public void Dispose()
     {
         lock (_lock)
         {
-            _open?.Tensor.Dispose();
-            foreach (var batch in _closed)
-            {
-                batch.Tensor.Dispose();
-            }
+            _disposed = true;
+            List<Batch> left = _open is null ? [.. _closed] : [.. _closed, _open];
+            left.ForEach(Free);
             _batches.Dispose();
             _open = null;
             _closed.Clear();
+        }
+    }
+
+    private static void Free(Batch batch)
+    {
+        if (!batch.IsFilling)
+        {
+            batch.Tensor.Dispose();
         }
     }
 

@@ -8,28 +8,34 @@ namespace Embeddings.Server.Hosting;
 /// <summary>
 /// Health by name: the empty name and <c>IngestService</c> for the whole server, the other services for the parts they
 /// need, <c>store</c> for the store, <c>model/NAME</c> for each model. Embedding works without the store, so the
-/// embedding and model services do not depend on it.
+/// embedding and model services do not depend on it. During a shutdown no name is serving.
 /// </summary>
 internal static class HealthSetup
 {
+    private const string Server = "server";
     private const string Store = "store";
     private const string Models = "models";
 
     public static IServiceCollection AddHealth(this IServiceCollection services)
     {
-        services.AddGrpcHealthChecks().AddCheck<StoreCheck>(Store).AddCheck<ModelsCheck>(Models);
+        services.AddGrpcHealthChecks()
+            .AddCheck<ServerCheck>(Server)
+            .AddCheck<StoreCheck>(Store)
+            .AddCheck<ModelsCheck>(Models);
         services.AddOptions<GrpcHealthChecksOptions>().Configure<ModelCatalog>((options, models) =>
         {
             options.UseHealthChecksCache = false;
-            options.Services.Map(Store, check => check.Name == Store);
-            options.Services.Map(V1.EmbeddingService.Descriptor.FullName, check => check.Name == Models);
-            options.Services.Map(V1.ModelService.Descriptor.FullName, check => check.Name == Models);
-            options.Services.Map(V1.VectorStoreService.Descriptor.FullName, check => check.Name == Store);
+            Map(Store, Store);
+            Map(V1.EmbeddingService.Descriptor.FullName, Models);
+            Map(V1.ModelService.Descriptor.FullName, Models);
+            Map(V1.VectorStoreService.Descriptor.FullName, Store);
             options.Services.Map(V1.IngestService.Descriptor.FullName, _ => true);
             foreach (var model in models.All)
             {
-                options.Services.Map($"model/{model.Name}", check => check.Name == Models);
+                Map($"model/{model.Name}", Models);
             }
+
+            void Map(string name, string part) => options.Services.Map(name, check => check.Name == part || check.Name == Server);
         });
         return services.Configure<HealthCheckPublisherOptions>(options =>
         {
@@ -46,6 +52,14 @@ internal static class HealthSetup
             ? $"{entry.Key}: SERVING\n"
             : $"{entry.Key}: NOT_SERVING {entry.Value.Description}\n");
         return context.Response.WriteAsync(string.Concat(lines));
+    }
+
+    private sealed class ServerCheck(Shutdown shutdown) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
+            Task.FromResult(shutdown.HasBegun
+                ? HealthCheckResult.Unhealthy("The server is shutting down.")
+                : HealthCheckResult.Healthy());
     }
 
     private sealed class StoreCheck(IVectorStore store) : IHealthCheck

@@ -1,10 +1,11 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
 namespace Embeddings.Server.Hosting;
 
 /// <summary>Ports and limits of the web server.</summary>
-internal sealed class KestrelSetup(ServerOptions options) : IConfigureOptions<KestrelServerOptions>
+internal sealed class KestrelSetup(ServerOptions options, ConnectionGuard guard) : IConfigureOptions<KestrelServerOptions>
 {
     public void Configure(KestrelServerOptions kestrel)
     {
@@ -20,23 +21,36 @@ internal sealed class KestrelSetup(ServerOptions options) : IConfigureOptions<Ke
         // keeps its stream, because the number of its pending responses is bounded.
         kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         kestrel.Limits.MinResponseDataRate = null;
+        // The size and the time of messages are limited instead (MaxMessageBytes, MessageReadSeconds).
+        kestrel.Limits.MaxRequestBodySize = null;
+        kestrel.Limits.MinRequestBodyDataRate = null;
 
-        Listen(kestrel, options.GrpcPort, HttpProtocols.Http2);
+        Listen(kestrel, options.GrpcPort, HttpProtocols.Http2, guard.UseForHttp2);
         if (options.HttpPort >= 0)
         {
-            Listen(kestrel, options.HttpPort, HttpProtocols.Http1);
+            Listen(kestrel, options.HttpPort, HttpProtocols.Http1, guard.UseForHttp1);
         }
     }
 
-    private void Listen(KestrelServerOptions kestrel, int port, HttpProtocols protocols)
+    private void Listen(
+        KestrelServerOptions kestrel,
+        int port,
+        HttpProtocols protocols,
+        Func<ConnectionDelegate, ConnectionDelegate> middleware)
     {
         if (options.Listen == "*")
         {
-            kestrel.ListenAnyIP(port, listen => listen.Protocols = protocols);
+            kestrel.ListenAnyIP(port, Configure);
         }
         else
         {
-            kestrel.Listen(ServerOptions.AddressOf(options.Listen)!, port, listen => listen.Protocols = protocols);
+            kestrel.Listen(ServerOptions.AddressOf(options.Listen)!, port, Configure);
+        }
+
+        void Configure(ListenOptions listen)
+        {
+            listen.Protocols = protocols;
+            listen.Use(middleware);
         }
     }
 }

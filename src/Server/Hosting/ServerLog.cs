@@ -1,12 +1,53 @@
+using System.Net;
+
 namespace Embeddings.Server.Hosting;
 
 /// <summary>Log messages of the server. Event ids 3,000 to 3,099; docs/observability.md lists all events.</summary>
 internal static partial class ServerLog
 {
+    /// <summary>Clients can cause this event as often as they connect, so it is limited by <see cref="RepeatedEvents"/>.</summary>
+    public const int TlsRefusedId = 3012;
+
     [LoggerMessage(
         EventId = 3000,
         EventName = nameof(CallFailed),
         Level = LogLevel.Error,
         Message = "{Method} failed with an unexpected exception; this is a bug in the server")]
     public static partial void CallFailed(ILogger log, Exception exception, string method);
+
+    [LoggerMessage(
+        EventId = 3010,
+        EventName = nameof(FaultAnswered),
+        Level = LogLevel.Debug,
+        Message = "{Method} answered {Reason}: {Message}")]
+    public static partial void FaultAnswered(ILogger log, string method, string reason, string message);
+
+    [LoggerMessage(
+        EventId = 3011,
+        EventName = nameof(EventsSuppressed),
+        Level = LogLevel.Warning,
+        Message = "{Count} more {Event} events within {Seconds} s were not logged")]
+    public static partial void EventsSuppressed(ILogger log, int count, string? @event, double seconds);
+
+    [LoggerMessage(
+        EventId = TlsRefusedId,
+        EventName = nameof(TlsRefused),
+        Level = LogLevel.Warning,
+        Message = "{Client} uses TLS on port {Port}, which is without TLS. Use http:// in the client's address, or send it "
+            + "to a proxy with TLS.")]
+    public static partial void TlsRefused(ILogger log, EndPoint? client, int port);
+
+    [LoggerMessage(
+        EventId = 3013,
+        EventName = nameof(DrainBegan),
+        Level = LogLevel.Information,
+        Message = "The server is not ready any more and serves calls for another {Seconds} s")]
+    public static partial void DrainBegan(ILogger log, int seconds);
+
+    [LoggerMessage(
+        EventId = 3014,
+        EventName = nameof(ConnectionsClosed),
+        Level = LogLevel.Warning,
+        Message = "Connections were still open {Seconds:F1} s after the shutdown began and are closed now")]
+    public static partial void ConnectionsClosed(ILogger log, double seconds);
 }

@@ -48,6 +48,30 @@ internal sealed record ServerOptions
     [Range(1, 1_000_000)]
     public int MaxConnections { get; init; } = 4096;
 
+    /// <summary>
+    /// Maximum time from the first byte of a message to its last, seconds. A call whose message takes longer fails, so
+    /// that half-sent messages do not stay in memory.
+    /// </summary>
+    /// <value>Default: 60. From 1 to 3,600.</value>
+    [Range(1, 3600)]
+    public int MessageReadSeconds { get; init; } = 60;
+
+    /// <summary>
+    /// Time at the start of a shutdown during which the server reports that it is not ready but still serves calls,
+    /// seconds. It should be longer than the interval at which a load balancer checks the readiness.
+    /// </summary>
+    /// <value>Default: 0. From 0 to 3,600.</value>
+    [Range(0, 3600)]
+    public int DrainSeconds { get; init; }
+
+    /// <summary>
+    /// Maximum time of a shutdown after the drain, seconds. Connections that are still open after four fifths of it are
+    /// closed; the rest is left for the store.
+    /// </summary>
+    /// <value>Default: 10. From 1 to 3,600.</value>
+    [Range(1, 3600)]
+    public int ShutdownSeconds { get; init; } = 10;
+
     /// <summary>Returns the IP address to listen on, or null if <see cref="Listen"/> is not an address.</summary>
     public static IPAddress? AddressOf(string listen) => listen switch
     {

@@ -145,6 +145,18 @@ public sealed class BatchQueueTests : IDisposable
     }
 
     [Fact]
+    public async Task A_tensor_is_freed_after_the_last_input_that_is_being_written()
+    {
+        var places = await _host.Places(2);
+        _host.Dispose();
+        places[0].Tensor[0] = 1;
+        _ = places[0].Commit(default);
+        places[1].Tensor[0] = 1;
+        places[1].Abandon();
+        Assert.Throws<ObjectDisposedException>(() => places[0].Tensor[0]);
+    }
+
+    [Fact]
     public async Task With_a_delay_a_batch_waits_for_more_items_but_not_when_full()
     {
         using var host = new QueueHost(new(maxBatch: 2), TimeSpan.FromSeconds(1));

@@ -34,6 +34,13 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Starts a server with the test models and a temporary directory.</summary>
     public static Task<TestServer> StartAsync(params string[] args) => StartPlainAsync([.. Descriptor.Settings, .. args]);
 
+    /// <summary>Starts a server with services that replace its own, for example a clock.</summary>
+    public static Task<TestServer> StartWithAsync(Action<IServiceCollection> services, params string[] args)
+    {
+        var folder = new TempFolder();
+        return StartAsync(folder.Path, folder, [.. Descriptor.Settings, .. args], services);
+    }
+
     /// <summary>Starts a server with the models of the arguments, or the default models.</summary>
     public static Task<TestServer> StartPlainAsync(params string[] args)
     {
@@ -60,16 +67,18 @@ internal sealed class TestServer : IAsyncDisposable
         _folder?.Dispose();
     }
 
-    private static async Task<TestServer> StartAsync(string directory, TempFolder? folder, string[] args)
+    private static async Task<TestServer> StartAsync(
+        string directory, TempFolder? folder, string[] args, Action<IServiceCollection>? services = null)
     {
         var app = EmbeddingsServer.Create(
-        [
-            "--Server:GrpcPort=0",
-            "--Server:HttpPort=0",
-            $"--Store:Embedded:Directory={directory}",
-            "--Logging:LogLevel:Default=None",
-            .. args,
-        ]);
+            [
+                "--Server:GrpcPort=0",
+                "--Server:HttpPort=0",
+                $"--Store:Embedded:Directory={directory}",
+                "--Logging:LogLevel:Default=None",
+                .. args,
+            ],
+            services);
         try
         {
             await app.StartAsync().Bound();

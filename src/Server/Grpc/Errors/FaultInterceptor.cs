@@ -1,4 +1,5 @@
 using Embeddings.Core;
+using Embeddings.Primitives;
 using Embeddings.Server.Hosting;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
@@ -6,10 +7,10 @@ using Grpc.Core.Interceptors;
 namespace Embeddings.Server.Grpc.Errors;
 
 /// <summary>
-/// Converts exceptions of service methods to statuses of the contract, and counts unary calls by outcome.
+/// Converts exceptions of service methods to statuses of the contract, and counts unary calls and streams by outcome.
 /// </summary>
-internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ServerOptions options, ILogger<FaultInterceptor> log)
-    : Interceptor
+internal sealed class FaultInterceptor(
+    EmbeddingMetrics metrics, ServerOptions options, Shutdown shutdown, ILogger<FaultInterceptor> log) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
@@ -24,6 +25,7 @@ internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ServerOptions o
         {
             var fault = FaultStatus.ToFault(e, context, log);
             metrics.ItemAnswered(context.Method, fault.Reason);
+            ServerLog.FaultAnswered(log, context.Method, fault.Reason, fault.Message);
             throw FaultStatus.ToException(fault);
         }
     }
@@ -37,15 +39,31 @@ internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ServerOptions o
         try
         {
             await continuation(requestStream, responseStream, context);
+            metrics.StreamEnded(context.Method, "OK");
         }
-        catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted)
+        catch (Exception e)
         {
-            // Thrown by gRPC for a message that exceeds the limit; its text does not contain the limit.
-            throw FaultStatus.ToException(FaultStatus.TooLarge(options.MaxMessageBytes));
+            if (StreamFault(e, context) is not { } fault)
+            {
+                throw;
+            }
+            metrics.StreamEnded(context.Method, fault.Reason);
+            ServerLog.FaultAnswered(log, context.Method, fault.Reason, fault.Message);
+            throw FaultStatus.ToException(fault);
         }
-        catch (Exception e) when (e is not RpcException)
+    }
+
+    /// <summary>
+    /// Returns the fault that ended a stream, or null for a status of gRPC. Work on the items of a stream does not throw,
+    /// so the exception comes from reading, writing, or the end of the stream.
+    /// </summary>
+    private Fault? StreamFault(Exception exception, ServerCallContext context)
+    {
+        if (exception is OperationCanceledException && !shutdown.Ending.IsCancellationRequested)
         {
-            throw FaultStatus.ToException(FaultStatus.ToFault(e, context, log));
+            return FaultStatus.Cancelled(context);
         }
+        return FaultStatus.OfTransport(exception, context, options)
+            ?? (exception is RpcException ? null : FaultStatus.ToFault(exception, context, log));
     }
 }

@@ -13,6 +13,9 @@ namespace Embeddings.Server.Grpc.Errors;
 /// </summary>
 internal static class FaultStatus
 {
+    /// <summary>The message of an unexpected exception; clients do not see the exception's own.</summary>
+    public const string Unexpected = "The server failed unexpectedly; its log contains the details.";
+
     /// <summary>The domain of every ErrorInfo.</summary>
     public const string Domain = "embeddings";
 
@@ -52,6 +55,42 @@ internal static class FaultStatus
     public static Fault Malformed() =>
         Fault.Invalid(Reasons.MessageMalformed, "", "The data is not a valid Protocol Buffers message for this method.");
 
+    /// <summary>Returns the fault for a message that did not arrive in time.</summary>
+    public static Fault TooSlow(int seconds) => new(
+        FaultKind.DeadlineExceeded,
+        Reasons.MessageTimeout,
+        $"The message must arrive completely within {seconds} seconds (Server:MessageReadSeconds); send less per message.");
+
+    /// <summary>Returns the fault of a client that is gone; the context does not contain the cause.</summary>
+    public static Fault Cancelled(ServerCallContext context) => context.Deadline != DateTime.MaxValue
+        ? new(FaultKind.DeadlineExceeded, Reasons.DeadlineExceeded, "The deadline passed, or the call was canceled.")
+        : new(FaultKind.Cancelled, Reasons.Cancelled, "The call was canceled.");
+
+    /// <summary>
+    /// Returns the fault for an exception that gRPC throws when it reads or writes a message, or null if the exception
+    /// has another cause.
+    /// </summary>
+    public static Fault? OfTransport(Exception exception, ServerCallContext context, ServerOptions options)
+    {
+        var http = context.GetHttpContext();
+        return exception switch
+        {
+            RpcException { StatusCode: StatusCode.Internal } when http.Features.Get<MessageDeadline>() is { Expired: true } =>
+                TooSlow(options.MessageReadSeconds),
+            RpcException { StatusCode: StatusCode.ResourceExhausted } => TooLarge(options.MaxMessageBytes),
+            // The length has more than 31 bits.
+            IOException { Message: var text } when text.StartsWith("Message too large", StringComparison.Ordinal) =>
+                TooLarge(options.MaxMessageBytes),
+            // An incomplete message, data after the message, or a frame or compressed data that cannot be read.
+            RpcException { StatusCode: StatusCode.Internal } or InvalidDataException or InvalidProtocolBufferException =>
+                Malformed(),
+            // Reads can fail before the token of the call is canceled.
+            IOException => Cancelled(context),
+            InvalidOperationException when http.RequestAborted.IsCancellationRequested => Cancelled(context),
+            _ => null,
+        };
+    }
+
     /// <summary>
     /// Returns the fault that a client may see; unexpected exceptions are logged and become INTERNAL.
     /// </summary>
@@ -62,21 +101,16 @@ internal static class FaultStatus
             case Fault fault:
                 return fault;
             case OperationCanceledException when context.CancellationToken.IsCancellationRequested:
-                // The token does not contain the cause; both are caused by the client.
-                return context.Deadline != DateTime.MaxValue
-                    ? new(FaultKind.DeadlineExceeded, Reasons.DeadlineExceeded, "The deadline passed, or the call was canceled.")
-                    : new(FaultKind.Cancelled, Reasons.Cancelled, "The call was canceled.");
+                return Cancelled(context);
             case OperationCanceledException:
                 return new(
                     FaultKind.Unavailable,
                     Reasons.ShuttingDown,
                     "The server is shutting down; retry later or on another server.",
                     retryAfter: TimeSpan.FromSeconds(1));
-            case InvalidProtocolBufferException:
-                return Malformed();
             default:
                 ServerLog.CallFailed(log, exception, context.Method);
-                return new(FaultKind.Internal, Reasons.Internal, "The server failed unexpectedly; its log contains the details.");
+                return new(FaultKind.Internal, Reasons.Internal, Unexpected);
         }
     }
 }

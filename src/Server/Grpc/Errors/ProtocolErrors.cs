@@ -1,52 +1,66 @@
 using System.Globalization;
+using Embeddings.Core;
+using Embeddings.Primitives;
 using Embeddings.Server.Hosting;
 using Google.Protobuf;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
 
 namespace Embeddings.Server.Grpc.Errors;
 
 /// <summary>
 /// Adds the errors of the contract to failures before a unary method is reached, which interceptors do not see: a
-/// message that exceeds the size limit, and data that is not a message. gRPC reports those as a status in the headers,
-/// because nothing of the response has been sent.
+/// message that cannot be read. gRPC reports those as a status in the headers, because nothing of the response has been
+/// sent. gRPC's own log of them, an error with a stack trace for each, is disabled.
 /// </summary>
-internal sealed class ProtocolErrors(RequestDelegate next, ServerOptions options)
+internal sealed class ProtocolErrors(
+    RequestDelegate next, ServerOptions options, EmbeddingMetrics metrics, ILogger<ProtocolErrors> log)
 {
     private const string Details = "grpc-status-details-bin";
 
-    public Task InvokeAsync(HttpContext context)
+    public async Task InvokeAsync(HttpContext context)
     {
-        context.Response.OnStarting(
-            static state =>
+        context.Response.OnStarting(() =>
+        {
+            if (FaultOf(context) is { } fault)
             {
-                var (context, limit) = ((HttpContext, int))state;
-                Rewrite(context.Response.Headers, limit);
-                return Task.CompletedTask;
-            },
-            (context, options.MaxMessageBytes));
-        return next(context);
+                Rewrite(context.Response.Headers, fault);
+            }
+            return Task.CompletedTask;
+        });
+        await next(context);
+        if (FaultOf(context) is { } fault)
+        {
+            var method = context.Request.Path.Value ?? "";
+            metrics.ItemAnswered(method, fault.Reason);
+            ServerLog.FaultAnswered(log, method, fault.Reason, fault.Message);
+            if (fault.Kind == FaultKind.Internal)
+            {
+                ServerLog.CallFailed(log, fault.InnerException!, method);
+            }
+        }
     }
 
-    private static void Rewrite(IHeaderDictionary headers, int limit)
+    // The service methods never end with UNKNOWN or without details, because of the interceptor.
+    private Fault? FaultOf(HttpContext context)
     {
-        if (headers.ContainsKey(Details))
+        if (context.Features.Get<IServerCallContextFeature>()?.ServerCallContext is not { } call
+            || call.Status.StatusCode is not (StatusCode.ResourceExhausted or StatusCode.Internal or StatusCode.Unknown)
+            || call.ResponseTrailers.Any(entry => entry.Key == Details))
         {
-            return;
+            return null;
         }
-        var fault = headers["grpc-status"].ToString() switch
-        {
-            "8" when IsSizeLimit(headers["grpc-message"].ToString()) => FaultStatus.TooLarge(limit),
-            // The service methods never end with UNKNOWN, because of the interceptor.
-            "2" => FaultStatus.Malformed(),
-            _ => null,
-        };
-        if (fault is not null)
-        {
-            headers["grpc-status"] = ((int)fault.Kind).ToString(CultureInfo.InvariantCulture);
-            headers["grpc-message"] = fault.Message;
-            headers[Details] = Convert.ToBase64String(FaultStatus.ToStatus(fault).ToByteArray()).TrimEnd('=');
-        }
+        var exception = call.Status.DebugException ?? new RpcException(call.Status);
+        return exception is OperationCanceledException
+            ? FaultStatus.Cancelled(call)
+            : FaultStatus.OfTransport(exception, call, options)
+                ?? new(FaultKind.Internal, Reasons.Internal, FaultStatus.Unexpected, inner: exception);
     }
 
-    private static bool IsSizeLimit(string message) =>
-        Uri.UnescapeDataString(message).Contains("maximum configured message size", StringComparison.Ordinal);
+    private static void Rewrite(IHeaderDictionary headers, Fault fault)
+    {
+        headers["grpc-status"] = ((int)fault.Kind).ToString(CultureInfo.InvariantCulture);
+        headers["grpc-message"] = fault.Message;
+        headers[Details] = Convert.ToBase64String(FaultStatus.ToStatus(fault).ToByteArray()).TrimEnd('=');
+    }
 }

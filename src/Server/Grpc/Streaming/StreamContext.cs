@@ -10,7 +10,7 @@ namespace Embeddings.Server.Grpc.Streaming;
 /// response.
 /// </summary>
 internal sealed class StreamContext(
-    ServerOptions options, EmbeddingMetrics metrics, IHostApplicationLifetime lifetime, ILogger<StreamContext> log)
+    ServerOptions options, EmbeddingMetrics metrics, Shutdown shutdown, ILogger<StreamContext> log)
 {
     /// <summary>
     /// Runs a stream. A failure is its item's only: it becomes the item's response, and the stream continues.
@@ -37,7 +37,7 @@ internal sealed class StreamContext(
             responses,
             StartAsync,
             options.MaxPendingPerStream,
-            lifetime.ApplicationStopping,
+            shutdown.Ending,
             context.CancellationToken);
 
         async ValueTask<PendingResponse<TResponse>> StartAsync(TRequest request, CancellationToken cancellationToken)
@@ -67,6 +67,7 @@ internal sealed class StreamContext(
             {
                 var fault = FaultStatus.ToFault(e, context, log);
                 metrics.ItemAnswered(context.Method, fault.Reason);
+                ServerLog.FaultAnswered(log, context.Method, fault.Reason, fault.Message);
                 return failed(id, FaultStatus.ToItemError(fault));
             }
         }
