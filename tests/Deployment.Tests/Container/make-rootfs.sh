@@ -14,4 +14,6 @@ mirror() {
 }
 # Without package lists, apt knows no origins.
 [ -n "$(mirror)" ] || apt-get -qq update
-debootstrap --variant=minbase --include="$packages" "$release" "$folder" "$(mirror)"
+# In a namespace of its own, so that an interrupted run leaves no /proc mounted in the folder.
+exec unshare --mount --propagation private \
+  debootstrap --variant=minbase --include="$packages" "$release" "$folder" "$(mirror)"
