@@ -1,32 +1,60 @@
-// Making packages.
+// Making packages and the programs of the container image.
 const string Packages = "artifacts/packages";
+const string Published = "artifacts/publish";
+const string CommandProject = "src/Cli";
+
+// With a platform, NuGet adds that platform's section to the lock files. The committed ones have none, so that machines of
+// all platforms restore the same; these go to obj.
+string ForPlatform(string rid) => $"-r {rid} -p:NuGetLockFilePath=obj/{rid}.packages.lock.json";
 
 Task("__Pack").Does(() =>
 {
     EnsureDirectoryExists(Packages);
     CleanDirectory(Packages);
 
-    var projects = new List<string> { "src/Contract/Embeddings.Contract.csproj", "src/Client/Embeddings.Client.csproj" };
-    const string Tool = "src/Cli/Embeddings.Cli.csproj";
-    if (System.IO.File.ReadAllText(Tool).Contains("<PackAsTool>true</PackAsTool>"))
+    // The command as a package per platform and one that names them. They use the runtime of the machine, so they have no
+    // executable of their own. The one without a platform is last and leaves obj as the other steps expect it.
+    Capture("dotnet", $"msbuild {CommandProject} -getProperty:ToolPackageRuntimeIdentifiers", out var platforms);
+    foreach (var rid in platforms.First().Split(';'))
     {
-        projects.Add(Tool);
+        PackProject(CommandProject, $"{ForPlatform(rid)} -p:SelfContained=false -p:UseAppHost=false");
+        DeletePlatform(rid);
     }
-    foreach (var project in projects)
-    {
-        ExecuteOrFail("dotnet", $"pack {project} -c {Configuration} --nologo -v minimal -o {Packages} {extraArguments}", $"{project} could not be packed");
-    }
+    PackProject(CommandProject, "-p:CreateRidSpecificToolPackages=false");
+    PackProject("src/Contract", "");
+    PackProject("src/Client", "");
     foreach (var package in GetFiles(Packages + "/*.nupkg"))
     {
-        Say($"{Packages}/{package.GetFilename()}");
+        Say($"{Packages}/{package.GetFilename()}: {FileSize(package) / 1e6:0.0} MB");
     }
 });
 
-// One folder that runs on a machine without .NET. Only what stands after --rid is taken from the arguments.
+void PackProject(string project, string arguments) => ExecuteOrFail(
+    "dotnet", $"pack {project} -c {Configuration} --nologo -v quiet -o {Packages} {arguments} {extraArguments}", $"{project} could not be packed");
+
+// A folder per platform that runs on a machine without .NET, named as container engines name it. --rid selects one.
 Task("__Publish").Does(() =>
 {
-    var rid = System.Text.RegularExpressions.Regex.Match(extraArguments, "\"--rid\" \"([a-z0-9-]+)\"") is { Success: true } match ? match.Groups[1].Value : "linux-x64";
-    CleanDirectory("artifacts/publish");
-    ExecuteOrFail("dotnet", $"publish src/Cli -c {Configuration} -r {rid} --self-contained -p:NativeRid={rid} -p:DebugType=none -o artifacts/publish --nologo -v minimal", "the command could not be published");
-    Say($"artifacts/publish: for {rid}");
+    var one = System.Text.RegularExpressions.Regex.Match(extraArguments, "\"--rid\" \"([a-z0-9-]+)\"");
+    foreach (var rid in one.Success ? [one.Groups[1].Value] : new[] { "linux-x64", "linux-arm64" })
+    {
+        var folder = $"{Published}/{rid.Replace("linux-x64", "linux-amd64")}";
+        CleanDirectory(folder);
+        ExecuteOrFail(
+            "dotnet",
+            $"publish {CommandProject} -c {Configuration} {ForPlatform(rid)} --self-contained -p:DebugType=none -o {folder} --nologo -v quiet",
+            "the command could not be published");
+        DeletePlatform(rid);
+        Say($"{folder}: for {rid}");
+    }
+    ExecuteOrFail("dotnet", $"restore {CommandProject} --locked-mode -v quiet", "the packages could not be restored");
 });
+
+// Each platform's build contains the models: some hundred megabytes that nothing uses afterwards.
+void DeletePlatform(string rid)
+{
+    foreach (var folder in GetDirectories($"src/*/bin/{Configuration}/net10.0/{rid}"))
+    {
+        DeleteDirectory(folder, new DeleteDirectorySettings { Recursive = true, Force = true });
+    }
+}

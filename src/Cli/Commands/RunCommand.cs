@@ -30,8 +30,8 @@ internal static class RunCommand
         var kind = CommonOptions.Kind();
         var command = new Command(
             "run",
-            "Starts the server, stores sample images and searches them with images that were held out. "
-            + "The exit code is 0 only if every best match of the samples is correct.")
+            "Starts the server, stores sample images and searches them with images that were held out. The samples "
+            + "are deleted afterwards. The exit code is 0 only if every best match of the samples is correct.")
         {
             once, photos, kind,
         };

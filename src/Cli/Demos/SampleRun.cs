@@ -6,15 +6,32 @@ using Embeddings.V1;
 
 namespace Embeddings.Cli.Demos;
 
-/// <summary>Stores the samples through one stream, then searches with the samples that were held out.</summary>
+/// <summary>
+/// Stores the samples through one stream, then searches with the samples that were held out. Uses a collection per kind
+/// that is deleted afterwards: samples in a default collection would tie it to the model of the demonstration.
+/// </summary>
 internal sealed class SampleRun(EmbeddingsClient client, Output output, IReadOnlyList<ItemKind> kinds)
 {
-    // Other points in the same collections are not matches.
-    private static readonly Filter SamplesOnly =
-        new() { Attributes = { new AttributeCondition { Key = "sample", Flag = true } } };
+    private readonly Dictionary<ItemKind, ScratchCollection> _collections =
+        kinds.ToDictionary(kind => kind, _ => new ScratchCollection(client));
 
     /// <summary>Returns whether every best match is correct.</summary>
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await StoreAndSearchAsync(cancellationToken);
+        }
+        finally
+        {
+            foreach (var collection in _collections.Values)
+            {
+                await collection.DisposeAsync();
+            }
+        }
+    }
+
+    private async Task<bool> StoreAndSearchAsync(CancellationToken cancellationToken)
     {
         var stored = SampleSet.Stored.Where(sample => kinds.Contains(sample.Kind)).ToList();
         var subjects = kinds.Select(kind =>
@@ -47,7 +64,7 @@ internal sealed class SampleRun(EmbeddingsClient client, Output output, IReadOnl
         IEnumerable<Sample> samples, IProgress<ItemCounts> progress, CancellationToken cancellationToken)
     {
         var stored = 0;
-        var requests = samples.Select(sample => sample.ToRequest()).ToAsyncEnumerable();
+        var requests = samples.Select(sample => sample.ToRequest(_collections[sample.Kind].Name)).ToAsyncEnumerable();
         await foreach (var response in client.StreamIngestAsync(requests, cancellationToken))
         {
             if (response.Error is { } error)
@@ -58,9 +75,9 @@ internal sealed class SampleRun(EmbeddingsClient client, Output output, IReadOnl
         }
     }
 
-    private static SearchVectorsRequest Search(ItemKind kind, IEnumerable<Sample> queries) => new()
+    private SearchVectorsRequest Search(ItemKind kind, IEnumerable<Sample> queries) => new()
     {
-        Collection = kind.Collection(),
+        Collection = _collections[kind].Name,
         Queries =
         {
             kind == ItemKind.Face
@@ -68,6 +85,5 @@ internal sealed class SampleRun(EmbeddingsClient client, Output output, IReadOnl
                 : queries.Select(query => new SearchQuery { Image = query.Image }),
         },
         Limit = 1,
-        Filter = SamplesOnly,
     };
 }

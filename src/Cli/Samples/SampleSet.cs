@@ -36,14 +36,10 @@ internal sealed record Sample(
     [JsonIgnore]
     public FaceCrop Face => new() { Image = Image, Landmarks = Landmarks };
 
-    public StreamIngestRequest ToRequest()
+    public StreamIngestRequest ToRequest(string collection)
     {
-        // Distinguishes the samples from other points in the same collection.
-        var attributes = new Struct
-        {
-            Fields = { ["sample"] = Value.ForBool(true), ["subject"] = Value.ForString(Subject) },
-        };
-        var request = new StreamIngestRequest { ItemId = JobId };
+        var attributes = new Struct { Fields = { ["subject"] = Value.ForString(Subject) } };
+        var request = new StreamIngestRequest { ItemId = JobId, Collection = collection };
         if (Kind == ItemKind.Face)
         {
             request.Face = new FaceItem

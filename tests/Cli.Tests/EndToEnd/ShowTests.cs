@@ -1,6 +1,8 @@
 using Embeddings.Cli.Samples;
+using Embeddings.Client;
 using Embeddings.Testing;
 using Embeddings.TestModels;
+using Embeddings.V1;
 
 namespace Embeddings.Cli.Tests.EndToEnd;
 
@@ -33,6 +35,38 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
         Assert.Equal(ExitCode.Done, second.ExitCode);
         Assert.Equal(24, second.Objects[^1].GetProperty("rank_1").GetInt32());
         Assert.Equal(24, second.Objects.Count(line => line.TryGetProperty("query", out _)));
+    }
+
+    [Theory]
+    [InlineData("--once")]
+    [InlineData]
+    public async Task Run_leaves_a_store_to_the_data_and_the_model_of_the_user(params string[] once)
+    {
+        using var folder = new TempFolder();
+        using var stop = new CancellationTokenSource();
+        using var output = new SignalWriter("rank-1 24/24");
+        var running = EmbeddingsCommand.RunAsync(
+            ["run", .. once, "--grpc-port", "0", "--http-port", "-1", "--data", folder.File("data"), "--models", Descriptor.Folder],
+            output,
+            TextWriter.Null,
+            stop.Token);
+        await await Task.WhenAny(output.Seen, running);
+        if (once.Length == 0)
+        {
+            await stop.CancelAsync();
+        }
+        Assert.Equal(ExitCode.Done, await running);
+
+        await using var server = await Hosting.LocalServer.StartAsync(RunningServer.Settings(folder.File("data")), quiet: true, default);
+        Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", server.Address)).Objects);
+        using var client = EmbeddingsClient.ForAddress(server.Address);
+        foreach (var kind in new[] { ItemKind.Image, ItemKind.Face })
+        {
+            // A model of the user: other vectors than those of the demonstration's model.
+            var point = new VectorPoint { PointId = "1", Vector = { 1, 2, 3 } };
+            var response = await client.UpsertVectorsAsync(new() { Collection = kind.Collection(), Points = { point } });
+            Assert.Equal(1, response.UpsertedCount);
+        }
     }
 
     [Fact]
