@@ -7,21 +7,24 @@ namespace Embeddings.Server.Hosting;
 
 /// <summary>
 /// Health by name: the empty name and <c>IngestService</c> for the whole server, the other services for the parts they
-/// need, <c>store</c> for the store, <c>model/NAME</c> for each model. Embedding works without the store, so the
-/// embedding and model services do not depend on it.
+/// need, <c>store</c> for reads of the store, <c>store/writes</c> for new points, which need space on the disk, and
+/// <c>model/NAME</c> for each model. Embedding works without the store, so the embedding and model services do not depend
+/// on it.
 /// </summary>
 internal static class HealthSetup
 {
     private const string Store = "store";
+    private const string Writes = "store/writes";
     private const string Models = "models";
 
     public static IServiceCollection AddHealth(this IServiceCollection services)
     {
-        services.AddGrpcHealthChecks().AddCheck<StoreCheck>(Store).AddCheck<ModelsCheck>(Models);
+        services.AddGrpcHealthChecks().AddCheck<StoreCheck>(Store).AddCheck<WritesCheck>(Writes).AddCheck<ModelsCheck>(Models);
         services.AddOptions<GrpcHealthChecksOptions>().Configure<ModelCatalog>((options, models) =>
         {
             options.UseHealthChecksCache = false;
             options.Services.Map(Store, check => check.Name == Store);
+            options.Services.Map(Writes, check => check.Name == Writes);
             options.Services.Map(V1.EmbeddingService.Descriptor.FullName, check => check.Name == Models);
             options.Services.Map(V1.ModelService.Descriptor.FullName, check => check.Name == Models);
             options.Services.Map(V1.VectorStoreService.Descriptor.FullName, check => check.Name == Store);
@@ -52,6 +55,14 @@ internal static class HealthSetup
     {
         public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
             await store.CheckAsync(cancellationToken) is { } reason ? HealthCheckResult.Unhealthy(reason) : HealthCheckResult.Healthy();
+    }
+
+    private sealed class WritesCheck(IVectorStore store) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
+            await store.CheckWritesAsync(cancellationToken) is { } reason
+                ? HealthCheckResult.Unhealthy(reason)
+                : HealthCheckResult.Healthy();
     }
 
     // The catalog exists once its models are loaded. A server without any model is healthy, too: it serves its store.
