@@ -95,8 +95,8 @@ internal sealed unsafe class VectorSegments : IDisposable
             return;
         }
 
-        var least = Math.Max(rows, (int)(FirstBytes / rowBytes));
-        var grown = NewSegment((int)Math.Min(BitOperations.RoundUpToPowerOf2((uint)least), (uint)SegmentRows));
+        var doubled = Math.Max((int)BitOperations.RoundUpToPowerOf2((uint)rows), (int)(FirstBytes / rowBytes));
+        var grown = NewSegment(Math.Min(doubled, SegmentRows));
         if (_segments.Count == 0)
         {
             _segments.Add(grown);
