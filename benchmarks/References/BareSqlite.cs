@@ -13,7 +13,7 @@ namespace Embeddings.Benchmarks.References;
 internal sealed class BareSqlite : IDisposable
 {
     private const int TransactionRows = 1000;
-    private const int Columns = 10;
+    private const int Columns = 11;
 
     private readonly SqliteSession _session;
     private readonly SqliteCommand _insert;
@@ -25,7 +25,7 @@ internal sealed class BareSqlite : IDisposable
         SqliteSchema.CreatePoints(_session, 1);
         _insert = _session.Connection.CreateCommand();
         _insert.CommandText =
-            "INSERT INTO points_1(row, id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes, vector) "
+            "INSERT INTO points_1(row, id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes, vector, checksum) "
             + $"VALUES ({string.Join(", ", Enumerable.Range(0, Columns).Select(static i => $"$p{i}"))})";
         for (var i = 0; i < Columns; i++)
         {
@@ -43,7 +43,7 @@ internal sealed class BareSqlite : IDisposable
             return new object[]
             {
                 ++_row, point.Id, point.Payload.JobId, point.Payload.MediaStoreId, (long)row.FaceIndex!, (double)row.Confidence!,
-                row.Bbox!, DBNull.Value, DBNull.Value, row.Vector,
+                row.Bbox!, DBNull.Value, DBNull.Value, row.Vector, row.Checksum,
             };
         }),
     ];

@@ -44,4 +44,14 @@ internal static partial class CoreLog
         "Model '{Model}' changed on disk but could not be reloaded: {Reason}",
         EventName = "ModelNotReloaded")]
     public static partial void ModelNotReloaded(ILogger log, string model, string reason);
+
+    [LoggerMessage(
+        20,
+        LogLevel.Warning,
+        "The model file {File} has no manifest and is not served; 'embeddings models add' makes one",
+        EventName = "ModelIgnored")]
+    public static partial void ModelIgnored(ILogger log, string file);
+
+    [LoggerMessage(21, LogLevel.Warning, "The folder {Directory} contains no models", EventName = "NoModels")]
+    public static partial void NoModels(ILogger log, string directory);
 }

@@ -131,6 +131,14 @@ public sealed record InferenceOptions
     public int ProbeBatch { get; init; } = 4;
 
     /// <summary>
+    /// Limit on the time of a model's test runs at load. A model that exceeds it cannot be used: its graph may never end.
+    /// Raise it for providers that compile a model in its first run.
+    /// </summary>
+    /// <value>Default: 1 minute. From 100 milliseconds to 1 hour.</value>
+    [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
+    public TimeSpan ProbeTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>
     /// Keeps a session's threads awake for 50 microseconds after each operator, in case another follows: a fifth less time
     /// for small models. Turn it off if images are decoded for a large model on few processors.
     /// </summary>

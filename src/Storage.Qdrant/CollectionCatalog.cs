@@ -60,7 +60,6 @@ internal sealed class CollectionCatalog(CollectionAdmin admin, QdrantStoreOption
 
     private async Task EnsureUncachedAsync(CollectionSpec spec, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Dimension);
         var mutex = LockOf(spec.Name);
         await mutex.WaitAsync(cancellationToken);
         try
@@ -68,6 +67,7 @@ internal sealed class CollectionCatalog(CollectionAdmin admin, QdrantStoreOption
             var state = Fresh(spec.Name) ?? Keep(spec.Name, await admin.ReadAsync(spec.Name, cancellationToken));
             if (state is null)
             {
+                spec.RequireDimension(options.MaxDimension, "Store:Qdrant:MaxDimension");
                 await admin.CreateAsync(spec, cancellationToken);
                 // Read back: another server may have created it first, with another model.
                 state = await ReadAsync(spec.Name, cancellationToken);

@@ -30,6 +30,13 @@ internal sealed record QdrantStoreOptions : IValidatableObject
         ErrorMessage = "CertificateThumbprint must be a SHA-256 thumbprint of 64 hexadecimal digits.")]
     public string? CertificateThumbprint { get; init; }
 
+    /// <summary>
+    /// Maximum dimension of a new collection. Existing collections with a larger dimension remain usable.
+    /// </summary>
+    /// <value>Default: 16,384. From 1 to 65,536, Qdrant's own limit.</value>
+    [Range(1, 65_536)]
+    public int MaxDimension { get; init; } = CollectionSpec.DefaultMaxDimension;
+
     /// <summary>Acknowledgement level of an upsert.</summary>
     /// <value>Default: <c>Durable</c>.</value>
     [EnumDataType(typeof(AckLevel))]

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Data.Sqlite;
+using static SQLitePCL.raw;
 
 namespace Embeddings.Storage.Sqlite;
 
@@ -10,6 +12,8 @@ internal sealed class Catalog : IDisposable
     private readonly ConcurrentDictionary<string, CollectionIndex> _collections = new(StringComparer.Ordinal);
 
     public IEnumerable<CollectionIndex> All => _collections.Values;
+
+    public int Count => _collections.Count;
 
     public long TotalPoints => _collections.Sum(static pair => (long)pair.Value.Count);
 
@@ -37,8 +41,9 @@ internal sealed class Catalog : IDisposable
     }
 
     /// <summary>
-    /// Loads all collections of a file into memory. A row with an invalid vector (wrong length, not finite, all zero)
-    /// neither prevents the start nor is lost: it moves to the table <c>damaged</c>, and a warning is logged.
+    /// Loads all collections of a file into memory. A row with another checksum or an invalid vector (wrong length, not
+    /// finite, all zero) neither prevents the start nor is lost: it moves to the table <c>damaged</c>, and a warning is
+    /// logged.
     /// </summary>
     public void Load(SqliteSession session, ILogger logger, CancellationToken cancellationToken)
     {
@@ -56,8 +61,8 @@ internal sealed class Catalog : IDisposable
             var damaged = Load(session, index, cancellationToken);
             if (damaged.Count > 0)
             {
-                MoveDamaged(session, index, damaged.Keys);
                 logger.PointsDamaged(index.Name, damaged.Count, damaged.Values.First());
+                TryMoveDamaged(session, index, damaged.Keys, logger);
             }
         }
     }
@@ -82,18 +87,16 @@ internal sealed class Catalog : IDisposable
     {
         var damaged = new Dictionary<long, string>();
         var vector = new float[index.Dimension];
-        var bytes = MemoryMarshal.AsBytes(vector.AsSpan());
-        var buffer = new byte[bytes.Length];
-        using var reader = session.Read($"SELECT row, id, vector FROM {index.Statements.Table} ORDER BY row");
-        while (reader.Read())
+        using var points = new PreparedStatement(
+            session.Connection.Handle!, $"SELECT {PointChecksum.Columns}, row FROM {index.Statements.Table} ORDER BY row");
+        while (points.Step())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var row = reader.GetInt64(0);
-            var id = PointCodec.Text(reader, 1);
-            var isComplete = reader.GetBytes(2, 0, null, 0, 0) == buffer.Length
-                && reader.GetBytes(2, 0, buffer, 0, buffer.Length) == buffer.Length;
-            buffer.CopyTo(bytes);
-            if (!isComplete || !index.Load(row, id, vector))
+            var row = points.Integer(PointChecksum.RowColumn);
+            var id = Encoding.UTF8.GetString(points.Bytes(0));
+            if (!PointChecksum.Holds(points)
+                || !TryRead(points, vector)
+                || !index.Load(row, id, vector))
             {
                 damaged.Add(row, id);
             }
@@ -102,6 +105,38 @@ internal sealed class Catalog : IDisposable
         }
 
         return damaged;
+    }
+
+    private static bool TryRead(PreparedStatement points, float[] vector)
+    {
+        var stored = points.Bytes(PointChecksum.VectorColumn);
+        var bytes = MemoryMarshal.AsBytes(vector.AsSpan());
+        return stored.Length == bytes.Length && stored.TryCopyTo(bytes);
+    }
+
+    private static void TryMoveDamaged(
+        SqliteSession session, CollectionIndex index, IReadOnlyCollection<long> rows, ILogger logger)
+    {
+        try
+        {
+            try
+            {
+                MoveDamaged(session, index, rows);
+            }
+            catch (SqliteException exception) when (exception.SqliteErrorCode == SQLITE_CORRUPT)
+            {
+                // An id or a job_id has changed, and the index still has the old one.
+                session.EndTransaction();
+                session.Execute($"REINDEX {index.Statements.Table}");
+                MoveDamaged(session, index, rows);
+            }
+        }
+        catch (SqliteException exception)
+        {
+            // They are not in memory, so searches do not find them; the next start tries again.
+            session.EndTransaction();
+            logger.DamagedNotMoved(index.Name, exception.Message);
+        }
     }
 
     private static void MoveDamaged(SqliteSession session, CollectionIndex index, IEnumerable<long> rows)

@@ -49,13 +49,18 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
     }
 
     /// <summary>
+    /// Copies the rest and gives the space of the log back. Called by the writer only, without an open transaction.
+    /// </summary>
+    public void Truncate(SqliteSession writer) => TryCopy(() => writer, "TRUNCATE");
+
+    /// <summary>
     /// Waits for a running copy and copies the rest after the writer has ended, so that the file alone is complete.
     /// </summary>
     public async Task FinishAsync(SqliteSession writer)
     {
         await _running;
         _session?.Dispose();
-        TryCopy(() => writer, "TRUNCATE");
+        Truncate(writer);
     }
 
     private void CopyInBackground()
@@ -87,7 +92,12 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
         }
         catch (Exception exception) when (exception is SqliteException or IOException)
         {
-            logger.CheckpointFailed(exception);
+            // A full disk is reported once, not with each attempt.
+            if (!SqliteFaults.IsDiskFull(exception))
+            {
+                logger.CheckpointFailed(exception);
+            }
+
             return false;
         }
     }

@@ -7,22 +7,29 @@ namespace Embeddings.Storage.Sqlite;
 internal sealed class EmbeddedEngine : IAsyncDisposable
 {
     private readonly DirectoryLock _directory;
+    private readonly DiskReserve _reserve;
     private readonly SqliteSession _session;
     private readonly Checkpointer _checkpointer;
     private readonly DurableFile _file;
     private readonly DurableFile _log;
 
     private EmbeddedEngine(
-        DirectoryLock directory, SqliteSession session, Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
+        DirectoryLock directory,
+        DiskReserve reserve,
+        SqliteSession session,
+        Catalog catalog,
+        EmbeddedStoreOptions options,
+        ILogger logger)
     {
         _directory = directory;
+        _reserve = reserve;
         _session = session;
         _file = new DurableFile(SqliteSchema.PathIn(options.Directory));
         _log = new DurableFile(SqliteSchema.PathIn(options.Directory) + "-wal");
         Catalog = catalog;
         _checkpointer = new Checkpointer(() => SqliteSchema.Open(options.Directory, readOnly: false), _file.Flush, logger);
         var flusher = new GroupFlusher(_log.Flush, logger);
-        var transaction = new GroupTransaction(session, catalog, flusher, _checkpointer, options.MaxPoints, logger);
+        var transaction = new GroupTransaction(session, catalog, flusher, _checkpointer, reserve, options.MaxPoints, logger);
         Writer = new GroupWriter(transaction, flusher, options, logger);
         Readers = new SessionPool(
             () => SqliteSchema.Open(options.Directory, readOnly: true),
@@ -46,16 +53,14 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         var catalog = new Catalog();
         try
         {
-            session = SqliteSchema.Open(options.Directory, readOnly: false);
-            // NORMAL: a commit does not flush the log. That happens through a separate handle, so the next group need
-            // not wait. A checkpoint still flushes both files.
-            SqliteSchema.Run(session.Connection, "PRAGMA synchronous = NORMAL");
-            SqliteSchema.Run(
-                session.Connection,
-                $"PRAGMA wal_autocheckpoint = {Checkpointer.WriterPages}; PRAGMA journal_size_limit = {128 << 20};");
-            SqliteSchema.Prepare(session, options.Directory);
+            var reserve = new DiskReserve(options.Directory, options.ReserveBytes, logger);
+            StoreIdentity.Require(options.Directory);
+            session = OpenFile(options.Directory, reserve);
+            StoreIdentity.Record(options.Directory);
             catalog.Load(session, logger, cancellationToken);
-            return new EmbeddedEngine(directory, session, catalog, options, logger);
+            ReportLimits(catalog, options, logger);
+            reserve.Restore();
+            return new EmbeddedEngine(directory, reserve, session, catalog, options, logger);
         }
         catch (Exception exception)
         {
@@ -67,7 +72,8 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
                 throw new Fault(
                     FaultKind.Unavailable,
                     Reasons.StoreUnavailable,
-                    $"The store's file '{SqliteSchema.PathIn(options.Directory)}' cannot be used: {exception.Message}",
+                    $"The store's file '{SqliteSchema.PathIn(options.Directory)}' cannot be used: {exception.Message}"
+                    + (SqliteFaults.IsCorrupt(exception) ? " Run 'embeddings store salvage' to save what is readable." : ""),
                     inner: exception);
             }
 
@@ -84,6 +90,63 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         _log.Dispose();
         _file.Dispose();
         Catalog.Dispose();
+        // The log is gone, which leaves space for the next start on a full disk.
+        _reserve.Restore();
         _directory.Dispose();
+    }
+
+    private static SqliteSession OpenFile(string directory, DiskReserve reserve)
+    {
+        try
+        {
+            return OpenFile(directory);
+        }
+        catch (SqliteException exception) when (SqliteFaults.IsEnvironment(exception) && reserve.IsScarce)
+        {
+            // Opening creates the index of the log.
+            reserve.Release();
+            return OpenFile(directory);
+        }
+    }
+
+    private static SqliteSession OpenFile(string directory)
+    {
+        var session = SqliteSchema.Open(directory, readOnly: false);
+        try
+        {
+            // NORMAL: a commit does not flush the log. That happens through a separate handle, so the next group need
+            // not wait. A checkpoint still flushes both files.
+            SqliteSchema.Run(session.Connection, "PRAGMA synchronous = NORMAL");
+            SqliteSchema.Run(
+                session.Connection,
+                $"PRAGMA wal_autocheckpoint = {Checkpointer.WriterPages}; PRAGMA journal_size_limit = {128 << 20};");
+            SqliteSchema.Prepare(session, directory);
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    private static void ReportLimits(Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
+    {
+        if (catalog.Count > options.MaxCollections)
+        {
+            logger.LimitExceeded($"{catalog.Count} collections, Store:Embedded:MaxCollections is {options.MaxCollections}");
+        }
+
+        if (catalog.TotalPoints > options.MaxPoints)
+        {
+            logger.LimitExceeded($"{catalog.TotalPoints} points, Store:Embedded:MaxPoints is {options.MaxPoints}");
+        }
+
+        if (catalog.All.MaxBy(static index => index.Dimension) is { } largest && largest.Dimension > options.MaxDimension)
+        {
+            logger.LimitExceeded(
+                $"collection '{largest.Name}' has {largest.Dimension} dimensions, Store:Embedded:MaxDimension is "
+                + $"{options.MaxDimension}");
+        }
     }
 }

@@ -14,7 +14,7 @@ internal static partial class EmbeddedStoreLog
     [LoggerMessage(
         4001,
         LogLevel.Warning,
-        "Collection {Collection}: {Count} points with invalid vectors were moved to the table 'damaged'; the first is {Id}")]
+        "Collection {Collection}: {Count} points are damaged and are moved to the table 'damaged'; the first is {Id}")]
     public static partial void PointsDamaged(this ILogger logger, string collection, int count, string id);
 
     [LoggerMessage(4002, LogLevel.Error, "A group of {Count} writes failed")]
@@ -40,4 +40,23 @@ internal static partial class EmbeddedStoreLog
         LogLevel.Critical,
         "The log of the embedded store could not be flushed to disk; the store rejects writes until a restart")]
     public static partial void FlushFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(
+        4007,
+        LogLevel.Warning,
+        "The embedded store exceeds a limit: {Limit}. It stays usable, and the limit applies to what is added")]
+    public static partial void LimitExceeded(this ILogger logger, string limit);
+
+    [LoggerMessage(4008, LogLevel.Error, "{Reason}")]
+    public static partial void DiskFull(this ILogger logger, string reason);
+
+    [LoggerMessage(4009, LogLevel.Information, "The disk of {Directory} has space again; the store accepts writes")]
+    public static partial void DiskHasSpace(this ILogger logger, string directory);
+
+    [LoggerMessage(
+        4010,
+        LogLevel.Error,
+        "Collection {Collection}: the damaged points could not be moved to the table 'damaged': {Reason}. Stop the server "
+            + "and run 'embeddings store salvage'")]
+    public static partial void DamagedNotMoved(this ILogger logger, string collection, string reason);
 }

@@ -21,6 +21,25 @@ internal sealed record EmbeddedStoreOptions
     [Range(1, 100_000_000)]
     public int MaxPoints { get; init; } = 2_000_000;
 
+    /// <summary>Maximum number of collections. An existing store with more of them starts, but creates no more.</summary>
+    /// <value>Default: 1,000. From 1 to 100,000.</value>
+    [Range(1, 100_000)]
+    public int MaxCollections { get; init; } = 1000;
+
+    /// <summary>
+    /// Maximum dimension of a new collection. Existing collections with a larger dimension remain usable.
+    /// </summary>
+    /// <value>Default: 16,384. From 1 to 1,048,576.</value>
+    [Range(1, 1 << 20)]
+    public int MaxDimension { get; init; } = CollectionSpec.DefaultMaxDimension;
+
+    /// <summary>
+    /// Disk space, in bytes, that is held in a file and released for deletions when the disk is full; 0 for none.
+    /// </summary>
+    /// <value>Default: 16,777,216. From 0 to 1,073,741,824.</value>
+    [Range(0, 1 << 30)]
+    public int ReserveBytes { get; init; } = 16 << 20;
+
     /// <summary>Maximum number of threads for all searches together; a single search uses all of them.</summary>
     /// <value>Default: 0, the number of processors. From 0 to 1,024.</value>
     [Range(0, 1024)]

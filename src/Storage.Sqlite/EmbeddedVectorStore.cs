@@ -28,7 +28,10 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
             time.GetElapsedTime(started).TotalMilliseconds);
     }
 
-    public async Task<string?> CheckAsync(CancellationToken cancellationToken)
+    public Task<string?> CheckAsync(CancellationToken cancellationToken) =>
+        Task.FromResult(Volatile.Read(ref _engine) is null ? CollectionFaults.NotStarted().Message : null);
+
+    public async Task<string?> CheckWritesAsync(CancellationToken cancellationToken)
     {
         if (Volatile.Read(ref _engine) is not { } engine)
         {
@@ -55,13 +58,17 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
     public ValueTask EnsureCollectionAsync(CollectionSpec spec, CancellationToken cancellationToken)
     {
         var engine = Engine;
-        if (engine.Catalog.Find(spec.Name) is { } index && !index.Info.Spec.Adopts(spec))
+        if (engine.Catalog.Find(spec.Name) is not { } index)
+        {
+            spec.RequireDimension(options.MaxDimension, "Store:Embedded:MaxDimension");
+            EnsureCollectionRequest.RequireRoom(engine.Catalog.Count, options.MaxCollections);
+        }
+        else if (!index.Info.Spec.Adopts(spec))
         {
             return ValueTask.CompletedTask;
         }
 
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Dimension);
-        var request = new EnsureCollectionRequest(engine.Catalog, spec, cancellationToken);
+        var request = new EnsureCollectionRequest(engine.Catalog, spec, options.MaxCollections, cancellationToken);
         return new ValueTask(engine.Writer.WriteAsync(request, cancellationToken));
     }
 

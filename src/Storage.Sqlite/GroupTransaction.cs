@@ -3,15 +3,97 @@ using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
 
-/// <summary>Writes a group of requests in one transaction. A request that fails does not fail the others.</summary>
+/// <summary>
+/// Writes a group of requests in one transaction. A request that fails does not fail the others, and on a full disk those
+/// that remove points succeed.
+/// </summary>
 internal sealed class GroupTransaction(
-    SqliteSession session, Catalog catalog, GroupFlusher flusher, Checkpointer checkpointer, int maxPoints, ILogger logger)
+    SqliteSession session,
+    Catalog catalog,
+    GroupFlusher flusher,
+    Checkpointer checkpointer,
+    DiskReserve reserve,
+    int maxPoints,
+    ILogger logger)
 {
+    /// <summary>The reason that only deletions are possible; null if all writes are.</summary>
+    public string? DiskFull => reserve.Reason;
+
     /// <summary>
     /// Writes and commits the group; a request that failed alone keeps its error. Returns the changes to apply in
     /// memory once the log is flushed. Throws if the whole group failed.
     /// </summary>
     public WriteContext Write(List<WriteRequest> group)
+    {
+        if (reserve.Reason is not null)
+        {
+            reserve.Restore();
+        }
+
+        if (reserve.Reason is null)
+        {
+            if (TryWriteGroup(group) is { } written)
+            {
+                return written;
+            }
+
+            // The space of the log may be enough.
+            checkpointer.Truncate(session);
+            if (TryWriteGroup(group) is { } second)
+            {
+                return second;
+            }
+
+            reserve.DiskFull();
+        }
+
+        return WriteRemovals(group);
+    }
+
+    private WriteContext? TryWriteGroup(List<WriteRequest> group)
+    {
+        try
+        {
+            return WriteGroup(group);
+        }
+        catch (SqliteException exception) when (SqliteFaults.IsDiskFull(exception))
+        {
+            return null;
+        }
+    }
+
+    private WriteContext WriteRemovals(List<WriteRequest> group)
+    {
+        var removals = group.FindAll(static request => request.Removes);
+        foreach (var request in group.Where(static request => !request.Removes))
+        {
+            request.Refuse(new Fault(FaultKind.Unavailable, Reasons.StoreUnavailable, reserve.Reason!));
+        }
+
+        if (removals.Count == 0)
+        {
+            return new WriteContext(session);
+        }
+
+        try
+        {
+            if (TryWriteGroup(removals) is { } written)
+            {
+                return written;
+            }
+
+            reserve.Release();
+            checkpointer.Truncate(session);
+            return WriteGroup(removals);
+        }
+        finally
+        {
+            checkpointer.Truncate(session);
+            reserve.Restore(afterDeletion: true);
+        }
+    }
+
+    private WriteContext WriteGroup(List<WriteRequest> group)
     {
         var context = new WriteContext(session);
 

@@ -31,8 +31,8 @@ internal sealed class GroupWriter : IAsyncDisposable
         new Thread(Loop) { IsBackground = true, Name = "store writer" }.Start();
     }
 
-    /// <summary>The error of the last group; null if it was written.</summary>
-    public string? LastError => _flusher.LastError;
+    /// <summary>The error of the last group, or that the disk is full; null if it was written.</summary>
+    public string? LastError => _flusher.LastError ?? _transaction.DiskFull;
 
     /// <summary>
     /// Queues a request and waits until it is durable and searchable. Cancellation drops it until its group starts.

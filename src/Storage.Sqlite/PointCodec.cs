@@ -30,7 +30,7 @@ internal static class PointCodec
     public static PointRow Encode(StoredPoint point)
     {
         var payload = point.Payload;
-        return new PointRow
+        var row = new PointRow
         {
             Id = point.Id,
             IdText = Encoding.UTF8.GetBytes(point.Id),
@@ -43,6 +43,7 @@ internal static class PointCodec
             Attributes = payload.Attributes is { } attributes ? Json(attributes) : null,
             Vector = Bytes(point.Vector.Span),
         };
+        return row with { Checksum = PointChecksum.Of(row) };
     }
 
     /// <summary>Decodes a row of <see cref="Columns"/>, and the vector after them if requested.</summary>
@@ -130,6 +131,9 @@ internal sealed record PointRow
 
     /// <summary>The vector as it was given.</summary>
     public required byte[] Vector { get; init; }
+
+    /// <summary>The checksum of everything above.</summary>
+    public long Checksum { get; init; }
 
     public ReadOnlySpan<float> Floats => MemoryMarshal.Cast<byte, float>(Vector);
 }

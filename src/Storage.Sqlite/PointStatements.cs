@@ -7,7 +7,7 @@ internal sealed class PointStatements
 {
     private const string Assign =
         "job_id = ?2, media_store_id = ?3, face_index = ?4, confidence = ?5, "
-        + "bbox = ?6, landmarks = ?7, attributes = ?8, vector = ?9";
+        + "bbox = ?6, landmarks = ?7, attributes = ?8, vector = ?9, checksum = ?10";
 
     private readonly string _insert;
     private readonly string _replace;
@@ -18,8 +18,8 @@ internal sealed class PointStatements
         Table = $"points_{collection}";
         _insert = $"""
             INSERT INTO {Table}(
-                row, id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes, vector)
-            VALUES (?10, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(id) DO NOTHING
+                row, id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes, vector, checksum)
+            VALUES (?11, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(id) DO NOTHING
             """;
         _replace = $"UPDATE {Table} SET {Assign} WHERE id = ?1 RETURNING row";
         _delete = $"DELETE FROM {Table} WHERE id = CAST($1 AS TEXT) RETURNING row";
@@ -38,7 +38,7 @@ internal sealed class PointStatements
     {
         var statement = session.Statement(_insert);
         Bind(statement, point);
-        statement.Bind(10, row);
+        statement.Bind(11, row);
         return statement.Execute() == 1;
     }
 
@@ -67,5 +67,6 @@ internal sealed class PointStatements
         statement.BindBlob(7, point.Landmarks);
         statement.BindText(8, point.Attributes);
         statement.BindBlob(9, point.Vector);
+        statement.Bind(10, point.Checksum);
     }
 }

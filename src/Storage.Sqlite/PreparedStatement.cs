@@ -64,6 +64,26 @@ internal sealed class PreparedStatement : IDisposable
         }
     }
 
+    /// <summary>Advances to the next row; false at the end. Call <see cref="Reset"/> before the end of its transaction.</summary>
+    public bool Step()
+    {
+        var code = sqlite3_step(_statement);
+        Check(code);
+        return code == SQLITE_ROW;
+    }
+
+    /// <summary>Ends a run and prepares the next one.</summary>
+    public void Reset() => sqlite3_reset(_statement);
+
+    public bool IsNull(int column) => sqlite3_column_type(_statement, column) == SQLITE_NULL;
+
+    public long Integer(int column) => sqlite3_column_int64(_statement, column);
+
+    public double Real(int column) => sqlite3_column_double(_statement, column);
+
+    /// <summary>The bytes of a blob or a text, valid until the next step.</summary>
+    public ReadOnlySpan<byte> Bytes(int column) => sqlite3_column_blob(_statement, column);
+
     public void Dispose() => _statement.Dispose();
 
     private void Check(int code) => SqliteException.ThrowExceptionForRC(code, _connection);

@@ -135,6 +135,17 @@ internal static class SqliteFaults
         };
 
     /// <summary>
+    /// Returns true if the disk has no space for a file: the database, its log, or the index of the log.
+    /// </summary>
+    public static bool IsDiskFull(Exception exception) =>
+        exception is SqliteException { SqliteErrorCode: SQLITE_FULL }
+            or SqliteException { SqliteExtendedErrorCode: SQLITE_IOERR_SHMSIZE };
+
+    /// <summary>Returns true if a file is damaged.</summary>
+    public static bool IsCorrupt(Exception exception) =>
+        exception is SqliteException { SqliteErrorCode: SQLITE_CORRUPT or SQLITE_NOTADB };
+
+    /// <summary>
     /// UNAVAILABLE if the environment caused the error, NOT_FOUND if the collection was dropped during the call;
     /// otherwise the error itself, which is a bug.
     /// </summary>

@@ -30,16 +30,23 @@ internal sealed class DirectoryLock : IDisposable
         {
             return new DirectoryLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         }
-        catch (UnauthorizedAccessException exception)
+        catch (Exception exception) when (exception is UnauthorizedAccessException || IsReadOnly(exception))
         {
-            throw Fail($"The store's directory '{directory}' is not writable: {exception.Message}", exception);
+            throw Fail(
+                $"The store's directory '{directory}' is read-only; make it writable for the server, or set "
+                + "Store:Embedded:Directory to another directory.",
+                exception);
         }
-        catch (IOException exception)
+        catch (IOException exception) when (IsInUse(exception))
         {
             throw Fail(
                 $"The store's directory '{directory}' is in use by another server; stop that server, or set "
                 + "Store:Embedded:Directory to another directory.",
                 exception);
+        }
+        catch (IOException exception)
+        {
+            throw Fail($"The store's directory '{directory}' cannot be locked: {exception.Message}", exception);
         }
     }
 
@@ -47,6 +54,67 @@ internal sealed class DirectoryLock : IDisposable
 
     private static Fault Fail(string message, Exception inner) =>
         new(FaultKind.Unavailable, Reasons.StoreUnavailable, message, inner: inner);
+
+    // .NET has no exception types for these; the codes are EROFS, and EAGAIN of Linux or macOS from flock(2).
+    private static bool IsReadOnly(Exception exception) => !OperatingSystem.IsWindows() && exception.HResult == 30;
+
+    private static bool IsInUse(IOException exception) => OperatingSystem.IsWindows()
+        ? exception.HResult is unchecked((int)0x80070020) or unchecked((int)0x80070021)
+        : exception.HResult is 11 or 35;
+}
+
+/// <summary>
+/// A file that says that the directory holds a store. A database that is missing or empty beside it, or beside a log,
+/// has been lost: it must not be taken for a new one.
+/// </summary>
+internal static class StoreIdentity
+{
+    private const string Text =
+        "This directory holds an Embeddings store. To start with an empty store, delete all files whose names begin with "
+        + "'embeddings.'.\n";
+
+    /// <summary>UNAVAILABLE if the directory had a database that is missing or empty now.</summary>
+    public static void Require(string directory)
+    {
+        var database = SqliteSchema.PathIn(directory);
+        if (Length(database) > 0)
+        {
+            return;
+        }
+
+        var log = database + "-wal";
+        var witness = Length(log) > 0 ? log : PathIn(directory);
+        if (Length(witness) > 0)
+        {
+            throw new Fault(
+                FaultKind.Unavailable,
+                Reasons.StoreUnavailable,
+                $"The store's file '{database}' is {(File.Exists(database) ? "empty" : "missing")}, but '{witness}' shows "
+                + "that there was a store. Restore the file from a backup; to start with an empty store, delete all "
+                + $"files in '{directory}' whose names begin with 'embeddings.'.");
+        }
+    }
+
+    /// <summary>Records that the directory holds a store. A failure does no harm: the next start tries again.</summary>
+    public static void Record(string directory)
+    {
+        var path = PathIn(directory);
+        try
+        {
+            if (Length(path) == 0)
+            {
+                File.WriteAllText(path, Text);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // For example a full disk.
+        }
+    }
+
+    private static string PathIn(string directory) => Path.Combine(directory, "embeddings.store");
+
+    private static long Length(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : 0;
 }
 
 /// <summary>

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Embeddings.Primitives.Numerics;
 
 namespace Embeddings.Storage.Sqlite;
@@ -5,12 +6,14 @@ namespace Embeddings.Storage.Sqlite;
 /// <summary>
 /// A collection's normalized vectors by slot, in aligned segments of about 2 MiB rather than in one block: growing a
 /// block requires a copy, which takes twice the memory and stops writes and searches while it runs, and 2 MiB are
-/// enough to stream at full speed.
+/// enough to stream at full speed. Only the first segment grows, by doubling: most collections of a server with
+/// thousands are small.
 /// </summary>
 internal sealed unsafe class VectorSegments : IDisposable
 {
     private const int SegmentBytes = 2 << 20;
     private const int MinSegmentRows = 64;
+    private const int FirstBytes = 4 << 10;
 
     private readonly List<AlignedBuffer> _segments = [];
     private Task<AlignedBuffer>? _next;
@@ -30,28 +33,36 @@ internal sealed unsafe class VectorSegments : IDisposable
     /// <summary>The number of rows in a segment.</summary>
     public int SegmentRows { get; }
 
+    /// <summary>The bytes allocated.</summary>
+    public long Bytes => _segments.Sum(static segment => (long)segment.Bytes);
+
     /// <summary>
     /// Makes room for a number of rows. New memory is slow at first, because each page has to be committed, so the next
     /// segment is prepared in the background: the writer, which blocks searches while it is here, finds it ready.
     /// </summary>
     public void Reserve(int rows)
     {
+        GrowFirst(Math.Min(rows, SegmentRows));
         while ((long)_segments.Count * SegmentRows < rows)
         {
             var ready = _next;
             _next = null;
-            _segments.Add(ready is null ? NewSegment() : ready.GetAwaiter().GetResult());
-            // Not after the first segment: most collections of a server with thousands are small.
-            _next = _segments.Count > 1 ? Task.Run(NewSegment) : null;
+            _segments.Add(ready is null ? NewSegment(SegmentRows) : ready.GetAwaiter().GetResult());
+            _next = Task.Run(() => NewSegment(SegmentRows));
         }
     }
 
     /// <summary>
     /// Frees the segments beyond a number of rows except one, so that repeated inserts and deletes do not allocate each
-    /// time.
+    /// time; all of them if no rows are left.
     /// </summary>
     public void Trim(int rows)
     {
+        if (rows == 0)
+        {
+            Dispose();
+        }
+
         while ((long)(_segments.Count - 2) * SegmentRows >= rows)
         {
             _segments[^1].Dispose();
@@ -76,5 +87,26 @@ internal sealed unsafe class VectorSegments : IDisposable
         _next = null;
     }
 
-    private AlignedBuffer NewSegment() => AlignedBuffer.ZeroedFloats(checked(SegmentRows * Stride));
+    private void GrowFirst(int rows)
+    {
+        var rowBytes = (nuint)Stride * sizeof(float);
+        if (_segments.Count > 0 && _segments[0].Bytes >= (nuint)rows * rowBytes)
+        {
+            return;
+        }
+
+        var doubled = Math.Max((int)BitOperations.RoundUpToPowerOf2((uint)rows), (int)(FirstBytes / rowBytes));
+        var grown = NewSegment(Math.Min(doubled, SegmentRows));
+        if (_segments.Count == 0)
+        {
+            _segments.Add(grown);
+            return;
+        }
+
+        _segments[0].AsSpan<float>().CopyTo(grown.AsSpan<float>());
+        _segments[0].Dispose();
+        _segments[0] = grown;
+    }
+
+    private AlignedBuffer NewSegment(int rows) => AlignedBuffer.ZeroedFloats(checked(rows * Stride));
 }

@@ -1,3 +1,4 @@
+using Embeddings.Primitives;
 using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
@@ -14,6 +15,9 @@ internal abstract class WriteRequest(int points, CancellationToken cancellationT
     /// The maximum number of points that it adds; counts towards the group size and the store's limit.
     /// </summary>
     public int Points { get; } = points;
+
+    /// <summary>True if it only removes points, which is possible on a full disk.</summary>
+    public virtual bool Removes => false;
 
     /// <summary>The number of points written or removed, once the write is durable and searchable.</summary>
     public Task<long> Completion => _completion.Task;
@@ -70,15 +74,31 @@ internal abstract class WriteRequest(int points, CancellationToken cancellationT
 }
 
 /// <summary>Creates a collection, or records its first model.</summary>
-internal sealed class EnsureCollectionRequest(Catalog catalog, CollectionSpec spec, CancellationToken cancellationToken)
+internal sealed class EnsureCollectionRequest(
+    Catalog catalog, CollectionSpec spec, int maxCollections, CancellationToken cancellationToken)
     : WriteRequest(0, cancellationToken)
 {
+    /// <summary>RESOURCE_EXHAUSTED if the store has its maximum number of collections.</summary>
+    public static void RequireRoom(long collections, int maxCollections)
+    {
+        if (collections >= maxCollections)
+        {
+            throw new Fault(
+                FaultKind.ResourceExhausted,
+                Reasons.StoreFull,
+                $"The store must not hold more than {maxCollections} collections; it holds {collections}. Delete "
+                + "collections, or raise Store:Embedded:MaxCollections.",
+                "collection");
+        }
+    }
+
     protected override long Execute(WriteContext context)
     {
         // Read from the file, not the catalog: another request of this transaction may have created the collection.
         var session = context.Session;
         if (Find(session) is not var (key, existing))
         {
+            RequireRoom((long)session.Scalar("SELECT count(*) FROM collections")!, maxCollections);
             session.Execute(
                 "INSERT INTO collections(name, dimension, model, fingerprint) VALUES ($1, $2, $3, $4)",
                 spec.Name,
@@ -114,6 +134,8 @@ internal sealed class EnsureCollectionRequest(Catalog catalog, CollectionSpec sp
 internal sealed class DropCollectionRequest(Catalog catalog, CollectionIndex index, CancellationToken cancellationToken)
     : WriteRequest(0, cancellationToken)
 {
+    public override bool Removes => true;
+
     protected override long Execute(WriteContext context)
     {
         // Counted in the file, not in memory: earlier requests of this transaction may have added points.
@@ -151,6 +173,8 @@ internal sealed class UpsertRequest(CollectionIndex index, PointRow[] points, Ca
 internal sealed class DeleteIdsRequest(CollectionIndex index, byte[][] ids, CancellationToken cancellationToken)
     : WriteRequest(0, cancellationToken)
 {
+    public override bool Removes => true;
+
     protected override long Execute(WriteContext context)
     {
         var deleted = 0L;
@@ -171,6 +195,8 @@ internal sealed class DeleteIdsRequest(CollectionIndex index, byte[][] ids, Canc
 internal sealed class DeleteMatchingRequest(CollectionIndex index, PointFilter filter, CancellationToken cancellationToken)
     : WriteRequest(0, cancellationToken)
 {
+    public override bool Removes => true;
+
     protected override long Execute(WriteContext context)
     {
         var deleted = 0L;
@@ -192,7 +218,7 @@ internal sealed class ProbeRequest(CancellationToken cancellationToken) : WriteR
 {
     protected override long Execute(WriteContext context)
     {
-        SqliteSchema.Run(context.Session.Connection, $"PRAGMA user_version = {SqliteSchema.Version}");
+        SqliteSchema.Run(context.Session.Connection, $"PRAGMA user_version = {SqliteSchema.VersionOf(context.Session)}");
         return 0;
     }
 }

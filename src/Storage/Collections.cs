@@ -10,6 +10,24 @@ namespace Embeddings.Storage;
 /// <param name="Model">The model that fills it; null if unknown, which permits any.</param>
 internal sealed record CollectionSpec(string Name, int Dimension, ModelStamp? Model)
 {
+    /// <summary>The default limit of all stores on the dimension of a new collection.</summary>
+    public const int DefaultMaxDimension = 16_384;
+
+    /// <summary>Checks the dimension of a new collection: INVALID_ARGUMENT if it exceeds the limit.</summary>
+    /// <param name="limit">The limit.</param>
+    /// <param name="setting">The setting of the limit, for the message.</param>
+    public void RequireDimension(int limit, string setting)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(Dimension);
+        if (Dimension > limit)
+        {
+            throw Fault.Invalid(
+                Reasons.FieldTooLong,
+                "vector",
+                $"vector must have at most {limit} dimensions ({setting}); got {Dimension}.");
+        }
+    }
+
     /// <summary>
     /// Checks this existing collection against the one a caller needs: FAILED_PRECONDITION, naming both sides, if they
     /// differ. Returns true if the caller's model becomes the collection's first.

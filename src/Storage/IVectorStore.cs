@@ -14,8 +14,16 @@ internal interface IVectorStore : IAsyncDisposable
     /// </summary>
     Task StartAsync(CancellationToken cancellationToken);
 
-    /// <summary>Returns null if the store is ready; otherwise the reason, in one sentence for the operator.</summary>
+    /// <summary>
+    /// Returns null if the store answers reads; otherwise the reason, in one sentence for the operator.
+    /// </summary>
     Task<string?> CheckAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Returns null if the store accepts new points; otherwise the reason, in one sentence for the operator. Reads may
+    /// work nevertheless, and deletions on a full disk.
+    /// </summary>
+    Task<string?> CheckWritesAsync(CancellationToken cancellationToken) => CheckAsync(cancellationToken);
 
     /// <summary>
     /// Creates the collection if it does not exist and records the first model that fills it. FAILED_PRECONDITION,

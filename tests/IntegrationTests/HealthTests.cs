@@ -11,7 +11,7 @@ public sealed class HealthTests(ServerFixture server)
 {
     public static TheoryData<string> Names() =>
     [
-        "", "store", $"model/{Items.ImageModel}", $"model/{Items.FaceModel}",
+        "", "store", "store/writes", $"model/{Items.ImageModel}", $"model/{Items.FaceModel}",
         "embeddings.v1.EmbeddingService", "embeddings.v1.IngestService", "embeddings.v1.VectorStoreService", "embeddings.v1.ModelService",
     ];
 

@@ -41,6 +41,12 @@ public sealed class GroupWriterTests : IDisposable
         Assert.NotNull(writer.LastError);
         Assert.Equal(1, index.Count);
 
+        // A deletion makes room for another point.
+        Assert.Equal(1, await writer.WriteAsync(new DeleteIdsRequest(index, ["a"u8.ToArray()], default), default));
+        await UpsertAsync(writer, index, "c");
+        await Assert.ThrowsAsync<Fault>(() => UpsertAsync(writer, index, "b"));
+        Assert.Equal(1, index.Count);
+
         _session.Scalar($"PRAGMA max_page_count = {pages + 1000}");
         await writer.WriteAsync(new ProbeRequest(default), default);
         Assert.Null(writer.LastError);
@@ -130,7 +136,7 @@ public sealed class GroupWriterTests : IDisposable
 
     private async Task<CollectionIndex> CollectionAsync(GroupWriter writer)
     {
-        await writer.WriteAsync(new EnsureCollectionRequest(_catalog, new CollectionSpec("c", Dimension, null), default), default);
+        await writer.WriteAsync(new EnsureCollectionRequest(_catalog, new CollectionSpec("c", Dimension, null), 10, default), default);
         return _catalog.Require("c");
     }
 
@@ -139,7 +145,8 @@ public sealed class GroupWriterTests : IDisposable
         var flusher = new GroupFlusher(flush, NullLogger.Instance);
         var checkpointer = new Checkpointer(
             () => throw new InvalidOperationException("There is nothing to copy."), static () => { }, NullLogger.Instance);
-        var transaction = new GroupTransaction(_session, _catalog, flusher, checkpointer, MaxPoints, NullLogger.Instance);
+        var reserve = new DiskReserve(_directory.Path, 0, NullLogger.Instance);
+        var transaction = new GroupTransaction(_session, _catalog, flusher, checkpointer, reserve, MaxPoints, NullLogger.Instance);
         return new GroupWriter(transaction, flusher, new EmbeddedStoreOptions(), NullLogger.Instance);
     }
 }

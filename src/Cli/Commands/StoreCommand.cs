@@ -38,12 +38,7 @@ internal static class StoreCommand
             {
                 throw new ToolException($"--from and --to must be different stores; got {source} twice.");
             }
-            bool IsSetting(string token) => token.StartsWith("--Store:", StringComparison.OrdinalIgnoreCase);
-            if (parsed.UnmatchedTokens.FirstOrDefault(token => !IsSetting(token)) is { } other)
-            {
-                throw new ToolException(
-                    $"Unrecognized argument '{other}'. A setting of a store is --Store:Kind:Key=value.");
-            }
+            RequireSettings(parsed);
             var path = parsed.GetValue(state) ?? $"store-copy-{source}-{target}.json".ToLowerInvariant();
             await using var reading = await OpenStore.OpenAsync(source, parsed.UnmatchedTokens, cancellationToken);
             await using var writing = await OpenStore.OpenAsync(target, parsed.UnmatchedTokens, cancellationToken);
@@ -51,7 +46,21 @@ internal static class StoreCommand
             var names = parsed.GetValue(collections)!;
             return await CopyAsync(globals.Output(parsed), copier, names, CopyState.Read(path), cancellationToken);
         });
-        return new Command("store", "Works on stores without a server.") { copy };
+        return new Command("store", "Works on stores without a server.")
+        {
+            copy, StoreVerifyCommand.Create(globals), StoreSalvageCommand.Create(globals),
+        };
+    }
+
+    /// <summary>Rejects arguments that are neither options nor settings of a store.</summary>
+    /// <exception cref="ToolException">There is another argument.</exception>
+    public static void RequireSettings(ParseResult parsed)
+    {
+        if (parsed.UnmatchedTokens.FirstOrDefault(token => !token.StartsWith("--Store:", StringComparison.OrdinalIgnoreCase)) is { } other)
+        {
+            throw new ToolException($"Unrecognized argument '{other}'. A setting of a store is "
+                + $"--Store:Kind:Key=value.");
+        }
     }
 
     private static async Task<int> CopyAsync(

@@ -1,6 +1,7 @@
 using Embeddings.Server;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
+using Embeddings.Storage.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.Cli.Hosting;
@@ -32,6 +33,13 @@ internal sealed class OpenStore : IAsyncDisposable
             await opened.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Returns the directory of the embedded store in the settings of a server.</summary>
+    public static string EmbeddedDirectory(IReadOnlyList<string> settings)
+    {
+        using var services = EmbeddingsServerExtensions.CreateStore([.. settings]);
+        return services.GetRequiredService<EmbeddedStoreOptions>().Directory;
     }
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();

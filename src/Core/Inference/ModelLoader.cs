@@ -35,7 +35,7 @@ internal static class ModelLoader
         try
         {
             var signature = ModelSignature.Find(first.First, manifest, file);
-            var probe = new ModelProbe(file, manifest, signature, first, options).Run();
+            var probe = Probe(new(file, manifest, signature, first, options), first, file, options.ProbeTimeout);
             var wanted = SessionPlan.For(options, probe.MaxBatch == 1, Environment.ProcessorCount, bytes);
             if (wanted == plan && wanted.Sessions == 1)
             {
@@ -57,6 +57,32 @@ internal static class ModelLoader
         }
     }
 
+    private static (TensorLayout Layout, int MaxBatch, IReadOnlyList<string> Notices) Probe(
+        ModelProbe probe, RuntimeSessions sessions, string file, TimeSpan limit)
+    {
+        using var timeout = new CancellationTokenSource(limit, TimeProvider.System);
+        (TensorLayout, int, IReadOnlyList<string>)? result = null;
+        ModelException? failure = null;
+        using (timeout.Token.Register(sessions.Terminate))
+        {
+            try
+            {
+                result = probe.Run();
+            }
+            catch (ModelException e)
+            {
+                failure = e;
+            }
+        }
+        // A run that was ended looks like one that failed, and the sessions cannot run any more.
+        return timeout.IsCancellationRequested
+            ? throw new ModelException(
+                file,
+                $"must finish its test runs within {limit} (Inference:ProbeTimeout); its graph may never end",
+                failure)
+            : result ?? throw failure!;
+    }
+
     private static void CheckContent(string file, ModelManifest manifest)
     {
         var actual = ModelFile.Sha256(file);
@@ -65,7 +91,7 @@ internal static class ModelLoader
             throw new ModelException(
                 file, $"checksum mismatch: the manifest's sha256 is {manifest.Sha256}; the file has SHA-256 {actual}");
         }
-        var external = ModelFile.DataFiles(file);
+        var external = ModelFile.RequireDataFiles(file);
         var data = ModelFile.DataSha256(file, external);
         if (data == manifest.DataSha256)
         {

@@ -98,6 +98,11 @@ internal sealed class RuntimeSessions : IDisposable
         }
     }
 
+    /// <summary>
+    /// Ends all runs, now and later: they fail with an exception of the runtime, which looks between two operators.
+    /// </summary>
+    public void Terminate() => _runOptions.Terminate = true;
+
     public void Dispose()
     {
         for (var i = 0; i < _slots.Length; i++)

@@ -40,6 +40,30 @@ internal static class ManifestFile
         }
     }
 
+    /// <summary>
+    /// Returns true if a JSON file, valid or not as a manifest, has the fields by which one is recognized among others.
+    /// </summary>
+    public static bool IsManifest(string path)
+    {
+        try
+        {
+            if (new FileInfo(path).Length > MaxFileBytes)
+            {
+                return false;
+            }
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            var root = document.RootElement;
+            return root.ValueKind == JsonValueKind.Object
+                && root.TryGetProperty("sha256", out _)
+                && root.TryGetProperty("kind", out _)
+                && root.TryGetProperty("input", out _);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Reads the content of a file; <paramref name="file"/> is its name, for messages.</summary>
     /// <exception cref="ModelException">The content is not a manifest.</exception>
     public static ModelManifest Parse(ReadOnlyMemory<byte> utf8, string file)

@@ -32,6 +32,7 @@ internal sealed class ModelCatalog : IDisposable
         _time = time;
         _log = log;
         var models = options.Models;
+        ReportIgnored(models.Directories);
         var files = models.Directories.SelectMany(Manifests).Concat(models.UseDefaults ? DefaultManifests(DefaultFolder) : []);
         // In this order: the first model of a kind is its default, and the default models come last.
         var ordered = new List<ServedModel>();
@@ -48,7 +49,12 @@ internal sealed class ModelCatalog : IDisposable
         All = [.. ordered.OrderBy(model => model.Name, StringComparer.Ordinal)];
         ChooseDefault(ModelKind.Image, models.DefaultImage, ordered);
         ChooseDefault(ModelKind.Face, models.DefaultFace, ordered);
-        LoadAtStart([.. ordered.Where(model => !models.Lazy || _defaults.ContainsValue(model))]);
+        var later = ordered.Where(model => models.Lazy && !_defaults.ContainsValue(model)).ToList();
+        foreach (var model in later)
+        {
+            ModelFile.RequireDataFiles(Path.ChangeExtension(model.File, ".onnx"));
+        }
+        LoadAtStart([.. ordered.Except(later)]);
     }
 
     /// <summary>All models, in ordinal order of their names.</summary>
@@ -168,13 +174,39 @@ internal sealed class ModelCatalog : IDisposable
         {
             throw new ModelException(directory, "is not a folder");
         }
-        // The folder may contain other JSON files, such as a tokenizer's.
-        return Directory.EnumerateFiles(directory, "*.json")
-            .Where(file => File.Exists(Path.ChangeExtension(file, ".onnx")))
-            .Order(StringComparer.Ordinal);
+        foreach (var file in Directory.EnumerateFiles(directory, "*.json").Order(StringComparer.Ordinal))
+        {
+            var model = Path.ChangeExtension(file, ".onnx");
+            if (File.Exists(model))
+            {
+                yield return file;
+            }
+            // The folder may contain other JSON files, such as a tokenizer's.
+            else if (ManifestFile.IsManifest(file))
+            {
+                throw new ModelException(
+                    file, $"its model file '{Path.GetFileName(model)}' does not exist; copy it, or remove the manifest");
+            }
+        }
     }
 
     private static string Word(ModelKind kind) => ManifestFile.Word(kind);
+
+    private void ReportIgnored(IReadOnlyList<string> directories)
+    {
+        foreach (var directory in directories.Where(Directory.Exists))
+        {
+            var files = Directory.GetFiles(directory, "*.onnx");
+            foreach (var file in files.Where(file => !File.Exists(Path.ChangeExtension(file, ".json"))))
+            {
+                CoreLog.ModelIgnored(_log, file);
+            }
+            if (files.Length == 0)
+            {
+                CoreLog.NoModels(_log, directory);
+            }
+        }
+    }
 
     private void ChooseDefault(ModelKind kind, string name, List<ServedModel> models)
     {

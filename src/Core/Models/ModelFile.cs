@@ -35,19 +35,29 @@ internal static class ModelFile
         }
     }
 
+    /// <summary>Names of the external weight files, as <see cref="DataFiles"/>; all of them exist.</summary>
+    /// <exception cref="ModelException">The file is not a model, or an external weight file does not exist.</exception>
+    public static IReadOnlyList<string> RequireDataFiles(string path)
+    {
+        var files = DataFiles(path);
+        return files.FirstOrDefault(file => !File.Exists(InFolderOf(path, file))) is { } missing
+            ? throw new ModelException(path, $"its external weight file '{missing}' does not exist")
+            : files;
+    }
+
     /// <summary>SHA-256 over the contents of those files, one after another; empty if there are none.</summary>
     /// <exception cref="ModelException">A file cannot be read.</exception>
     public static string DataSha256(string path, IReadOnlyList<string> files) =>
-        files.Count == 0 ? "" : Read(path, InFolderOf(path, files));
+        files.Count == 0 ? "" : Read(path, files.Select(file => InFolderOf(path, file)));
 
     /// <summary>Total bytes of the model file and the external weight files; missing files count 0.</summary>
     /// <exception cref="ModelException">The file is not a model, or refers to a file outside its folder.</exception>
-    public static long Bytes(string path) => InFolderOf(path, DataFiles(path))
+    public static long Bytes(string path) => DataFiles(path)
+        .Select(file => InFolderOf(path, file))
         .Append(path)
         .Sum(static file => new FileInfo(file) is { Exists: true } info ? info.Length : 0);
 
-    private static IEnumerable<string> InFolderOf(string path, IEnumerable<string> files) =>
-        files.Select(file => Path.Combine(Path.GetDirectoryName(path) ?? "", file));
+    private static string InFolderOf(string path, string file) => Path.Combine(Path.GetDirectoryName(path) ?? "", file);
 
     private static string Read(string path, IEnumerable<string> files)
     {

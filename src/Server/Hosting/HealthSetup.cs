@@ -7,13 +7,15 @@ namespace Embeddings.Server.Hosting;
 
 /// <summary>
 /// Health by name: the empty name and <c>IngestService</c> for the whole server, the other services for the parts they
-/// need, <c>store</c> for the store, <c>model/NAME</c> for each model. Embedding works without the store, so the
-/// embedding and model services do not depend on it. During a shutdown no name is serving.
+/// need, <c>store</c> for reads of the store, <c>store/writes</c> for new points, which need space on the disk, and
+/// <c>model/NAME</c> for each model. Embedding works without the store, so the embedding and model services do not depend
+/// on it. During a shutdown no name is serving.
 /// </summary>
 internal static class HealthSetup
 {
     private const string Server = "server";
     private const string Store = "store";
+    private const string Writes = "store/writes";
     private const string Models = "models";
 
     public static IServiceCollection AddHealth(this IServiceCollection services)
@@ -21,11 +23,13 @@ internal static class HealthSetup
         services.AddGrpcHealthChecks()
             .AddCheck<ServerCheck>(Server)
             .AddCheck<StoreCheck>(Store)
+            .AddCheck<WritesCheck>(Writes)
             .AddCheck<ModelsCheck>(Models);
         services.AddOptions<GrpcHealthChecksOptions>().Configure<ModelCatalog>((options, models) =>
         {
             options.UseHealthChecksCache = false;
             Map(Store, Store);
+            Map(Writes, Writes);
             Map(V1.EmbeddingService.Descriptor.FullName, Models);
             Map(V1.ModelService.Descriptor.FullName, Models);
             Map(V1.VectorStoreService.Descriptor.FullName, Store);
@@ -66,6 +70,14 @@ internal static class HealthSetup
     {
         public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
             await store.CheckAsync(cancellationToken) is { } reason ? HealthCheckResult.Unhealthy(reason) : HealthCheckResult.Healthy();
+    }
+
+    private sealed class WritesCheck(IVectorStore store) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
+            await store.CheckWritesAsync(cancellationToken) is { } reason
+                ? HealthCheckResult.Unhealthy(reason)
+                : HealthCheckResult.Healthy();
     }
 
     // The catalog exists once its models are loaded. A server without any model is healthy, too: it serves its store.

@@ -105,6 +105,32 @@ public sealed class ModelLoaderTests : IDisposable
         Assert.Equal(32, hurried.MaxBatch);
     }
 
+    [Fact]
+    public void A_graph_that_never_ends_is_refused()
+    {
+        var body = new GraphBuilder("body");
+        body.Input("round", TensorProto.Types.DataType.Int64);
+        body.Input("go", TensorProto.Types.DataType.Bool);
+        body.Input("value", TemporaryModels.Float, 0, 3);
+        body.Node("Identity", ["go"], ["go_on"]);
+        body.Node("Add", ["value", body.Floats([1, 1, 1], 1, 3)], ["sum"]);
+        body.Output("go_on", TensorProto.Types.DataType.Bool);
+        body.Output("sum", TemporaryModels.Float, 0, 3);
+        var graph = new GraphBuilder("endless");
+        var input = graph.Input("input", TemporaryModels.Float, 0, 3, 4, 4);
+        var start = graph.Node("Flatten", [graph.Node("GlobalAveragePool", [input])]);
+        var go = graph.Node("Cast", [graph.Longs([1])], Attributes.Int("to", (long)TensorProto.Types.DataType.Bool));
+        // No limit on the rounds, and the condition stays true.
+        var loop = new AttributeProto { Name = "body", Type = AttributeProto.Types.AttributeType.Graph, G = body.Build().Graph };
+        graph.Node("Loop", ["", go, start], ["output"], loop);
+        graph.Output("output", TemporaryModels.Float, 0, 3);
+        var path = _models.Save(graph.Build(), TemporaryModels.Manifest(4, 4, 3));
+        var message = Assert.Throws<ModelException>(
+            () => ModelLoader.Load(path, new() { ProbeTimeout = TimeSpan.FromMilliseconds(300) })).Message;
+        Assert.StartsWith("test.onnx: ", message);
+        Assert.Contains("Inference:ProbeTimeout", message);
+    }
+
     [Theory]
     [InlineData("input.1", "516")]
     [InlineData("data_0", "gpu_0/softmax_1")]
@@ -195,6 +221,8 @@ public sealed class ModelLoaderTests : IDisposable
         Assert.Equal([2, 4, 6], tensor.Vector(0).ToArray());
 
         var path = Path.Combine(_models.Folder, "test.onnx");
+        File.Delete(Path.Combine(_models.Folder, "test.onnx.data"));
+        Assert.Equal("test.onnx: its external weight file 'test.onnx.data' does not exist", Refused(path));
         File.WriteAllBytes(Path.Combine(_models.Folder, "test.onnx.data"), MemoryMarshal.AsBytes<float>(new float[] { 1, 2, 4 }));
         Assert.Contains("data_sha256", Refused(path));
         var other = _models.Save(graph.Build(), TemporaryModels.Manifest(4, 4, 3));

@@ -1,15 +1,19 @@
 using Embeddings.Storage.Sqlite;
 using Embeddings.Testing;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Testing.Stores;
 
 internal static class EmbeddedStores
 {
-    public static async Task<EmbeddedVectorStore> StartAsync(string directory, int maxPoints = 100_000)
+    public static Task<EmbeddedVectorStore> StartAsync(string directory, int maxPoints = 100_000) =>
+        StartAsync(new EmbeddedStoreOptions { Directory = directory, MaxPoints = maxPoints, SearchThreads = 3, ReserveBytes = 1 << 20 });
+
+    public static async Task<EmbeddedVectorStore> StartAsync(
+        EmbeddedStoreOptions options, ILogger<EmbeddedVectorStore>? log = null)
     {
-        var options = new EmbeddedStoreOptions { Directory = directory, MaxPoints = maxPoints, SearchThreads = 3 };
-        var store = new EmbeddedVectorStore(options, NullLogger<EmbeddedVectorStore>.Instance, TimeProvider.System);
+        var store = new EmbeddedVectorStore(options, log ?? NullLogger<EmbeddedVectorStore>.Instance, TimeProvider.System);
         await store.StartAsync(CancellationToken.None);
         return store;
     }

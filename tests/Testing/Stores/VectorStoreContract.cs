@@ -38,6 +38,20 @@ public abstract partial class VectorStoreContract
     }
 
     [Fact]
+    public async Task A_dimension_above_the_limit_is_refused()
+    {
+        await using var store = await CreateAsync();
+        var fault = await Assert.ThrowsAsync<Fault>(() => store.EnsureCollectionAsync(new("large", 16_385, null), None).AsTask());
+        Assert.Equal((FaultKind.InvalidArgument, Reasons.FieldTooLong, "vector"), (fault.Kind, fault.Reason, fault.Field));
+        Assert.Contains("at most 16384 dimensions", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("MaxDimension", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("got 16385", fault.Message, StringComparison.Ordinal);
+        Assert.Null(await store.FindCollectionAsync("large", None));
+        await store.EnsureCollectionAsync(new("large", 16_384, null), None);
+        Assert.Equal(16_384, (await store.FindCollectionAsync("large", None))!.Dimension);
+    }
+
+    [Fact]
     public async Task A_dropped_collection_is_gone_and_can_be_created_again()
     {
         await using var store = await StartedAsync(2);
