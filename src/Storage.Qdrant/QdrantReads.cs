@@ -4,31 +4,22 @@ using Qdrant.Client.Grpc;
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>Gets, counts and lists points.</summary>
-internal sealed class QdrantReads(QdrantCalls calls)
+internal sealed class QdrantReads(QdrantCalls calls, ReplySize replySize)
 {
     public async Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
-    {
-        var found = await FetchAsync(
-            collection, [PointIds.Of(id)], withPayload: true, withVectors: true, cancellationToken);
-        return found.Count == 0
-            ? null
-            : PointMapper.ToStored(found[0].Id, found[0].Payload, found[0].Vectors, withPayload: true);
-    }
-
-    /// <summary>Returns the points that exist, in no particular order.</summary>
-    public async Task<IReadOnlyList<RetrievedPoint>> FetchAsync(
-        string collection, IEnumerable<Guid> ids, bool withPayload, bool withVectors, CancellationToken cancellationToken)
     {
         var get = new GetPoints
         {
             CollectionName = collection,
-            Ids = { ids.Select(id => (PointId)id) },
-            WithPayload = withPayload ? true : PointMapper.IdOnly,
-            WithVectors = withVectors,
+            Ids = { (PointId)PointIds.Of(id) },
+            WithPayload = true,
+            WithVectors = true,
         };
         var reply = await calls.RunAsync(
             QdrantCallKind.Read, collection, (client, call) => client.Points.GetAsync(get, call), cancellationToken);
-        return reply.Result;
+        return reply.Result is [var found, ..]
+            ? PointMapper.ToStored(found.Id, found.Payload, found.Vectors, withPayload: true)
+            : null;
     }
 
     public async Task<long> CountAsync(CollectionState state, PointFilter filter, CancellationToken cancellationToken)
@@ -55,20 +46,39 @@ internal sealed class QdrantReads(QdrantCalls calls)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pageSize);
         var name = state.Info.Name;
-        var scroll = new ScrollPoints
+        var points = new List<StoredPoint>();
+        var bytes = 0L;
+        var next = Position(PageToken.Decode(name, pageToken));
+        do
         {
-            CollectionName = name,
-            Filter = QdrantFilters.ToFilter(filter, state.ReservedIds),
-            Limit = (uint)pageSize,
-            Offset = Position(PageToken.Decode(name, pageToken)),
-            WithPayload = true,
-            WithVectors = withVectors,
-        };
-        var reply = await calls.RunAsync(
-            QdrantCallKind.Read, name, (client, call) => client.Points.ScrollAsync(scroll, call), cancellationToken);
-        return new(
-            [.. reply.Result.Select(point => PointMapper.ToStored(point.Id, point.Payload, point.Vectors, true))],
-            reply.NextPageOffset is { } next ? PageToken.Encode(name, Position(next)) : "");
+            var part = replySize.Points(withVectors ? state.Info.Dimension : 0);
+            var scroll = new ScrollPoints
+            {
+                CollectionName = name,
+                Filter = QdrantFilters.ToFilter(filter, state.ReservedIds),
+                Limit = (uint)Math.Min(part, pageSize - points.Count),
+                Offset = next,
+                WithPayload = true,
+                WithVectors = withVectors,
+            };
+            var reply = await calls.RunAsync(
+                QdrantCallKind.Read, name, (client, call) => client.Points.ScrollAsync(scroll, call), cancellationToken);
+            next = reply.NextPageOffset;
+            List<StoredPoint> found =
+                [.. reply.Result.Select(point => PointMapper.ToStored(point.Id, point.Payload, point.Vectors, true))];
+            replySize.Observe(found);
+            for (var i = 0; i < found.Count; i++)
+            {
+                bytes += PointSize.Of(found[i]);
+                if (points.Count > 0 && bytes > PointPage.MaxBytes)
+                {
+                    return new(points, PageToken.Encode(name, Position(reply.Result[i].Id)));
+                }
+                points.Add(found[i]);
+            }
+        }
+        while (next is not null && points.Count < pageSize);
+        return new(points, next is null ? "" : PageToken.Encode(name, Position(next)));
     }
 
     /// <summary>Returns the ids that exist.</summary>
