@@ -8,18 +8,27 @@ internal sealed class QdrantReads(QdrantCalls calls, ReplySize replySize)
 {
     public async Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
     {
+        var found = await FetchAsync(
+            collection, [(PointId)PointIds.Of(id)], withPayload: true, withVectors: true, cancellationToken);
+        return found.Count == 0
+            ? null
+            : PointMapper.ToStored(found[0].Id, found[0].Payload, found[0].Vectors, withPayload: true);
+    }
+
+    /// <summary>Returns the points that exist, in no particular order.</summary>
+    public async Task<IReadOnlyList<RetrievedPoint>> FetchAsync(
+        string collection, IEnumerable<PointId> ids, bool withPayload, bool withVectors, CancellationToken cancellationToken)
+    {
         var get = new GetPoints
         {
             CollectionName = collection,
-            Ids = { (PointId)PointIds.Of(id) },
-            WithPayload = true,
-            WithVectors = true,
+            Ids = { ids },
+            WithPayload = withPayload ? true : PointMapper.IdOnly,
+            WithVectors = withVectors,
         };
         var reply = await calls.RunAsync(
             QdrantCallKind.Read, collection, (client, call) => client.Points.GetAsync(get, call), cancellationToken);
-        return reply.Result is [var found, ..]
-            ? PointMapper.ToStored(found.Id, found.Payload, found.Vectors, withPayload: true)
-            : null;
+        return reply.Result;
     }
 
     public async Task<long> CountAsync(CollectionState state, PointFilter filter, CancellationToken cancellationToken)

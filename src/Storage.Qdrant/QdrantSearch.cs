@@ -6,26 +6,31 @@ namespace Embeddings.Storage.Qdrant;
 /// Searches with all queries in one round trip. Each query requests one point more than its limit, to detect a tie for
 /// the last place: then all tied points are ranked, up to <see cref="MaxTied"/>, and the first in ordinal order of their
 /// ids are returned. If the content of all points may be large, the first round trip returns only ids, and the content
-/// follows in replies of limited size. Content is always requested together with the score, so that both are of the same
-/// version.
+/// follows in replies of limited size.
 /// </summary>
-internal sealed class QdrantSearch(QdrantCalls calls, ReplySize replySize)
+/// <remarks>
+/// Qdrant reads payloads and vectors after it has ranked the points, so a score may be of an earlier version. Vectors are
+/// therefore always requested with payloads, and a score that is not that of the vector is replaced.
+/// </remarks>
+internal sealed class QdrantSearch(QdrantCalls calls, QdrantReads reads, ReplySize replySize)
 {
     /// <summary>Maximum number of tied points ranked per query; among more, Qdrant chooses.</summary>
     public const int MaxTied = 10_000;
+
+    // Far above the rounding errors of a score in single precision.
+    private const float Tolerance = 1e-6f;
 
     public async Task<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>> SearchAsync(
         CollectionState state, IReadOnlyList<VectorQuery> queries, SearchSpec spec, CancellationToken cancellationToken)
     {
         var name = state.Info.Name;
         var hasContent = spec.WithPayload || spec.WithVectors;
-        var dimension = spec.WithVectors ? state.Info.Dimension : 0;
-        var isComplete = !hasContent || (long)queries.Count * (spec.Limit + 1) <= replySize.Points(dimension);
+        var isComplete = !hasContent || (long)queries.Count * (spec.Limit + 1) <= replySize.Points(state.Info.Dimension);
         QueryPoints[] full = [.. queries.Select(query => ToQuery(state, query, spec))];
         var found = await RunAsync(name, isComplete ? full : full.Select(IdsOnly), cancellationToken);
 
         var results = new List<ScoredStoredPoint>[queries.Count];
-        var missing = new List<(int Query, PointId Id)>();
+        var missing = new List<(int Query, ScoredPoint Hit)>();
         for (var i = 0; i < results.Length; i++)
         {
             var hits = found[i].Result;
@@ -34,26 +39,35 @@ internal sealed class QdrantSearch(QdrantCalls calls, ReplySize replySize)
             if (hasContent && (isTied || !isComplete))
             {
                 results[i] = [];
-                missing.AddRange(best.Select(hit => (i, hit.Id)));
+                missing.AddRange(best.Select(hit => (i, hit)));
             }
             else
             {
-                results[i] = Read(best, spec);
+                results[i] = [.. best.Select(hit => Read(full[i], hit, hit.Payload, hit.Vectors, spec))];
+                Observe(results[i], spec);
             }
         }
-        spec.Lease?.Require(missing.Count, PointSize.Least(dimension));
+        spec.Lease?.Require(missing.Count, PointSize.Least(spec.WithVectors ? state.Info.Dimension : 0));
 
         var read = 0;
         while (read < missing.Count)
         {
-            var slice = missing.Slice(read, Math.Min(replySize.Points(dimension), missing.Count - read));
-            read += slice.Count;
-            var parts = slice.GroupBy(hit => hit.Query, hit => hit.Id).ToList();
-            var contents = await RunAsync(name, parts.Select(part => Only(full[part.Key], [.. part])), cancellationToken);
-            foreach (var (part, content) in parts.Zip(contents))
+            var part = missing.Slice(read, Math.Min(replySize.Points(state.Info.Dimension), missing.Count - read));
+            read += part.Count;
+            var ids = part.Select(entry => entry.Hit.Id).Distinct();
+            var contents = (await reads.FetchAsync(name, ids, spec.WithPayload, withVectors: true, cancellationToken))
+                .ToDictionary(point => point.Id);
+            var points = new List<ScoredStoredPoint>();
+            foreach (var (query, hit) in part)
             {
-                results[part.Key].AddRange(Read(content.Result, spec));
+                // Points deleted in between are omitted.
+                if (contents.TryGetValue(hit.Id, out var point))
+                {
+                    points.Add(Read(full[query], hit, point.Payload, point.Vectors, spec));
+                    results[query].Add(points[^1]);
+                }
             }
+            Observe(points, spec);
         }
         return [.. results.Select(points => Rank(points, spec))];
     }
@@ -95,7 +109,7 @@ internal sealed class QdrantSearch(QdrantCalls calls, ReplySize replySize)
             Params = new() { Exact = spec.Exact, Quantization = new() { Rescore = true } },
             Limit = (ulong)spec.Limit + 1,
             WithPayload = spec.WithPayload ? true : PointMapper.IdOnly,
-            WithVectors = spec.WithVectors,
+            WithVectors = spec.WithPayload || spec.WithVectors,
         };
         if (spec.HnswEf is { } ef)
         {
@@ -118,32 +132,26 @@ internal sealed class QdrantSearch(QdrantCalls calls, ReplySize replySize)
         return result;
     }
 
-    /// <summary>The same query among some points.</summary>
-    private static QueryPoints Only(QueryPoints query, IReadOnlyCollection<PointId> ids)
+    private static ScoredStoredPoint Read(
+        QueryPoints query, ScoredPoint hit, IDictionary<string, Value> payload, VectorsOutput? vectors, SearchSpec spec)
     {
-        var result = query.Clone();
-        result.Filter ??= new();
-        result.Filter.Must.Add(new Condition { HasId = new() { HasId = { ids } } });
-        result.Params.Exact = true;
-        result.Limit = (ulong)ids.Count;
-        return result;
+        var point = PointMapper.ToStored(hit.Id, payload, spec.WithVectors ? vectors : null, spec.WithPayload);
+        spec.Lease?.Add(point);
+        var score = hit.Score;
+        if (vectors?.Vector?.GetDenseVector() is { } current)
+        {
+            var own = StoredVectors.Dot(query.Query.Nearest.Dense.Data, current.Data);
+            score = MathF.Abs(own - score) > Tolerance ? own : score;
+        }
+        return new(Math.Clamp(score, -1, 1), point);
     }
 
-    private List<ScoredStoredPoint> Read(IEnumerable<ScoredPoint> hits, SearchSpec spec)
+    private void Observe(IReadOnlyList<ScoredStoredPoint> read, SearchSpec spec)
     {
-        var points = new List<ScoredStoredPoint>();
-        foreach (var hit in hits)
-        {
-            var vectors = spec.WithVectors ? hit.Vectors : null;
-            var point = PointMapper.ToStored(hit.Id, hit.Payload, vectors, spec.WithPayload);
-            spec.Lease?.Add(point);
-            points.Add(new(Math.Clamp(hit.Score, -1, 1), point));
-        }
         if (spec.WithPayload)
         {
-            replySize.Observe([.. points.Select(static hit => hit.Point)]);
+            replySize.Observe([.. read.Select(static hit => hit.Point)]);
         }
-        return points;
     }
 
     private static IEnumerable<ScoredPoint> Rank(IEnumerable<ScoredPoint> hits, SearchSpec spec) =>

@@ -32,7 +32,7 @@ internal sealed class QdrantVectorStore : IVectorStore
         _batchers = new(calls, _catalog, options, time, log);
         var replySize = new ReplySize();
         _reads = new(calls, replySize);
-        _search = new(calls, replySize);
+        _search = new(calls, _reads, replySize);
         _deletes = new(calls, _reads, _batchers);
         if (options.ApiKey is { Length: > 0 } && _connection.Address is { Scheme: "http", IsLoopback: false })
         {

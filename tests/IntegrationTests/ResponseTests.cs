@@ -112,7 +112,7 @@ public sealed class ResponseTests
             var points = Enumerable.Range(0, 1000).Select(i => Items.Point($"p{part}-{i}", [1, i], Payload(100)));
             await vectors.UpsertVectorsAsync(new() { Collection = Collection, Points = { points } }).Bound();
         }
-        var filter = new Filter { Attributes = { new AttributeCondition { Key = "number", Range = new() { Gte = 1 } } } };
+        var filter = new Filter { Attributes = { new V1.AttributeCondition { Key = "number", Range = new() { Gte = 1 } } } };
         var counts = Enumerable.Range(0, 100)
             .Select(_ => vectors.CountVectorsAsync(new() { Collection = Collection, Filter = filter }, deadline: DateTime.UtcNow.AddMilliseconds(30)).Bound())
             .ToList();

@@ -78,6 +78,10 @@ public sealed class QdrantReadTests : QdrantTestBase
             {
                 sizes.Add(batch.QueryPoints.Sum(query => query.WithPayload.Enable ? (int)query.Limit : 0));
             }
+            else if (request is GetPoints get)
+            {
+                sizes.Add(get.Ids.Count);
+            }
         };
         VectorQuery[] queries = [new(new float[] { 1, 0 }), new(new float[] { 0, 1 })];
 
@@ -85,7 +89,8 @@ public sealed class QdrantReadTests : QdrantTestBase
         var first = await store.SearchAsync(Name, queries, new() { Limit = 200 }, None);
         Assert.Equal(0, sizes[0]);
         Assert.InRange(sizes[1], 1, 130);
-        Assert.Equal(400, sizes.Sum());
+        // A part has each point once.
+        Assert.InRange(sizes.Sum(), 300, 400);
 
         sizes.Clear();
         var second = await store.SearchAsync(Name, queries, new() { Limit = 200 }, None);

@@ -113,7 +113,7 @@ public abstract partial class VectorStoreContract
     public async Task Score_vector_and_payload_are_of_one_version_during_writes(int directions)
     {
         const int Dimension = 24;
-        const int Searches = 2400;
+        var searches = OverlappingSearches;
         await using var store = await StartedAsync(Dimension);
         await WriteAsync([.. Enumerable.Range(0, 40)], new Random(0));
         using var done = new CancellationTokenSource();
@@ -132,7 +132,7 @@ public abstract partial class VectorStoreContract
             await Task.WhenAll(Enumerable.Range(3, 3).Select(seed => Task.Run(async () =>
             {
                 var random = new Random(seed);
-                for (var i = 0; i < Searches / 3; i++)
+                for (var i = 0; i < searches / 3; i++)
                 {
                     var query = Unit(random.Next());
                     var spec = new SearchSpec { Limit = 10, WithVectors = i % 2 == 0 };
@@ -158,7 +158,7 @@ public abstract partial class VectorStoreContract
             await done.CancelAsync();
             await Task.WhenAll(writers);
         }
-        Assert.InRange(checkedHits, Searches * 9, Searches * 10);
+        Assert.InRange(checkedHits, searches * 9, searches * 10);
 
         Task WriteAsync(int[] points, Random random) => store.UpsertAsync(
             Name,
@@ -199,6 +199,9 @@ public abstract partial class VectorStoreContract
         Assert.NotNull(await store.GetAsync(Name, "p7", None));
         Assert.Equal(1, await store.CountAsync(Name, Where(new AttributeCondition("i", Number: 7)), None));
     }
+
+    /// <summary>The number of searches that overlap writes.</summary>
+    private protected virtual int OverlappingSearches => 600;
 
     private static StoredPoint Large(string id, int bytes) =>
         new(id, new float[] { 1, 2 }, new() { Attributes = new JsonObject { ["text"] = new string('x', bytes) } });
