@@ -54,7 +54,7 @@ public sealed class ResponseTests
     {
         const long MaxGrowth = 400L << 20;
         using var folder = new TempFolder();
-        var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Logging:LogLevel:Default=Warning");
+        var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Logging:LogLevel:Microsoft.AspNetCore=Warning");
         using (process)
         using (api)
         {
