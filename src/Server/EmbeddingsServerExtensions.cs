@@ -107,7 +107,7 @@ internal static class EmbeddingsServerExtensions
     {
         services.AddGrpc(grpc =>
         {
-            // Responses are bounded by the limits on requests.
+            // Responses are bounded while they are made (ResponseBudget).
             grpc.MaxSendMessageSize = null;
             grpc.Interceptors.Add<FaultInterceptor>();
         });
@@ -115,6 +115,7 @@ internal static class EmbeddingsServerExtensions
             .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
         return services
             .AddReflection()
+            .AddSingleton(services => ResponseBudget.Create(services.GetRequiredService<ServerOptions>().MaxResponseBytes))
             .AddSingleton<StreamContext>()
             .AddSingleton<UpsertHandler>()
             .AddSingleton<SearchHandler>();

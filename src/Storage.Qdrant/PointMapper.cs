@@ -108,6 +108,9 @@ internal static class PointMapper
         PointId id, IDictionary<string, Value> fields, VectorsOutput? vectors, bool withPayload) =>
         new(IdOf(id, fields), Vector(fields, vectors), withPayload ? Payload(fields) : PointPayload.Empty);
 
+    /// <summary>The id of a point found by a search.</summary>
+    public static string IdOf(ScoredPoint hit) => IdOf(hit.Id, hit.Payload);
+
     private static string IdOf(PointId id, IDictionary<string, Value> fields)
     {
         if (fields.TryGetValue(PayloadKeys.PointId, out var name) && name.HasStringValue)

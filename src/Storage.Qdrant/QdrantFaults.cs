@@ -51,6 +51,13 @@ internal static class QdrantFaults
                 return new(FaultKind.InvalidArgument, Reasons.DimensionMismatch, detail, "vector", inner: exception);
             case StatusCode.InvalidArgument or StatusCode.OutOfRange:
                 return new(FaultKind.InvalidArgument, Reasons.FieldInvalid, detail, inner: exception);
+            // From the gRPC library, before the reply is read.
+            case StatusCode.ResourceExhausted when detail.Contains("maximum configured message size", StringComparison.Ordinal):
+                return new(
+                    FaultKind.ResourceExhausted,
+                    Reasons.ResponseTooLarge,
+                    "A reply of Qdrant exceeds Store:Qdrant:MaxReceiveBytes; request fewer points per call, or raise the setting.",
+                    inner: exception);
             case StatusCode.ResourceExhausted when RetryAfter(exception) is { } delay:
                 return new(FaultKind.ResourceExhausted, Reasons.QueueFull, detail, retryAfter: delay, inner: exception);
             case StatusCode.ResourceExhausted:

@@ -4,12 +4,12 @@ using Qdrant.Client.Grpc;
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>Gets, counts and lists points.</summary>
-internal sealed class QdrantReads(QdrantCalls calls)
+internal sealed class QdrantReads(QdrantCalls calls, ReplySize replySize)
 {
     public async Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
     {
         var found = await FetchAsync(
-            collection, [PointIds.Of(id)], withPayload: true, withVectors: true, cancellationToken);
+            collection, [(PointId)PointIds.Of(id)], withPayload: true, withVectors: true, cancellationToken);
         return found.Count == 0
             ? null
             : PointMapper.ToStored(found[0].Id, found[0].Payload, found[0].Vectors, withPayload: true);
@@ -17,12 +17,12 @@ internal sealed class QdrantReads(QdrantCalls calls)
 
     /// <summary>Returns the points that exist, in no particular order.</summary>
     public async Task<IReadOnlyList<RetrievedPoint>> FetchAsync(
-        string collection, IEnumerable<Guid> ids, bool withPayload, bool withVectors, CancellationToken cancellationToken)
+        string collection, IEnumerable<PointId> ids, bool withPayload, bool withVectors, CancellationToken cancellationToken)
     {
         var get = new GetPoints
         {
             CollectionName = collection,
-            Ids = { ids.Select(id => (PointId)id) },
+            Ids = { ids },
             WithPayload = withPayload ? true : PointMapper.IdOnly,
             WithVectors = withVectors,
         };
@@ -55,20 +55,39 @@ internal sealed class QdrantReads(QdrantCalls calls)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pageSize);
         var name = state.Info.Name;
-        var scroll = new ScrollPoints
+        var points = new List<StoredPoint>();
+        var bytes = 0L;
+        var next = Position(PageToken.Decode(name, pageToken));
+        do
         {
-            CollectionName = name,
-            Filter = QdrantFilters.ToFilter(filter, state.ReservedIds),
-            Limit = (uint)pageSize,
-            Offset = Position(PageToken.Decode(name, pageToken)),
-            WithPayload = true,
-            WithVectors = withVectors,
-        };
-        var reply = await calls.RunAsync(
-            QdrantCallKind.Read, name, (client, call) => client.Points.ScrollAsync(scroll, call), cancellationToken);
-        return new(
-            [.. reply.Result.Select(point => PointMapper.ToStored(point.Id, point.Payload, point.Vectors, true))],
-            reply.NextPageOffset is { } next ? PageToken.Encode(name, Position(next)) : "");
+            var part = replySize.Points(withVectors ? state.Info.Dimension : 0);
+            var scroll = new ScrollPoints
+            {
+                CollectionName = name,
+                Filter = QdrantFilters.ToFilter(filter, state.ReservedIds),
+                Limit = (uint)Math.Min(part, pageSize - points.Count),
+                Offset = next,
+                WithPayload = true,
+                WithVectors = withVectors,
+            };
+            var reply = await calls.RunAsync(
+                QdrantCallKind.Read, name, (client, call) => client.Points.ScrollAsync(scroll, call), cancellationToken);
+            next = reply.NextPageOffset;
+            List<StoredPoint> found =
+                [.. reply.Result.Select(point => PointMapper.ToStored(point.Id, point.Payload, point.Vectors, true))];
+            replySize.Observe(found);
+            for (var i = 0; i < found.Count; i++)
+            {
+                bytes += PointSize.Of(found[i]);
+                if (points.Count > 0 && bytes > PointPage.MaxBytes)
+                {
+                    return new(points, PageToken.Encode(name, Position(reply.Result[i].Id)));
+                }
+                points.Add(found[i]);
+            }
+        }
+        while (next is not null && points.Count < pageSize);
+        return new(points, next is null ? "" : PageToken.Encode(name, Position(next)));
     }
 
     /// <summary>Returns the ids that exist.</summary>

@@ -115,7 +115,8 @@ internal sealed record QdrantStoreOptions : IValidatableObject
     public double CollectionCacheSeconds { get; init; } = 30;
 
     /// <summary>
-    /// Maximum size of a response from Qdrant in bytes: 64 queries with 1,000 points, vectors and payloads are large.
+    /// Maximum size of a response from Qdrant in bytes. Responses are requested in parts of a few megabytes, unless
+    /// another program has stored larger payloads.
     /// </summary>
     /// <value>Default: 268,435,456. From 4,194,304 to 2,147,483,647.</value>
     [Range(4 << 20, int.MaxValue)]

@@ -30,8 +30,9 @@ internal sealed class QdrantVectorStore : IVectorStore
         _admin = new(calls, _connection, collections, time, log);
         _catalog = new(_admin, options, time);
         _batchers = new(calls, _catalog, options, time, log);
-        _reads = new(calls);
-        _search = new(calls, _reads);
+        var replySize = new ReplySize();
+        _reads = new(calls, replySize);
+        _search = new(calls, _reads, replySize);
         _deletes = new(calls, _reads, _batchers);
         if (options.ApiKey is { Length: > 0 } && _connection.Address is { Scheme: "http", IsLoopback: false })
         {

@@ -1,4 +1,5 @@
 using Embeddings.Primitives.Numerics;
+using Google.Protobuf.Collections;
 
 namespace Embeddings.Storage.Qdrant;
 
@@ -18,6 +19,17 @@ internal static class StoredVectors
     {
         var norm = VectorMath.Norm(vector);
         return Math.Abs((norm * norm) - 1) <= Tolerance ? null : norm;
+    }
+
+    /// <summary>The dot product of two vectors of the same dimension.</summary>
+    public static float Dot(RepeatedField<float> left, RepeatedField<float> right)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < left.Count; i++)
+        {
+            sum += (double)left[i] * right[i];
+        }
+        return (float)sum;
     }
 
     /// <summary>Restores the original vector.</summary>

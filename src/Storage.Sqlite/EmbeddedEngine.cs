@@ -31,9 +31,9 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         var flusher = new GroupFlusher(_log.Flush, logger);
         var transaction = new GroupTransaction(session, catalog, flusher, _checkpointer, reserve, options.MaxPoints, logger);
         Writer = new GroupWriter(transaction, flusher, options, logger);
-        Readers = new SessionPool(
-            () => SqliteSchema.Open(options.Directory, readOnly: true),
-            options.MaxConcurrentReads > 0 ? options.MaxConcurrentReads : 2 * Environment.ProcessorCount);
+        var reads = options.MaxConcurrentReads > 0 ? options.MaxConcurrentReads : 2 * Environment.ProcessorCount;
+        Readers = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), reads);
+        Lookups = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), Math.Max(1, reads / 2));
         Search = new ExactSearch(options.SearchThreads > 0 ? options.SearchThreads : Environment.ProcessorCount);
     }
 
@@ -41,7 +41,11 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
 
     public GroupWriter Writer { get; }
 
+    /// <summary>Runs reads of many rows: listings, counts and filters.</summary>
     public SessionPool Readers { get; }
+
+    /// <summary>Runs reads of single points, which do not wait for scans.</summary>
+    public SessionPool Lookups { get; }
 
     public ExactSearch Search { get; }
 
@@ -85,6 +89,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     {
         await Writer.DisposeAsync();
         await Readers.DisposeAsync();
+        await Lookups.DisposeAsync();
         await _checkpointer.FinishAsync(_session);
         _session.Dispose();
         _log.Dispose();

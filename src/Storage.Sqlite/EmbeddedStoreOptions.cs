@@ -46,7 +46,8 @@ internal sealed record EmbeddedStoreOptions
     public int SearchThreads { get; init; }
 
     /// <summary>
-    /// Maximum number of concurrent lookups, listings, counts and filters that read the file; others wait.
+    /// Maximum number of concurrent listings, counts and filters that read the file, and half as many lookups of points;
+    /// others wait.
     /// </summary>
     /// <value>Default: 0, twice the number of processors. From 0 to 1,024.</value>
     [Range(0, 1024)]

@@ -7,7 +7,7 @@ namespace Embeddings.Storage.Sqlite;
 /// <summary>
 /// The embedded store: points in a SQLite file, vectors also in memory, where they are searched exactly. An
 /// acknowledged write is on disk and visible to the next search; a search that overlaps a write sees each point either
-/// before or after it.
+/// before or after it, with the score of the version that it returns.
 /// </summary>
 internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<EmbeddedVectorStore> log, TimeProvider time)
     : IVectorStore
@@ -111,7 +111,7 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
     public Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
     {
         var index = Engine.Catalog.Require(collection);
-        return Engine.Readers.RunAsync(session => PointQueries.Find(session, index, id), cancellationToken);
+        return Engine.Lookups.RunAsync(session => PointQueries.Find(session, index, id), cancellationToken);
     }
 
     public Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken)
@@ -168,15 +168,23 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         }
 
         using var vectors = Normalize(index, queries);
+        var bytesPerHit = PointSize.Least(spec.WithVectors ? index.Dimension : 0);
+        if (spec is { Filter.IsEmpty: true, ScoreThreshold: null })
+        {
+            // The number of hits is known before the scan; a query may exclude one point.
+            spec.Lease?.Require(queries.Count * (long)Math.Min(spec.Limit, Math.Max(0, index.Count - 1)), bytesPerHit);
+        }
+
         var rows = spec.Filter.IsEmpty
             ? null
             : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
         string?[] excludeIds = [.. queries.Select(static query => query.ExcludeId)];
         var plan = new SearchPlan(index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, rows);
         var hits = await engine.Search.RunAsync(plan, cancellationToken);
+        spec.Lease?.Require(hits.Sum(static found => (long)found.Length), bytesPerHit);
         return spec is { WithPayload: false, WithVectors: false }
-            ? [.. hits.Select(static found => found.Select(WithoutContent).ToArray())]
-            : await engine.Readers.RunAsync(session => PointQueries.Fetch(session, index, hits, spec), cancellationToken);
+            ? [.. hits.Select(found => found.Select(hit => WithoutContent(hit, spec)).ToArray())]
+            : await engine.Lookups.RunAsync(session => PointQueries.Fetch(session, plan, hits, spec), cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -187,8 +195,12 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         }
     }
 
-    private static ScoredStoredPoint WithoutContent(Hit hit) =>
-        new(hit.Score, new StoredPoint(hit.Id, default, PointPayload.Empty));
+    private static ScoredStoredPoint WithoutContent(Hit hit, SearchSpec spec)
+    {
+        var point = new StoredPoint(hit.Id, default, PointPayload.Empty);
+        spec.Lease?.Add(point);
+        return new(hit.Score, point);
+    }
 
     private static AlignedBuffer Normalize(CollectionIndex index, IReadOnlyList<VectorQuery> queries)
     {

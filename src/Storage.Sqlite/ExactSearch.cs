@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Embeddings.Primitives.Numerics;
 
 namespace Embeddings.Storage.Sqlite;
@@ -28,6 +29,13 @@ internal sealed class ExactSearch(int threads) : IDisposable
     // One thread completes fewer multiplications than this before a second thread wakes up.
     private const long WorkPerThread = 1 << 20;
 
+    // Longer searches, of tens of milliseconds, run on threads of their own: if they occupied the thread pool, the timers
+    // and connections that cancel them would wait for them.
+    private const long MaxPoolWork = 1 << 28;
+
+    private static readonly TaskFactory OwnThread = new(
+        CancellationToken.None, TaskCreationOptions.LongRunning, TaskContinuationOptions.None, TaskScheduler.Default);
+
     private readonly SemaphoreSlim _permits = new(threads);
 
     /// <summary>Returns the hits of each query, best first.</summary>
@@ -44,7 +52,9 @@ internal sealed class ExactSearch(int threads) : IDisposable
             }
 
             var workers = taken;
-            return await Task.Run(() => Run(plan, workers, cancellationToken), cancellationToken);
+            return work > MaxPoolWork
+                ? await OwnThread.StartNew(() => Run(plan, workers, isLong: true, cancellationToken))
+                : await Task.Run(() => Run(plan, workers, isLong: false, cancellationToken), cancellationToken);
         }
         finally
         {
@@ -54,7 +64,7 @@ internal sealed class ExactSearch(int threads) : IDisposable
 
     public void Dispose() => _permits.Dispose();
 
-    private static Hit[][] Run(SearchPlan plan, int workers, CancellationToken cancellationToken)
+    private static Hit[][] Run(SearchPlan plan, int workers, bool isLong, CancellationToken cancellationToken)
     {
         // Held for the whole scan, because a point that moves during the scan could be missed. This thread holds it for
         // all workers.
@@ -65,6 +75,12 @@ internal sealed class ExactSearch(int threads) : IDisposable
             if (workers == 1)
             {
                 scan.Work(cancellationToken);
+            }
+            else if (isLong)
+            {
+                Task[] others = [.. Enumerable.Range(1, workers - 1).Select(_ => OwnThread.StartNew(() => scan.Work(cancellationToken)))];
+                scan.Work(cancellationToken);
+                Task.WaitAll(others, CancellationToken.None);
             }
             else
             {
@@ -80,6 +96,36 @@ internal sealed class ExactSearch(int threads) : IDisposable
             plan.Index.Gate.ExitReadLock();
         }
     }
+}
+
+/// <summary>Scores single vectors exactly as a scan does: equal vectors have bitwise equal scores.</summary>
+internal sealed unsafe class PointScorer(SearchPlan plan) : IDisposable
+{
+    private readonly int _dimension = plan.Index.Dimension;
+    private readonly int _stride = plan.Index.Vectors.Stride;
+    private readonly AlignedBuffer _row = AlignedBuffer.ZeroedFloats(plan.Index.Vectors.Stride);
+
+    /// <summary>Returns the score of a stored vector; null if the vector is damaged.</summary>
+    public float? Score(int query, ReadOnlySpan<byte> vector)
+    {
+        var floats = MemoryMarshal.Cast<byte, float>(vector);
+        if (floats.Length != _dimension || !VectorMath.TryNormalize(floats, _row.Slice<float>(0, _dimension)))
+        {
+            return null;
+        }
+
+        var score = 0f;
+        var address = _row.Address;
+        DotProducts.Compute(
+            new ReadOnlySpan<nint>(in address),
+            plan.Queries.Floats + ((nint)query * _stride),
+            1,
+            _stride,
+            new Span<float>(ref score));
+        return Math.Clamp(score, -1f, 1f);
+    }
+
+    public void Dispose() => _row.Dispose();
 }
 
 /// <summary>
@@ -119,7 +165,7 @@ internal sealed unsafe class Scan
         for (var first = NextUnit(); first < _count && !cancellationToken.IsCancellationRequested; first = NextUnit())
         {
             var end = (int)Math.Min(first + _unit, _count);
-            for (var start = (int)first; start < end; start += BlockRows)
+            for (var start = (int)first; start < end && !cancellationToken.IsCancellationRequested; start += BlockRows)
             {
                 Block(start, Math.Min(BlockRows, end - start), rows, scores, tops);
             }

@@ -64,6 +64,9 @@ internal static class PointCodec
         return new StoredPoint(Text(row, 0), withVector ? Floats(row, 8) : default, payload);
     }
 
+    /// <summary>Reads the bytes of the vector of a row with <see cref="Columns"/> and the vector after them.</summary>
+    public static byte[] Vector(SqliteDataReader row) => row.GetFieldValue<byte[]>(8);
+
     /// <summary>Reads a text column, including any U+0000, at which a read as string would end.</summary>
     public static string Text(SqliteDataReader row, int column) =>
         Encoding.UTF8.GetString(row.GetFieldValue<byte[]>(column));

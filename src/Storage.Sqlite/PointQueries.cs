@@ -46,40 +46,85 @@ internal static class PointQueries
         command.Parameters.AddWithValue("$after", after);
         command.Parameters.AddWithValue("$limit", (long)size + 1);
         var points = new List<StoredPoint>();
+        var bytes = 0L;
         var last = after;
         using var reader = command.ExecuteReader();
         while (reader.Read())
         {
             if (points.Count == size)
             {
-                return new PointPage(points, PageToken.Encode(table, BitConverter.GetBytes(last)));
+                return Continued();
             }
 
-            points.Add(PointCodec.Decode(reader, withPayload: true, withVectors));
+            var point = PointCodec.Decode(reader, withPayload: true, withVectors);
+            bytes += PointSize.Of(point);
+            if (points.Count > 0 && bytes > PointPage.MaxBytes)
+            {
+                return Continued();
+            }
+
+            points.Add(point);
             last = reader.GetInt64(9);
         }
 
         return new PointPage(points, "");
+
+        PointPage Continued() => new(points, PageToken.Encode(table, BitConverter.GetBytes(last)));
     }
 
     /// <summary>
-    /// Returns the points of hits. Points that were deleted after the scan or no longer match the filter are omitted;
-    /// the result is then shorter.
+    /// Returns the points of hits, with the score of the version that is read: it differs from the hit's if a write was
+    /// committed after the scan, or before it but not yet applied in memory. Points that were deleted or no longer match
+    /// are omitted; the result is then shorter.
     /// </summary>
-    public static ScoredStoredPoint[][] Fetch(SqliteSession session, CollectionIndex index, Hit[][] hits, SearchSpec spec)
+    public static ScoredStoredPoint[][] Fetch(SqliteSession session, SearchPlan plan, Hit[][] hits, SearchSpec spec)
     {
+        using var scorer = new PointScorer(plan);
         using var command = FilterSql.Command(
-            session, $"SELECT {PointCodec.Columns}, vector FROM {index.Statements.Table}", spec.Filter, "row = $row");
+            session,
+            $"SELECT {PointCodec.Columns}, vector FROM {plan.Index.Statements.Table}",
+            spec.Filter,
+            "row = $row");
         var row = command.Parameters.Add("$row", SqliteType.Integer);
-        return [.. hits.Select(found => found.Select(Fetch).OfType<ScoredStoredPoint>().ToArray())];
+        return [.. hits.Select(FetchAll)];
 
-        ScoredStoredPoint? Fetch(Hit hit)
+        ScoredStoredPoint[] FetchAll(Hit[] found, int query)
+        {
+            var points = new List<ScoredStoredPoint>(found.Length);
+            var isCurrent = true;
+            foreach (var hit in found)
+            {
+                if (Fetch(hit, query) is { } point)
+                {
+                    points.Add(point);
+                    isCurrent &= point.Score == hit.Score;
+                }
+            }
+
+            return isCurrent
+                ? [.. points]
+                :
+                [
+                    .. points
+                        .OrderByDescending(static point => point.Score)
+                        .ThenBy(static point => point.Point.Id, StringComparer.Ordinal),
+                ];
+        }
+
+        ScoredStoredPoint? Fetch(Hit hit, int query)
         {
             row.Value = hit.Row;
             using var reader = command.ExecuteReader();
-            return reader.Read()
-                ? new ScoredStoredPoint(hit.Score, PointCodec.Decode(reader, spec.WithPayload, spec.WithVectors))
-                : null;
+            if (!reader.Read()
+                || scorer.Score(query, PointCodec.Vector(reader)) is not { } score
+                || score < spec.ScoreThreshold)
+            {
+                return null;
+            }
+
+            var point = PointCodec.Decode(reader, spec.WithPayload, spec.WithVectors);
+            spec.Lease?.Add(point);
+            return new ScoredStoredPoint(score, point);
         }
     }
 }

@@ -4,11 +4,12 @@ using Microsoft.Data.Sqlite;
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// The connections for reading. SQLite's calls block, so they run on the thread pool, a limited number at a time.
+/// The connections for reading, a limited number, each with its own thread. SQLite's calls block, and while they blocked
+/// threads of the thread pool, the timers and connections that cancel reads would wait for those reads.
 /// </summary>
 internal sealed class SessionPool(Func<SqliteSession> open, int size) : IAsyncDisposable
 {
-    private readonly ConcurrentBag<SqliteSession> _idle = [];
+    private readonly ConcurrentStack<Reader> _idle = [];
     private readonly SemaphoreSlim _permits = new(size);
 
     /// <summary>
@@ -20,7 +21,15 @@ internal sealed class SessionPool(Func<SqliteSession> open, int size) : IAsyncDi
         await _permits.WaitAsync(cancellationToken);
         try
         {
-            return await Task.Run(() => Run(work, cancellationToken), cancellationToken);
+            var reader = _idle.TryPop(out var idle) ? idle : new Reader(open);
+            try
+            {
+                return await reader.RunAsync(work, cancellationToken);
+            }
+            finally
+            {
+                _idle.Push(reader);
+            }
         }
         finally
         {
@@ -36,39 +45,97 @@ internal sealed class SessionPool(Func<SqliteSession> open, int size) : IAsyncDi
             await _permits.WaitAsync();
         }
 
-        while (_idle.TryTake(out var session))
+        while (_idle.TryPop(out var reader))
         {
-            session.Dispose();
+            reader.Dispose();
         }
 
         _permits.Release(size);
     }
 
-    private T Run<T>(Func<SqliteSession, T> work, CancellationToken cancellationToken)
+    /// <summary>A thread with a connection, which runs one piece of work at a time.</summary>
+    private sealed class Reader : IDisposable
     {
-        try
+        private readonly BlockingCollection<Action> _work = [];
+        private readonly Func<SqliteSession> _open;
+        private readonly Thread _thread;
+        private SqliteSession? _session;
+
+        public Reader(Func<SqliteSession> open)
         {
-            var session = _idle.TryTake(out var idle) ? idle : open();
+            _open = open;
+            _thread = new Thread(Loop) { IsBackground = true, Name = "store reader" };
+            _thread.Start();
+        }
+
+        public Task<T> RunAsync<T>(Func<SqliteSession, T> work, CancellationToken cancellationToken)
+        {
+            var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _work.Add(
+                () =>
+                {
+                    try
+                    {
+                        completion.SetResult(Run(work, cancellationToken));
+                    }
+                    catch (Exception exception)
+                    {
+                        completion.SetException(exception);
+                    }
+                },
+                CancellationToken.None);
+            return completion.Task;
+        }
+
+        public void Dispose()
+        {
+            _work.CompleteAdding();
+            _thread.Join();
+            _work.Dispose();
+        }
+
+        private void Loop()
+        {
+            foreach (var work in _work.GetConsumingEnumerable())
+            {
+                work();
+            }
+
+            _session?.Dispose();
+        }
+
+        private T Run<T>(Func<SqliteSession, T> work, CancellationToken cancellationToken)
+        {
             try
             {
-                using var interrupt = cancellationToken.UnsafeRegister(
-                    static state => SQLitePCL.raw.sqlite3_interrupt((SQLitePCL.sqlite3)state!), session.Connection.Handle);
-                session.Execute("BEGIN");
-                cancellationToken.ThrowIfCancellationRequested();
-                return work(session);
+                var session = _session ??= Open();
+                session.Cancellation = cancellationToken;
+                try
+                {
+                    session.Execute("BEGIN");
+                    cancellationToken.ThrowIfCancellationRequested();
+                    return work(session);
+                }
+                finally
+                {
+                    // Not a SqliteTransaction: prepared commands would keep a reference to it. The end of the
+                    // transaction must not be interrupted.
+                    session.Cancellation = CancellationToken.None;
+                    session.EndTransaction();
+                }
             }
-            finally
+            catch (SqliteException exception)
             {
-                // Not a SqliteTransaction: prepared commands would keep a reference to it. No interrupt can occur here
-                // any more.
-                session.EndTransaction();
-                _idle.Add(session);
+                cancellationToken.ThrowIfCancellationRequested();
+                throw SqliteFaults.ToFault(exception);
             }
         }
-        catch (SqliteException exception)
+
+        private SqliteSession Open()
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            throw SqliteFaults.ToFault(exception);
+            var session = _open();
+            session.CheckCancellation();
+            return session;
         }
     }
 }

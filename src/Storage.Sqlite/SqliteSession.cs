@@ -10,6 +10,9 @@ internal sealed class SqliteSession : IDisposable
     /// <summary>The SQL function that calls <see cref="Matcher"/>.</summary>
     public const string MatchFunction = "attributes_match";
 
+    // The number of instructions between two checks for cancellation: some hundred rows, or less than a millisecond.
+    private const int InstructionsPerCheck = 2000;
+
     // There are few kinds of statements; this limits their number with thousands of collections.
     private const int MaxPrepared = 512;
 
@@ -26,6 +29,16 @@ internal sealed class SqliteSession : IDisposable
 
     /// <summary>The matcher that <see cref="MatchFunction"/> uses in the running statement.</summary>
     public AttributeMatcher Matcher { get; set; } = AttributeMatcher.None;
+
+    /// <summary>Interrupts statements; effective after <see cref="CheckCancellation"/>.</summary>
+    public CancellationToken Cancellation { get; set; }
+
+    /// <summary>
+    /// Makes statements check <see cref="Cancellation"/> while they run. Unlike sqlite3_interrupt, which has no effect
+    /// between two statements, this misses no cancellation.
+    /// </summary>
+    public void CheckCancellation() => sqlite3_progress_handler(
+        Connection.Handle, InstructionsPerCheck, _ => Cancellation.IsCancellationRequested ? 1 : 0, null);
 
     /// <summary>Returns the prepared command for this SQL; the caller sets its parameters by position.</summary>
     public SqliteCommand Prepare(string sql, int parameters)

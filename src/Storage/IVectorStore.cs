@@ -61,8 +61,8 @@ internal interface IVectorStore : IAsyncDisposable
     Task<long> CountAsync(string collection, PointFilter filter, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Returns a page of points. INVALID_ARGUMENT (<see cref="Reasons.PageTokenInvalid"/>) for a token from another
-    /// listing.
+    /// Returns a page of points, which ends at <paramref name="pageSize"/> or at <see cref="PointPage.MaxBytes"/>.
+    /// INVALID_ARGUMENT (<see cref="Reasons.PageTokenInvalid"/>) for a token from another listing.
     /// </summary>
     Task<PointPage> ListAsync(
         string collection,
@@ -73,8 +73,9 @@ internal interface IVectorStore : IAsyncDisposable
         CancellationToken cancellationToken);
 
     /// <summary>
-    /// Returns the points nearest to each query, best first, equal scores in ordinal order of their ids.
-    /// INVALID_ARGUMENT for a query of another dimension.
+    /// Returns the points nearest to each query, best first, equal scores in ordinal order of their ids. Score, vector
+    /// and payload of a point are those of one version. INVALID_ARGUMENT for a query of another dimension,
+    /// RESOURCE_EXHAUSTED if the response exceeds <see cref="SearchSpec.Lease"/>.
     /// </summary>
     Task<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>> SearchAsync(
         string collection, IReadOnlyList<VectorQuery> queries, SearchSpec spec, CancellationToken cancellationToken);

@@ -37,6 +37,14 @@ internal sealed record PointPayload
 internal readonly record struct BoundingBox(float X, float Y, float Width, float Height);
 
 /// <summary>A page of points.</summary>
-/// <param name="Points">At most as many points as requested.</param>
+/// <param name="Points">
+/// At most as many points as requested, and at most <see cref="MaxBytes"/>; a single larger point is returned alone.
+/// </param>
 /// <param name="NextPageToken">The token of the next page; empty on the last page.</param>
-internal sealed record PointPage(IReadOnlyList<StoredPoint> Points, string NextPageToken);
+internal sealed record PointPage(IReadOnlyList<StoredPoint> Points, string NextPageToken)
+{
+    /// <summary>
+    /// The maximum size of a page: below the 4 MiB that clients accept by default, with space for the page token.
+    /// </summary>
+    public const int MaxBytes = (4 << 20) - 4096;
+}

@@ -25,6 +25,9 @@ internal sealed record SearchSpec
 
     /// <summary>Size of the candidate list of an HNSW search; null for the store's default.</summary>
     public int? HnswEf { get; init; }
+
+    /// <summary>Limits the response while it is made; null for no limit.</summary>
+    public ResponseLease? Lease { get; init; }
 }
 
 /// <summary>A search result.</summary>

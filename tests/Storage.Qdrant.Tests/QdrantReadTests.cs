@@ -1,3 +1,4 @@
+using Embeddings.QdrantDouble.Troubles;
 using Embeddings.Testing;
 using Embeddings.Testing.Stores;
 using Qdrant.Client.Grpc;
@@ -42,18 +43,92 @@ public sealed class QdrantReadTests : QdrantTestBase
     }
 
     [Fact]
-    public async Task A_page_may_exceed_the_default_message_size()
+    public async Task A_page_ends_by_bytes_and_the_next_one_continues()
     {
         const int Dimension = 2048;
         await using var store = await StoreAsync();
         await store.EnsureCollectionAsync(new("wide", Dimension, null), None);
         var random = new Random(5);
         await store.UpsertAsync("wide", [.. Enumerable.Range(0, 1000).Select(i => VectorStoreContract.Point($"p{i}", Vector()))], None);
-        var page = await store.ListAsync("wide", PointFilter.All, 1000, "", withVectors: true, None);
-        Assert.Equal(1000, page.Points.Count);
-        Assert.All(page.Points, point => Assert.Equal(Dimension, point.Vector.Length));
+        var ids = new List<string>();
+        var token = "";
+        do
+        {
+            var page = await store.ListAsync("wide", PointFilter.All, 1000, token, withVectors: true, None);
+            Assert.All(page.Points, point => Assert.Equal(Dimension, point.Vector.Length));
+            Assert.InRange(page.Points.Sum(PointSize.Of), 1, PointPage.MaxBytes);
+            ids.AddRange(page.Points.Select(point => point.Id));
+            token = page.NextPageToken;
+        }
+        while (token.Length > 0);
+        Assert.Equal(Enumerable.Range(0, 1000).Select(i => $"p{i}").Order(), ids.Order());
 
         float[] Vector() => [.. Enumerable.Range(0, Dimension).Select(_ => random.NextSingle())];
+    }
+
+    [Fact]
+    public async Task Large_contents_are_requested_in_parts_and_small_ones_in_one_call()
+    {
+        await using var store = await FilledStoreAsync();
+        await store.UpsertAsync(Name, [.. Enumerable.Range(0, 300).Select(i => Point($"p{i}", 1, i / 100f))], None);
+        var sizes = new List<int>();
+        Troubles.Observer = (_, request) =>
+        {
+            if (request is QueryBatchPoints batch)
+            {
+                sizes.Add(batch.QueryPoints.Sum(query => query.WithPayload.Enable ? (int)query.Limit : 0));
+            }
+            else if (request is GetPoints get)
+            {
+                sizes.Add(get.Ids.Count);
+            }
+        };
+        VectorQuery[] queries = [new(new float[] { 1, 0 }), new(new float[] { 0, 1 })];
+
+        // Nothing is known about the payloads yet: first the ids, then parts that grow.
+        var first = await store.SearchAsync(Name, queries, new() { Limit = 200 }, None);
+        Assert.Equal(0, sizes[0]);
+        Assert.InRange(sizes[1], 1, 130);
+        // A part has each point once.
+        Assert.InRange(sizes.Sum(), 300, 400);
+
+        sizes.Clear();
+        var second = await store.SearchAsync(Name, queries, new() { Limit = 200 }, None);
+        Assert.Equal([402], sizes);
+        Assert.Equal(first.Select(Ids), second.Select(Ids));
+        Assert.Equal("p0", first[0][0].Point.Id);
+        Assert.Equal(["p299", "p298"], first[1].Take(2).Select(hit => hit.Point.Id));
+
+        static List<string> Ids(IReadOnlyList<ScoredStoredPoint> hits) => [.. hits.Select(hit => hit.Point.Id)];
+    }
+
+    [Fact]
+    public async Task A_cancelled_read_is_cancelled_in_Qdrant()
+    {
+        const int Reads = 100;
+        await using var store = await FilledStoreAsync();
+        await store.UpsertAsync(Name, [Point("p")], None);
+        using var started = new CountdownEvent(Reads);
+        using var ended = new CountdownEvent(Reads);
+        Troubles.Observer = (method, _) =>
+        {
+            if (method.EndsWith("Points/Count", StringComparison.Ordinal))
+            {
+                started.Signal();
+            }
+        };
+        Troubles.StallEnded = () => ended.Signal();
+        Troubles.Add(new(TroubleKind.Stall) { Method = "Points/Count" });
+        using var gone = new CancellationTokenSource();
+        var reads = Enumerable.Range(0, Reads).Select(_ => store.CountAsync(Name, PointFilter.All, gone.Token)).ToList();
+        Assert.True(await Task.Run(() => started.Wait(Limit)), "The reads have not started.");
+        await gone.CancelAsync();
+        foreach (var read in reads)
+        {
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => read.WaitAsync(Limit));
+        }
+        Assert.True(await Task.Run(() => ended.Wait(Limit)), "Qdrant was not informed.");
+        Assert.NotNull(await store.GetAsync(Name, "p", None));
     }
 
     [Fact]

@@ -9,5 +9,7 @@ public sealed class EmbeddedVectorStoreContractTests : VectorStoreContract, IDis
 
     public void Dispose() => _directory.Dispose();
 
+    private protected override int OverlappingSearches => 3000;
+
     private protected override async Task<IVectorStore> CreateAsync() => await EmbeddedStores.StartAsync(_directory.Path);
 }

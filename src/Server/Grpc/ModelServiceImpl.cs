@@ -10,8 +10,8 @@ internal sealed class ModelServiceImpl(ModelCatalog models) : V1.ModelService.Mo
     public override Task<V1.ListModelsResponse> ListModels(V1.ListModelsRequest request, ServerCallContext context)
     {
         var size = Require.Count(request.PageSize, "page_size", 100, 1000);
-        var (page, next) = NamePages.Take("models", models.All, model => model.Name, size, request.PageToken);
-        return Task.FromResult(new V1.ListModelsResponse { Models = { page.Select(ToContract) }, NextPageToken = next });
+        var (page, next) = NamePages.Take("models", models.All, model => model.Name, ToContract, size, request.PageToken);
+        return Task.FromResult(new V1.ListModelsResponse { Models = { page }, NextPageToken = next });
     }
 
     public override Task<V1.GetModelResponse> GetModel(V1.GetModelRequest request, ServerCallContext context)

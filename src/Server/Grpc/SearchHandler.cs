@@ -2,6 +2,7 @@ using Embeddings.Core;
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Storage;
+using Grpc.Core;
 
 namespace Embeddings.Server.Grpc;
 
@@ -9,13 +10,14 @@ namespace Embeddings.Server.Grpc;
 /// Searches a collection: 1. each query is resolved to a vector (images are embedded concurrently, so that they share a
 /// batch), 2. one pass of the store answers all queries.
 /// </summary>
-internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore store, TimeProvider time)
+internal sealed class SearchHandler(
+    EmbeddingPipeline pipeline, IVectorStore store, ResponseBudget budget, TimeProvider time)
 {
     private const int MaxQueries = 64;
     private const int MaxLimit = 1000;
     private const int DefaultLimit = 10;
 
-    public async Task<V1.SearchVectorsResponse> SearchAsync(V1.SearchVectorsRequest request, CancellationToken cancellationToken)
+    public async Task<V1.SearchVectorsResponse> SearchAsync(V1.SearchVectorsRequest request, ServerCallContext context)
     {
         var collection = Require.Collection(request.Collection);
         Require.NotEmpty(request.Queries.Count, "queries", MaxQueries);
@@ -30,13 +32,14 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
             HnswEf = request.Params is { HasHnswEf: true } parameters
                 ? Require.InRange(parameters.HnswEf, "params.hnsw_ef", 1, 65_536)
                 : null,
+            Lease = budget.Lease(context),
         };
         var queries = request.Queries.Select((query, i) => (query, $"queries[{i}]")).ToList();
-        return new() { Results = { await SearchAsync(collection, queries, spec, cancellationToken) } };
+        return new() { Results = { await SearchAsync(collection, queries, spec, context.CancellationToken) } };
     }
 
     public async Task<V1.SearchByMediaStoreIdResponse> SearchAsync(
-        V1.SearchByMediaStoreIdRequest request, CancellationToken cancellationToken)
+        V1.SearchByMediaStoreIdRequest request, ServerCallContext context)
     {
         var collection = Require.Collection(request.Collection, Collections.Faces);
         var spec = new SearchSpec
@@ -46,9 +49,10 @@ internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore sto
             Filter = new() { MediaStoreId = Require.Text(request.MediaStoreId, "media_store_id", Require.MaxIdBytes) },
             WithPayload = !request.HasWithPayload || request.WithPayload,
             WithVectors = request.WithVectors,
+            Lease = budget.Lease(context),
         };
         var query = request.Query ?? throw Require.Missing("query");
-        return new() { Result = (await SearchAsync(collection, [(query, "query")], spec, cancellationToken))[0] };
+        return new() { Result = (await SearchAsync(collection, [(query, "query")], spec, context.CancellationToken))[0] };
     }
 
     private async Task<V1.SearchResult[]> SearchAsync(

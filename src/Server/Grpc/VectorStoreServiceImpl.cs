@@ -6,7 +6,8 @@ using Grpc.Core;
 namespace Embeddings.Server.Grpc;
 
 /// <summary>Stores, searches, lists, and deletes vectors.</summary>
-internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler upserts, SearchHandler searches)
+internal sealed class VectorStoreServiceImpl(
+    IVectorStore store, UpsertHandler upserts, SearchHandler searches, ResponseBudget budget)
     : V1.VectorStoreService.VectorStoreServiceBase
 {
     private const int MaxPageSize = 1000;
@@ -23,11 +24,11 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         upserts.StreamAsync(requestStream, responseStream, context);
 
     public override Task<V1.SearchVectorsResponse> SearchVectors(V1.SearchVectorsRequest request, ServerCallContext context) =>
-        searches.SearchAsync(request, context.CancellationToken);
+        searches.SearchAsync(request, context);
 
     public override Task<V1.SearchByMediaStoreIdResponse> SearchByMediaStoreId(
         V1.SearchByMediaStoreIdRequest request, ServerCallContext context) =>
-        searches.SearchAsync(request, context.CancellationToken);
+        searches.SearchAsync(request, context);
 
     public override async Task<V1.GetVectorResponse> GetVector(V1.GetVectorRequest request, ServerCallContext context)
     {
@@ -35,6 +36,7 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         var id = Require.Text(request.PointId, "point_id", Require.MaxPointIdBytes);
         var point = await store.GetAsync(collection, id, context.CancellationToken)
             ?? throw CollectionFaults.PointNotFound(collection, id);
+        budget.Lease(context).Hold(PointSize.Of(point));
         return new() { Point = PointMapping.ToContract(point) };
     }
 
@@ -72,7 +74,14 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
         var deleted = 0L;
         foreach (var info in await store.ListCollectionsAsync(context.CancellationToken))
         {
-            deleted += await store.DeleteAsync(info.Name, filter, context.CancellationToken);
+            try
+            {
+                deleted += await store.DeleteAsync(info.Name, filter, context.CancellationToken);
+            }
+            catch (Fault fault) when (fault.Reason == Reasons.CollectionNotFound)
+            {
+                // Another call has deleted the collection since it was listed, including the points of the job.
+            }
         }
         return new() { DeletedCount = deleted };
     }
@@ -92,6 +101,7 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
             request.PageToken,
             request.WithVectors,
             context.CancellationToken);
+        budget.Lease(context).Hold(page.Points.Sum(PointSize.Of));
         return new() { Points = { page.Points.Select(point => PointMapping.ToContract(point)) }, NextPageToken = page.NextPageToken };
     }
 
@@ -99,8 +109,9 @@ internal sealed class VectorStoreServiceImpl(IVectorStore store, UpsertHandler u
     {
         var size = Require.Count(request.PageSize, "page_size", DefaultPageSize, MaxPageSize);
         var collections = await store.ListCollectionsAsync(context.CancellationToken);
-        var (page, next) = NamePages.Take("collections", collections, collection => collection.Name, size, request.PageToken);
-        return new() { Collections = { page.Select(ToContract) }, NextPageToken = next };
+        var (page, next) = NamePages.Take(
+            "collections", collections, collection => collection.Name, ToContract, size, request.PageToken);
+        return new() { Collections = { page }, NextPageToken = next };
     }
 
     public override async Task<V1.DeleteCollectionResponse> DeleteCollection(

@@ -31,6 +31,14 @@ internal sealed record ServerOptions
     public int MaxMessageBytes { get; init; } = 20 << 20;
 
     /// <summary>
+    /// Maximum size of a search response, bytes; larger ones are refused while they are made. Clients must accept this
+    /// size, too; most accept 4 MiB by default. Pages of listings end below that.
+    /// </summary>
+    /// <value>Default: 33,554,432. From 4,194,304 to 1,073,741,824.</value>
+    [Range(4 << 20, 1 << 30)]
+    public int MaxResponseBytes { get; init; } = 32 << 20;
+
+    /// <summary>
     /// Maximum number of pending responses of one stream. If a client does not read them, the server stops reading its
     /// requests.
     /// </summary>

@@ -28,7 +28,7 @@ internal sealed class TroubleInterceptor(DoubleOptions options, TroublePlan plan
                 }
                 throw new RpcException(new Status(trouble.Status, trouble.Message), trailers);
             case TroubleKind.Stall:
-                await Task.Delay(Timeout.Infinite, context.CancellationToken);
+                await StallAsync(context.CancellationToken);
                 break;
             case TroubleKind.Drop:
                 context.GetHttpContext().Features.Get<IConnectionLifetimeFeature>()!.Abort();
@@ -38,6 +38,18 @@ internal sealed class TroubleInterceptor(DoubleOptions options, TroublePlan plan
                 break;
         }
         return response ?? await continuation(request, context);
+    }
+
+    private async Task StallAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+        finally
+        {
+            plan.StallEnded?.Invoke();
+        }
     }
 
     private void Authenticate(ServerCallContext context)

@@ -14,6 +14,9 @@ public sealed class TroublePlan
     /// <summary>Called for every call with its method and request.</summary>
     public Action<string, object>? Observer { get; set; }
 
+    /// <summary>Called when the caller of a stalled call has gone.</summary>
+    public Action? StallEnded { get; set; }
+
     /// <summary>Fails matching requests with INVALID_ARGUMENT from now on.</summary>
     public void Refuse(Func<object, bool> bad)
     {

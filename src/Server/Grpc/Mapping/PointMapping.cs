@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Embeddings.Primitives;
 using Embeddings.Primitives.Numerics;
 using Embeddings.Storage;
@@ -52,7 +53,15 @@ internal static class PointMapping
     public static V1.VectorPoint ToContract(StoredPoint point, bool withPayload = true)
     {
         var result = new V1.VectorPoint { PointId = point.Id };
-        result.Vector.AddRange(point.Vector.ToArray());
+        if (MemoryMarshal.TryGetArray(point.Vector, out var vector))
+        {
+            // A segment is a collection, which the field copies as a block.
+            result.Vector.AddRange(vector);
+        }
+        else
+        {
+            result.Vector.AddRange(point.Vector.ToArray());
+        }
         if (withPayload)
         {
             result.Payload = ToContract(point.Payload);
