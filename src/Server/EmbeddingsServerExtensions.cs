@@ -1,5 +1,6 @@
 using Embeddings.Core;
 using Embeddings.Server.Grpc;
+using Embeddings.Server.Grpc.Admission;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
@@ -30,6 +31,7 @@ internal static class EmbeddingsServerExtensions
             .AddSettings()
             // The first hosted service: no port opens, and no health check runs, before it has started.
             .AddHostedService<StartUp>()
+            .AddHostedService<MemoryKeeper>()
             .AddTelemetry(builder.Configuration)
             .AddEmbeddingCoreFrom(services => new()
             {
@@ -37,6 +39,7 @@ internal static class EmbeddingsServerExtensions
                 Inference = services.GetRequiredService<InferenceOptions>(),
                 Batching = services.GetRequiredService<BatchingOptions>(),
                 Imaging = services.GetRequiredService<ImagingOptions>(),
+                Memory = services.GetRequiredService<MemoryOptions>(),
             })
             .AddVectorStore()
             .AddWebServer()
@@ -47,6 +50,7 @@ internal static class EmbeddingsServerExtensions
     public static void MapEmbeddings(this WebApplication app)
     {
         app.UseMiddleware<ProtocolErrors>();
+        app.UseMiddleware<MessageAdmission>();
         app.MapGrpcService<EmbeddingServiceImpl>();
         app.MapGrpcService<IngestServiceImpl>();
         app.MapGrpcService<VectorStoreServiceImpl>();
@@ -86,12 +90,15 @@ internal static class EmbeddingsServerExtensions
         {
             // Responses are bounded by the limits on requests.
             grpc.MaxSendMessageSize = null;
+            // A compressed message can have any size, which is only known when it is in memory.
+            grpc.CompressionProviders.Clear();
             grpc.Interceptors.Add<FaultInterceptor>();
         });
         services.AddOptions<GrpcServiceOptions>()
             .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
         return services
             .AddGrpcReflection()
+            .AddSingleton<MessageRules>()
             .AddSingleton<StreamContext>()
             .AddSingleton<UpsertHandler>()
             .AddSingleton<SearchHandler>();

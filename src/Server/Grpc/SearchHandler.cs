@@ -11,7 +11,7 @@ namespace Embeddings.Server.Grpc;
 /// </summary>
 internal sealed class SearchHandler(EmbeddingPipeline pipeline, IVectorStore store, TimeProvider time)
 {
-    private const int MaxQueries = 64;
+    public const int MaxQueries = 64;
     private const int MaxLimit = 1000;
     private const int DefaultLimit = 10;
 

@@ -9,4 +9,11 @@ internal static partial class ServerLog
         Level = LogLevel.Error,
         Message = "{Method} failed with an unexpected exception; this is a bug in the server")]
     public static partial void CallFailed(ILogger log, Exception exception, string method);
+
+    [LoggerMessage(
+        EventId = 3010,
+        EventName = nameof(MemoryLimit),
+        Level = LogLevel.Information,
+        Message = "The process may use {Limit} MiB; a message may have {Message} MiB, decoding an image may need {Image} MiB")]
+    public static partial void MemoryLimit(ILogger log, long limit, long message, long image);
 }

@@ -38,7 +38,7 @@ internal sealed class FaultInterceptor(EmbeddingMetrics metrics, ServerOptions o
         {
             await continuation(requestStream, responseStream, context);
         }
-        catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted)
+        catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted && e.Trailers.Count == 0)
         {
             // Thrown by gRPC for a message that exceeds the limit; its text does not contain the limit.
             throw FaultStatus.ToException(FaultStatus.TooLarge(options.MaxMessageBytes));

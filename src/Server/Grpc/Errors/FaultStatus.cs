@@ -42,11 +42,18 @@ internal static class FaultStatus
         Field = fault.Field,
     };
 
-    /// <summary>Returns the fault for a message that exceeds the size limit.</summary>
-    public static Fault TooLarge(int limit) => new(
+    /// <summary>Returns the fault for a message that exceeds a size limit.</summary>
+    public static Fault TooLarge(long limit, string setting = "Server:MaxMessageBytes") => new(
         FaultKind.ResourceExhausted,
         Reasons.MessageTooLarge,
-        $"The message must be at most {limit} bytes (Server:MaxMessageBytes); send less per message.");
+        $"The message must be at most {limit} bytes ({setting}); send less per message.");
+
+    /// <summary>Returns the fault for a message for which there is no memory now.</summary>
+    public static Fault MemoryFull() => new(
+        FaultKind.ResourceExhausted,
+        Reasons.MemoryFull,
+        "The memory for messages is in use by other calls; try again, or raise the server's memory limit (Memory:LimitBytes).",
+        retryAfter: TimeSpan.FromMilliseconds(500));
 
     /// <summary>Returns the fault for data that is not a message of the method.</summary>
     public static Fault Malformed() =>
