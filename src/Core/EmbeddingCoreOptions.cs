@@ -17,10 +17,13 @@ public sealed record EmbeddingCoreOptions
     /// <summary>Limits on images.</summary>
     public ImagingOptions Imaging { get; init; } = new();
 
+    /// <summary>Memory of the process.</summary>
+    public MemoryOptions Memory { get; init; } = new();
+
     /// <summary>Throws <see cref="ValidationException"/> if an option is out of range.</summary>
     internal void Validate()
     {
-        foreach (var part in (object[])[Models, Inference, Batching, Imaging])
+        foreach (var part in (object[])[Models, Inference, Batching, Imaging, Memory])
         {
             Validator.ValidateObject(part, new ValidationContext(part), validateAllProperties: true);
         }
@@ -242,8 +245,28 @@ public sealed record ImagingOptions
     [Range(1, 1_000_000_000)]
     public long MaxPixels { get; init; } = 100_000_000;
 
+    /// <summary>
+    /// Limit on the number of pixels of an image that cannot be decoded row by row and is in memory as a whole: WebP, AVIF, GIF,
+    /// TIFF, interlaced PNG and progressive JPEG.
+    /// </summary>
+    /// <value>Default: 50,000,000. From 1 to 1,000,000,000.</value>
+    [Range(1, 1_000_000_000)]
+    public long MaxBufferedPixels { get; init; } = 50_000_000;
+
     /// <summary>Images decoded concurrently; 0 for one per processor.</summary>
     /// <value>Default: 0. From 0 to 1,024.</value>
     [Range(0, 1024)]
     public int MaxConcurrentDecodes { get; init; }
+}
+
+/// <summary>Memory of the process. Section <c>Memory</c>.</summary>
+public sealed record MemoryOptions
+{
+    /// <summary>
+    /// Memory that the process may use, bytes. Work that does not fit waits or is refused, so that the system never ends the
+    /// process. 0 for the limit of the container, or the memory of the machine.
+    /// </summary>
+    /// <value>Default: 0. From 0 to 17,592,186,044,416.</value>
+    [Range(0, 1L << 44)]
+    public long LimitBytes { get; init; }
 }

@@ -1,5 +1,6 @@
 using Embeddings.Core;
 using Embeddings.Core.Imaging;
+using Embeddings.Core.Memory;
 using Embeddings.Core.Models;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -32,6 +33,8 @@ public static class EmbeddingCoreServiceCollectionExtensions
         return services
             .AddSingleton(options)
             .AddSingleton<EmbeddingMetrics>()
+            .AddSingleton(services => new MemoryBudget(
+                services.GetRequiredService<EmbeddingCoreOptions>().Memory, services.GetRequiredService<ImagingOptions>()))
             .AddSingleton<Preprocessor>()
             .AddSingleton<ModelCatalog>()
             .AddSingleton<EmbeddingPipeline>()

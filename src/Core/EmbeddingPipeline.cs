@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Embeddings.Core.Batching;
 using Embeddings.Core.Imaging;
+using Embeddings.Core.Memory;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
 
@@ -40,19 +41,16 @@ internal readonly record struct PendingEmbedding(Task<EmbedResult> Completion)
 /// <list type="number">
 /// <item>the model is looked up, and what can be refused without work is refused;</item>
 /// <item>the item is admitted to the model's queue, bounded in items and bytes: streams wait, unary calls fail fast;</item>
-/// <item>its image is decoded, aligned and resized on a bounded number of threads; raw crops of the model's size skip this;</item>
+/// <item>its image is decoded, aligned and resized on a bounded number of threads and within a bounded memory, fairly between
+/// callers; raw crops of the model's size skip this;</item>
 /// <item>it reserves a place in the open batch and its pixels are laid out there, straight into the tensor;</item>
 /// <item>the batch runs;</item>
 /// <item>its vector is checked, and normalized if the model's vectors have unit length.</item>
 /// </list>
 /// </summary>
 internal sealed class EmbeddingPipeline(
-    ModelCatalog models, Preprocessor preprocessor, ImagingOptions imaging, EmbeddingMetrics metrics, TimeProvider time)
-    : IDisposable
+    ModelCatalog models, Preprocessor preprocessor, MemoryBudget memory, EmbeddingMetrics metrics, TimeProvider time)
 {
-    private readonly SemaphoreSlim _decodes =
-        new(imaging.MaxConcurrentDecodes > 0 ? imaging.MaxConcurrentDecodes : Environment.ProcessorCount);
-
     /// <summary>
     /// Puts an item in the queue. Completes when the item is admitted, so that a stream which awaits it reads no further
     /// while the queue is full. Errors are those of the pending embedding.
@@ -68,9 +66,12 @@ internal sealed class EmbeddingPipeline(
             // Raw crops of the model's size are laid out at once, by the thread that read the message: what waits is the
             // tensor's place, not the message, which is garbage before the next one is read. Decoding takes milliseconds and
             // must not hold up the reading.
-            return preprocessor.IsImmediate(request.Image, lease.Input)
-                ? await PlaceAsync(lease, Prepare(lease, request), TimeSpan.Zero, request.Wait, cancellationToken)
-                : new(Task.Run(() => DecodeAsync(lease, request, cancellationToken), CancellationToken.None));
+            if (preprocessor.IsImmediate(request.Image, lease.Input))
+            {
+                return await PlaceAsync(lease, Prepare(lease, request), TimeSpan.Zero, request.Wait, cancellationToken);
+            }
+            var held = await HoldAsync(lease, request, cancellationToken);
+            return new(Task.Run(() => DecodeAsync(lease, request, held, cancellationToken), CancellationToken.None));
         }
         catch (Exception e) when (e is Fault or OperationCanceledException)
         {
@@ -85,32 +86,43 @@ internal sealed class EmbeddingPipeline(
         return await pending;
     }
 
-    public void Dispose() => _decodes.Dispose();
+    // A stream reads on while its images wait: they are charged until they are embedded. A unary call's message is charged
+    // until the call ends, and small images are bounded by the queue.
+    private async ValueTask<Charge?> HoldAsync(ModelLease lease, EmbedRequest request, CancellationToken cancellationToken)
+    {
+        var bytes = Math.Min(request.Image.Data.Length, memory.Messages.Largest);
+        if (!request.Wait || bytes <= MemoryBudget.SmallBytes)
+        {
+            return null;
+        }
+        var charge = new Charge(bytes, bytes, IsLarge: bytes > MemoryBudget.MediumBytes);
+        try
+        {
+            await memory.Messages.EnterAsync(charge, Caller.Current, cancellationToken);
+            return charge;
+        }
+        catch
+        {
+            lease.Release();
+            throw;
+        }
+    }
 
-    private async Task<EmbedResult> DecodeAsync(ModelLease lease, EmbedRequest request, CancellationToken cancellationToken)
+    private async Task<EmbedResult> DecodeAsync(
+        ModelLease lease, EmbedRequest request, Charge? held, CancellationToken cancellationToken)
     {
         try
         {
+            PreparedImage prepared;
+            TimeSpan decoded;
             try
             {
-                await _decodes.WaitAsync(cancellationToken);
+                (prepared, decoded) = await DecodeAsync(request.Image, lease.Input, cancellationToken);
             }
             catch
             {
                 lease.Release();
                 throw;
-            }
-            PreparedImage prepared;
-            TimeSpan decoded;
-            try
-            {
-                var began = time.GetTimestamp();
-                prepared = Prepare(lease, request);
-                decoded = time.GetElapsedTime(began);
-            }
-            finally
-            {
-                _decodes.Release();
             }
             var pending = await PlaceAsync(lease, prepared, decoded, request.Wait, cancellationToken);
             return await pending;
@@ -118,6 +130,44 @@ internal sealed class EmbeddingPipeline(
         catch (Fault fault)
         {
             throw WithPath(fault, request);
+        }
+        finally
+        {
+            if (held is { } charge)
+            {
+                memory.Discard(charge.Bytes);
+                memory.Messages.Exit(charge);
+            }
+        }
+    }
+
+    // The time does not contain the wait.
+    private async ValueTask<(PreparedImage Prepared, TimeSpan Took)> DecodeAsync(
+        ImageInput image, InputSpec spec, CancellationToken cancellationToken)
+    {
+        var opening = time.GetTimestamp();
+        using var file = image.Format == PixelFormat.Encoded ? preprocessor.Open(image, spec) : null;
+        var gate = memory.Decoding;
+        var cost = file is null
+            ? DecodeCost.Of(image.Width, image.Height, gate)
+            : Preprocessor.Cost(file, image, spec, gate);
+        if (cost.Bytes > gate.Largest)
+        {
+            throw ImageRules.TooMuchMemory(cost.Bytes, gate.Largest);
+        }
+        var opened = time.GetElapsedTime(opening);
+        await gate.EnterAsync(cost, Caller.Current, cancellationToken);
+        try
+        {
+            var began = time.GetTimestamp();
+            var prepared = file is null
+                ? preprocessor.Prepare(image, spec)
+                : Preprocessor.Prepare(file, image, spec, cancellationToken);
+            return (prepared, opened + time.GetElapsedTime(began));
+        }
+        finally
+        {
+            gate.Exit(cost);
         }
     }
 

@@ -34,6 +34,7 @@ internal static class Reasons
 
     // Server state
     public const string QueueFull = "QUEUE_FULL";
+    public const string MemoryFull = "MEMORY_FULL";
     public const string StoreFull = "STORE_FULL";
     public const string StoreUnavailable = "STORE_UNAVAILABLE";
     public const string ShuttingDown = "SHUTTING_DOWN";

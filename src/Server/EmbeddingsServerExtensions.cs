@@ -1,5 +1,6 @@
 using Embeddings.Core;
 using Embeddings.Server.Grpc;
+using Embeddings.Server.Grpc.Admission;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
@@ -34,6 +35,7 @@ internal static class EmbeddingsServerExtensions
             .AddSettings()
             // The first hosted service: no port opens, and no health check runs, before it has started.
             .AddHostedService<StartUp>()
+            .AddHostedService<MemoryKeeper>()
             .AddShutdown()
             .AddRepeatedEvents()
             .AddTelemetry(builder.Configuration)
@@ -43,6 +45,7 @@ internal static class EmbeddingsServerExtensions
                 Inference = services.GetRequiredService<InferenceOptions>(),
                 Batching = services.GetRequiredService<BatchingOptions>(),
                 Imaging = services.GetRequiredService<ImagingOptions>(),
+                Memory = services.GetRequiredService<MemoryOptions>(),
             })
             .AddVectorStore()
             .AddWebServer()
@@ -55,6 +58,7 @@ internal static class EmbeddingsServerExtensions
         app.UseMiddleware<WrongPort>();
         app.UseMiddleware<ProtocolErrors>();
         app.UseMiddleware<MessageDeadlines>();
+        app.UseMiddleware<MessageAdmission>();
         app.MapGrpcService<EmbeddingServiceImpl>();
         app.MapGrpcService<IngestServiceImpl>();
         app.MapGrpcService<VectorStoreServiceImpl>();
@@ -109,12 +113,15 @@ internal static class EmbeddingsServerExtensions
         {
             // Responses are bounded while they are made (ResponseBudget).
             grpc.MaxSendMessageSize = null;
+            // A compressed message can have any size, which is only known when it is in memory.
+            grpc.CompressionProviders.Clear();
             grpc.Interceptors.Add<FaultInterceptor>();
         });
         services.AddOptions<GrpcServiceOptions>()
             .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
         return services
             .AddReflection()
+            .AddSingleton<MessageRules>()
             .AddSingleton(services => ResponseBudget.Create(services.GetRequiredService<ServerOptions>().MaxResponseBytes))
             .AddSingleton<StreamContext>()
             .AddSingleton<UpsertHandler>()

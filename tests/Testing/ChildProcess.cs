@@ -38,6 +38,8 @@ public sealed class ChildProcess : IDisposable
         }
     }
 
+    public int Id => _process.Id;
+
     /// <summary>Resident memory in bytes.</summary>
     public long ResidentBytes
     {

@@ -20,6 +20,9 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
 
     private readonly Region _region;
     private readonly FileFormat _format;
+    private readonly CancellationToken _cancellation;
+    private readonly CancellationTokenRegistration _registration;
+    private readonly Image? _whole;
     private readonly int _stride;
     private readonly int _stripRows;
 
@@ -30,7 +33,11 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
 
     /// <param name="image">Unsigned bytes of one or three bands.</param>
     /// <param name="format">Format of the file, for faults.</param>
-    public DecodedRows(Image image, FileFormat format)
+    /// <param name="whole">
+    /// The image as loaded if libvips decodes all of it at the first read; disposed with this instance.
+    /// </param>
+    /// <param name="cancellationToken">Ends the decoding.</param>
+    public DecodedRows(Image image, FileFormat format, Image? whole = null, CancellationToken cancellationToken = default)
     {
         Width = image.Width;
         Height = image.Height;
@@ -39,6 +46,12 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
         _stride = Width * Channels;
         _stripRows = Math.Max(StripBytes / _stride, 1);
         _region = Region.New(image);
+        _cancellation = cancellationToken;
+        _whole = whole;
+        if (whole is not null)
+        {
+            _registration = cancellationToken.UnsafeRegister(static state => ((Image)state!).SetKill(true), whole);
+        }
     }
 
     public int Width { get; }
@@ -48,7 +61,7 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
     public int Channels { get; }
 
     /// <inheritdoc/>
-    /// <remarks>Throws a fault if the file is damaged.</remarks>
+    /// <remarks>Throws a fault if the file is damaged, and a cancellation between two strips.</remarks>
     public ReadOnlySpan<byte> Rows(int first, int count)
     {
         if (_end < first + count)
@@ -63,7 +76,9 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
 
     public void Dispose()
     {
+        _registration.Dispose();
         _region.Dispose();
+        _whole?.Dispose();
         ArrayPool<byte>.Shared.Return(_window);
         _window = [];
     }
@@ -89,6 +104,7 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
         {
             while (_end < first + count)
             {
+                _cancellation.ThrowIfCancellationRequested();
                 var rows = Math.Min(_stripRows, Height - _end);
                 _region.Fetch(0, _end, Width, rows).CopyTo(_window, (_end - _first) * _stride);
                 _end += rows;
@@ -96,6 +112,7 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
         }
         catch (VipsException e)
         {
+            _cancellation.ThrowIfCancellationRequested();
             throw ImageRules.Malformed(_format, e);
         }
     }

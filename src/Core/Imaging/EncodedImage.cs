@@ -25,6 +25,7 @@ internal sealed class EncodedImage : IDisposable
         Orientation = Orientation.Of(header);
         Width = Orientation.Transposes ? header.Height : header.Width;
         Height = Orientation.Transposes ? header.Width : header.Height;
+        IsBuffered = IsWhole(format, header);
     }
 
     /// <summary>Width of the upright image, pixels.</summary>
@@ -34,6 +35,14 @@ internal sealed class EncodedImage : IDisposable
     public int Height { get; }
 
     public Orientation Orientation { get; }
+
+    public FileFormat Format => _format;
+
+    /// <summary>True if the decoder needs the whole image in memory; others decode row by row.</summary>
+    public bool IsBuffered { get; }
+
+    /// <summary>Bytes of a decoded pixel.</summary>
+    public int PixelBytes => _header.Bands * SampleBytes(_header.Format);
 
     /// <summary>True if <see cref="Decode"/> can decode at a half, a fourth or an eighth of the size.</summary>
     public bool CanShrink => _format == FileFormat.Jpeg;
@@ -50,6 +59,10 @@ internal sealed class EncodedImage : IDisposable
         {
             header = Load(data, 1, Enums.Access.Sequential);
             ImageRules.CheckSize(header.Width, header.Height, options, ImageRules.Encoded);
+            if (IsWhole(format, header))
+            {
+                ImageRules.CheckBuffered(format, header.Width, header.Height, options);
+            }
             return header.Bands <= MaxBands
                 ? new EncodedImage(data, format, header)
                 : throw Fault.Invalid(
@@ -71,22 +84,31 @@ internal sealed class EncodedImage : IDisposable
 
     /// <summary>
     /// Decodes, flattens onto black and turns upright, row by row as they are read; <paramref name="shrink"/> is 1, 2, 4 or 8.
-    /// The rows outlive this instance.
+    /// The rows outlive this instance. A decoder of whole images ends at the cancellation if libvips calls it in steps.
     /// </summary>
-    public DecodedRows Decode(int shrink)
+    public DecodedRows Decode(int shrink, CancellationToken cancellationToken = default)
     {
+        Image? whole = null;
         try
         {
             // An image that has to be turned is not read from top to bottom, as sequential access requires.
             if (shrink == 1 && Orientation.IsUpright)
             {
-                return ToRows(_header);
+                return ToRows(_header, null, cancellationToken);
             }
-            using var image = Load(_data, shrink, Orientation.IsUpright ? Enums.Access.Sequential : Enums.Access.Random);
-            return ToRows(image);
+            if (Orientation.IsUpright)
+            {
+                using var image = Load(_data, shrink, Enums.Access.Sequential);
+                return ToRows(image, null, cancellationToken);
+            }
+            whole = Load(_data, shrink, Enums.Access.Random);
+            // libvips looks at the signal to end on this image only if it reports its progress.
+            whole.SetProgress(true);
+            return ToRows(whole, whole, cancellationToken);
         }
         catch (VipsException e)
         {
+            whole?.Dispose();
             throw ImageRules.Malformed(_format, e);
         }
     }
@@ -99,7 +121,21 @@ internal sealed class EncodedImage : IDisposable
         return Image.NewFromBuffer(data.Span, options, access, Enums.FailOn.Error);
     }
 
-    private DecodedRows ToRows(Image loaded)
+    private static bool IsWhole(FileFormat format, Image header) => format switch
+    {
+        FileFormat.Jpeg or FileFormat.Png => header.Contains("interlaced"),
+        _ => true,
+    };
+
+    private static int SampleBytes(Enums.BandFormat format) => format switch
+    {
+        Enums.BandFormat.Uchar or Enums.BandFormat.Char => 1,
+        Enums.BandFormat.Ushort or Enums.BandFormat.Short => 2,
+        Enums.BandFormat.Uint or Enums.BandFormat.Int or Enums.BandFormat.Float => 4,
+        _ => 16,
+    };
+
+    private DecodedRows ToRows(Image loaded, Image? whole, CancellationToken cancellationToken)
     {
         // Operations that would change nothing are left out: each costs as much as thousands of pixels.
         var gray = loaded.Interpretation is Enums.Interpretation.Bw or Enums.Interpretation.Grey16 || loaded.Bands < 3;
@@ -116,7 +152,7 @@ internal sealed class EncodedImage : IDisposable
         using var bytes = image.Format == Enums.BandFormat.Uchar ? null : image.Cast(Enums.BandFormat.Uchar);
         image = bytes ?? image;
         using var upright = Orientation.IsUpright ? null : image.Autorot();
-        return new DecodedRows(upright ?? image, _format);
+        return new DecodedRows(upright ?? image, _format, whole, cancellationToken);
     }
 }
 

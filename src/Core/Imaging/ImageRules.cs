@@ -62,6 +62,31 @@ internal static class ImageRules
         }
     }
 
+    /// <summary>Checks the number of pixels of an image that is decoded as a whole.</summary>
+    public static void CheckBuffered(FileFormat format, int width, int height, ImagingOptions options)
+    {
+        var pixels = (long)width * height;
+        if (pixels > options.MaxBufferedPixels)
+        {
+            var kind = format switch
+            {
+                FileFormat.Jpeg => "A progressive JPEG image",
+                FileFormat.Png => "An interlaced PNG image",
+                FileFormat.Avif => "An AVIF image",
+                _ => $"A {Name(format)} image",
+            };
+            throw TooLarge(
+                Encoded,
+                $"{kind} must have at most {Text(options.MaxBufferedPixels)} pixels; got {Text(pixels)} ({width} x {height}). "
+                    + "Send it smaller, or as baseline JPEG.");
+        }
+    }
+
+    /// <summary>An image that needs more memory than the server has for all images.</summary>
+    public static Fault TooMuchMemory(long bytes, long limit) => TooLarge(
+        Encoded,
+        $"Decoding the image must need at most {Text(limit)} bytes of memory; it needs {Text(bytes)}. Send it smaller.");
+
     public static Fault UnknownFormat() => Fault.Invalid(
         Reasons.ImageFormatUnknown,
         Encoded,
@@ -72,11 +97,10 @@ internal static class ImageRules
     /// </summary>
     public static Fault Malformed(FileFormat format, Exception inner)
     {
-        var name = format == FileFormat.WebP ? "WebP" : format.ToString().ToUpperInvariant();
         return Fault.Invalid(
             Reasons.ImageMalformed,
             Encoded,
-            $"The {name} file is damaged, truncated or of a kind that cannot be decoded.",
+            $"The {Name(format)} file is damaged, truncated or of a kind that cannot be decoded.",
             inner);
     }
 
@@ -153,6 +177,9 @@ internal static class ImageRules
             throw Fault.Invalid(Reasons.ImageEmpty, field, "The image must not be empty.");
         }
     }
+
+    private static string Name(FileFormat format) =>
+        format == FileFormat.WebP ? "WebP" : format.ToString().ToUpperInvariant();
 
     private static Fault TooLarge(string field, string message) => Fault.Invalid(Reasons.ImageTooLarge, field, message);
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Embeddings.Core.Memory;
 using Embeddings.Core.Models;
 
 namespace Embeddings.Core.Imaging;
@@ -28,7 +29,7 @@ internal sealed class Preprocessor
     public void Validate(in ImageInput image, InputSpec spec) => ImageRules.Check(image, spec, _options);
 
     /// <summary>
-    /// True if <see cref="Prepare"/> costs next to nothing, so that the thread that reads the request may call it.
+    /// True if <see cref="Prepare(in ImageInput, InputSpec)"/> costs next to nothing, so that the thread that reads the request may call it.
     /// </summary>
     public bool IsImmediate(in ImageInput image, InputSpec spec) =>
         image.Format != PixelFormat.Encoded
@@ -49,7 +50,8 @@ internal sealed class Preprocessor
         }
         if (image.Format == PixelFormat.Encoded)
         {
-            return PrepareFile(image, spec);
+            using var file = EncodedImage.Open(image.Data, _options);
+            return Prepare(file, image, spec, CancellationToken.None);
         }
         var channels = image.Format == PixelFormat.Gray8 ? 1 : 3;
         var view = new PixelView(image.Data.Span, image.Width, image.Height, channels);
@@ -57,16 +59,31 @@ internal sealed class Preprocessor
         return Fit(view, box, Placement.Of(image.Width, image.Height, spec), image.Landmarks, image.Format, spec);
     }
 
-    private PreparedImage PrepareFile(in ImageInput image, InputSpec spec)
+    /// <summary>Reads the header of an encoded image, and checks it against the limits. Throws a fault.</summary>
+    public EncodedImage Open(in ImageInput image, InputSpec spec)
     {
-        using var file = EncodedImage.Open(image.Data, _options);
+        Validate(image, spec);
+        return EncodedImage.Open(image.Data, _options);
+    }
+
+    /// <summary>Memory and work of <see cref="Prepare(EncodedImage, in ImageInput, InputSpec, CancellationToken)"/>.</summary>
+    public static Charge Cost(EncodedImage file, in ImageInput image, InputSpec spec, FairGate gate)
+    {
+        var placement = Placement.Of(file.Width, file.Height, spec);
+        return DecodeCost.Of(file, Shrink(file, image, placement), image.Landmarks is not null, spec, gate);
+    }
+
+    /// <summary>Decodes, aligns and resizes an image that has been opened. The cancellation ends it.</summary>
+    public static PreparedImage Prepare(
+        EncodedImage file, in ImageInput image, InputSpec spec, CancellationToken cancellationToken)
+    {
         if (image.Landmarks is { } landmarks)
         {
             LandmarkRules.CheckWithin(landmarks, file.Width, file.Height);
         }
         var placement = Placement.Of(file.Width, file.Height, spec);
-        var shrink = image.Landmarks is null && file.CanShrink ? placement.ShrinkFactor(file.Width, file.Height) : 1;
-        using var rows = file.Decode(shrink);
+        var shrink = Shrink(file, image, placement);
+        using var rows = file.Decode(shrink, cancellationToken);
         var box = SourceBox.Of(rows, file.Width, file.Height, shrink, file.Orientation);
         var format = rows.Channels == 1 ? PixelFormat.Gray8 : PixelFormat.Rgb8;
         var fitted = Fit(rows, box, placement, image.Landmarks, format, spec);
@@ -81,6 +98,9 @@ internal sealed class Preprocessor
             throw;
         }
     }
+
+    private static int Shrink(EncodedImage file, in ImageInput image, Placement placement) =>
+        image.Landmarks is null && file.CanShrink ? placement.ShrinkFactor(file.Width, file.Height) : 1;
 
     private static PreparedImage Fit<TRows>(
         TRows source, SourceBox box, Placement placement, Landmarks? landmarks, PixelFormat format, InputSpec spec)

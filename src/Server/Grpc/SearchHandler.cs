@@ -13,7 +13,7 @@ namespace Embeddings.Server.Grpc;
 internal sealed class SearchHandler(
     EmbeddingPipeline pipeline, IVectorStore store, ResponseBudget budget, TimeProvider time)
 {
-    private const int MaxQueries = 64;
+    public const int MaxQueries = 64;
     private const int MaxLimit = 1000;
     private const int DefaultLimit = 10;
 

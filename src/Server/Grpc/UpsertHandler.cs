@@ -10,7 +10,7 @@ namespace Embeddings.Server.Grpc;
 /// <summary>Stores vectors that clients computed; invalid vectors are rejected here and never reach a store.</summary>
 internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, StreamContext streams, TimeProvider time)
 {
-    private const int MaxPoints = 10_000;
+    public const int MaxPoints = 10_000;
 
     public async Task<V1.UpsertVectorsResponse> UpsertAsync(V1.UpsertVectorsRequest request, CancellationToken cancellationToken)
     {

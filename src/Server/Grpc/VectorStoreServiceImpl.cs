@@ -12,7 +12,7 @@ internal sealed class VectorStoreServiceImpl(
 {
     private const int MaxPageSize = 1000;
     private const int DefaultPageSize = 100;
-    private const int MaxDeletes = 10_000;
+    public const int MaxDeletes = 10_000;
 
     public override Task<V1.UpsertVectorsResponse> UpsertVectors(V1.UpsertVectorsRequest request, ServerCallContext context) =>
         upserts.UpsertAsync(request, context.CancellationToken);

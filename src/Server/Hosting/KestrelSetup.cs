@@ -1,3 +1,5 @@
+using Embeddings.Core;
+using Embeddings.Core.Memory;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
@@ -5,17 +7,24 @@ using Microsoft.Extensions.Options;
 namespace Embeddings.Server.Hosting;
 
 /// <summary>Ports and limits of the web server.</summary>
-internal sealed class KestrelSetup(ServerOptions options, ConnectionGuard guard) : IConfigureOptions<KestrelServerOptions>
+internal sealed class KestrelSetup(ServerOptions options, MemoryOptions memory, ConnectionGuard guard)
+    : IConfigureOptions<KestrelServerOptions>
 {
+    private const int StreamWindow = 512 << 10;
+    private const int ConnectionWindow = 4 * StreamWindow;
+    private const int MinConnections = 64;
+
     public void Configure(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
+        // What clients send and the server does not read is in the windows: at most a quarter of the memory.
+        var connections = Math.Max(MemoryBudget.LimitOf(memory) / 4 / ConnectionWindow, MinConnections);
+        kestrel.Limits.MaxConcurrentConnections = Math.Min(options.MaxConnections, connections);
         kestrel.Limits.Http2.MaxStreamsPerConnection = options.MaxStreamsPerConnection;
         // Large enough that a stream of crops is not stopped at every window update; small enough to keep the buffers
         // of a connection small.
-        kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
-        kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
+        kestrel.Limits.Http2.InitialStreamWindowSize = StreamWindow;
+        kestrel.Limits.Http2.InitialConnectionWindowSize = ConnectionWindow;
         kestrel.Limits.Http2.MaxFrameSize = 1 << 18;
         // Detects clients that disappeared without closing the connection. A client that is alive but reads slowly
         // keeps its stream, because the number of its pending responses is bounded.

@@ -34,6 +34,25 @@ internal static partial class NativeHeap
         }
     }
 
+    /// <summary>
+    /// Collects all garbage and makes the garbage collector and the C library return what is free to the system.
+    /// </summary>
+    public static void Return()
+    {
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        try
+        {
+            if (OperatingSystem.IsLinux())
+            {
+                _ = Trim(0);
+            }
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // Another C library.
+        }
+    }
+
     private static bool Set(int option, string variable, int bytes) =>
         Environment.GetEnvironmentVariable(variable) is not null || SetOption(option, bytes) == 1;
 

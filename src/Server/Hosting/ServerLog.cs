@@ -50,4 +50,11 @@ internal static partial class ServerLog
         Level = LogLevel.Warning,
         Message = "Connections were still open {Seconds:F1} s after the shutdown began and are closed now")]
     public static partial void ConnectionsClosed(ILogger log, double seconds);
+
+    [LoggerMessage(
+        EventId = 3015,
+        EventName = nameof(MemoryLimit),
+        Level = LogLevel.Information,
+        Message = "The process may use {Limit} MiB; a message may have {Message} MiB, decoding an image may need {Image} MiB")]
+    public static partial void MemoryLimit(ILogger log, long limit, long message, long image);
 }

@@ -39,6 +39,14 @@ internal sealed record ServerOptions
     public int MaxResponseBytes { get; init; } = 32 << 20;
 
     /// <summary>
+    /// Maximum size of a message of a method that takes no images, bytes; at most <see cref="MaxMessageBytes"/>. 8 MiB hold 4,000
+    /// points of 512 dimensions.
+    /// </summary>
+    /// <value>Default: 8,388,608. From 65,536 to 2,147,483,647.</value>
+    [Range(65_536, int.MaxValue)]
+    public int MaxMessageBytesWithoutImages { get; init; } = 8 << 20;
+
+    /// <summary>
     /// Maximum number of pending responses of one stream. If a client does not read them, the server stops reading its
     /// requests.
     /// </summary>
@@ -51,7 +59,10 @@ internal sealed record ServerOptions
     [Range(1, 100_000)]
     public int MaxStreamsPerConnection { get; init; } = 128;
 
-    /// <summary>Maximum number of connections; more are refused.</summary>
+    /// <summary>
+    /// Maximum number of connections; more are refused. At most one for each 8 MiB of the memory that the process may use, but
+    /// at least 64.
+    /// </summary>
     /// <value>Default: 4,096. From 1 to 1,000,000.</value>
     [Range(1, 1_000_000)]
     public int MaxConnections { get; init; } = 4096;

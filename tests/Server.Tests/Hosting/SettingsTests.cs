@@ -35,7 +35,7 @@ public sealed class SettingsTests
         "Telemetry:Nonsense is not a setting. The settings of section Telemetry are OtlpEndpoint, OtlpHttp, ExportSeconds.")]
     [InlineData(
         "Sever:GrpcPort=1",
-        "Sever is not a configuration section. The sections are Server, Models, Inference, Batching, Imaging, Store, Telemetry, and Logging.")]
+        "Sever is not a configuration section. The sections are Server, Models, Inference, Batching, Imaging, Memory, Store, Telemetry, and Logging.")]
     public void A_bad_setting_is_rejected_with_its_name_value_and_range(string argument, string message) =>
         Assert.Equal(message, Assert.Throws<OptionsValidationException>(() => ReadAll(argument)).Message);
 

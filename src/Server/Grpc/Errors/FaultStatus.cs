@@ -45,11 +45,18 @@ internal static class FaultStatus
         Field = fault.Field,
     };
 
-    /// <summary>Returns the fault for a message that exceeds the size limit.</summary>
-    public static Fault TooLarge(int limit) => new(
+    /// <summary>Returns the fault for a message that exceeds a size limit.</summary>
+    public static Fault TooLarge(long limit, string setting = "Server:MaxMessageBytes") => new(
         FaultKind.ResourceExhausted,
         Reasons.MessageTooLarge,
-        $"The message must be at most {limit} bytes (Server:MaxMessageBytes); send less per message.");
+        $"The message must be at most {limit} bytes ({setting}); send less per message.");
+
+    /// <summary>Returns the fault for a message for which there is no memory now.</summary>
+    public static Fault MemoryFull() => new(
+        FaultKind.ResourceExhausted,
+        Reasons.MemoryFull,
+        "The memory for messages is in use by other calls; try again, or raise the server's memory limit (Memory:LimitBytes).",
+        retryAfter: TimeSpan.FromMilliseconds(500));
 
     /// <summary>Returns the fault for data that is not a message of the method.</summary>
     public static Fault Malformed() =>
@@ -77,7 +84,7 @@ internal static class FaultStatus
         {
             RpcException { StatusCode: StatusCode.Internal } when http.Features.Get<MessageDeadline>() is { Expired: true } =>
                 TooSlow(options.MessageReadSeconds),
-            RpcException { StatusCode: StatusCode.ResourceExhausted } => TooLarge(options.MaxMessageBytes),
+            RpcException { StatusCode: StatusCode.ResourceExhausted, Trailers.Count: 0 } => TooLarge(options.MaxMessageBytes),
             // The length has more than 31 bits.
             IOException { Message: var text } when text.StartsWith("Message too large", StringComparison.Ordinal) =>
                 TooLarge(options.MaxMessageBytes),

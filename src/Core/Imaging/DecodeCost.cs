@@ -1,0 +1,76 @@
+using Embeddings.Core.Memory;
+using Embeddings.Core.Models;
+
+namespace Embeddings.Core.Imaging;
+
+/// <summary>
+/// Memory and work of decoding, known from the header. Formats that are decoded row by row need only a window of rows; the
+/// factors of the others are those of their libraries, measured as the peak of resident memory.
+/// </summary>
+internal static class DecodeCost
+{
+    // Work from which an image is large: about half a second, at 6 nanoseconds for a pixel of a JPEG.
+    private const long LargeWork = 100_000_000;
+
+    // Buffers of the decoders and of libvips: lines, tiles, tables.
+    private const long Fixed = 1 << 20;
+
+    // Rows that libvips keeps of a sequential image, and the most rows of the source that one row of the result needs, in
+    // units of the scale.
+    private const int SequentialRows = 64;
+    private const int FilterRows = 4;
+
+    /// <summary>The cost of an encoded image.</summary>
+    /// <param name="file">The image.</param>
+    /// <param name="shrink">The factor by which it is shrunk while it is decoded.</param>
+    /// <param name="isAligned">True if it is aligned by landmarks: the rows of the face are in memory together.</param>
+    /// <param name="spec">The model's input.</param>
+    /// <param name="gate">The gate that it will be admitted to.</param>
+    public static Charge Of(EncodedImage file, int shrink, bool isAligned, InputSpec spec, FairGate gate)
+    {
+        var pixels = (long)file.Width * file.Height;
+        var rowBytes = (long)file.Width / shrink * file.PixelBytes;
+        var decoded = rowBytes * (file.Height / shrink);
+        var rows = isAligned ? file.Height : Math.Min((long)file.Height / shrink / spec.Height * FilterRows, file.Height);
+        var bytes = Fixed + (rowBytes * (SequentialRows + rows));
+        if (file.IsBuffered)
+        {
+            bytes += pixels * BytesPerPixel(file);
+        }
+        if (!file.Orientation.IsUpright)
+        {
+            bytes += decoded;
+        }
+        return ToCharge(bytes, pixels * WorkPerPixel(file.Format), gate);
+    }
+
+    /// <summary>The cost of raw pixels, which are in memory already.</summary>
+    public static Charge Of(int width, int height, FairGate gate) => ToCharge(0, (long)width * height, gate);
+
+    private static Charge ToCharge(long bytes, long work, FairGate gate) =>
+        new(bytes, Math.Max(work, 1), work > LargeWork || bytes > gate.Largest / 6);
+
+    // Bytes of the library per pixel, the rows of libvips included.
+    private static int BytesPerPixel(EncodedImage file) => file.Format switch
+    {
+        // Coefficients of 16 bits.
+        FileFormat.Jpeg => 2 * file.PixelBytes,
+        FileFormat.Png => file.PixelBytes,
+        // The decoder's pixels and those of the canvas, four bytes each.
+        FileFormat.WebP => 8,
+        FileFormat.Gif => 6,
+        // Planes and their conversions.
+        FileFormat.Avif => 10 + (2 * file.PixelBytes),
+        // A strip or tile may be the whole image.
+        _ => 2 * file.PixelBytes,
+    };
+
+    // Time relative to a baseline JPEG, measured.
+    private static int WorkPerPixel(FileFormat format) => format switch
+    {
+        FileFormat.Jpeg => 1,
+        FileFormat.WebP => 6,
+        FileFormat.Avif => 8,
+        _ => 3,
+    };
+}

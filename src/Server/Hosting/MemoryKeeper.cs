@@ -1,0 +1,49 @@
+using Embeddings.Core.Memory;
+
+namespace Embeddings.Server.Hosting;
+
+/// <summary>
+/// Keeps the memory budget in step with the memory that the process uses, and returns memory to the system after a load: the
+/// garbage collector and the C library keep what they may need again, which is the peak of the past.
+/// </summary>
+internal sealed class MemoryKeeper(MemoryBudget memory, TimeProvider time) : BackgroundService
+{
+    private const long Mebibyte = 1 << 20;
+
+    // Growth since the last time that is worth a collection.
+    private const long Growth = 24 * Mebibyte;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    // A process that is busier than this is under load, and needs its memory again.
+    private static readonly TimeSpan Quiet = Interval / 4;
+
+    // Between two collections while memory is scarce.
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        var lowest = Environment.WorkingSet;
+        var used = Environment.CpuUsage.TotalTime;
+        var returned = time.GetTimestamp();
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            var resident = Environment.WorkingSet;
+            memory.Adapt(resident);
+            var now = Environment.CpuUsage.TotalTime;
+            var isQuiet = now - used < Quiet;
+            used = now;
+            lowest = Math.Min(lowest, resident);
+            var hasGrown = isQuiet && memory.Used == 0 && resident - lowest > Math.Max(Growth, lowest / 8);
+            if (hasGrown || (memory.IsScarce && time.GetElapsedTime(returned) > Pause))
+            {
+                NativeHeap.Return();
+                lowest = Environment.WorkingSet;
+                memory.Adapt(lowest);
+                used = Environment.CpuUsage.TotalTime;
+                returned = time.GetTimestamp();
+            }
+        }
+    }
+}
