@@ -16,7 +16,16 @@ Task("__Pack").Does(() =>
     {
         ExecuteOrFail("dotnet", $"pack {project} -c {Configuration} --nologo -v minimal -o {Packages} {extraArguments}", $"{project} could not be packed");
     }
-    foreach (var package in GetFiles(Packages + "/*.nupkg"))
+    // The wheel of the Python client.
+    if (IsRunningOnWindows() || Capture("python3", "-m pip --version", out _) != 0)
+    {
+        Say("The Python wheel is not made: it needs sh, and python3 with pip.");
+    }
+    else
+    {
+        ExecuteOrFail("sh", $"clients/python/pack.sh {Packages}", "the wheel of the Python client could not be made");
+    }
+    foreach (var package in GetFiles(Packages + "/*.nupkg").Concat(GetFiles(Packages + "/*.whl")))
     {
         Say($"{Packages}/{package.GetFilename()}");
     }
