@@ -24,11 +24,13 @@ KINDS = {(False, False): "UnaryUnary", (True, True): "StreamStream"}
 
 
 def compiler() -> List[str]:
-    """Returns the command that compiles protos, without its arguments."""
+    """Returns the command that compiles protos, without its arguments. Raises ImportError if there is none."""
     plugin = shutil.which("grpc_python_plugin")
     if shutil.which("protoc") and plugin:
         return ["protoc", f"--plugin=protoc-gen-grpc_python={plugin}"]
-    return [sys.executable, "-m", "grpc_tools.protoc"]
+    import grpc_tools
+
+    return [sys.executable, "-m", f"{grpc_tools.__name__}.protoc"]
 
 
 def module_of(type_name: str, source: descriptor_pb2.FileDescriptorSet) -> str:
