@@ -40,7 +40,7 @@ Task("lint")
     .IsDependentOn("__LintCode");
 
 Task("pack")
-    .Description("Makes the NuGet packages.")
+    .Description("Makes the NuGet packages and the Python wheel.")
     .IsDependentOn("__Restore")
     .IsDependentOn("__PrepareModels")
     .IsDependentOn("__Pack");

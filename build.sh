@@ -19,7 +19,7 @@ usage() {
   lint    checks the contract (buf) and the code's format (dotnet format)
   docs    makes docs/contract.md from the comments in protos/
   interop one scenario in every language: Python (python, pip), Node, Go, C++, Java; interop NAME runs some
-  pack    makes the NuGet packages, in artifacts/packages
+  pack    makes the NuGet packages and the Python wheel, in artifacts/packages
   publish publishes the command with all it needs for the image, in artifacts/publish; --rid linux-arm64 for one platform
   qdrant  starts a local Qdrant, with Docker or from a binary on the PATH
 TEXT

@@ -23,7 +23,16 @@ Task("__Pack").Does(() =>
     PackProject(CommandProject, "-p:CreateRidSpecificToolPackages=false");
     PackProject("src/Contract", "");
     PackProject("src/Client", "");
-    foreach (var package in GetFiles(Packages + "/*.nupkg"))
+    // The wheel of the Python client.
+    if (IsRunningOnWindows() || Capture("python3", "-m pip --version", out _) != 0)
+    {
+        Say("The Python wheel is not made: it needs sh, and python3 with pip.");
+    }
+    else
+    {
+        ExecuteOrFail("sh", $"clients/python/pack.sh {Packages}", "the wheel of the Python client could not be made");
+    }
+    foreach (var package in GetFiles(Packages + "/*.nupkg").Concat(GetFiles(Packages + "/*.whl")))
     {
         Say($"{Packages}/{package.GetFilename()}: {FileSize(package) / 1e6:0.0} MB");
     }

@@ -1,7 +1,7 @@
 // Package embeddings is a client of the Embeddings service, which embeds images and face crops, stores their vectors, and
 // searches them.
 //
-// generate.sh generates the stubs in gen/embeddings/v1. This package adds streams and errors.
+// go generate generates the stubs in gen/embeddings/v1. This package adds streams and errors.
 package embeddings
 
 import (
@@ -16,7 +16,7 @@ import (
 	pb "embeddings/client/gen/embeddings/v1"
 )
 
-//go:generate sh generate.sh
+//go:generate go run github.com/bufbuild/buf/cmd/buf@v1.74.0 generate
 
 // Calls that cannot reach the server are retried, except deletions: their number of deleted points would be wrong.
 const serviceConfig = `{"methodConfig": [
@@ -33,18 +33,17 @@ func Dial(address string, options ...grpc.DialOption) (*grpc.ClientConn, error) 
 	}
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Scheme != "http" || parsed.Hostname() == "" {
-		return nil, fmt.Errorf("address must be of the form http://host:port or host:port; got %q (for TLS, use grpc.Dial with credentials)", address)
+		return nil, fmt.Errorf("address must be of the form http://host:port or host:port; got %q (for TLS, use grpc.NewClient with credentials)", address)
 	}
 	port := parsed.Port()
 	if port == "" {
 		port = "50051"
 	}
 	common := []grpc.DialOption{
-		grpc.WithInsecure(), //nolint:staticcheck // The oldest supported version has no credentials/insecure.
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
 	}
-	return grpc.Dial(net.JoinHostPort(parsed.Hostname(), port), append(common, options...)...)
+	return connect(net.JoinHostPort(parsed.Hostname(), port), append(common, options...))
 }
 
 // StreamIngest embeds and stores the items that next returns. An ack means that the point is durable. See Exchange.

@@ -70,6 +70,22 @@ func FromCall(err error) error {
 	return made
 }
 
+// fromStream converts the error of a failed stream. An end that the server did not state itself is a broken connection,
+// whatever its code: a proxy that ends a stream after a time limit, for example, leaves INTERNAL or CANCELLED without a
+// reason. It becomes UNAVAILABLE, which is retryable.
+func fromStream(err error) error {
+	converted := FromCall(err)
+	var made *Error
+	if !errors.As(converted, &made) || made.Reason != "" {
+		return converted
+	}
+	switch made.Code {
+	case codes.Unavailable, codes.Canceled, codes.Internal, codes.Unknown:
+		return &Error{Code: codes.Unavailable, Message: "The connection broke: " + made.Message}
+	}
+	return made
+}
+
 // FromItem converts the error of a stream item.
 func FromItem(err *pb.ItemError) *Error {
 	return &Error{Code: codes.Code(err.GetCode()), Reason: err.GetReason(), Field: err.GetField(), Message: err.GetMessage()}

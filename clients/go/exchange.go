@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // Options configure a stream. The zero value selects the defaults.
@@ -49,7 +50,7 @@ type Stream[Request, Response any] interface {
 //
 // It calls next only as fast as the server accepts requests: Send blocks until flow control allows sending, and at most
 // MaxInFlight requests are in flight. If the connection breaks, unanswered requests are resent on a new one, which is safe
-// because point ids are derived from the items. next runs on a separate goroutine and must return when ctx is done. An
+// because points are replaced by id. next runs on a separate goroutine and must return when ctx is done. An
 // error of next or handle ends the exchange and is returned unchanged; all other errors are *Error.
 func Exchange[Request, Response Named](
 	ctx context.Context,
@@ -60,7 +61,9 @@ func Exchange[Request, Response Named](
 ) error {
 	options = options.withDefaults()
 	p := &pump[Request]{next: next, slots: make(chan struct{}, options.MaxInFlight)}
-	for attempt := 1; ; attempt++ {
+	attempt := 1
+	// A stream is opened only when there is something to send: a slow source does not cost attempts.
+	for p.hasWork(ctx) {
 		answered, err := exchangeOnce(ctx, open, handle, options, p)
 		var failure *Error
 		if err == nil || !errors.As(err, &failure) || !failure.Retryable() || ctx.Err() != nil {
@@ -68,6 +71,9 @@ func Exchange[Request, Response Named](
 		}
 		if answered {
 			attempt = 1
+		}
+		if !p.isOwed() {
+			continue
 		}
 		if attempt >= options.Attempts {
 			return err
@@ -84,7 +90,15 @@ func Exchange[Request, Response Named](
 		case <-ctx.Done():
 			return FromCall(err)
 		}
+		attempt++
 	}
+	if failed := p.failure(); failed != nil {
+		return failed
+	}
+	if !p.isDone() {
+		return FromCall(status.FromContextError(ctx.Err()).Err())
+	}
+	return nil
 }
 
 func exchangeOnce[Request, Response Named](
@@ -96,9 +110,15 @@ func exchangeOnce[Request, Response Named](
 ) (answered bool, err error) {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
+	convert := func(err error) error {
+		if parent.Err() != nil {
+			return FromCall(err)
+		}
+		return fromStream(err)
+	}
 	stream, err := open(ctx)
 	if err != nil {
-		return false, FromCall(err)
+		return false, convert(err)
 	}
 	sending := make(chan struct{})
 	go func() {
@@ -137,7 +157,7 @@ func exchangeOnce[Request, Response Named](
 				message := fmt.Sprintf("The server sent no response within %v.", options.Timeout)
 				return answered, &Error{Code: codes.DeadlineExceeded, Reason: "DEADLINE_EXCEEDED", Message: message}
 			}
-			return answered, FromCall(err)
+			return answered, convert(err)
 		}
 		request, ok := p.take(answer.GetItemId())
 		if !ok {
@@ -162,6 +182,17 @@ type pump[Request Named] struct {
 	failed     error
 }
 
+// hasWork waits for a request to send and returns whether there is one. Used between streams.
+func (p *pump[Request]) hasWork(ctx context.Context) bool {
+	if p.isOwed() || p.isDone() {
+		return p.isOwed()
+	}
+	// There is a free slot, because nothing is in flight.
+	p.slots <- struct{}{}
+	_, ok := p.read(ctx)
+	return ok
+}
+
 // feed sends until there are no more requests (returns true) or the stream ends (returns false).
 func (p *pump[Request]) feed(ctx context.Context, send func(Request) error) bool {
 	p.mu.Lock()
@@ -179,29 +210,33 @@ func (p *pump[Request]) feed(ctx context.Context, send func(Request) error) bool
 		case <-ctx.Done():
 			return false
 		}
-		request, err := p.next(ctx)
-		p.mu.Lock()
-		switch {
-		case err == io.EOF:
-			p.done = true
-		case err != nil && ctx.Err() == nil:
-			p.failed = err
-		case err == nil:
-			p.unanswered = append(p.unanswered, request)
-		}
-		p.mu.Unlock()
-		if err != nil {
-			<-p.slots
-			if err == io.EOF {
-				break
-			}
-			return false
+		request, ok := p.read(ctx)
+		if !ok {
+			break
 		}
 		if send(request) != nil {
 			return false
 		}
 	}
-	return true
+	return p.isDone()
+}
+
+// read reads a request for which a slot is taken.
+func (p *pump[Request]) read(ctx context.Context) (Request, bool) {
+	request, err := p.next(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.unanswered = append(p.unanswered, request)
+		return request, true
+	case err == io.EOF:
+		p.done = true
+	case ctx.Err() == nil:
+		p.failed = err
+	}
+	<-p.slots
+	return request, false
 }
 
 func (p *pump[Request]) take(id string) (request Request, ok bool) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -137,6 +138,109 @@ func TestABrokenConnectionNeitherLosesNorDuplicatesItems(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkAll(t, ids, 60)
+}
+
+func TestAStreamThatTheServerDidNotEndItselfIsResumed(t *testing.T) {
+	for _, code := range []codes.Code{codes.Unavailable, codes.Canceled, codes.Internal, codes.Unknown} {
+		connection := against(t, func(number int, stream pb.IngestService_StreamIngestServer) error {
+			if number < 2 {
+				request, err := stream.Recv()
+				if err != nil {
+					return err
+				}
+				_ = stream.Send(ack(request.GetItemId()))
+				return status.Error(code, "time limit")
+			}
+			return echo(stream)
+		})
+		read := 0
+		ids, err := run(connection, source(20, 100, &read), Options{})
+		if err != nil {
+			t.Fatal(code, err)
+		}
+		checkAll(t, ids, 20)
+	}
+}
+
+func TestAnEndThatTheServerStatesItselfIsFinal(t *testing.T) {
+	calls := 0
+	connection := against(t, func(int, pb.IngestService_StreamIngestServer) error {
+		calls++
+		stated, err := status.New(codes.Internal, "bug").WithDetails(&errdetails.ErrorInfo{Reason: "INTERNAL"})
+		if err != nil {
+			return err
+		}
+		return stated.Err()
+	})
+	read := 0
+	_, err := run(connection, source(3, 10, &read), Options{})
+	checkCode(t, err, codes.Internal)
+	if calls != 1 {
+		t.Fatalf("%d calls", calls)
+	}
+}
+
+func TestAnIdleSourceDoesNotUseUpAttempts(t *testing.T) {
+	calls := 0
+	connection := against(t, func(_ int, stream pb.IngestService_StreamIngestServer) error {
+		calls++
+		request, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		_ = stream.Send(ack(request.GetItemId()))
+		return status.Error(codes.Canceled, "time limit")
+	})
+	read := 0
+	items := source(12, 10, &read)
+	answered := make(chan struct{}, 12)
+	next := func(ctx context.Context) (*pb.StreamIngestRequest, error) {
+		if read > 0 && read < 12 {
+			// The next item exists only after the answer to the one before it.
+			select {
+			case <-answered:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		return items(ctx)
+	}
+	var ids []string
+	handle := func(_ *pb.StreamIngestRequest, answer *pb.StreamIngestResponse) error {
+		ids = append(ids, answer.GetItemId())
+		answered <- struct{}{}
+		return nil
+	}
+	if err := StreamIngest(context.Background(), connection, next, handle, Options{Attempts: 2}); err != nil {
+		t.Fatal(err)
+	}
+	checkAll(t, ids, 12)
+	if calls < 6 {
+		t.Fatalf("%d calls", calls)
+	}
+}
+
+func TestACanceledCallIsNotResumed(t *testing.T) {
+	connection := against(t, func(_ int, stream pb.IngestService_StreamIngestServer) error { return echo(stream) })
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	next := func(ctx context.Context) (*pb.StreamIngestRequest, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	read := 0
+	items := source(1, 10, &read)
+	handle := func(*pb.StreamIngestRequest, *pb.StreamIngestResponse) error {
+		cancel()
+		return nil
+	}
+	err := StreamIngest(ctx, connection, func(ctx context.Context) (*pb.StreamIngestRequest, error) {
+		if read == 0 {
+			return items(ctx)
+		}
+		return next(ctx)
+	}, handle, Options{})
+	checkCode(t, err, codes.Canceled)
 }
 
 func TestASilentServerTimesOut(t *testing.T) {

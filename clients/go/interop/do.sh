@@ -22,8 +22,8 @@ case $verb in
     # Go does not follow symbolic links when it builds.
     package=$work/gopath/src/embeddings/client
     rm -rf "$package" && mkdir -p "$package" || exit 1
-    cp -R ./*.go cmd gen "$package" && cd "$package" && go build -o "$work/" ./cmd/... && go vet ./...
+    cp -R ./*.go cmd gen "$package" && cd "$package" && go build -tags grpc_1_33 -o "$work/" ./cmd/... && go vet -tags grpc_1_33 ./...
     ;;
-  test) cd "$work/gopath/src/embeddings/client" && go test -timeout 120s . && "$work/bulkingest" "$OLDPWD/../testdata" "http://$1" ;;
+  test) cd "$work/gopath/src/embeddings/client" && go test -tags grpc_1_33 -timeout 120s . && "$work/bulkingest" "$OLDPWD/../testdata" "http://$1" ;;
   run) "$work/interop" "$@" ;;
 esac

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Callable, Optional
+from types import TracebackType
+from typing import Optional, Tuple, Type, TypeVar
 from urllib.parse import urlsplit
 
-import grpc
+import grpc  # type: ignore[import]
 
+from .calls import UnaryUnary
 from .errors import InvalidInput, from_rpc
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Self = TypeVar("Self", bound="Connected")
 
 DEFAULT_URL = "http://localhost:50051"
 
@@ -65,8 +71,19 @@ class Connection:
         target, secure = _parse(self.url)
         self.channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(), _OPTIONS) if secure else grpc.insecure_channel(target, _OPTIONS)
 
-    def call(self, method: Callable[..., Any], request: Any) -> Any:
-        """Makes a unary call with the deadline and returns its response. Raises `EmbeddingsError` if it fails."""
+    def call(self, method: UnaryUnary[Request, Response], request: Request) -> Response:
+        """Makes a unary call with the deadline.
+
+        Args:
+            method: Unary method of a generated stub.
+            request: Request of the method.
+
+        Returns:
+            The response.
+
+        Raises:
+            EmbeddingsError: If the call fails. Invalid input raises `InvalidInput`, which is also a ValueError.
+        """
         try:
             return method(request, timeout=self.timeout)
         except grpc.RpcError as error:
@@ -75,7 +92,7 @@ class Connection:
     def is_serving(self) -> bool:
         """Returns whether the server reports SERVING (grpc.health.v1). Raises `EmbeddingsError` if it cannot be reached."""
         # An empty request checks the whole server; SERVING is encoded as field 1 with the value 1. This needs no stubs.
-        check = self.channel.unary_unary(
+        check: UnaryUnary[bytes, bytes] = self.channel.unary_unary(
             "/grpc.health.v1.Health/Check", request_serializer=bytes, response_deserializer=bytes
         )
         return self.call(check, b"") == b"\x08\x01"
@@ -97,14 +114,14 @@ class Connected:
         if self._owned:
             self._connection.close()
 
-    def __enter__(self) -> Any:
+    def __enter__(self: Self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
         self.close()
 
 
-def _parse(url: str) -> tuple[str, bool]:
+def _parse(url: str) -> Tuple[str, bool]:
     """Returns the gRPC target and whether it uses TLS."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     try:

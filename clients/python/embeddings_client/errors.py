@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Optional
 
-import grpc
+import grpc  # type: ignore[import]
 
 from .stubs import embeddings_status_pb2 as status_pb2
 from .stubs.embeddings.v1 import embedding_pb2
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+# Codes with which gRPC reports a connection that broke. The server never sends them without a reason.
+_BROKEN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 
 
 class EmbeddingsError(Exception):
@@ -34,7 +37,10 @@ class EmbeddingsError(Exception):
     @property
     def retryable(self) -> bool:
         """Whether a retry may succeed: the server was unavailable, or overloaded and requested a retry."""
-        return self.code is grpc.StatusCode.UNAVAILABLE or (self.code is grpc.StatusCode.RESOURCE_EXHAUSTED and self.retry_after is not None)
+        return bool(
+            self.code is grpc.StatusCode.UNAVAILABLE
+            or (self.code is grpc.StatusCode.RESOURCE_EXHAUSTED and self.retry_after is not None)
+        )
 
 
 class InvalidInput(EmbeddingsError, ValueError):
@@ -69,6 +75,18 @@ def from_rpc(error: grpc.RpcError) -> EmbeddingsError:
                 delay = status_pb2.RetryInfo.FromString(detail.value).retry_delay
                 retry_after = delay.seconds + delay.nanos / 1e9
     return make_error(error.code(), reason, field, error.details() or "", retry_after)
+
+
+def from_stream(error: grpc.RpcError) -> EmbeddingsError:
+    """Converts a failed stream to an error.
+
+    An end that the server did not state itself is a broken connection, whatever its code: a proxy that ends a stream after a
+    time limit, for example, leaves CANCELLED or INTERNAL without a reason. It becomes UNAVAILABLE, which is retryable.
+    """
+    made = from_rpc(error)
+    if made.reason or made.code not in _BROKEN:
+        return made
+    return EmbeddingsError(grpc.StatusCode.UNAVAILABLE, "", "", f"The connection broke: {made.message or made.code.name}")
 
 
 def from_item(error: embedding_pb2.ItemError) -> EmbeddingsError:

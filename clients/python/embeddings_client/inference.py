@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from typing import Dict, Iterable, Iterator, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple, Union
 
-import grpc
-import numpy as np
-from numpy.typing import NDArray
+import grpc  # type: ignore[import]
 
 from .connection import Connected, Connection
 from .errors import EmbeddingsError, from_item
-from .images import ImageLike, to_face, to_image
+from .images import FaceLike, ImageLike, to_face, to_image
 from .streams import exchange
-from .stubs.embeddings.v1 import embedding_pb2, embedding_service_pb2, embedding_service_pb2_grpc
-
-Vector = NDArray[np.float32]
+from .stubs.embeddings.v1 import embedding_pb2, embedding_service_pb2, embedding_service_pb2_grpc, image_pb2
+from .vectors import Vector, to_vector
 
 _log = logging.getLogger(__name__)
 
@@ -61,12 +58,13 @@ class _RemoteInference(Connected, MLInference):
         self.model = model
         self._stub = embedding_service_pb2_grpc.EmbeddingServiceStub(self._connection.channel)
 
-    def infer(self, buffer: ImageLike, label: str = "") -> Vector:
+    def infer(self, buffer: FaceLike, label: str = "") -> Vector:
         """Embeds one image.
 
         Args:
-            buffer: Content of a JPEG, PNG, WebP, GIF, TIFF, or AVIF file; an HxWx3 or HxW uint8 array of any size; or an
-                HxWx3 float32 array of size `input_size` whose values are already on the model's scale.
+            buffer: Path or content of a JPEG, PNG, WebP, GIF, TIFF, or AVIF file; a Pillow image; an HxWx3 or HxW uint8
+                array of any size; or an HxWx3 float32 array of size `input_size` whose values are already on the model's
+                scale.
             label: Name of the image, used in log messages.
 
         Returns:
@@ -81,7 +79,7 @@ class _RemoteInference(Connected, MLInference):
             _log.debug("'%s' failed: %s", label, error)
             raise
 
-    def infer_batch(self, buffers: Mapping[str, ImageLike]) -> Dict[str, Optional[Vector]]:
+    def infer_batch(self, buffers: Mapping[str, FaceLike]) -> Dict[str, Optional[Vector]]:
         """Embeds several images in one stream.
 
         Args:
@@ -100,14 +98,17 @@ class _RemoteInference(Connected, MLInference):
                 vectors[label] = outcome
         return vectors
 
-    def infer_stream(self, items: Iterable[Tuple[str, ImageLike]]) -> Iterator[Tuple[str, Union[Vector, EmbeddingsError]]]:
+    def infer_stream(self, items: Iterable[Tuple[str, FaceLike]]) -> Iterator[Tuple[str, Union[Vector, EmbeddingsError]]]:
         """Embeds a stream of any length and yields (label, vector or error) for each item, in order.
 
         `items` is read only as fast as the server accepts them. An image that the client rejects is not sent; its error
-        is yielded in its place.
+        is yielded in its place. If the connection breaks, the client reconnects and resends the items without a response.
+
+        Args:
+            items: Pairs of a label and an image, each as in `infer`. A path is read when its item is sent.
 
         Raises:
-            EmbeddingsError: If the whole stream fails.
+            EmbeddingsError: If the whole stream fails, for example because the server cannot be reached again.
         """
         # Both are filled on a gRPC thread when requests are created, and emptied here in order.
         rejected: Dict[int, Tuple[str, EmbeddingsError]] = {}
@@ -150,18 +151,18 @@ class _RemoteInference(Connected, MLInference):
         return from_item(answer.error)
 
     def _vector(self, embedding: embedding_pb2.Embedding) -> Vector:
-        vector = np.array(embedding.values, dtype=np.float32)
-        if vector.shape != (self.embedding_dim,):
-            message = f"embedding_dim must be {vector.size}, the dimension of '{embedding.model}'; got {self.embedding_dim}."
+        vector = to_vector(embedding.values)
+        if len(vector) != self.embedding_dim:
+            message = f"embedding_dim must be {len(vector)}, the dimension of '{embedding.model}'; got {self.embedding_dim}."
             raise EmbeddingsError(grpc.StatusCode.FAILED_PRECONDITION, "DIMENSION_MISMATCH", "embedding_dim", message)
         return vector
 
     @abstractmethod
-    def _unary(self, buffer: ImageLike) -> embedding_pb2.Embedding:
+    def _unary(self, buffer: FaceLike) -> embedding_pb2.Embedding:
         """Embeds one image in a unary call."""
 
     @abstractmethod
-    def _request(self, buffer: ImageLike) -> embedding_service_pb2.StreamEmbedRequest:
+    def _request(self, buffer: FaceLike) -> embedding_service_pb2.StreamEmbedRequest:
         """Creates the stream request for one image."""
 
 
@@ -180,12 +181,16 @@ class ImageEmbeddingInference(_RemoteInference):
     ) -> None:
         super().__init__(embedding_dim, input_size, url, model, connection, timeout)
 
-    def _unary(self, buffer: ImageLike) -> embedding_pb2.Embedding:
-        request = embedding_service_pb2.EmbedImageRequest(image=to_image(buffer, self.input_size), model=self.model)
+    def _unary(self, buffer: FaceLike) -> embedding_pb2.Embedding:
+        request = embedding_service_pb2.EmbedImageRequest(image=self._image(buffer), model=self.model)
         return self._connection.call(self._stub.EmbedImage, request).embedding
 
-    def _request(self, buffer: ImageLike) -> embedding_service_pb2.StreamEmbedRequest:
-        return embedding_service_pb2.StreamEmbedRequest(image=to_image(buffer, self.input_size), model=self.model)
+    def _request(self, buffer: FaceLike) -> embedding_service_pb2.StreamEmbedRequest:
+        return embedding_service_pb2.StreamEmbedRequest(image=self._image(buffer), model=self.model)
+
+    def _image(self, buffer: Any) -> image_pb2.Image:
+        # Also rejects a dict, which is a face.
+        return to_image(buffer, self.input_size)
 
 
 class FaceEmbeddingInference(_RemoteInference):
@@ -206,9 +211,33 @@ class FaceEmbeddingInference(_RemoteInference):
     ) -> None:
         super().__init__(embedding_dim, input_size, url, model, connection, timeout)
 
-    def _unary(self, buffer: ImageLike) -> embedding_pb2.Embedding:
+    def infer(self, buffer: FaceLike, label: str = "", landmarks: Any = None) -> Vector:
+        """Embeds one face.
+
+        Args:
+            buffer: Crop of the face, in any of the forms of `ImageEmbeddingInference.infer`, or a dict with the keys ``image``
+                (required) and ``landmarks``. `infer_batch` and `infer_stream` also accept such dicts.
+            label: Name of the face, used in log messages.
+            landmarks: Left eye, right eye, nose, and left and right mouth corner, in pixels of the crop: a 5x2 array or five
+                pairs (x, y) in this order, or a dict from ``left_eye``, ``right_eye``, ``nose``, ``left_mouth_corner``, and
+                ``right_mouth_corner`` to ``{"x", "y"}``. If set, the server aligns the face; otherwise the crop must already
+                be aligned. Default: None.
+
+        Returns:
+            float32 array of shape (embedding_dim,) with an L2 norm of 1.
+
+        Raises:
+            EmbeddingsError: If the call fails. Invalid input raises `InvalidInput`, which is also a ValueError, for example
+                with the reason LANDMARKS_INVALID.
+        """
+        if landmarks is None:
+            return super().infer(buffer, label)
+        image = buffer["image"] if isinstance(buffer, Mapping) else buffer
+        return super().infer({"image": image, "landmarks": landmarks}, label)
+
+    def _unary(self, buffer: FaceLike) -> embedding_pb2.Embedding:
         request = embedding_service_pb2.EmbedFaceRequest(face=to_face(buffer, None, self.input_size), model=self.model)
         return self._connection.call(self._stub.EmbedFace, request).embedding
 
-    def _request(self, buffer: ImageLike) -> embedding_service_pb2.StreamEmbedRequest:
+    def _request(self, buffer: FaceLike) -> embedding_service_pb2.StreamEmbedRequest:
         return embedding_service_pb2.StreamEmbedRequest(face=to_face(buffer, None, self.input_size), model=self.model)

@@ -5,20 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .connection import Connected, Connection
 from .errors import EmbeddingsError, from_item
-from .payloads import to_float, to_index, to_struct
 from .images import ImageLike, to_bbox, to_face, to_image
+from .payloads import to_float, to_index, to_struct
 from .streams import exchange
 from .stubs.embeddings.v1 import ingest_service_pb2 as ingest_pb2, ingest_service_pb2_grpc
+from .vectors import Vector, to_vector
 
 
 @dataclass(frozen=True)
 class ImageItem:
-    """A whole image, stored with the point id `job_id`."""
+    """A whole image, stored with the point id `job_id`.
+
+    Attributes:
+        job_id: Job that the image belongs to, 1 to 512 bytes.
+        image: Image; see `ImageLike`.
+        media_store_id: Media item that the image belongs to, at most 512 bytes. Default: none.
+        attributes: User-defined fields stored with the vector, at most 64 KiB as JSON. Default: none.
+    """
 
     job_id: str
     image: ImageLike
@@ -62,12 +67,20 @@ class FaceItem:
 
 @dataclass(frozen=True)
 class IngestResult:
-    """Result of one item: the durably stored point, or the error."""
+    """Result of one item: the durably stored point, or the error.
+
+    Attributes:
+        label: `label` of the item.
+        point_id: Id of the stored point. Empty if the item failed.
+        collection: Collection that contains the point. Empty if the item failed.
+        embedding: float32 array of shape (dimension,), or None if it was not requested or the item failed.
+        error: Reason why the item was not stored, or None.
+    """
 
     label: str
     point_id: str = ""
     collection: str = ""
-    embedding: Optional[NDArray[np.float32]] = None
+    embedding: Optional[Vector] = None
     error: Optional[EmbeddingsError] = None
 
     @property
@@ -93,11 +106,20 @@ class Ingest(Connected):
     ) -> Iterator[IngestResult]:
         """Ingests a stream of any length and yields one result per item, in order.
 
-        `items` is read only as fast as the server accepts them. Point ids are derived from the items, so sending an item
-        again replaces its point and does not create a duplicate.
+        `items` is read only as fast as the server accepts them. If the connection breaks, the client reconnects and resends
+        the items without a result. Point ids are derived from the items, so sending an item again replaces its point and does
+        not create a duplicate.
+
+        Args:
+            items: Images and faces. A path is read when its item is sent.
+            model: Name of a model of the items' kind. If empty, the server's default model of that kind is used.
+            collection: Collection to store the vectors in; created if it does not exist. If empty, `image_embeddings` is used
+                for images and `face_embeddings` for faces.
+            return_embedding: Whether the results include the vectors. Default: False.
 
         Raises:
-            EmbeddingsError: If the whole stream fails. Items without a result can be sent again.
+            EmbeddingsError: If the whole stream fails, for example because the server cannot be reached again. Items without
+                a result can be sent again.
         """
         rejected: Dict[int, IngestResult] = {}
         labels: Dict[int, str] = {}
@@ -213,5 +235,5 @@ def _result(label: str, answer: ingest_pb2.StreamIngestResponse) -> IngestResult
     if answer.WhichOneof("result") != "ack":
         return IngestResult(label, error=from_item(answer.error))
     ack = answer.ack
-    embedding = np.array(ack.embedding.values, dtype=np.float32) if ack.HasField("embedding") else None
+    embedding = to_vector(ack.embedding.values) if ack.HasField("embedding") else None
     return IngestResult(label, ack.point_id, ack.collection, embedding)

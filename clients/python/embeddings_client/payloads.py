@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional
+import struct
+from typing import Any, Dict, Mapping, Optional, Union
 
-import numpy as np
-from google.protobuf import struct_pb2
+from google.protobuf import struct_pb2  # type: ignore[import]
 
 from .errors import InvalidInput
 from .images import LANDMARKS, to_bbox, to_landmarks
@@ -13,6 +13,13 @@ from .stubs.embeddings.v1 import image_pb2, point_pb2
 
 # Fields of the contract's payload message; all others are stored in `attributes`.
 _OWN = ("job_id", "media_store_id", "face_index", "bbox", "confidence", "landmarks")
+
+_BOUNDS = ("gt", "gte", "lt", "lte")
+
+#: Conditions that must all hold: ``job_id``, ``media_store_id``, ``face_index``, a range of ``confidence``, and the names of
+#: attributes. An attribute equals a string, number, or bool, or is in a range: a dict with at least one of ``gt``, ``gte``,
+#: ``lt``, and ``lte``.
+FilterLike = Mapping[str, Union[str, bool, int, float, Mapping[str, float]]]
 
 
 def to_payload(values: Optional[Mapping[str, Any]]) -> point_pb2.Payload:
@@ -47,10 +54,53 @@ def from_payload(payload: point_pb2.Payload) -> Dict[str, Any]:
     if payload.HasField("bbox"):
         values["bbox"] = {name: _short(getattr(payload.bbox, name)) for name in ("x", "y", "width", "height")}
     if payload.HasField("confidence"):
-        values["confidence"] = float(str(np.float32(payload.confidence)))
+        values["confidence"] = float(_short(payload.confidence))
     if payload.HasField("landmarks"):
         values["landmarks"] = {name: _point(getattr(payload.landmarks, name)) for name in LANDMARKS}
     return values
+
+
+def to_filter(conditions: Optional[FilterLike]) -> Optional[point_pb2.Filter]:
+    """Converts conditions to a message; see `FilterLike`. None selects all points.
+
+    Raises:
+        InvalidInput: If a condition has a value of another type or a range without a bound.
+    """
+    if conditions is None:
+        return None
+    made = point_pb2.Filter()
+    for key, value in conditions.items():
+        field = f"filter.{key}"
+        if value is None:
+            raise InvalidInput("FIELD_INVALID", field, "the condition must be a string, number, bool, or range; got None.")
+        if key == "job_id":
+            made.job_id = _text(value, field)
+        elif key == "media_store_id":
+            made.media_store_id = _text(value, field)
+        elif key == "face_index":
+            made.face_index = to_index(value, field)
+        elif key == "confidence":
+            made.confidence.CopyFrom(_range(value, field))
+        else:
+            made.attributes.append(_condition(key, value, field))
+    return made
+
+
+def _condition(key: str, value: Any, field: str) -> point_pb2.AttributeCondition:
+    value = _native(value)
+    if isinstance(value, str):
+        return point_pb2.AttributeCondition(key=key, text=value)
+    if isinstance(value, bool):
+        return point_pb2.AttributeCondition(key=key, flag=value)
+    if isinstance(value, (int, float)):
+        return point_pb2.AttributeCondition(key=key, number=to_float(value, field))
+    return point_pb2.AttributeCondition(key=key, range=_range(value, field))
+
+
+def _range(value: Any, field: str) -> point_pb2.NumericRange:
+    if not isinstance(value, Mapping) or not value or any(bound not in _BOUNDS for bound in value):
+        raise InvalidInput("FIELD_INVALID", field, f"a range must be a dict with {', '.join(_BOUNDS)}; got {value!r}.")
+    return point_pb2.NumericRange(**{bound: to_float(limit, f"{field}.{bound}") for bound, limit in value.items()})
 
 
 def to_struct(values: Mapping[str, Any], field: str) -> struct_pb2.Struct:
@@ -77,7 +127,7 @@ def to_index(value: Any, field: str) -> int:
 def to_float(value: Any, field: str) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInput("FIELD_INVALID", field, str(error)) from None
 
 
@@ -90,10 +140,8 @@ def _text(value: Any, field: str) -> str:
 
 
 def _native(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
+    if hasattr(value, "tolist"):  # A numpy array or scalar.
         return _native(value.tolist())
-    if isinstance(value, np.generic):
-        return value.item()
     if isinstance(value, Mapping):
         return {str(key): _native(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -118,7 +166,11 @@ def _whole(number: float) -> Any:
 
 def _short(number: float) -> Any:
     """Converts a float32 to the shortest equivalent number, so that 0.1 is returned as 0.1."""
-    return _whole(float(str(np.float32(number))))
+    for digits in (6, 7, 8):
+        shortest = float(f"{number:.{digits}g}")
+        if struct.unpack("f", struct.pack("f", shortest))[0] == number:
+            return _whole(shortest)
+    return _whole(float(f"{number:.9g}"))
 
 
 def _point(point: image_pb2.Point) -> Dict[str, Any]:

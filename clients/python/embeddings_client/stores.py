@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from itertools import islice
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
-import grpc
-import numpy as np
-from numpy.typing import NDArray
+import grpc  # type: ignore[import]
 
 from .connection import Connected, Connection
-from .errors import EmbeddingsError, InvalidInput
-from .payloads import from_payload, to_payload
+from .errors import EmbeddingsError, InvalidInput, from_item
+from .payloads import FilterLike, from_payload, to_filter, to_payload
+from .streams import exchange
 from .stubs.embeddings.v1 import point_pb2, vector_store_service_pb2 as store_pb2, vector_store_service_pb2_grpc
+from .vectors import VectorLike, to_floats, to_vector
 
-VectorLike = Union[NDArray[Any], Sequence[float]]
+#: A point to store: an id and a vector, and optionally a payload.
+PointLike = Union[Tuple[str, VectorLike], Tuple[str, VectorLike, Optional[Mapping[str, Any]]]]
+
+# Maximum number of ids in one deletion.
+_IDS = 10_000
 
 
 class StoreInterface(ABC):
@@ -34,7 +39,12 @@ class StoreInterface(ABC):
 
     @abstractmethod
     def search(
-        self, query_vector: VectorLike, limit: int = 5, with_payload: bool = True, score_threshold: Optional[float] = None
+        self,
+        query_vector: VectorLike,
+        limit: int = 5,
+        with_payload: bool = True,
+        score_threshold: Optional[float] = None,
+        filter: Optional[FilterLike] = None,
     ) -> List[Dict[str, Any]]:
         """Returns the nearest points ``{id, score, **payload}``, best first."""
 
@@ -59,7 +69,8 @@ class _RemoteStore(Connected, StoreInterface):
 
         Args:
             point_id: Id of the point, 1 to 1,024 bytes. An existing point with this id is replaced.
-            vec_f32: float32 array of shape (dimension,). All values must be finite, and not all may be 0.
+            vec_f32: float32 array of shape (dimension,), or a sequence of numbers. All values must be finite, and not all may
+                be 0.
             payload: Flat dict with the fields `job_id`, `media_store_id`, `face_index`, `bbox`, `confidence`, and
                 `landmarks`. All other keys must have JSON values and are stored as attributes. Do not use the keys `id`,
                 `score`, and `vector`: results overwrite them.
@@ -67,8 +78,60 @@ class _RemoteStore(Connected, StoreInterface):
         Raises:
             EmbeddingsError: For example with the reason DIMENSION_MISMATCH or VECTOR_ZERO; see docs/errors.md.
         """
-        point = point_pb2.VectorPoint(point_id=point_id, vector=_floats(vec_f32, "vec_f32"), payload=to_payload(payload))
+        point = _point(point_id, vec_f32, payload, "vec_f32")
         self._connection.call(self._stub.UpsertVectors, store_pb2.UpsertVectorsRequest(collection=self.collection, points=[point]))
+
+    def add_vectors(
+        self, points: Iterable[PointLike], *, model: str = "", on_error: Optional[Callable[[str, EmbeddingsError], None]] = None
+    ) -> int:
+        """Stores any number of vectors in one stream and returns once all are durable.
+
+        `points` is read only as fast as the server accepts them. If the connection breaks, the client reconnects and resends
+        the points that are not confirmed; points are replaced by id, so none is stored twice.
+
+        Args:
+            points: Tuples (point_id, vector) or (point_id, vector, payload), each as in `add_vector`.
+            model: Name of the server's model that produced the vectors, which must be the one that fills the collection. If
+                empty, only the dimension is checked. Default: empty.
+            on_error: Called with the id and the error of each point that is not stored. If None, the first such error is
+                raised, and points that follow may or may not be stored.
+
+        Returns:
+            Number of points stored.
+
+        Raises:
+            EmbeddingsError: If a point is not stored and `on_error` is None, or if the whole stream fails.
+        """
+        ids: Dict[str, str] = {}
+        rejected: List[Tuple[str, EmbeddingsError]] = []
+
+        def requests() -> Iterator[store_pb2.StreamUpsertVectorsRequest]:
+            for position, (point_id, vector, *payload) in enumerate(points):
+                try:
+                    point = _point(point_id, vector, payload[0] if payload else None, "vector")
+                except EmbeddingsError as error:
+                    rejected.append((point_id, error))
+                    if on_error is None:
+                        return
+                    continue
+                ids[str(position)] = point_id
+                yield store_pb2.StreamUpsertVectorsRequest(item_id=str(position), collection=self.collection, point=point, model=model)
+
+        def report(point_id: str, error: EmbeddingsError) -> None:
+            if on_error is None:
+                raise error
+            on_error(point_id, error)
+
+        stored = 0
+        for answer in exchange(self._stub.StreamUpsertVectors, requests(), self._connection.timeout):
+            point_id = ids.pop(answer.item_id)
+            if answer.HasField("error"):
+                report(point_id, from_item(answer.error))
+            else:
+                stored += 1
+        for point_id, rejection in rejected:
+            report(point_id, rejection)
+        return stored
 
     def get_vector(self, point_id: str) -> Optional[Dict[str, Any]]:
         """Returns one point, or None if it does not exist.
@@ -83,32 +146,63 @@ class _RemoteStore(Connected, StoreInterface):
             if error.code is grpc.StatusCode.NOT_FOUND:
                 return None
             raise
-        return {**from_payload(point.payload), "id": point.point_id, "vector": np.array(point.vector, dtype=np.float32)}
+        return {**from_payload(point.payload), "id": point.point_id, "vector": to_vector(point.vector)}
 
     def delete_vector(self, point_id: str) -> bool:
         """Deletes one point and returns once the deletion is durable. Returns False if the point did not exist."""
-        try:
-            request = store_pb2.DeleteVectorsRequest(collection=self.collection, point_ids=[point_id])
-            return self._connection.call(self._stub.DeleteVectors, request).deleted_count > 0
-        except EmbeddingsError as error:
-            if error.reason == "COLLECTION_NOT_FOUND":
-                return False
-            raise
+        return self._delete(store_pb2.DeleteVectorsRequest(collection=self.collection, point_ids=[point_id])) > 0
+
+    def delete(self, point_ids: Union[str, Iterable[str], None] = None, *, filter: Optional[FilterLike] = None) -> int:
+        """Deletes points by id or by filter and returns once the deletion is durable.
+
+        Args:
+            point_ids: An id or any number of ids, each 1 to 1,024 bytes. Ids that do not exist are ignored.
+            filter: Conditions as in `search`, at least one. Cannot be combined with `point_ids`.
+
+        Returns:
+            Number of points deleted. 0 if the collection does not exist yet.
+
+        Raises:
+            EmbeddingsError: If the call fails. `InvalidInput` unless exactly one of `point_ids` and `filter` is given.
+        """
+        if (point_ids is None) == (filter is None):
+            raise InvalidInput("FIELD_INVALID", "filter", "Exactly one of point_ids and filter must be given.")
+        if filter is not None:
+            if not filter:
+                raise InvalidInput("FIELD_REQUIRED", "filter", "filter must have at least one condition; none would delete all points.")
+            return self._delete(store_pb2.DeleteVectorsRequest(collection=self.collection, filter=to_filter(filter)))
+        ids = iter([point_ids] if isinstance(point_ids, str) else point_ids or ())
+        deleted = 0
+        while batch := list(islice(ids, _IDS)):
+            deleted += self._delete(store_pb2.DeleteVectorsRequest(collection=self.collection, point_ids=batch))
+        return deleted
 
     def search(
-        self, query_vector: VectorLike, limit: int = 5, with_payload: bool = True, score_threshold: Optional[float] = None
+        self,
+        query_vector: VectorLike,
+        limit: int = 5,
+        with_payload: bool = True,
+        score_threshold: Optional[float] = None,
+        filter: Optional[FilterLike] = None,
     ) -> List[Dict[str, Any]]:
         """Finds the nearest points by cosine similarity.
 
         Args:
-            query_vector: Array of shape (dimension,). All values must be finite, and not all may be 0. Unit length is not
-                required.
-            limit: Maximum number of points to return, 1 to 1,000.
-            with_payload: Whether the results include the payload.
+            query_vector: Array of shape (dimension,), or a sequence of numbers. All values must be finite, and not all may be
+                0. Unit length is not required.
+            limit: Maximum number of points to return, 1 to 1,000. Default: 5.
+            with_payload: Whether the results include the payload. Default: True.
             score_threshold: Minimum cosine similarity, -1 to 1. If None, there is no minimum.
+            filter: Conditions that must all hold, as a flat dict like a payload: ``job_id``, ``media_store_id``, and
+                ``face_index`` are equal to the value; ``confidence`` is in a range; every other key names an attribute that
+                equals the string, number, or bool, or is in the range. A range is a dict with at least one of ``gt``,
+                ``gte``, ``lt``, and ``lte``. At most 16 attributes. If None, all points are searched.
 
         Returns:
             ``{"id": str, "score": float, **payload}``, best first. Empty if the collection does not exist yet.
+
+        Raises:
+            EmbeddingsError: If the call fails. Invalid input raises `InvalidInput`, which is also a ValueError.
         """
         request = store_pb2.SearchVectorsRequest(
             collection=self.collection,
@@ -116,16 +210,61 @@ class _RemoteStore(Connected, StoreInterface):
             limit=_limit(limit),
             score_threshold=score_threshold,
             with_payload=with_payload,
+            filter=to_filter(filter),
         )
         try:
             return _found(self._connection.call(self._stub.SearchVectors, request).results[0])
         except EmbeddingsError as error:
             return _none_if_missing(error)
 
-    def count(self) -> int:
-        """Returns the exact number of points, or 0 if the collection does not exist yet."""
+    def count(self, filter: Optional[FilterLike] = None) -> int:
+        """Returns the exact number of points that match a filter as in `search`, or of all points if it is None.
+
+        0 if the collection does not exist yet.
+        """
         try:
-            return self._connection.call(self._stub.CountVectors, store_pb2.CountVectorsRequest(collection=self.collection)).count
+            request = store_pb2.CountVectorsRequest(collection=self.collection, filter=to_filter(filter))
+            return self._connection.call(self._stub.CountVectors, request).count
+        except EmbeddingsError as error:
+            return len(_none_if_missing(error))
+
+    def list(self, filter: Optional[FilterLike] = None, *, with_vectors: bool = False, page_size: int = 100) -> Iterator[Dict[str, Any]]:
+        """Yields all points that match a filter, each once, in an order defined by the store. Reads one page at a time.
+
+        Args:
+            filter: Conditions as in `search`. If None, all points are yielded.
+            with_vectors: Whether the points include their vectors. Default: False.
+            page_size: Number of points per call, 1 to 1,000. Default: 100.
+
+        Returns:
+            An iterator over ``{"id": str, **payload}``, with ``"vector": float32 array of shape (dimension,)`` if requested.
+            Empty if the collection does not exist yet.
+
+        Raises:
+            EmbeddingsError: If a call fails. Invalid input raises `InvalidInput`, which is also a ValueError.
+        """
+        request = store_pb2.ListVectorsRequest(
+            collection=self.collection, filter=to_filter(filter), page_size=_limit(page_size, "page_size"), with_vectors=with_vectors
+        )
+        return self._pages(request)
+
+    def _pages(self, request: store_pb2.ListVectorsRequest) -> Iterator[Dict[str, Any]]:
+        while True:
+            try:
+                page = self._connection.call(self._stub.ListVectors, request)
+            except EmbeddingsError as error:
+                _none_if_missing(error)
+                return
+            for point in page.points:
+                found = {**from_payload(point.payload), "id": point.point_id}
+                yield {**found, "vector": to_vector(point.vector)} if request.with_vectors else found
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def _delete(self, request: store_pb2.DeleteVectorsRequest) -> int:
+        try:
+            return self._connection.call(self._stub.DeleteVectors, request).deleted_count
         except EmbeddingsError as error:
             return len(_none_if_missing(error))
 
@@ -184,7 +323,7 @@ FaceStore = QdrantFaceStore
 
 
 def _query(vector: VectorLike) -> store_pb2.SearchQuery:
-    return store_pb2.SearchQuery(vector=store_pb2.QueryVector(values=_floats(vector, "query_vector")))
+    return store_pb2.SearchQuery(vector=store_pb2.QueryVector(values=to_floats(vector, "query_vector")))
 
 
 def _found(result: store_pb2.SearchResult) -> List[Dict[str, Any]]:
@@ -198,18 +337,12 @@ def _none_if_missing(error: EmbeddingsError) -> List[Dict[str, Any]]:
     raise error
 
 
-def _limit(limit: int) -> int:
+def _limit(limit: int, field: str = "limit") -> int:
     # In the contract, 0 selects the server's default. A caller who passes 0 does not expect that.
     if not 1 <= limit <= 1000:
-        raise InvalidInput("FIELD_INVALID", "limit", f"limit must be between 1 and 1000; got {limit}.")
+        raise InvalidInput("FIELD_INVALID", field, f"{field} must be between 1 and 1000; got {limit}.")
     return limit
 
 
-def _floats(vector: VectorLike, field: str) -> NDArray[Any]:
-    try:
-        array = np.asarray(vector, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput("FIELD_INVALID", field, f"{field} must be an array of numbers: {error}") from None
-    if array.ndim != 1:
-        raise InvalidInput("DIMENSION_MISMATCH", field, f"{field} must have shape (dimension,); got {array.shape}.")
-    return array
+def _point(point_id: str, vector: VectorLike, payload: Optional[Mapping[str, Any]], field: str) -> point_pb2.VectorPoint:
+    return point_pb2.VectorPoint(point_id=point_id, vector=to_floats(vector, field), payload=to_payload(payload))

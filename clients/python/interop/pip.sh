@@ -1,10 +1,17 @@
 #!/bin/sh
-# The interop run's verbs for Python as its users install it, from wheels: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
-# PYTHON_WHEELS is a folder that has the client's dependencies and pytest as wheels for CPython 3.11.
+# Interop commands for Python as users install it, from a wheel: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# PYTHON_WHEELS is a folder with the client's dependencies, numpy, Pillow, and pytest as wheels for CPython 3.11.
 cd "$(dirname -- "$0")/.." || exit 1
 work=$PWD/build/pip
-python=$work/venv/bin/python
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1 PATH="$PATH:/usr/sbin"
+
+# Makes a virtual environment with the wheel, its dependencies, and more: install NAME [PACKAGE...]
+install() {
+  environment=$work/$1
+  shift
+  python3 -m venv "$environment" || return 1
+  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --find-links "$PYTHON_WHEELS" "$work"/dist/*.whl "$@"
+}
 
 verb=$1
 shift
@@ -18,14 +25,18 @@ case $verb in
     esac
     ;;
   build)
-    rm -rf "$work" && python3 -m venv "$work/venv" || exit 1
-    "$python" -m pip install --quiet --disable-pip-version-check --no-index --find-links "$PYTHON_WHEELS" . pytest || exit 1
-    # Away from the sources, so that the installed package is the one that is tested.
-    mkdir "$work/python" && cp -R tests examples interop/scenario.py "$work/python" && cp -R ../testdata "$work"
+    rm -rf "$work" && sh pack.sh "$work/dist" || exit 1
+    install bare && install venv numpy pillow pytest || exit 1
+    # Outside the sources, so that the installed package is tested.
+    mkdir "$work/python" && cp -R tests examples interop/scenario.py interop/program.py "$work/python" && cp -R ../testdata "$work"
     ;;
   test)
     cd "$work/python" || exit 1
-    EMBEDDINGS_URL="http://$1" "$python" -m pytest -q -p no:cacheprovider tests
+    if command -v mypy >/dev/null; then
+      mypy --strict --python-executable "$work/bare/bin/python" --cache-dir "$work/mypy" program.py || exit 1
+    fi
+    "$work/bare/bin/python" program.py "http://$1" "$work/testdata/sample.jpg" || exit 1
+    EMBEDDINGS_URL="http://$1" "$work/venv/bin/python" -m pytest -q -p no:cacheprovider tests
     ;;
-  run) cd "$work/python" && "$python" scenario.py "$@" ;;
+  run) cd "$work/python" && "$work/venv/bin/python" scenario.py "$@" ;;
 esac

@@ -1,6 +1,14 @@
+import io
+import tempfile
 import unittest
+from pathlib import Path
 
 import numpy as np
+
+try:
+    from PIL import Image, ImageCms
+except ImportError:
+    Image = None  # type: ignore[assignment]
 
 from embeddings_client.errors import EmbeddingsError, InvalidInput
 from embeddings_client.images import to_bbox, to_face, to_image, to_landmarks
@@ -37,11 +45,55 @@ class ImagesTests(unittest.TestCase):
             self.assertEqual(to_image(np.zeros(shape, np.uint8)).pixels.format, image_pb2.PIXEL_FORMAT_GRAY8)
 
     def test_invalid_images_are_rejected_with_a_field(self) -> None:
-        for bad in (b"", "photo.jpg", None, np.zeros((2, 2, 4), np.uint8), np.zeros((0, 2, 3), np.uint8), np.zeros((2, 2, 3), np.int32), np.zeros(3, np.float32)):
+        for bad in (b"", "missing.jpg", 7, {"image": b"1"}, None, np.zeros((2, 2, 4), np.uint8), np.zeros((0, 2, 3), np.uint8), np.zeros((2, 2, 3), np.int32), np.zeros(3, np.float32)):
             with self.subTest(bad=type(bad)), self.assertRaises(InvalidInput) as caught:
                 to_image(bad)
             self.assertTrue(caught.exception.field.startswith("image"))
             self.assertIsInstance(caught.exception, EmbeddingsError)
+
+    def test_paths_are_read(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "photo.jpg")
+            path.write_bytes(b"content")
+            self.assertEqual(to_image(path).encoded, b"content")
+            self.assertEqual(to_image(str(path)).encoded, b"content")
+            with self.assertRaisesRegex(InvalidInput, "missing.jpg' cannot be read: No such file"):
+                to_image(Path(folder, "missing.jpg"))
+
+    def test_a_face_may_be_a_dict_with_landmarks(self) -> None:
+        points = [(1.0, 2.0)] * 5
+        self.assertEqual(to_face({"image": b"1", "landmarks": points}), to_face(b"1", points))
+        self.assertFalse(to_face({"image": b"1"}).HasField("landmarks"))
+        for bad in ({}, {"landmarks": points}, {"image": b"1", "landmark": points}):
+            with self.assertRaises(InvalidInput):
+                to_face(bad)
+
+    @unittest.skipIf(Image is None, "Pillow is not installed")
+    def test_pillow_images(self) -> None:
+        array = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+        self.assertEqual(to_image(Image.fromarray(array)), to_image(array))
+        self.assertEqual(to_image(Image.fromarray(array[..., 0])), to_image(array[..., 0]))
+        with self.assertRaises(InvalidInput) as caught:
+            to_image(Image.new("RGB", (0, 3)))
+        self.assertEqual(caught.exception.reason, "IMAGE_EMPTY")
+
+    @unittest.skipIf(Image is None, "Pillow is not installed")
+    def test_the_orientation_of_a_pillow_image_is_applied(self) -> None:
+        array = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+        image = Image.fromarray(array)
+        image.getexif()[0x0112] = 6  # Rotate by 90 degrees clockwise.
+        self.assertEqual(to_image(image), to_image(np.rot90(array, -1)))
+
+    @unittest.skipIf(Image is None, "Pillow is not installed")
+    def test_pillow_images_with_other_modes_or_a_profile_are_sent_as_files(self) -> None:
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+        for mode in ("1", "P", "RGBA", "LA", "CMYK", "I;16"):
+            with self.subTest(mode):
+                sent = Image.open(io.BytesIO(to_image(Image.new(mode, (3, 2))).encoded))
+                self.assertEqual((sent.format, sent.mode, sent.size), ("TIFF", mode, (3, 2)))
+        image = Image.new("RGB", (3, 2))
+        image.info["icc_profile"] = profile
+        self.assertEqual(Image.open(io.BytesIO(to_image(image).encoded)).info["icc_profile"], profile)
 
     def test_landmarks_by_name_and_by_position(self) -> None:
         array = np.arange(10.0).reshape(5, 2)

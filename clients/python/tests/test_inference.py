@@ -1,4 +1,6 @@
+import tempfile
 import unittest
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -6,6 +8,13 @@ import numpy as np
 from embeddings_client import EmbeddingsError, FaceEmbeddingInference, ImageEmbeddingInference, InvalidInput
 
 from .server import needs_server
+
+try:
+    from PIL import Image
+except ImportError:
+    Image = None  # type: ignore[assignment]
+
+SAMPLE = Path(__file__).resolve().parents[2] / "testdata" / "sample.jpg"
 
 
 @needs_server
@@ -37,6 +46,42 @@ class InferenceTests(unittest.TestCase):
             batch = inference.infer_batch({"first": good, "invalid": b"not an image", "short": np.zeros((5, 5, 3), np.float32), "last": good})
         self.assertEqual([label for label, vector in batch.items() if vector is None], ["invalid", "short"])
         self.assertIn("IMAGE_FORMAT_UNKNOWN", logs.output[0])
+
+    def test_all_forms_of_a_file_give_the_same_vector(self) -> None:
+        with ImageEmbeddingInference() as inference:
+            expected = inference.infer(SAMPLE.read_bytes())
+            for form in (SAMPLE, str(SAMPLE), bytearray(SAMPLE.read_bytes())):
+                np.testing.assert_allclose(inference.infer(form), expected, atol=1e-6)
+
+    @unittest.skipIf(Image is None, "Pillow is not installed")
+    def test_a_pillow_image_gives_the_vector_of_its_file(self) -> None:
+        array = np.random.default_rng(9).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+        with tempfile.TemporaryDirectory() as folder, ImageEmbeddingInference() as inference:
+            for mode in ("RGB", "L", "P", "RGBA"):
+                path = Path(folder, f"{mode}.png")
+                Image.fromarray(array).convert(mode).save(path)
+                with self.subTest(mode), Image.open(path) as image:
+                    np.testing.assert_allclose(inference.infer(image), inference.infer(path), atol=1e-5)
+
+    def test_landmarks_align_the_face(self) -> None:
+        # The template that models of 112x112 pixels are trained with, moved.
+        template = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+        crop = np.random.default_rng(10).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+        canvas = np.zeros((200, 200, 3), np.uint8)
+        canvas[40:152, 30:142] = crop
+        moved = template + [30, 40]
+        with FaceEmbeddingInference() as inference:
+            aligned = inference.infer(crop)
+            for vector in (
+                inference.infer(canvas, landmarks=moved),
+                inference.infer({"image": canvas, "landmarks": moved.tolist()}),
+                inference.infer_batch({"face": {"image": canvas, "landmarks": moved}})["face"],
+            ):
+                self.assertGreater(float(vector @ aligned), 0.99)
+            self.assertLess(float(inference.infer(canvas) @ aligned), 0.9)
+            with self.assertRaises(InvalidInput) as caught:
+                inference.infer(canvas, landmarks=moved[:4])
+        self.assertEqual(caught.exception.reason, "LANDMARKS_INVALID")
 
     def test_errors_are_typed(self) -> None:
         with ImageEmbeddingInference() as inference, self.assertRaises(InvalidInput) as caught:

@@ -56,6 +56,49 @@ class StoresTests(unittest.TestCase):
         self.assertEqual(self.faces.delete_by_job_id("job-1"), 0)
         self.assertEqual(self.faces.count(), 3)
 
+    def test_filters_apply_to_search_list_count_and_delete(self) -> None:
+        self.fill()
+        self.faces.add_vector("other", self.vectors[0] + self.vectors[1], {"job_id": "job-9", "shade": "light", "depth": 7, "confidence": 0.25})
+        dark, light = {"shade": "dark", "job_id": "job-1"}, {"shade": "light", "depth": {"gte": 7, "lt": 8}, "confidence": {"lte": 0.25}}
+        self.assertEqual({point["id"] for point in self.faces.search(self.vectors[0], filter=dark)}, {"job-1-1", "job-1-3", "job-1-5"})
+        self.assertEqual([point["id"] for point in self.faces.search(self.vectors[0], filter=light)], ["other"])
+        self.assertEqual([point["id"] for point in self.faces.list(light)], ["other"])
+        self.assertEqual((self.faces.count(dark), self.faces.count(light), self.faces.count()), (3, 1, 7))
+        self.assertEqual((self.faces.delete(filter=light), self.faces.delete(filter=light)), (1, 0))
+        self.assertEqual((self.faces.delete("job-1-1"), self.faces.delete(["job-1-3", "missing"]), self.faces.delete([])), (1, 1, 0))
+        self.assertEqual(self.faces.count(), 4)
+        for invalid in ({}, {"point_ids": "a", "filter": dark}, {"filter": {}}):
+            with self.assertRaises(InvalidInput):
+                self.faces.delete(**invalid)
+        self.assertEqual(self.faces.count(), 4)
+
+    def test_points_are_listed_page_by_page(self) -> None:
+        self.fill()
+        points = {point["id"]: point for point in self.faces.list(with_vectors=True, page_size=4)}
+        self.assertEqual(len(points), 6)
+        np.testing.assert_array_equal(points["job-1-3"]["vector"], self.vectors[3])
+        self.assertEqual(points["job-1-3"]["face_index"], 3)
+        self.assertNotIn("vector", next(self.faces.list()))
+        with QdrantFaceStore(collection=unique("missing")) as missing:
+            self.assertEqual(list(missing.list()), [])
+        with self.assertRaises(InvalidInput):
+            self.faces.list(page_size=0)
+
+    def test_vectors_are_added_in_a_stream(self) -> None:
+        vectors = np.random.default_rng(8).standard_normal((1500, 64)).astype(np.float32)
+        points = ((f"point-{number}", vector, {"number": number}) for number, vector in enumerate(vectors))
+        self.assertEqual((self.faces.add_vectors(points), self.faces.count()), (1500, 1500))
+        point = self.faces.get_vector("point-1234")
+        np.testing.assert_array_equal(point["vector"], vectors[1234])
+        self.assertEqual(point["number"], 1234)
+        errors = {}
+        mixed = [("good", vectors[0]), ("zero", np.zeros(64, np.float32)), ("shape", vectors), ("list", [0.5] * 64, None)]
+        self.assertEqual(self.faces.add_vectors(mixed, on_error=lambda point_id, error: errors.update({point_id: error.reason})), 2)
+        self.assertEqual(errors, {"zero": "VECTOR_ZERO", "shape": "DIMENSION_MISMATCH"})
+        for bad in mixed[1:3]:
+            with self.assertRaises(EmbeddingsError):
+                self.faces.add_vectors([bad])
+
     def test_missing_points_are_none_false_or_empty(self) -> None:
         self.assertIsNone(self.faces.get_vector("missing"))
         self.assertEqual((self.faces.search(self.vectors[0]), self.faces.count(), self.faces.delete_vector("missing")), ([], 0, False))

@@ -4,8 +4,10 @@ from concurrent import futures
 from typing import Any, Iterator
 
 import grpc
+from google.protobuf import any_pb2
 
 from embeddings_client import EmbeddingsError, ImageItem, Ingest
+from embeddings_client.stubs import embeddings_status_pb2 as status_pb2
 from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2 as pb
 from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2_grpc as pb_grpc
 
@@ -65,8 +67,85 @@ class StreamsTests(unittest.TestCase):
                 if index == 0:
                     yield _ack(request)
 
-        with self.assertRaisesRegex(EmbeddingsError, "2 items were sent, 1 answered"):
+        with self.assertRaisesRegex(EmbeddingsError, "1 items unanswered"):
             list(self.against(short).stream([ImageItem("a", b"1"), ImageItem("b", b"2")]))
+
+    def test_a_stream_that_the_server_did_not_end_itself_is_resumed(self) -> None:
+        for code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
+            with self.subTest(code):
+                calls = []
+
+                def breaking(requests: Any, context: Any) -> Iterator[Any]:
+                    calls.append(code)
+                    for index, request in enumerate(requests):
+                        if len(calls) <= 3 and index == 10:
+                            context.abort(code, "away")
+                        yield _ack(request)
+
+                names = [f"{number}" for number in range(60)]
+                results = list(self.against(breaking).stream(ImageItem(name, b"1") for name in names))
+                self.assertEqual([result.point_id for result in results], names)
+                self.assertEqual(len(calls), 4)
+
+    def test_an_end_that_the_server_states_itself_is_final(self) -> None:
+        calls = []
+
+        def refused(requests: Any, context: Any) -> Iterator[Any]:
+            calls.append(next(requests).item_id)
+            info = status_pb2.ErrorInfo(reason="INTERNAL")
+            detail = any_pb2.Any(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=info.SerializeToString())
+            status = status_pb2.Status(code=13, message="bug", details=[detail])
+            context.set_trailing_metadata([("grpc-status-details-bin", status.SerializeToString())])
+            context.abort(grpc.StatusCode.INTERNAL, "bug")
+            yield
+
+        with self.assertRaises(EmbeddingsError) as caught:
+            list(self.against(refused).stream([ImageItem("a", b"1")]))
+        self.assertEqual((caught.exception.reason, calls), ("INTERNAL", ["0"]))
+
+    def test_an_idle_source_does_not_use_up_attempts(self) -> None:
+        calls = []
+        read = threading.Semaphore(0)
+
+        def one_each(requests: Any, context: Any) -> Iterator[Any]:
+            calls.append(context)
+            yield _ack(next(requests))
+            context.abort(grpc.StatusCode.CANCELLED, "time limit")
+
+        def slow() -> Iterator[ImageItem]:
+            for number in range(12):
+                if number:
+                    self.assertTrue(read.acquire(timeout=10))
+                yield ImageItem(f"{number}", b"1")
+
+        names = []
+        for result in self.against(one_each).stream(slow()):
+            names.append(result.point_id)
+            read.release()
+        self.assertEqual(names, [f"{number}" for number in range(12)])
+        self.assertGreater(len(calls), 5)
+
+    def test_a_stream_without_items_makes_no_call(self) -> None:
+        self.assertEqual(list(self.against(lambda requests, context: self.fail("called")).stream([])), [])
+
+    def test_at_most_512_requests_are_in_flight(self) -> None:
+        answer = threading.Event()
+        self.addCleanup(answer.set)
+
+        def late(requests: Any, context: Any) -> Iterator[Any]:
+            taken = [next(requests) for _ in range(512)]
+            answer.wait(10)
+            yield from map(_ack, taken)
+            yield from map(_ack, requests)
+
+        def many() -> Iterator[ImageItem]:
+            for number in range(600):
+                if number == 511:
+                    threading.Timer(0.3, answer.set).start()
+                self.assertTrue(number < 512 or answer.is_set(), f"item {number} was read")
+                yield ImageItem(f"{number}", b"1")
+
+        self.assertEqual(len(list(self.against(late).stream(many()))), 600)
 
     def test_exceptions_of_the_source_are_raised_unchanged(self) -> None:
         def broken() -> Iterator[ImageItem]:
