@@ -75,6 +75,8 @@ internal static class FaultStatus
         var http = context.GetHttpContext();
         return exception switch
         {
+            // Has the details of the contract already.
+            RpcException { Trailers.Count: > 0 } => null,
             RpcException { StatusCode: StatusCode.Internal } when http.Features.Get<MessageDeadline>() is { Expired: true } =>
                 TooSlow(options.MessageReadSeconds),
             RpcException { StatusCode: StatusCode.ResourceExhausted } => TooLarge(options.MaxMessageBytes),
