@@ -19,6 +19,9 @@ namespace Embeddings.Server.Grpc;
 internal sealed class MessageDeadline(PipeReader body, bool unary, TimeSpan limit, HttpContext context, TimeProvider time)
     : PipeReader, IRequestBodyPipeFeature, IDisposable
 {
+    // Time in which the error must reach the client; then the call is aborted.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
+
     private readonly Lock _lock = new();
     private ITimer? _timer;
     private bool _armed;
@@ -125,7 +128,7 @@ internal sealed class MessageDeadline(PipeReader body, bool unary, TimeSpan limi
             else
             {
                 Expired = true;
-                _timer!.Change(limit, Timeout.InfiniteTimeSpan);
+                _timer!.Change(Grace, Timeout.InfiniteTimeSpan);
                 body.CancelPendingRead();
             }
         }

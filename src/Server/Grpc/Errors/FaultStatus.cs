@@ -82,6 +82,8 @@ internal static class FaultStatus
         var http = context.GetHttpContext();
         return exception switch
         {
+            // Has the details of the contract already.
+            RpcException { Trailers.Count: > 0 } => null,
             RpcException { StatusCode: StatusCode.Internal } when http.Features.Get<MessageDeadline>() is { Expired: true } =>
                 TooSlow(options.MessageReadSeconds),
             RpcException { StatusCode: StatusCode.ResourceExhausted, Trailers.Count: 0 } => TooLarge(options.MaxMessageBytes),
