@@ -196,7 +196,7 @@ public sealed class HostileLoadTests(ITestOutputHelper output)
         var image = Pictures.Encoded(file);
         var ended = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => EndsAsync(() =>
             server.Api.Embedding.EmbedImageAsync(new() { Image = image }).Bound())));
-        Assert.Contains("OK", ended);
+        Assert.True(ended.Contains("OK"), string.Join(Environment.NewLine, ended.CountBy(end => end)));
     }
 
     // Returns OK, or how the call was refused or ended otherwise as the contract says.

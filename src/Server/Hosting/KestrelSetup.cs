@@ -28,6 +28,8 @@ internal sealed class KestrelSetup(ServerOptions options, MemoryOptions memory) 
         // keeps its stream, because the number of its pending responses is bounded.
         kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         kestrel.Limits.MinResponseDataRate = null;
+        // A client whose other streams fill the connection's window sends nothing on this one, and is not at fault.
+        kestrel.Limits.MinRequestBodyDataRate = null;
 
         Listen(kestrel, options.GrpcPort, HttpProtocols.Http2);
         if (options.HttpPort >= 0)
