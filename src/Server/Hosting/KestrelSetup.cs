@@ -30,6 +30,8 @@ internal sealed class KestrelSetup(ServerOptions options, MemoryOptions memory) 
         kestrel.Limits.MinResponseDataRate = null;
         // A client whose other streams fill the connection's window sends nothing on this one, and is not at fault.
         kestrel.Limits.MinRequestBodyDataRate = null;
+        // Messages have limits of their own, which may be higher than that of Kestrel.
+        kestrel.Limits.MaxRequestBodySize = null;
 
         Listen(kestrel, options.GrpcPort, HttpProtocols.Http2);
         if (options.HttpPort >= 0)
