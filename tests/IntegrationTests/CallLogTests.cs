@@ -60,7 +60,7 @@ public sealed class CallLogTests : IAsyncLifetime
             using var call = _server!.Api.Ingest.StreamIngest();
             for (var item = 0; item <= i; item++)
             {
-                await call.RequestStream.WriteAsync(Items.IngestFace("canceled", $"{item}", 0, Pictures.Crop(item))).Bound();
+                await call.RequestStream.WriteAsync(Items.IngestFace("canceled", $"{item}", 0, TestImages.Crop(item))).Bound();
             }
             await call.ResponseStream.TakeAsync(1);
         }
@@ -77,7 +77,7 @@ public sealed class CallLogTests : IAsyncLifetime
         {
             using var api = new Api(_server!.Address);
             var call = api.Embedding.StreamEmbed();
-            await call.RequestStream.WriteAsync(Items.EmbedFace("a", Pictures.Crop(1))).Bound();
+            await call.RequestStream.WriteAsync(Items.EmbedFace("a", TestImages.Crop(1))).Bound();
             await call.ResponseStream.TakeAsync(1);
             // Disposing the channel closes the connection.
         }

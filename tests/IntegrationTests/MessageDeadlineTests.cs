@@ -11,7 +11,7 @@ public sealed class MessageDeadlineTests : IAsyncLifetime
     private const string Stream = "embeddings.v1.EmbeddingService/StreamEmbed";
     private const string Unary = "embeddings.v1.EmbeddingService/EmbedFace";
 
-    private static readonly byte[] Item = Items.EmbedFace("item", Pictures.Crop(1)).ToByteArray();
+    private static readonly byte[] Item = Items.EmbedFace("item", TestImages.Crop(1)).ToByteArray();
 
     private TestServer? _server;
 
@@ -25,14 +25,14 @@ public sealed class MessageDeadlineTests : IAsyncLifetime
     public async Task Half_a_message_ends_its_stream_and_a_stream_without_a_message_stays_open()
     {
         using var idle = _server!.Api.Embedding.StreamEmbed();
-        await idle.RequestStream.WriteAsync(Items.EmbedFace("first", Pictures.Crop(1))).Bound();
+        await idle.RequestStream.WriteAsync(Items.EmbedFace("first", TestImages.Crop(1))).Bound();
         await idle.ResponseStream.TakeAsync(1);
 
         using var call = new HeldCall(Address, Stream, [.. RawCall.Frame(Item), .. HeldCall.Half(Item)]);
         AssertTimeout(await call.EndAsync());
 
         // Idle for longer than the half message.
-        await idle.RequestStream.WriteAsync(Items.EmbedFace("second", Pictures.Crop(1))).Bound();
+        await idle.RequestStream.WriteAsync(Items.EmbedFace("second", TestImages.Crop(1))).Bound();
         Assert.Equal("second", Assert.Single(await idle.ResponseStream.TakeAsync(1)).ItemId);
     }
 
@@ -46,7 +46,7 @@ public sealed class MessageDeadlineTests : IAsyncLifetime
     [Fact]
     public async Task A_unary_call_whose_request_does_not_end_fails()
     {
-        var request = new EmbedFaceRequest { Face = Pictures.Crop(1) }.ToByteArray();
+        var request = new EmbedFaceRequest { Face = TestImages.Crop(1) }.ToByteArray();
         using var call = new HeldCall(Address, Unary, RawCall.Frame(request));
         AssertTimeout(await call.EndAsync());
     }

@@ -98,7 +98,7 @@ public sealed class ShutdownTests
             services => services.AddSingleton<TimeProvider>(time), "--Server:DrainSeconds=30", "--Server:ShutdownSeconds=3600");
         using var http = new HttpClient();
         using var call = server.Api.Embedding.StreamEmbed();
-        await call.RequestStream.WriteAsync(Items.EmbedFace("before", Pictures.Crop(1))).Bound();
+        await call.RequestStream.WriteAsync(Items.EmbedFace("before", TestImages.Crop(1))).Bound();
         await call.ResponseStream.TakeAsync(1);
         Assert.Equal(HttpStatusCode.OK, (await http.GetAsync($"{server.HttpAddress}/readyz").Bound()).StatusCode);
 
@@ -112,10 +112,10 @@ public sealed class ShutdownTests
             var health = await server.Api.Health.CheckAsync(new() { Service = name }).Bound();
             Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, health.Status);
         }
-        await call.RequestStream.WriteAsync(Items.EmbedFace("during", Pictures.Crop(1))).Bound();
+        await call.RequestStream.WriteAsync(Items.EmbedFace("during", TestImages.Crop(1))).Bound();
         Assert.NotNull(Assert.Single(await call.ResponseStream.TakeAsync(1)).Embedding);
         using var other = new Api(server.Address);
-        Assert.NotNull((await other.Embedding.EmbedFaceAsync(new() { Face = Pictures.Crop(1) }).Bound()).Embedding);
+        Assert.NotNull((await other.Embedding.EmbedFaceAsync(new() { Face = TestImages.Crop(1) }).Bound()).Embedding);
         Assert.False(stopping.IsCompleted);
 
         var draining = Assert.ThrowsAsync<RpcException>(call.ResponseStream.DrainAsync);

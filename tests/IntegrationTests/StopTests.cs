@@ -23,7 +23,7 @@ public sealed class StopTests
             using var call = api.Ingest.StreamIngest();
             for (var i = 0; i < Count; i++)
             {
-                await call.RequestStream.WriteAsync(Items.IngestFace(Collection, $"{i}", 0, Pictures.Crop(i))).Bound();
+                await call.RequestStream.WriteAsync(Items.IngestFace(Collection, $"{i}", 0, TestImages.Crop(i))).Bound();
             }
             var acked = await call.ResponseStream.TakeAsync(Count);
             Assert.All(acked, response => Assert.NotNull(response.Ack));

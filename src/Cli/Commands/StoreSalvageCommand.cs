@@ -54,12 +54,12 @@ internal static class StoreSalvageCommand
 
     private static void Print(Output output, CollectionSalvage collection)
     {
-        output.Object(json =>
+        output.Object(new
         {
-            json.WriteString("collection", collection.Name);
-            json.WriteNumber("saved", collection.Saved);
-            json.WriteNumber("lost", collection.Lost.Count);
-            json.WriteBoolean("complete", collection.IsComplete);
+            Collection = collection.Name,
+            collection.Saved,
+            Lost = collection.Lost.Count,
+            Complete = collection.IsComplete,
         });
         var more = collection.IsComplete ? "" : "; parts of the file are not readable, so that more may be lost";
         output.Line($"{collection.Name}: {collection.Saved:N0} points saved, {collection.Lost.Count:N0} lost{more}");

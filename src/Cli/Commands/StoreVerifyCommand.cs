@@ -32,12 +32,12 @@ internal static class StoreVerifyCommand
     {
         foreach (var collection in check.Collections)
         {
-            output.Object(json =>
+            output.Object(new
             {
-                json.WriteString("collection", collection.Name);
-                json.WriteNumber("points", collection.Points);
-                json.WriteNumber("damaged", collection.Damaged.Count);
-                json.WriteNumber("without_checksum", collection.WithoutChecksum);
+                Collection = collection.Name,
+                collection.Points,
+                Damaged = collection.Damaged.Count,
+                collection.WithoutChecksum,
             });
             var without = collection.WithoutChecksum > 0 ? $", {collection.WithoutChecksum:N0} without a checksum" : "";
             output.Line($"{collection.Name}: {collection.Points:N0} points, {collection.Damaged.Count:N0} damaged{without}");

@@ -30,7 +30,8 @@ internal sealed class KestrelSetup(ServerOptions options, MemoryOptions memory, 
         // keeps its stream, because the number of its pending responses is bounded.
         kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         kestrel.Limits.MinResponseDataRate = null;
-        // The size and the time of messages are limited instead (MaxMessageBytes, MessageReadSeconds).
+        // The size and the time of messages are limited instead (MaxMessageBytes, MessageReadSeconds). A data rate would end
+        // a stream whose client's other streams fill the window of the connection.
         kestrel.Limits.MaxRequestBodySize = null;
         kestrel.Limits.MinRequestBodyDataRate = null;
 

@@ -25,10 +25,10 @@ public sealed class DecodeCostTests
     [InlineData(".avif", 6)]
     public void Formats_that_are_not_decoded_row_by_row_are_charged_for_all_pixels(string suffix, int leastPerPixel)
     {
-        var file = Pictures.Encode(Pictures.Smooth(Side, Side), Side, Side, 3, suffix);
+        var file = TestImages.Encode(TestImages.Smooth(Side, Side), Side, Side, 3, suffix);
         using var image = EncodedImage.Open(file, new());
         Assert.Equal(leastPerPixel > 0, image.IsBuffered);
-        var bytes = Preprocessor.Cost(image, Pictures.File(file), Pictures.Spec(112, 112), Gate).Bytes;
+        var bytes = Preprocessor.Cost(image, TestImages.File(file), TestImages.Spec(112, 112), Gate).Bytes;
         Assert.InRange(bytes, leastPerPixel * Pixels, (leastPerPixel + 10) * Pixels);
         if (leastPerPixel == 0)
         {
@@ -55,15 +55,15 @@ public sealed class DecodeCostTests
         Open(".jpg", 80, 80);
 
         void Open(string format, int width, int height) =>
-            EncodedImage.Open(Pictures.Encode(Pictures.Smooth(width, height), width, height, 3, format), options).Dispose();
+            EncodedImage.Open(TestImages.Encode(TestImages.Smooth(width, height), width, height, 3, format), options).Dispose();
     }
 
     [Fact]
     public void An_image_to_turn_or_align_is_charged_for_its_pixels()
     {
-        var file = Pictures.Encode(Pictures.Smooth(Side, Side), Side, Side, 3, ".png");
+        var file = TestImages.Encode(TestImages.Smooth(Side, Side), Side, Side, 3, ".png");
         using var image = EncodedImage.Open(file, new());
-        var spec = Pictures.Spec(112, 112);
+        var spec = TestImages.Spec(112, 112);
         var plain = DecodeCost.Of(image, 1, isAligned: false, spec, Gate);
         var aligned = DecodeCost.Of(image, 1, isAligned: true, spec, Gate);
         Assert.InRange(aligned.Bytes - plain.Bytes, 2 * Pixels, 3 * Pixels);
@@ -72,7 +72,7 @@ public sealed class DecodeCostTests
     [Fact]
     public void A_canceled_decode_ends_between_two_strips()
     {
-        var file = Pictures.Encode(Pictures.Smooth(600, 900), 600, 900, 3, ".png");
+        var file = TestImages.Encode(TestImages.Smooth(600, 900), 600, 900, 3, ".png");
         using var cancellation = new CancellationTokenSource();
         using var image = EncodedImage.Open(file, new());
         using var rows = image.Decode(1, cancellation.Token);
@@ -84,7 +84,7 @@ public sealed class DecodeCostTests
     [Fact]
     public void A_canceled_decode_of_a_whole_image_ends()
     {
-        var file = Pictures.Encode(Pictures.Smooth(2000, 2000), 2000, 2000, 3, ".jpg");
+        var file = TestImages.Encode(TestImages.Smooth(2000, 2000), 2000, 2000, 3, ".jpg");
         using var tagged = NetVips.Image.NewFromBuffer(file);
         using var turned = tagged.Mutate(image => image.Set(NetVips.GValue.GIntType, "orientation", 6));
         using var cancellation = new CancellationTokenSource();

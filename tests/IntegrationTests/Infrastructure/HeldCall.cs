@@ -101,7 +101,7 @@ internal sealed class StuckClients : IDisposable
     public static async Task<StuckClients> ConnectAsync(string address, Api api)
     {
         var clients = new StuckClients();
-        var item = Items.EmbedFace("item", Pictures.Crop(1)).ToByteArray();
+        var item = Items.EmbedFace("item", TestImages.Crop(1)).ToByteArray();
         // When the first item is answered, the server has the half of the second one.
         clients._calls.Add(new(address, "embeddings.v1.EmbeddingService/StreamEmbed", [.. RawCall.Frame(item), .. HeldCall.Half(item)]));
         clients._calls.Add(new(address, "embeddings.v1.EmbeddingService/StreamEmbed", RawCall.Frame(item)));
