@@ -1,6 +1,6 @@
 #!/bin/sh
 # Interop commands for Go: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
-# Builds offline with Debian's packages, which Go finds on the GOPATH. On other systems, use go.mod (see README.md).
+# Builds offline with Debian's packages, which Go finds on the GOPATH, not with go.mod (see README.md).
 cd "$(dirname -- "$0")/.." || exit 1
 work=$PWD/build
 debian=/usr/share/gocode
