@@ -7,25 +7,57 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
 
-/// <summary>The channel to Qdrant. It connects on first use and reconnects automatically.</summary>
+/// <summary>
+/// The nodes of Qdrant. All calls go to one of them, until it fails: then to the next one in the order of the settings.
+/// </summary>
 internal sealed class QdrantConnection : IDisposable
 {
-    // Pings are also sent while idle, so that a vanished peer is detected within these times.
-    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
-
-    private readonly GrpcChannel _channel;
+    private readonly QdrantNodeChannel[] _nodes;
+    private int _current;
 
     public QdrantConnection(QdrantStoreOptions options)
     {
-        Address = new Uri(options.Url);
+        var addresses = options.Addresses;
+        _nodes = [.. addresses.Select((address, index) => new QdrantNodeChannel(index, address, options))];
+    }
+
+    /// <summary>The node that calls go to.</summary>
+    public QdrantNodeChannel Current => _nodes[Volatile.Read(ref _current)];
+
+    public IReadOnlyList<QdrantNodeChannel> Nodes => _nodes;
+
+    /// <summary>Makes the next node the current one, unless another call has already left this node.</summary>
+    public void Leave(QdrantNodeChannel node) =>
+        Interlocked.CompareExchange(ref _current, (node.Index + 1) % _nodes.Length, node.Index);
+
+    public void Dispose()
+    {
+        foreach (var node in _nodes)
+        {
+            node.Dispose();
+        }
+    }
+}
+
+/// <summary>The channel to one node of Qdrant. It connects on first use and reconnects automatically.</summary>
+internal sealed class QdrantNodeChannel : IDisposable
+{
+    private readonly GrpcChannel _channel;
+    private bool _hasAnswered;
+
+    public QdrantNodeChannel(int index, Uri address, QdrantStoreOptions options)
+    {
+        Index = index;
+        Address = address;
+        // Pings are also sent while idle, so that a vanished peer is detected within these times. With several nodes they
+        // are the time until another node takes over.
+        var isAlone = options.Addresses.Count == 1;
         var handler = new SocketsHttpHandler
         {
             EnableMultipleHttp2Connections = true,
-            ConnectTimeout = ConnectTimeout,
-            KeepAlivePingDelay = PingDelay,
-            KeepAlivePingTimeout = PingTimeout,
+            ConnectTimeout = TimeSpan.FromSeconds(isAlone ? 5 : 1),
+            KeepAlivePingDelay = TimeSpan.FromSeconds(isAlone ? 10 : 1),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(isAlone ? 5 : 1),
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
         };
         if (Address.Scheme == Uri.UriSchemeHttps)
@@ -54,7 +86,17 @@ internal sealed class QdrantConnection : IDisposable
         Client = new(invoker);
     }
 
+    /// <summary>The position in the settings.</summary>
+    public int Index { get; }
+
     public Uri Address { get; }
+
+    /// <summary>True if Qdrant has answered a call, so that address and scheme are right.</summary>
+    public bool HasAnswered
+    {
+        get => Volatile.Read(ref _hasAnswered);
+        set => Volatile.Write(ref _hasAnswered, value);
+    }
 
     /// <summary>The generated stubs, all on one channel.</summary>
     public QdrantGrpcClient Client { get; }

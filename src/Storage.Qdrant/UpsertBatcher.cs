@@ -15,7 +15,15 @@ internal sealed class UpsertBatchers(
     private readonly ConcurrentDictionary<string, Lazy<UpsertBatcher>> _batchers = new(StringComparer.Ordinal);
 
     public UpsertBatcher Of(string collection) => _batchers.GetOrAdd(
-        collection, name => new(() => new(name, calls, options, time, log, () => catalog.Forget(name)))).Value;
+        collection,
+        name => new(() => new(
+            name,
+            calls,
+            options,
+            time,
+            log,
+            () => Math.Min(options.MaxUpsertPoints, catalog.Cached(name)?.Limits.MaxUpsertPoints ?? int.MaxValue),
+            () => catalog.Forget(name)))).Value;
 
     public async ValueTask DisposeAsync()
     {
@@ -39,6 +47,7 @@ internal sealed class UpsertBatcher : IAsyncDisposable
     private readonly QdrantCalls _calls;
     private readonly QdrantStoreOptions _options;
     private readonly ILogger _log;
+    private readonly Func<int> _maxPoints;
     private readonly Action _collectionChanged;
     private readonly Lock _lock = new();
     private readonly UpsertQueue _queue = new();
@@ -55,12 +64,14 @@ internal sealed class UpsertBatcher : IAsyncDisposable
         QdrantStoreOptions options,
         TimeProvider time,
         ILogger log,
+        Func<int> maxPoints,
         Action collectionChanged)
     {
         _collection = collection;
         _calls = calls;
         _options = options;
         _log = log;
+        _maxPoints = maxPoints;
         _collectionChanged = collectionChanged;
         _timer = time.CreateTimer(
             static batcher => ((UpsertBatcher)batcher!).DelayElapsed(),
@@ -125,9 +136,10 @@ internal sealed class UpsertBatcher : IAsyncDisposable
     // The caller holds the lock.
     private void Dispatch(bool allowPartial)
     {
+        var maxPoints = _maxPoints();
         while (_queue.Count > 0 && _inFlight < _options.MaxUpsertsInFlight)
         {
-            var isFull = _queue.Count >= _options.MaxUpsertPoints || _queue.Bytes >= _options.MaxUpsertBytes;
+            var isFull = _queue.Count >= maxPoints || _queue.Bytes >= _options.MaxUpsertBytes;
             if (!isFull && _inFlight > 0 && !allowPartial && !_closed)
             {
                 if (!_isTimerSet)
@@ -137,7 +149,7 @@ internal sealed class UpsertBatcher : IAsyncDisposable
                 }
                 return;
             }
-            var batch = _queue.Take(_options.MaxUpsertPoints, _options.MaxUpsertBytes);
+            var batch = _queue.Take(maxPoints, _options.MaxUpsertBytes);
             if (batch.Count > 0)
             {
                 _inFlight++;
@@ -178,9 +190,9 @@ internal sealed class UpsertBatcher : IAsyncDisposable
                 version.Job.PointStored();
             }
         }
-        catch (Fault fault) when (fault.Kind == FaultKind.InvalidArgument && batch.Count > 1)
+        catch (Fault fault) when (IsRejection(fault) && batch.Count > 1)
         {
-            // One invalid point must not fail the others.
+            // One invalid point must not fail the others, and the collection may permit only smaller upserts.
             _log.UpsertHalved(batch.Count, fault.Message);
             var half = batch.Count / 2;
             await SendAsync([.. batch.Take(half)]);
@@ -189,7 +201,7 @@ internal sealed class UpsertBatcher : IAsyncDisposable
         catch (Exception e)
         {
             // The collection was dropped, or created again with another dimension, by another program.
-            if (e is Fault { Kind: FaultKind.NotFound or FaultKind.InvalidArgument })
+            if (e is Fault { Kind: FaultKind.NotFound } || (e is Fault rejected && IsRejection(rejected)))
             {
                 _collectionChanged();
             }
@@ -200,6 +212,9 @@ internal sealed class UpsertBatcher : IAsyncDisposable
             }
         }
     }
+
+    private static bool IsRejection(Fault fault) =>
+        fault.Kind == FaultKind.InvalidArgument || fault.Reason == Reasons.CollectionRestricted;
 
     private void EndIfEmpty()
     {

@@ -6,10 +6,14 @@ using Grpc.Core;
 namespace Embeddings.IntegrationTests;
 
 /// <summary>The server with a real Qdrant whose processes are killed.</summary>
-public sealed class RealQdrantTests
+public sealed class RealQdrantTests(ITestOutputHelper output)
 {
     private const string Collection = "c";
     private const int Streams = 3;
+
+    // Three times the goals, for busy machines.
+    private static readonly TimeSpan MaxReadGap = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan MaxWriteGap = TimeSpan.FromSeconds(9);
 
     [ToolFact("QDRANT_BINARY")]
     public async Task Every_acked_point_is_stored_once_after_Qdrant_is_killed_and_restarted_during_ingest()
@@ -68,6 +72,39 @@ public sealed class RealQdrantTests
         Assert.Equal(acked, await ListAsync(server.Api));
     }
 
+    [ToolFact("QDRANT_BINARY")]
+    public async Task Reads_and_writes_continue_and_nothing_acked_is_lost_if_the_node_that_the_server_uses_dies_for_good()
+    {
+        const int Before = 500;
+        const int After = 1500;
+        await using var cluster = await QdrantCluster.StartAsync(3);
+        await using var server = await StartServerAsync(
+            cluster.Nodes[0],
+            [
+                "--Store:Qdrant:NewCollections:Shards=6",
+                "--Store:Qdrant:NewCollections:Replicas=2",
+                .. cluster.Nodes.Select((node, i) => $"--Store:Qdrant:Urls:{i}={node.Address}"),
+            ]);
+        var (writes, reads) = (new Progress(), new Progress());
+        using var stop = new CancellationTokenSource();
+        var writing = Enumerable.Range(0, Streams).Select(stream => Task.Run(() => WriteUntilAsync(server.Api, stream, writes, stop.Token))).ToList();
+        await Bounds.UntilAsync(() => writes.Count >= Before);
+        var reading = Enumerable.Range(0, 2).Select(_ => Task.Run(() => ReadUntilAsync(server.Api, reads, stop.Token))).ToList();
+        await Bounds.UntilAsync(() => reads.Count >= Before / 10);
+
+        var (readsBefore, writesBefore) = (reads.Count, writes.Count);
+        await cluster.Nodes[0].KillAsync();
+        await Bounds.UntilAsync(() => writes.Count >= writesBefore + After && reads.Count >= readsBefore + (After / 10));
+        await stop.CancelAsync();
+        await Task.WhenAll(reading).Bound();
+        var acked = (await Task.WhenAll(writing).Bound()).SelectMany(ids => ids).Order(StringComparer.Ordinal).ToList();
+
+        output.WriteLine($"longest read {reads.Longest.TotalMilliseconds:F0} ms, longest write {writes.Longest.TotalMilliseconds:F0} ms");
+        Assert.Equal(acked, (await ListAsync(server.Api)).Intersect(acked));
+        Assert.InRange(reads.Longest, TimeSpan.Zero, MaxReadGap);
+        Assert.InRange(writes.Longest, TimeSpan.Zero, MaxWriteGap);
+    }
+
     private static Task<TestServer> StartServerAsync(QdrantNode qdrant, params string[] args) =>
         TestServer.StartAsync(["--Store:Kind=Qdrant", $"--Store:Qdrant:Url={qdrant.Address}", .. args]);
 
@@ -121,6 +158,68 @@ public sealed class RealQdrantTests
         }
         while (!ingest.IsCompleted);
         return searches;
+    }
+
+    /// <summary>Writes one point after the other and returns the acked ids. No write may fail.</summary>
+    private static async Task<List<string>> WriteUntilAsync(Api api, int stream, Progress progress, CancellationToken stop)
+    {
+        using var call = api.Vectors.StreamUpsertVectors();
+        var acked = new List<string>();
+        for (var i = 0; !stop.IsCancellationRequested; i++)
+        {
+            var began = TimeProvider.System.GetTimestamp();
+            await call.RequestStream.WriteAsync(Items.Upsert(Collection, $"p{stream}-{i:D6}", Items.Vector(i, 16))).Bound();
+            Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None).Bound());
+            Assert.True(call.ResponseStream.Current.Ack is not null, $"{call.ResponseStream.Current.Error}");
+            acked.Add(call.ResponseStream.Current.Ack.PointId);
+            progress.Done(began);
+        }
+        await call.RequestStream.CompleteAsync();
+        return acked;
+    }
+
+    /// <summary>Searches, counts and gets points. No read may fail.</summary>
+    private static async Task ReadUntilAsync(Api api, Progress progress, CancellationToken stop)
+    {
+        for (var i = 0; !stop.IsCancellationRequested; i++)
+        {
+            var began = TimeProvider.System.GetTimestamp();
+            switch (i % 3)
+            {
+                case 0:
+                    var query = new SearchQuery { Vector = new() { Values = { Items.Vector(i, 16) } } };
+                    var request = new SearchVectorsRequest { Collection = Collection, Limit = 5, Queries = { query } };
+                    Assert.Equal(5, (await api.Vectors.SearchVectorsAsync(request).Bound()).Results[0].Points.Count);
+                    break;
+                case 1:
+                    Assert.NotEqual(0, (await api.Vectors.CountVectorsAsync(new() { Collection = Collection }).Bound()).Count);
+                    break;
+                default:
+                    await api.Vectors.GetVectorAsync(new() { Collection = Collection, PointId = "p0-000000" }).Bound();
+                    break;
+            }
+            progress.Done(began);
+        }
+    }
+
+    /// <summary>The number of calls and the longest duration of one, which is the longest gap that a caller sees.</summary>
+    private sealed class Progress
+    {
+        private readonly Lock _lock = new();
+
+        public int Count { get; private set; }
+
+        public TimeSpan Longest { get; private set; }
+
+        public void Done(long began)
+        {
+            var took = TimeProvider.System.GetElapsedTime(began);
+            lock (_lock)
+            {
+                Count++;
+                Longest = took > Longest ? took : Longest;
+            }
+        }
     }
 
     private static async Task<List<string>> ListAsync(Api api)

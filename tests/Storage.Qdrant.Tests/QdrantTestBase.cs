@@ -49,7 +49,7 @@ public abstract class QdrantTestBase : IAsyncLifetime
         return fault;
     }
 
-    private protected static async Task UntilAsync(Func<Task<bool>> holds)
+    internal static async Task UntilAsync(Func<Task<bool>> holds)
     {
         using var limit = new CancellationTokenSource(Limit);
         while (!await holds())
