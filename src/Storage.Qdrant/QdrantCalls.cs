@@ -57,6 +57,12 @@ internal sealed class QdrantCalls
             .Build();
     }
 
+    /// <summary>True if there are several nodes, so that a write that takes long may be sent again.</summary>
+    public bool CanRepeat => _connection.Nodes.Count > 1;
+
+    /// <summary>True if a node has failed recently and there are others.</summary>
+    public bool IsFailingOver => _connection.IsFailingOver;
+
     /// <summary>Runs a unary call with retries.</summary>
     public Task<T> RunAsync<T>(
         QdrantCallKind kind,

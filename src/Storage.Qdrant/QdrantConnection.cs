@@ -12,13 +12,17 @@ namespace Embeddings.Storage.Qdrant;
 /// </summary>
 internal sealed class QdrantConnection : IDisposable
 {
-    private readonly QdrantNodeChannel[] _nodes;
-    private int _current;
+    private static readonly TimeSpan FailoverTime = TimeSpan.FromSeconds(30);
 
-    public QdrantConnection(QdrantStoreOptions options)
+    private readonly QdrantNodeChannel[] _nodes;
+    private readonly TimeProvider _time;
+    private int _current;
+    private long _leftAt = long.MinValue;
+
+    public QdrantConnection(QdrantStoreOptions options, TimeProvider time)
     {
-        var addresses = options.Addresses;
-        _nodes = [.. addresses.Select((address, index) => new QdrantNodeChannel(index, address, options))];
+        _nodes = [.. options.Addresses.Select((address, index) => new QdrantNodeChannel(index, address, options))];
+        _time = time;
     }
 
     /// <summary>The node that calls go to.</summary>
@@ -26,9 +30,17 @@ internal sealed class QdrantConnection : IDisposable
 
     public IReadOnlyList<QdrantNodeChannel> Nodes => _nodes;
 
+    /// <summary>True if a node has failed recently and there are others.</summary>
+    public bool IsFailingOver => _nodes.Length > 1
+        && Volatile.Read(ref _leftAt) is var leftAt and not long.MinValue
+        && _time.GetElapsedTime(leftAt) < FailoverTime;
+
     /// <summary>Makes the next node the current one, unless another call has already left this node.</summary>
-    public void Leave(QdrantNodeChannel node) =>
+    public void Leave(QdrantNodeChannel node)
+    {
+        Volatile.Write(ref _leftAt, _time.GetTimestamp());
         Interlocked.CompareExchange(ref _current, (node.Index + 1) % _nodes.Length, node.Index);
+    }
 
     public void Dispose()
     {

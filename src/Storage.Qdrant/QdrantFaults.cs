@@ -38,21 +38,27 @@ internal static class QdrantFaults
     /// </summary>
     public static string? WhyMisconfigured(RpcException exception, QdrantNodeChannel node)
     {
-        var isTls = node.Address.Scheme == Uri.UriSchemeHttps;
-        for (var cause = exception.Status.DebugException; cause is not null; cause = cause.InnerException)
+        var causes = Causes(exception.Status.DebugException).ToList();
+        if (causes.OfType<AuthenticationException>().FirstOrDefault() is { } refused)
         {
-            switch (cause)
-            {
-                case AuthenticationException when cause.Message.Contains("frame", StringComparison.Ordinal):
-                    return "it does not use TLS; check the port, or use http://.";
-                case AuthenticationException:
-                    return $"the TLS connection was refused: {cause.Message} Check CaFile and CertificateThumbprint.";
-                case HttpRequestException { HttpRequestError: HttpRequestError.HttpProtocolError or HttpRequestError.InvalidResponse }
-                    when !isTls && !node.HasAnswered:
-                    return "it does not speak gRPC; check the port (6334, not 6333), or use https:// if it uses TLS.";
-            }
+            return refused.Message.Contains("frame", StringComparison.Ordinal)
+                ? "it does not use TLS; check the port, or use http://."
+                : $"the TLS connection was refused: {refused.Message} Check CaFile and CertificateThumbprint.";
         }
-        return null;
+        // It accepts connections, but has never answered, and ends those in which a client without TLS sends.
+        var isEnded = causes.Any(cause => cause is HttpRequestException or IOException)
+            && causes.OfType<SocketException>().All(cause => cause.SocketErrorCode == SocketError.ConnectionReset);
+        return isEnded && node.Address.Scheme == Uri.UriSchemeHttp && !node.HasAnswered
+            ? "it does not speak gRPC; check the port (6334, not 6333), or use https:// if it uses TLS."
+            : null;
+    }
+
+    private static IEnumerable<Exception> Causes(Exception? exception)
+    {
+        for (var cause = exception; cause is not null; cause = cause.InnerException)
+        {
+            yield return cause;
+        }
     }
 
     /// <summary>Describes the error in one sentence for the operator.</summary>

@@ -24,7 +24,7 @@ internal sealed class QdrantVectorStore : IVectorStore
     public QdrantVectorStore(
         QdrantStoreOptions options, QdrantCollectionOptions collections, ILogger<QdrantVectorStore> log, TimeProvider time)
     {
-        _connection = new(options);
+        _connection = new(options, time);
         _monitor = new(_connection, options, time, log);
         var calls = new QdrantCalls(_connection, _monitor, options, time, log);
         _admin = new(calls, _connection, collections, time, log);

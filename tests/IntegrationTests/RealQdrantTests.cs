@@ -93,13 +93,14 @@ public sealed class RealQdrantTests(ITestOutputHelper output)
         await Bounds.UntilAsync(() => reads.Count >= Before / 10);
 
         var (readsBefore, writesBefore) = (reads.Count, writes.Count);
+        output.WriteLine($"before: longest read {reads.Longest.TotalMilliseconds:F0} ms, longest write {writes.Longest.TotalMilliseconds:F0} ms");
         await cluster.Nodes[0].KillAsync();
         await Bounds.UntilAsync(() => writes.Count >= writesBefore + After && reads.Count >= readsBefore + (After / 10));
         await stop.CancelAsync();
         await Task.WhenAll(reading).Bound();
         var acked = (await Task.WhenAll(writing).Bound()).SelectMany(ids => ids).Order(StringComparer.Ordinal).ToList();
 
-        output.WriteLine($"longest read {reads.Longest.TotalMilliseconds:F0} ms, longest write {writes.Longest.TotalMilliseconds:F0} ms");
+        output.WriteLine($"after: longest read {reads.Longest.TotalMilliseconds:F0} ms, longest write {writes.Longest.TotalMilliseconds:F0} ms");
         Assert.Equal(acked, (await ListAsync(server.Api)).Intersect(acked));
         Assert.InRange(reads.Longest, TimeSpan.Zero, MaxReadGap);
         Assert.InRange(writes.Longest, TimeSpan.Zero, MaxWriteGap);

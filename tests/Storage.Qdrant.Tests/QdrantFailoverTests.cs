@@ -54,6 +54,28 @@ public sealed class QdrantFailoverTests : QdrantTestBase
     }
 
     [Fact]
+    public async Task A_write_that_waits_after_a_failover_is_sent_again_and_does_not_overwrite_a_later_one()
+    {
+        await using var second = await QdrantServer.StartNewAsync();
+        await using var setup = await QdrantStores.StartAsync(second);
+        await setup.EnsureCollectionAsync(new(Name, 2, null), None);
+        await using var store = await StoreAsync(options => With(options, Server.Address, second.Address));
+        await store.EnsureCollectionAsync(new(Name, 2, null), None);
+        await Server.StopAsync();
+        // The double applies the first attempt after the delay.
+        var late = TimeSpan.FromSeconds(4);
+        second.Troubles.Add(new(TroubleKind.Late) { Method = Upsert, Times = 1, Delay = late });
+        var began = TimeProvider.System.GetTimestamp();
+        await store.UpsertAsync(Name, [Point("p", 1)], None).WaitAsync(Limit);
+        var acked = TimeProvider.System.GetElapsedTime(began);
+        await store.UpsertAsync(Name, [Point("q", 1)], None).WaitAsync(Limit);
+        await store.UpsertAsync(Name, [Point("p", 2)], None).WaitAsync(Limit);
+        Assert.True(TimeProvider.System.GetElapsedTime(began) >= late, "the second version did not wait for the first");
+        Assert.True(second.Troubles.Calls(Upsert) >= 4, $"acked after {acked}, not sent again");
+        Assert.Equal(2, (await store.GetAsync(Name, "p", None))!.Vector.Span[0], 1e-6);
+    }
+
+    [Fact]
     public async Task A_store_is_ready_if_any_node_is()
     {
         var (dead, live) = (new Uri($"http://127.0.0.1:{Tool.FreePorts(1)[0]}"), Server.Address);
