@@ -60,7 +60,7 @@ public enum FaultKind
     /// <summary>A queue or a store is full, or a message is too large.</summary>
     ResourceExhausted = 8,
 
-    /// <summary>The collection was created by another model.</summary>
+    /// <summary>The collection was created by another model, or does not permit the operation.</summary>
     FailedPrecondition = 9,
 
     /// <summary>The model failed on the item.</summary>

@@ -31,6 +31,7 @@ internal static class Reasons
     public const string PointNotFound = "POINT_NOT_FOUND";
     public const string CollectionNotFound = "COLLECTION_NOT_FOUND";
     public const string CollectionModelMismatch = "COLLECTION_MODEL_MISMATCH";
+    public const string CollectionRestricted = "COLLECTION_RESTRICTED";
 
     // Server state
     public const string QueueFull = "QUEUE_FULL";

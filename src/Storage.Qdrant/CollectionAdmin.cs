@@ -31,7 +31,12 @@ internal sealed class CollectionAdmin(
             ? CollectionPlan.Stamp(info.Config.Metadata)
             : await ReadReservedAsync(name, cancellationToken);
         var count = (long)info.PointsCount - (hasMetadata || stamp is null ? 0 : 1);
-        return new(new(name, dimension, count, stamp), hasMetadata, time.GetTimestamp());
+        return new(
+            new(name, dimension, count, stamp),
+            hasMetadata,
+            time.GetTimestamp(),
+            CollectionLimits.Of(info.Config.StrictModeConfig),
+            CollectionPlan.IndexesOf(info.PayloadSchema));
     }
 
     /// <summary>Creates the collection and its indexes. It is no error if another server creates it first.</summary>
@@ -67,7 +72,7 @@ internal sealed class CollectionAdmin(
             && await GetAsync(name, cancellationToken) is { } info
             && CollectionPlan.IgnoresPlacement(info.Config.Params))
         {
-            log.PlacementIgnored(connection.Address.Authority, name);
+            log.PlacementIgnored(connection.Current.Address.Authority, name);
         }
     }
 
@@ -87,7 +92,7 @@ internal sealed class CollectionAdmin(
         {
             return;
         }
-        log.NoMetadata(connection.Address.Authority, name);
+        log.NoMetadata(connection.Current.Address.Authority, name);
         var point = CollectionPlan.ReservedPoint(state.Info.Dimension, model);
         var upsert = new UpsertPoints { CollectionName = name, Wait = true, Points = { point } };
         await calls.RunAsync(

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Embeddings.Primitives;
+using FieldType = Qdrant.Client.Grpc.FieldType;
 
 namespace Embeddings.Storage.Qdrant;
 
@@ -122,7 +123,16 @@ internal sealed class CollectionCatalog(CollectionAdmin admin, QdrantStoreOption
 /// True if the model is in its metadata; otherwise it is in a reserved point, which is excluded everywhere.
 /// </param>
 /// <param name="ReadAt">Timestamp of reading.</param>
-internal sealed record CollectionState(CollectionInfo Info, bool HasMetadata, long ReadAt)
+/// <param name="Limits">The limits of Qdrant's strict mode.</param>
+/// <param name="Indexes">
+/// The types of its payload indexes by <see cref="FilterIndexes.KeyOf"/>; those created later are added.
+/// </param>
+internal sealed record CollectionState(
+    CollectionInfo Info,
+    bool HasMetadata,
+    long ReadAt,
+    CollectionLimits Limits,
+    ConcurrentDictionary<string, FieldType> Indexes)
 {
     /// <summary>The ids of points that are not the user's.</summary>
     public ReadOnlySpan<Guid> ReservedIds => HasMetadata ? [] : new ReadOnlySpan<Guid>(in PointIds.Reserved);

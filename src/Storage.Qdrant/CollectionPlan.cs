@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
@@ -53,6 +54,21 @@ internal static class CollectionPlan
 
         CreateFieldIndexCollection Index(string field, FieldType type) =>
             new() { CollectionName = collection, FieldName = field, FieldType = type, Wait = true };
+    }
+
+    /// <summary>Returns the types of the existing payload indexes by <see cref="FilterIndexes.KeyOf"/>.</summary>
+    public static ConcurrentDictionary<string, FieldType> IndexesOf(IDictionary<string, PayloadSchemaInfo> schema)
+    {
+        var indexes = new ConcurrentDictionary<string, FieldType>(StringComparer.Ordinal);
+        foreach (var (path, info) in schema)
+        {
+            // The two enumerations have the same names.
+            if (Enum.TryParse<FieldType>($"{info.DataType}", out var type))
+            {
+                indexes[FilterIndexes.KeyOf(path)] = type;
+            }
+        }
+        return indexes;
     }
 
     /// <summary>Writes the layout version, and the model if it is known.</summary>

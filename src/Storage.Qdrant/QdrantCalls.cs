@@ -16,7 +16,7 @@ internal enum QdrantCallKind
 /// <summary>
 /// Runs all calls to Qdrant: each attempt has a deadline, transient failures are retried with exponential backoff and
 /// jitter until the retry time of the kind has passed or the caller has cancelled, and a permanent failure becomes a
-/// fault.
+/// fault. With several nodes, the next attempt goes to another node, at once until each has been tried.
 /// </summary>
 internal sealed class QdrantCalls
 {
@@ -46,8 +46,7 @@ internal sealed class QdrantCalls
                 UseJitter = true,
                 Delay = TimeSpan.FromMilliseconds(options.RetryDelayMs),
                 MaxDelay = MaxDelay,
-                DelayGenerator = args =>
-                    ValueTask.FromResult(args.Outcome.Exception is RpcException e ? QdrantFaults.RetryAfter(e) : null),
+                DelayGenerator = args => ValueTask.FromResult(Delay(args)),
                 OnRetry = args =>
                 {
                     log.CallRetried(
@@ -57,6 +56,12 @@ internal sealed class QdrantCalls
             })
             .Build();
     }
+
+    /// <summary>True if there are several nodes, so that a write that takes long may be sent again.</summary>
+    public bool CanRepeat => _connection.Nodes.Count > 1;
+
+    /// <summary>True if a node has failed recently and there are others.</summary>
+    public bool IsFailingOver => _connection.IsFailingOver;
 
     /// <summary>Runs a unary call with retries.</summary>
     public Task<T> RunAsync<T>(
@@ -87,7 +92,11 @@ internal sealed class QdrantCalls
             _ => (_options.ManageTimeoutSeconds, _options.ReadRetrySeconds),
         };
         var context = ResilienceContextPool.Shared.Get(cancellationToken);
-        context.Properties.Set(Terms, new(_time.GetTimestamp(), TimeSpan.FromSeconds(retryFor), isAbandoned));
+        var terms = new RetryTerms(_time.GetTimestamp(), TimeSpan.FromSeconds(retryFor), isAbandoned)
+        {
+            Node = _connection.Current,
+        };
+        context.Properties.Set(Terms, terms);
         try
         {
             return await _pipeline.ExecuteAsync(
@@ -101,7 +110,7 @@ internal sealed class QdrantCalls
         }
         catch (RpcException e)
         {
-            throw QdrantFaults.ToFault(e, collection, _connection.Address);
+            throw QdrantFaults.ToFault(e, collection, terms.Node);
         }
         finally
         {
@@ -117,23 +126,48 @@ internal sealed class QdrantCalls
         {
             throw new OperationCanceledException("No caller waits for the result any more.");
         }
+        var node = terms!.Node = _connection.Current;
         var deadline = _time.GetUtcNow().UtcDateTime.AddSeconds(timeoutSeconds);
-        return await call(_connection.Client, new CallOptions(deadline: deadline, cancellationToken: context.CancellationToken));
+        var result = await call(node.Client, new CallOptions(deadline: deadline, cancellationToken: context.CancellationToken));
+        node.HasAnswered = true;
+        return result;
     }
 
     private ValueTask<bool> ShouldRetry(RetryPredicateArguments<object> args)
     {
         if (args.Outcome.Exception is not RpcException exception
-            || !QdrantFaults.IsTransient(exception)
-            || args.Context.CancellationToken.IsCancellationRequested)
+            || args.Context.CancellationToken.IsCancellationRequested
+            || !args.Context.Properties.TryGetValue(Terms, out var terms))
+        {
+            return ValueTask.FromResult(false);
+        }
+        // An error of the configuration may be that of one node.
+        var isMisconfigured = QdrantFaults.WhyMisconfigured(exception, terms.Node) is not null;
+        if (isMisconfigured ? !IsAnotherUntried(args.AttemptNumber) : !QdrantFaults.IsTransient(exception))
         {
             return ValueTask.FromResult(false);
         }
         _monitor.ProbeSoon();
-        args.Context.Properties.TryGetValue(Terms, out var terms);
-        var spent = _time.GetElapsedTime(terms!.Started) + (QdrantFaults.RetryAfter(exception) ?? TimeSpan.Zero);
+        var retryAfter = QdrantFaults.RetryAfter(exception);
+        if (retryAfter is null)
+        {
+            _connection.Leave(terms.Node);
+        }
+        var spent = _time.GetElapsedTime(terms.Started) + (retryAfter ?? TimeSpan.Zero);
         return ValueTask.FromResult(spent < terms.RetryFor && terms.IsAbandoned?.Invoke() is not true);
     }
+
+    // Null for exponential backoff.
+    private TimeSpan? Delay(RetryDelayGeneratorArguments<object> args)
+    {
+        if (args.Outcome.Exception is RpcException e && QdrantFaults.RetryAfter(e) is { } requested)
+        {
+            return requested;
+        }
+        return IsAnotherUntried(args.AttemptNumber) ? TimeSpan.Zero : null;
+    }
+
+    private bool IsAnotherUntried(int attempt) => attempt < _connection.Nodes.Count - 1;
 
     /// <summary>Limits on the retries of a call.</summary>
     /// <param name="Started">Timestamp of the first attempt.</param>
@@ -141,5 +175,9 @@ internal sealed class QdrantCalls
     /// <param name="IsAbandoned">
     /// Returns true if no caller needs the result any more; null if only the token counts.
     /// </param>
-    private sealed record RetryTerms(long Started, TimeSpan RetryFor, Func<bool>? IsAbandoned);
+    private sealed record RetryTerms(long Started, TimeSpan RetryFor, Func<bool>? IsAbandoned)
+    {
+        /// <summary>The node of the last attempt.</summary>
+        public required QdrantNodeChannel Node { get; set; }
+    }
 }

@@ -7,25 +7,69 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
 
-/// <summary>The channel to Qdrant. It connects on first use and reconnects automatically.</summary>
+/// <summary>
+/// The nodes of Qdrant. All calls go to one of them, until it fails: then to the next one in the order of the settings.
+/// </summary>
 internal sealed class QdrantConnection : IDisposable
 {
-    // Pings are also sent while idle, so that a vanished peer is detected within these times.
-    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FailoverTime = TimeSpan.FromSeconds(30);
 
-    private readonly GrpcChannel _channel;
+    private readonly QdrantNodeChannel[] _nodes;
+    private readonly TimeProvider _time;
+    private int _current;
+    private long _leftAt = long.MinValue;
 
-    public QdrantConnection(QdrantStoreOptions options)
+    public QdrantConnection(QdrantStoreOptions options, TimeProvider time)
     {
-        Address = new Uri(options.Url);
+        _nodes = [.. options.Addresses.Select((address, index) => new QdrantNodeChannel(index, address, options))];
+        _time = time;
+    }
+
+    /// <summary>The node that calls go to.</summary>
+    public QdrantNodeChannel Current => _nodes[Volatile.Read(ref _current)];
+
+    public IReadOnlyList<QdrantNodeChannel> Nodes => _nodes;
+
+    /// <summary>True if a node has failed recently and there are others.</summary>
+    public bool IsFailingOver => _nodes.Length > 1
+        && Volatile.Read(ref _leftAt) is var leftAt and not long.MinValue
+        && _time.GetElapsedTime(leftAt) < FailoverTime;
+
+    /// <summary>Makes the next node the current one, unless another call has already left this node.</summary>
+    public void Leave(QdrantNodeChannel node)
+    {
+        Volatile.Write(ref _leftAt, _time.GetTimestamp());
+        Interlocked.CompareExchange(ref _current, (node.Index + 1) % _nodes.Length, node.Index);
+    }
+
+    public void Dispose()
+    {
+        foreach (var node in _nodes)
+        {
+            node.Dispose();
+        }
+    }
+}
+
+/// <summary>The channel to one node of Qdrant. It connects on first use and reconnects automatically.</summary>
+internal sealed class QdrantNodeChannel : IDisposable
+{
+    private readonly GrpcChannel _channel;
+    private bool _hasAnswered;
+
+    public QdrantNodeChannel(int index, Uri address, QdrantStoreOptions options)
+    {
+        Index = index;
+        Address = address;
+        // Pings are also sent while idle, so that a vanished peer is detected within these times. With several nodes they
+        // are the time until another node takes over.
+        var isAlone = options.Addresses.Count == 1;
         var handler = new SocketsHttpHandler
         {
             EnableMultipleHttp2Connections = true,
-            ConnectTimeout = ConnectTimeout,
-            KeepAlivePingDelay = PingDelay,
-            KeepAlivePingTimeout = PingTimeout,
+            ConnectTimeout = TimeSpan.FromSeconds(isAlone ? 5 : 1),
+            KeepAlivePingDelay = TimeSpan.FromSeconds(isAlone ? 10 : 1),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(isAlone ? 5 : 1),
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
         };
         if (Address.Scheme == Uri.UriSchemeHttps)
@@ -54,7 +98,17 @@ internal sealed class QdrantConnection : IDisposable
         Client = new(invoker);
     }
 
+    /// <summary>The position in the settings.</summary>
+    public int Index { get; }
+
     public Uri Address { get; }
+
+    /// <summary>True if Qdrant has answered a call, so that address and scheme are right.</summary>
+    public bool HasAnswered
+    {
+        get => Volatile.Read(ref _hasAnswered);
+        set => Volatile.Write(ref _hasAnswered, value);
+    }
 
     /// <summary>The generated stubs, all on one channel.</summary>
     public QdrantGrpcClient Client { get; }

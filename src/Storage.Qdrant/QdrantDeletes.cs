@@ -7,7 +7,8 @@ namespace Embeddings.Storage.Qdrant;
 /// deletion at a time per collection, so that no point is counted twice. Concurrent writes of other servers may make
 /// the count inexact, but never the deletion.
 /// </summary>
-internal sealed class QdrantDeletes(QdrantCalls calls, QdrantReads reads, UpsertBatchers batchers)
+internal sealed class QdrantDeletes(
+    QdrantCalls calls, FilterIndexes indexes, QdrantReads reads, UpsertBatchers batchers)
 {
     private const int IdsPerCall = 1000;
 
@@ -47,7 +48,11 @@ internal sealed class QdrantDeletes(QdrantCalls calls, QdrantReads reads, Upsert
             {
                 // An empty filter, unlike a missing one, matches every point.
                 var matching = QdrantFilters.ToFilter(filter, state.ReservedIds) ?? new Filter();
-                await DeleteAsync(state.Info.Name, new PointsSelector { Filter = matching }, cancellationToken);
+                await indexes.RunAsync(
+                    state,
+                    matching,
+                    () => DeleteAsync(state.Info.Name, new PointsSelector { Filter = matching }, cancellationToken),
+                    cancellationToken);
             }
             return count;
         }
@@ -57,7 +62,7 @@ internal sealed class QdrantDeletes(QdrantCalls calls, QdrantReads reads, Upsert
         }
     }
 
-    private Task DeleteAsync(string collection, PointsSelector points, CancellationToken cancellationToken)
+    private Task<UpdateStatus> DeleteAsync(string collection, PointsSelector points, CancellationToken cancellationToken)
     {
         var delete = new DeletePoints { CollectionName = collection, Points = points, Wait = true };
         return calls.RunAsync(

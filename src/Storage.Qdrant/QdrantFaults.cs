@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Embeddings.Primitives;
 using Grpc.Core;
 using Qdrant.Client.Grpc;
@@ -31,20 +32,66 @@ internal static class QdrantFaults
             ? TimeSpan.FromSeconds(seconds)
             : null;
 
-    /// <summary>Describes the error in one sentence for the operator.</summary>
-    public static string Describe(RpcException exception, Uri address) => exception.StatusCode switch
+    /// <summary>
+    /// Returns the reason that no connection is possible until the operator corrects the settings, so that a retry is of no
+    /// use; null for other errors.
+    /// </summary>
+    public static string? WhyMisconfigured(RpcException exception, QdrantNodeChannel node)
     {
+        var causes = Causes(exception.Status.DebugException).ToList();
+        if (causes.OfType<AuthenticationException>().FirstOrDefault() is { } refused)
+        {
+            return refused.Message.Contains("frame", StringComparison.Ordinal)
+                ? "it does not use TLS; check the port, or use http://."
+                : $"the TLS connection was refused: {refused.Message} Check CaFile and CertificateThumbprint.";
+        }
+        // It accepts connections, but has never answered, and ends those in which a client without TLS sends.
+        var isEnded = causes.Any(cause => cause is HttpRequestException or IOException)
+            && causes.OfType<SocketException>().All(cause => cause.SocketErrorCode == SocketError.ConnectionReset);
+        return isEnded && node.Address.Scheme == Uri.UriSchemeHttp && !node.HasAnswered
+            ? "it does not speak gRPC; check the port (6334, not 6333), or use https:// if it uses TLS."
+            : null;
+    }
+
+    private static IEnumerable<Exception> Causes(Exception? exception)
+    {
+        for (var cause = exception; cause is not null; cause = cause.InnerException)
+        {
+            yield return cause;
+        }
+    }
+
+    /// <summary>Describes the error in one sentence for the operator.</summary>
+    public static string Describe(RpcException exception, QdrantNodeChannel node) => exception.StatusCode switch
+    {
+        _ when WhyMisconfigured(exception, node) is { } why => $"Qdrant at {node.Address.Authority}: {why}",
         StatusCode.Unauthenticated or StatusCode.PermissionDenied =>
-            $"Qdrant at {address.Authority} rejected the API key: {exception.Status.Detail}",
-        StatusCode.DeadlineExceeded => $"Qdrant at {address.Authority} did not respond in time.",
-        _ => $"Qdrant at {address.Authority}: {exception.StatusCode}: {Detail(exception)}",
+            $"Qdrant at {node.Address.Authority} rejected the API key: {exception.Status.Detail}",
+        StatusCode.DeadlineExceeded => $"Qdrant at {node.Address.Authority} did not respond in time.",
+        _ => $"Qdrant at {node.Address.Authority}: {exception.StatusCode}: {Detail(exception)}",
     };
 
-    public static Fault ToFault(RpcException exception, string collection, Uri address)
+    /// <summary>The fault of an operation that the strict mode of a collection does not permit.</summary>
+    public static Fault Restricted(string collection, string why, Exception? inner = null) =>
+        new(
+            FaultKind.FailedPrecondition,
+            Reasons.CollectionRestricted,
+            $"Collection '{collection}' is in Qdrant's strict mode: {why}",
+            inner: inner);
+
+    public static Fault ToFault(RpcException exception, string collection, QdrantNodeChannel node)
     {
         var detail = $"Qdrant: {exception.Status.Detail}";
+        if (WhyMisconfigured(exception, node) is not null)
+        {
+            return new(FaultKind.Unavailable, Reasons.StoreUnavailable, Describe(exception, node), inner: exception);
+        }
         switch (exception.StatusCode)
         {
+            case StatusCode.InvalidArgument or StatusCode.PermissionDenied when IsFull(exception):
+                return new(FaultKind.ResourceExhausted, Reasons.StoreFull, detail, inner: exception);
+            case StatusCode.InvalidArgument or StatusCode.PermissionDenied when IsRestriction(exception):
+                return Restricted(collection, exception.Status.Detail, exception);
             case StatusCode.NotFound:
                 return CollectionFaults.NotFound(collection);
             case StatusCode.InvalidArgument when detail.Contains("dimension", StringComparison.OrdinalIgnoreCase):
@@ -64,14 +111,14 @@ internal static class QdrantFaults
                 return new(FaultKind.ResourceExhausted, Reasons.StoreFull, detail, inner: exception);
             // Writes are locked or the key is wrong: the store is unavailable until the operator corrects that.
             case StatusCode.FailedPrecondition or StatusCode.Unauthenticated or StatusCode.PermissionDenied:
-                return new(FaultKind.Unavailable, Reasons.StoreUnavailable, Describe(exception, address), inner: exception);
+                return new(FaultKind.Unavailable, Reasons.StoreUnavailable, Describe(exception, node), inner: exception);
             case StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Aborted
                 or StatusCode.Unimplemented:
-                return Unavailable(exception, address);
+                return Unavailable(exception, node);
             default:
                 return IsTransient(exception)
-                    ? Unavailable(exception, address)
-                    : new(FaultKind.Internal, Reasons.Internal, Describe(exception, address), inner: exception);
+                    ? Unavailable(exception, node)
+                    : new(FaultKind.Internal, Reasons.Internal, Describe(exception, node), inner: exception);
         }
     }
 
@@ -84,11 +131,21 @@ internal static class QdrantFaults
             ? result.Status
             : throw new RpcException(new Status(StatusCode.Unavailable, $"The write ended with status {result.Status}."));
 
-    private static Fault Unavailable(RpcException exception, Uri address) =>
+    // Qdrant's strict mode says with each of its errors what helps.
+    private static bool IsRestriction(RpcException exception) =>
+        exception.Status.Detail.Contains(" Help: ", StringComparison.Ordinal);
+
+    // A limit of strict mode on the size of a collection or the number of its indexes.
+    private static bool IsFull(RpcException exception) =>
+        exception.Status.Detail.Contains("maximum number of payload ind", StringComparison.Ordinal)
+        || (exception.Status.Detail.Contains("Max ", StringComparison.Ordinal)
+            && exception.Status.Detail.Contains("reached", StringComparison.Ordinal));
+
+    private static Fault Unavailable(RpcException exception, QdrantNodeChannel node) =>
         new(
             FaultKind.Unavailable,
             Reasons.StoreUnavailable,
-            Describe(exception, address),
+            Describe(exception, node),
             retryAfter: RetryLater,
             inner: exception);
 

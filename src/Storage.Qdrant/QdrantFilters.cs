@@ -34,12 +34,26 @@ internal static class QdrantFilters
         {
             Add(result, condition);
         }
+        if (IsContradictory(filter))
+        {
+            // Matches no point. Conditions on several types of one field could not all have an index.
+            result.Must.Clear();
+            result.MustNot.Clear();
+            result.Must.Add(Conditions.HasId(Array.Empty<Guid>()));
+        }
         if (except.Length > 0)
         {
             result.MustNot.Add(Conditions.HasId(except.ToArray()));
         }
         return result.Must.Count + result.MustNot.Count > 0 ? result : null;
     }
+
+    /// <summary>Returns true if an attribute would have to have values of several types.</summary>
+    private static bool IsContradictory(PointFilter filter) =>
+        filter.Attributes.Count > 1
+        && filter.Attributes
+            .GroupBy(condition => condition.Key, StringComparer.Ordinal)
+            .Any(group => group.DistinctBy(condition => (condition.Text is null, condition.Flag is null)).Skip(1).Any());
 
     private static void Add(Filter filter, AttributeCondition condition)
     {

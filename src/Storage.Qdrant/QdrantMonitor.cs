@@ -17,6 +17,7 @@ internal sealed class QdrantMonitor(
     private readonly TaskCompletionSource _probed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _probeRequest = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _reason = "Qdrant has not been probed yet.";
+    private QdrantNodeChannel? _answered;
     private Task _loop = Task.CompletedTask;
 
     /// <summary>Null while Qdrant is available; otherwise the reason.</summary>
@@ -63,7 +64,29 @@ internal sealed class QdrantMonitor(
         return Reason is not null && interval > MaxIntervalWhileDown ? MaxIntervalWhileDown : interval;
     }
 
+    /// <summary>Probes the current node, and the others until one answers.</summary>
     private async Task<string?> ProbeAsync()
+    {
+        string? reason = null;
+        for (var i = 0; i < connection.Nodes.Count; i++)
+        {
+            var node = connection.Current;
+            if (await ProbeAsync(node) is not { } failure)
+            {
+                if (_answered is not null && _answered != node)
+                {
+                    log.NodeChanged(_answered.Address.Authority, node.Address.Authority);
+                }
+                _answered = node;
+                return null;
+            }
+            reason ??= failure;
+            connection.Leave(node);
+        }
+        return reason;
+    }
+
+    private async Task<string?> ProbeAsync(QdrantNodeChannel node)
     {
         try
         {
@@ -71,13 +94,14 @@ internal sealed class QdrantMonitor(
             // store is reported healthy.
             var deadline = time.GetUtcNow().UtcDateTime + ProbeTimeout;
             var call = new CallOptions(deadline: deadline, cancellationToken: _stop.Token);
-            await connection.Client.Collections.ListAsync(new(), call);
+            await node.Client.Collections.ListAsync(new(), call);
+            node.HasAnswered = true;
             return null;
         }
         catch (RpcException e)
         {
             _stop.Token.ThrowIfCancellationRequested();
-            return QdrantFaults.Describe(e, connection.Address);
+            return QdrantFaults.Describe(e, node);
         }
     }
 
@@ -86,7 +110,7 @@ internal sealed class QdrantMonitor(
         var before = Interlocked.Exchange(ref _reason, reason);
         if (reason is null && before is not null)
         {
-            log.QdrantReady(connection.Address.Authority);
+            log.QdrantReady(connection.Current.Address.Authority);
         }
         else if (reason is not null && reason != before)
         {

@@ -4,8 +4,10 @@ using Qdrant.Client.Grpc;
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>Gets, counts and lists points.</summary>
-internal sealed class QdrantReads(QdrantCalls calls, ReplySize replySize)
+internal sealed class QdrantReads(QdrantCalls calls, FilterIndexes indexes, ReplySize replySize)
 {
+    private const int CountedPerCall = 10_000;
+
     public async Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
     {
         var found = await FetchAsync(
@@ -33,6 +35,10 @@ internal sealed class QdrantReads(QdrantCalls calls, ReplySize replySize)
 
     public async Task<long> CountAsync(CollectionState state, PointFilter filter, CancellationToken cancellationToken)
     {
+        if (!state.Limits.AllowsExact)
+        {
+            return await CountPagesAsync(state, filter, cancellationToken);
+        }
         var name = state.Info.Name;
         var count = new CountPoints
         {
@@ -40,8 +46,12 @@ internal sealed class QdrantReads(QdrantCalls calls, ReplySize replySize)
             Filter = QdrantFilters.ToFilter(filter, state.ReservedIds),
             Exact = true,
         };
-        var reply = await calls.RunAsync(
-            QdrantCallKind.Read, name, (client, call) => client.Points.CountAsync(count, call), cancellationToken);
+        var reply = await indexes.RunAsync(
+            state,
+            count.Filter,
+            () => calls.RunAsync(
+                QdrantCallKind.Read, name, (client, call) => client.Points.CountAsync(count, call), cancellationToken),
+            cancellationToken);
         return (long)reply.Result.Count;
     }
 
@@ -60,7 +70,7 @@ internal sealed class QdrantReads(QdrantCalls calls, ReplySize replySize)
         var next = Position(PageToken.Decode(name, pageToken));
         do
         {
-            var part = replySize.Points(withVectors ? state.Info.Dimension : 0);
+            var part = Math.Min(replySize.Points(withVectors ? state.Info.Dimension : 0), state.Limits.MaxQueryLimit);
             var scroll = new ScrollPoints
             {
                 CollectionName = name,
@@ -70,8 +80,7 @@ internal sealed class QdrantReads(QdrantCalls calls, ReplySize replySize)
                 WithPayload = true,
                 WithVectors = withVectors,
             };
-            var reply = await calls.RunAsync(
-                QdrantCallKind.Read, name, (client, call) => client.Points.ScrollAsync(scroll, call), cancellationToken);
+            var reply = await ScrollAsync(state, scroll, cancellationToken);
             next = reply.NextPageOffset;
             List<StoredPoint> found =
                 [.. reply.Result.Select(point => PointMapper.ToStored(point.Id, point.Payload, point.Vectors, true))];
@@ -105,6 +114,40 @@ internal sealed class QdrantReads(QdrantCalls calls, ReplySize replySize)
             QdrantCallKind.Read, collection, (client, call) => client.Points.GetAsync(get, call), cancellationToken);
         return [.. reply.Result.Where(point => point.Id.HasUuid).Select(point => Guid.Parse(point.Id.Uuid))];
     }
+
+    // For collections whose strict mode forbids exact counts.
+    private async Task<long> CountPagesAsync(
+        CollectionState state, PointFilter filter, CancellationToken cancellationToken)
+    {
+        var scroll = new ScrollPoints
+        {
+            CollectionName = state.Info.Name,
+            Filter = QdrantFilters.ToFilter(filter, state.ReservedIds),
+            Limit = (uint)Math.Min(CountedPerCall, state.Limits.MaxQueryLimit),
+            WithPayload = false,
+        };
+        var count = 0L;
+        do
+        {
+            var reply = await ScrollAsync(state, scroll, cancellationToken);
+            count += reply.Result.Count;
+            scroll.Offset = reply.NextPageOffset;
+        }
+        while (scroll.Offset is not null);
+        return count;
+    }
+
+    private Task<ScrollResponse> ScrollAsync(
+        CollectionState state, ScrollPoints scroll, CancellationToken cancellationToken) =>
+        indexes.RunAsync(
+            state,
+            scroll.Filter,
+            () => calls.RunAsync(
+                QdrantCallKind.Read,
+                scroll.CollectionName,
+                (client, call) => client.Points.ScrollAsync(scroll, call),
+                cancellationToken),
+            cancellationToken);
 
     // A position is a UUID of 16 bytes or a number of 8 bytes.
     private static byte[] Position(PointId next)

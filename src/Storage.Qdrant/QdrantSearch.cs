@@ -3,16 +3,16 @@ using Qdrant.Client.Grpc;
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>
-/// Searches with all queries in one round trip. Each query requests one point more than its limit, to detect a tie for
-/// the last place: then all tied points are ranked, up to <see cref="MaxTied"/>, and the first in ordinal order of their
-/// ids are returned. If the content of all points may be large, the first round trip returns only ids, and the content
-/// follows in replies of limited size.
+/// Searches with all queries in one round trip, or in pages if the limit is above that of the collection's strict mode.
+/// Each query requests one point more than its limit, to detect a tie for the last place: then all tied points are
+/// ranked, up to <see cref="MaxTied"/>, and the first in ordinal order of their ids are returned. If the content of all
+/// points may be large, the first round trip returns only ids, and the content follows in replies of limited size.
 /// </summary>
 /// <remarks>
 /// Qdrant reads payloads and vectors after it has ranked the points, so a score may be of an earlier version. Vectors are
 /// therefore always requested with payloads, and a score that is not that of the vector is replaced.
 /// </remarks>
-internal sealed class QdrantSearch(QdrantCalls calls, QdrantReads reads, ReplySize replySize)
+internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, QdrantReads reads, ReplySize replySize)
 {
     /// <summary>Maximum number of tied points ranked per query; among more, Qdrant chooses.</summary>
     public const int MaxTied = 10_000;
@@ -20,22 +20,29 @@ internal sealed class QdrantSearch(QdrantCalls calls, QdrantReads reads, ReplySi
     // Far above the rounding errors of a score in single precision.
     private const float Tolerance = 1e-6f;
 
+    // Limits the calls for tied points in a collection with small pages.
+    private const int MaxTiedPages = 100;
+
+    // Qdrant's default is that of the graph's construction, 100 unless configured.
+    private const int MinHnswEf = 128;
+
     public async Task<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>> SearchAsync(
         CollectionState state, IReadOnlyList<VectorQuery> queries, SearchSpec spec, CancellationToken cancellationToken)
     {
+        CheckAllowed(state, spec);
         var name = state.Info.Name;
         var hasContent = spec.WithPayload || spec.WithVectors;
         var isComplete = !hasContent || (long)queries.Count * (spec.Limit + 1) <= replySize.Points(state.Info.Dimension);
         QueryPoints[] full = [.. queries.Select(query => ToQuery(state, query, spec))];
-        var found = await RunAsync(name, isComplete ? full : full.Select(IdsOnly), cancellationToken);
+        var found = await QueryAsync(state, isComplete ? full : [.. full.Select(IdsOnly)], cancellationToken);
 
         var results = new List<ScoredStoredPoint>[queries.Count];
         var missing = new List<(int Query, ScoredPoint Hit)>();
         for (var i = 0; i < results.Length; i++)
         {
-            var hits = found[i].Result;
+            var hits = found[i];
             var isTied = hits.Count > spec.Limit && hits[spec.Limit].Score == hits[spec.Limit - 1].Score;
-            var best = Rank(isTied ? await TiedAsync(name, full[i], hits[spec.Limit].Score, cancellationToken) : hits, spec);
+            var best = Rank(isTied ? await TiedAsync(state, full[i], hits[spec.Limit].Score, cancellationToken) : hits, spec);
             if (hasContent && (isTied || !isComplete))
             {
                 results[i] = [];
@@ -72,25 +79,82 @@ internal sealed class QdrantSearch(QdrantCalls calls, QdrantReads reads, ReplySi
         return [.. results.Select(points => Rank(points, spec))];
     }
 
-    private async Task<IReadOnlyList<BatchResult>> RunAsync(
-        string collection, IEnumerable<QueryPoints> queries, CancellationToken cancellationToken)
-    {
-        var batch = new QueryBatchPoints { CollectionName = collection, QueryPoints = { queries } };
-        var reply = await calls.RunAsync(
-            QdrantCallKind.Read,
-            collection,
-            (client, call) => client.Points.QueryBatchAsync(batch, call),
-            cancellationToken);
-        return reply.Result;
-    }
-
     private async Task<IEnumerable<ScoredPoint>> TiedAsync(
-        string collection, QueryPoints query, float score, CancellationToken cancellationToken)
+        CollectionState state, QueryPoints query, float score, CancellationToken cancellationToken)
     {
         var tied = IdsOnly(query);
         tied.ScoreThreshold = MathF.BitDecrement(score);
-        tied.Limit += MaxTied;
-        return (await RunAsync(collection, [tied], cancellationToken))[0].Result;
+        tied.Limit += (ulong)Math.Min(MaxTied, (long)MaxTiedPages * state.Limits.MaxQueryLimit);
+        return (await QueryAsync(state, [tied], cancellationToken))[0];
+    }
+
+    private static void CheckAllowed(CollectionState state, SearchSpec spec)
+    {
+        if (spec.Exact && !state.Limits.AllowsExact)
+        {
+            throw QdrantFaults.Restricted(
+                state.Info.Name, "exact searches are not permitted. Search without exact, or permit them (search_allow_exact).");
+        }
+        if (spec.HnswEf > state.Limits.MaxHnswEf)
+        {
+            throw QdrantFaults.Restricted(
+                state.Info.Name,
+                $"hnsw_ef must be at most {state.Limits.MaxHnswEf} (search_max_hnsw_ef); got {spec.HnswEf}.");
+        }
+    }
+
+    /// <summary>Runs the queries and returns the points found by each.</summary>
+    private async Task<List<ScoredPoint>[]> QueryAsync(
+        CollectionState state, IReadOnlyList<QueryPoints> queries, CancellationToken cancellationToken)
+    {
+        var found = queries.Select(_ => new List<ScoredPoint>()).ToArray();
+        var open = Enumerable.Range(0, queries.Count).ToList();
+        for (var offset = 0L; open.Count > 0; offset += state.Limits.MaxQueryLimit)
+        {
+            foreach (var part in open.ToArray().Chunk(state.Limits.MaxQueries))
+            {
+                var batch = new QueryBatchPoints { CollectionName = state.Info.Name };
+                batch.QueryPoints.AddRange(part.Select(i => Page(queries[i], offset, state.Limits)));
+                var reply = await indexes.RunAsync(
+                    state,
+                    batch.QueryPoints[0].Filter,
+                    () => calls.RunAsync(
+                        QdrantCallKind.Read,
+                        batch.CollectionName,
+                        (client, call) => client.Points.QueryBatchAsync(batch, call),
+                        cancellationToken),
+                    cancellationToken);
+                for (var i = 0; i < part.Length; i++)
+                {
+                    var page = reply.Result[i].Result;
+                    found[part[i]].AddRange(page);
+                    if (page.Count < (int)batch.QueryPoints[i].Limit
+                        || offset + page.Count >= (long)queries[part[i]].Limit)
+                    {
+                        open.Remove(part[i]);
+                    }
+                }
+            }
+        }
+        return queries.All(query => (long)query.Limit <= state.Limits.MaxQueryLimit)
+            ? found
+            // A write between two pages can move a point to the next page.
+            : Array.ConvertAll(found, hits => hits.DistinctBy(hit => hit.Id).ToList());
+    }
+
+    private static QueryPoints Page(QueryPoints query, long offset, CollectionLimits limits)
+    {
+        if ((long)query.Limit <= limits.MaxQueryLimit)
+        {
+            return query;
+        }
+        var page = query.Clone();
+        page.Offset = (ulong)offset;
+        page.Limit = (ulong)Math.Min((long)query.Limit - offset, limits.MaxQueryLimit);
+        // The same candidates for all pages, so that no point between two pages is missing.
+        var candidates = Math.Max((long)query.Limit, query.Params.HasHnswEf ? (long)query.Params.HnswEf : MinHnswEf);
+        page.Params.HnswEf = (ulong)Math.Min(candidates, limits.MaxHnswEf);
+        return page;
     }
 
     private static QueryPoints ToQuery(CollectionState state, VectorQuery query, SearchSpec spec)

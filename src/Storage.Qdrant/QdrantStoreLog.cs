@@ -1,3 +1,5 @@
+using Qdrant.Client.Grpc;
+
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>Log messages of the Qdrant store. Event ids 4,100 to 4,199.</summary>
@@ -40,4 +42,13 @@ internal static partial class QdrantStoreLog
         "Qdrant at {Address} is older than 1.19 and ignores memory placement: OnDiskVectors, OnDiskPayload and the "
             + "placement of QuantizeInt8 have no effect on collection '{Collection}'")]
     public static partial void PlacementIgnored(this ILogger logger, string address, string collection);
+
+    [LoggerMessage(4108, LogLevel.Warning, "Qdrant at {Address} failed; the store now uses {Next}")]
+    public static partial void NodeChanged(this ILogger logger, string address, string next);
+
+    [LoggerMessage(
+        4109,
+        LogLevel.Information,
+        "Created the index {Field} ({Type}) of collection {Collection}, which its strict mode requires for filters")]
+    public static partial void IndexCreated(this ILogger logger, string collection, string field, FieldType type);
 }

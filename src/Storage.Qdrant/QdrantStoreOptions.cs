@@ -11,6 +11,13 @@ internal sealed record QdrantStoreOptions : IValidatableObject
     public string Url { get; init; } = "http://127.0.0.1:6334";
 
     /// <summary>
+    /// gRPC addresses of several nodes of one cluster, used instead of <see cref="Url"/>. Calls go to the first node; if it
+    /// fails, to the next one. All addresses have the same scheme.
+    /// </summary>
+    /// <value>Default: none.</value>
+    public IReadOnlyList<string> Urls { get; init; } = [];
+
+    /// <summary>
     /// API key sent with every call; null if Qdrant requires none. Without TLS it is sent in plain text.
     /// </summary>
     /// <value>Default: none.</value>
@@ -115,6 +122,14 @@ internal sealed record QdrantStoreOptions : IValidatableObject
     public double CollectionCacheSeconds { get; init; } = 30;
 
     /// <summary>
+    /// Maximum number of attributes per collection that the server creates payload indexes for. Indexes are created only in
+    /// collections whose strict mode requires them, when an attribute is first filtered by.
+    /// </summary>
+    /// <value>Default: 48. From 0 to 1,000; 0 creates none.</value>
+    [Range(0, 1000)]
+    public int MaxIndexedAttributes { get; init; } = 48;
+
+    /// <summary>
     /// Maximum size of a response from Qdrant in bytes. Responses are requested in parts of a few megabytes, unless
     /// another program has stored larger payloads.
     /// </summary>
@@ -122,15 +137,31 @@ internal sealed record QdrantStoreOptions : IValidatableObject
     [Range(4 << 20, int.MaxValue)]
     public int MaxReceiveBytes { get; init; } = 256 << 20;
 
+    /// <summary>The addresses of the nodes.</summary>
+    internal IReadOnlyList<Uri> Addresses => [.. (Urls.Count > 0 ? Urls : [Url]).Select(url => new Uri(url))];
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (!Uri.TryCreate(Url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
+        var name = Urls.Count > 0 ? nameof(Urls) : nameof(Url);
+        var uris = new List<Uri>();
+        foreach (var url in Urls.Count > 0 ? Urls : [Url])
         {
-            yield return new($"Url must be http://host:port or https://host:port; got '{Url}'.");
+            if (Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https")
+            {
+                uris.Add(uri);
+            }
+            else
+            {
+                yield return new($"{name} must be http://host:port or https://host:port; got '{url}'.");
+            }
         }
-        else if (uri.Scheme == "http" && (CaFile is not null || CertificateThumbprint is not null))
+        if (uris.DistinctBy(uri => uri.Scheme).Count() > 1)
         {
-            yield return new($"CaFile and CertificateThumbprint require an https:// Url; got '{Url}'.");
+            yield return new($"Urls must all be http:// or all be https://; got {string.Join(", ", Urls)}.");
+        }
+        else if (uris is [{ Scheme: "http" } first, ..] && (CaFile is not null || CertificateThumbprint is not null))
+        {
+            yield return new($"CaFile and CertificateThumbprint require an https:// {name}; got '{first.OriginalString}'.");
         }
         if (CaFile is not null && CertificateThumbprint is not null)
         {

@@ -24,19 +24,21 @@ internal sealed class QdrantVectorStore : IVectorStore
     public QdrantVectorStore(
         QdrantStoreOptions options, QdrantCollectionOptions collections, ILogger<QdrantVectorStore> log, TimeProvider time)
     {
-        _connection = new(options);
+        _connection = new(options, time);
         _monitor = new(_connection, options, time, log);
         var calls = new QdrantCalls(_connection, _monitor, options, time, log);
         _admin = new(calls, _connection, collections, time, log);
         _catalog = new(_admin, options, time);
+        var indexes = new FilterIndexes(calls, _catalog, options, log);
         _batchers = new(calls, _catalog, options, time, log);
         var replySize = new ReplySize();
-        _reads = new(calls, replySize);
-        _search = new(calls, _reads, replySize);
-        _deletes = new(calls, _reads, _batchers);
-        if (options.ApiKey is { Length: > 0 } && _connection.Address is { Scheme: "http", IsLoopback: false })
+        _reads = new(calls, indexes, replySize);
+        _search = new(calls, indexes, _reads, replySize);
+        _deletes = new(calls, indexes, _reads, _batchers);
+        if (options.ApiKey is { Length: > 0 }
+            && _connection.Nodes.FirstOrDefault(node => node.Address is { Scheme: "http", IsLoopback: false }) is { } node)
         {
-            log.KeyInTheClear(_connection.Address.Authority);
+            log.KeyInTheClear(node.Address.Authority);
         }
     }
 
@@ -92,26 +94,24 @@ internal sealed class QdrantVectorStore : IVectorStore
 
     public async Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
     {
-        await RequireAsync(collection, cancellationToken);
-        return await ForgettingAsync(collection, () => _reads.GetAsync(collection, id, cancellationToken));
+        return await OnAsync(collection, _ => _reads.GetAsync(collection, id, cancellationToken), cancellationToken);
     }
 
     public async Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken)
     {
-        await RequireAsync(collection, cancellationToken);
-        return await ForgettingAsync(collection, () => _deletes.DeleteAsync(collection, ids, cancellationToken));
+        return await OnAsync(collection, _ => _deletes.DeleteAsync(collection, ids, cancellationToken), cancellationToken);
     }
 
     public async Task<long> DeleteAsync(string collection, PointFilter filter, CancellationToken cancellationToken)
     {
-        var state = await RequireAsync(collection, cancellationToken);
-        return await ForgettingAsync(collection, () => _deletes.DeleteAsync(state, filter, cancellationToken));
+        return await OnAsync(
+            collection, state => _deletes.DeleteAsync(state, filter, cancellationToken), cancellationToken);
     }
 
     public async Task<long> CountAsync(string collection, PointFilter filter, CancellationToken cancellationToken)
     {
-        var state = await RequireAsync(collection, cancellationToken);
-        return await ForgettingAsync(collection, () => _reads.CountAsync(state, filter, cancellationToken));
+        return await OnAsync(
+            collection, state => _reads.CountAsync(state, filter, cancellationToken), cancellationToken);
     }
 
     public async Task<PointPage> ListAsync(
@@ -122,23 +122,27 @@ internal sealed class QdrantVectorStore : IVectorStore
         bool withVectors,
         CancellationToken cancellationToken)
     {
-        var state = await RequireAsync(collection, cancellationToken);
-        return await ForgettingAsync(
-            collection, () => _reads.ListAsync(state, filter, pageSize, pageToken, withVectors, cancellationToken));
+        return await OnAsync(
+            collection,
+            state => _reads.ListAsync(state, filter, pageSize, pageToken, withVectors, cancellationToken),
+            cancellationToken);
     }
 
     public async Task<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>> SearchAsync(
         string collection, IReadOnlyList<VectorQuery> queries, SearchSpec spec, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Limit);
-        var state = await RequireAsync(collection, cancellationToken);
-        foreach (var query in queries)
-        {
-            CheckDimension(state, query.Vector.Length);
-        }
-        return queries.Count == 0
-            ? []
-            : await ForgettingAsync(collection, () => _search.SearchAsync(state, queries, spec, cancellationToken));
+        return await OnAsync(
+            collection,
+            async state =>
+            {
+                foreach (var query in queries)
+                {
+                    CheckDimension(state, query.Vector.Length);
+                }
+                return queries.Count == 0 ? [] : await _search.SearchAsync(state, queries, spec, cancellationToken);
+            },
+            cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -181,17 +185,30 @@ internal sealed class QdrantVectorStore : IVectorStore
         return points.Count == 0 ? Task.CompletedTask : _batchers.Of(state.Info.Name).WriteAsync(points, cancellationToken);
     }
 
-    // Removes a collection from the cache if another program has dropped it.
-    private async Task<T> ForgettingAsync<T>(string collection, Func<Task<T>> work)
+    // Removes a collection from the cache if another program has dropped it or changed its limits, in which case the work
+    // is repeated within the new limits.
+    private async Task<T> OnAsync<T>(
+        string collection, Func<CollectionState, Task<T>> work, CancellationToken cancellationToken)
     {
+        var state = await RequireAsync(collection, cancellationToken);
         try
         {
-            return await work();
+            return await work(state);
         }
         catch (Fault fault) when (fault.Kind == FaultKind.NotFound)
         {
             _catalog.Forget(collection);
             throw;
+        }
+        catch (Fault fault) when (fault.Reason == Reasons.CollectionRestricted)
+        {
+            _catalog.Forget(collection);
+            var current = await RequireAsync(collection, cancellationToken);
+            if (current.Limits == state.Limits)
+            {
+                throw;
+            }
+            return await work(current);
         }
     }
 

@@ -15,7 +15,15 @@ internal sealed class UpsertBatchers(
     private readonly ConcurrentDictionary<string, Lazy<UpsertBatcher>> _batchers = new(StringComparer.Ordinal);
 
     public UpsertBatcher Of(string collection) => _batchers.GetOrAdd(
-        collection, name => new(() => new(name, calls, options, time, log, () => catalog.Forget(name)))).Value;
+        collection,
+        name => new(() => new(
+            name,
+            calls,
+            options,
+            time,
+            log,
+            () => Math.Min(options.MaxUpsertPoints, catalog.Cached(name)?.Limits.MaxUpsertPoints ?? int.MaxValue),
+            () => catalog.Forget(name)))).Value;
 
     public async ValueTask DisposeAsync()
     {
@@ -35,17 +43,26 @@ internal sealed class UpsertBatcher : IAsyncDisposable
 {
     private static readonly TimeSpan MaxShutdownTime = TimeSpan.FromSeconds(5);
 
+    // After a node failed, Qdrant holds the first write to each shard that had a copy there until its cluster has elected
+    // a leader and agreed on the loss, which takes seconds. The same write sent again does not wait for that.
+    private static readonly TimeSpan RepeatAfter = TimeSpan.FromSeconds(1);
+
     private readonly string _collection;
     private readonly QdrantCalls _calls;
     private readonly QdrantStoreOptions _options;
     private readonly ILogger _log;
+    private readonly Func<int> _maxPoints;
     private readonly Action _collectionChanged;
     private readonly Lock _lock = new();
     private readonly UpsertQueue _queue = new();
     private readonly ITimer _timer;
     private readonly CancellationTokenSource _closing = new();
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TimeProvider _time;
+
+    // Upserts whose points are in flight, and those of them that are not acknowledged yet.
     private int _inFlight;
+    private int _unacknowledged;
     private bool _isTimerSet;
     private bool _closed;
 
@@ -55,12 +72,15 @@ internal sealed class UpsertBatcher : IAsyncDisposable
         QdrantStoreOptions options,
         TimeProvider time,
         ILogger log,
+        Func<int> maxPoints,
         Action collectionChanged)
     {
         _collection = collection;
         _calls = calls;
         _options = options;
+        _time = time;
         _log = log;
+        _maxPoints = maxPoints;
         _collectionChanged = collectionChanged;
         _timer = time.CreateTimer(
             static batcher => ((UpsertBatcher)batcher!).DelayElapsed(),
@@ -125,10 +145,11 @@ internal sealed class UpsertBatcher : IAsyncDisposable
     // The caller holds the lock.
     private void Dispatch(bool allowPartial)
     {
-        while (_queue.Count > 0 && _inFlight < _options.MaxUpsertsInFlight)
+        var maxPoints = _maxPoints();
+        while (_queue.Count > 0 && _unacknowledged < _options.MaxUpsertsInFlight)
         {
-            var isFull = _queue.Count >= _options.MaxUpsertPoints || _queue.Bytes >= _options.MaxUpsertBytes;
-            if (!isFull && _inFlight > 0 && !allowPartial && !_closed)
+            var isFull = _queue.Count >= maxPoints || _queue.Bytes >= _options.MaxUpsertBytes;
+            if (!isFull && _unacknowledged > 0 && !allowPartial && !_closed)
             {
                 if (!_isTimerSet)
                 {
@@ -137,10 +158,11 @@ internal sealed class UpsertBatcher : IAsyncDisposable
                 }
                 return;
             }
-            var batch = _queue.Take(_options.MaxUpsertPoints, _options.MaxUpsertBytes);
+            var batch = _queue.Take(maxPoints, _options.MaxUpsertBytes);
             if (batch.Count > 0)
             {
                 _inFlight++;
+                _unacknowledged++;
                 _ = Task.Run(() => RunAsync(batch));
             }
         }
@@ -148,7 +170,14 @@ internal sealed class UpsertBatcher : IAsyncDisposable
 
     private async Task RunAsync(List<PendingPoint> batch)
     {
-        await SendAsync(batch);
+        var late = await SendAsync(batch);
+        lock (_lock)
+        {
+            _unacknowledged--;
+            Dispatch(allowPartial: false);
+        }
+        // An attempt that ends late could otherwise overwrite a newer version of a point.
+        await late;
         lock (_lock)
         {
             _inFlight--;
@@ -158,38 +187,30 @@ internal sealed class UpsertBatcher : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a batch and completes its jobs; never throws.</summary>
-    private async Task SendAsync(IReadOnlyList<PendingPoint> batch)
+    /// <summary>Sends a batch and completes its jobs. Returns the end of attempts that are still running; never throws.</summary>
+    private async Task<Task> SendAsync(IReadOnlyList<PendingPoint> batch)
     {
         try
         {
-            var isDurable = _options.Ack == AckLevel.Durable;
-            var request = new UpsertPoints { CollectionName = _collection, Wait = isDurable };
-            request.Points.AddRange(batch.Select(point => point.Point));
-            await _calls.RunAsync(
-                QdrantCallKind.Write,
-                _collection,
-                async (client, call) =>
-                    QdrantFaults.ThrowIfIncomplete((await client.Points.UpsertAsync(request, call)).Result, !isDurable),
-                _closing.Token,
-                () => batch.All(point => point.Versions.All(version => version.Job.IsCancelled)));
+            var late = await UpsertAsync(batch);
             foreach (var version in batch.SelectMany(point => point.Versions))
             {
                 version.Job.PointStored();
             }
+            return late;
         }
-        catch (Fault fault) when (fault.Kind == FaultKind.InvalidArgument && batch.Count > 1)
+        catch (Fault fault) when (IsRejection(fault) && batch.Count > 1)
         {
-            // One invalid point must not fail the others.
+            // One invalid point must not fail the others, and the collection may permit only smaller upserts.
             _log.UpsertHalved(batch.Count, fault.Message);
             var half = batch.Count / 2;
-            await SendAsync([.. batch.Take(half)]);
-            await SendAsync([.. batch.Skip(half)]);
+            var first = await SendAsync([.. batch.Take(half)]);
+            return Task.WhenAll(first, await SendAsync([.. batch.Skip(half)]));
         }
         catch (Exception e)
         {
             // The collection was dropped, or created again with another dimension, by another program.
-            if (e is Fault { Kind: FaultKind.NotFound or FaultKind.InvalidArgument })
+            if (e is Fault { Kind: FaultKind.NotFound } || (e is Fault rejected && IsRejection(rejected)))
             {
                 _collectionChanged();
             }
@@ -198,8 +219,56 @@ internal sealed class UpsertBatcher : IAsyncDisposable
             {
                 version.Job.Fail(failure);
             }
+            return Task.CompletedTask;
         }
     }
+
+    /// <summary>
+    /// Writes a batch, a second time if it takes long after a node failed. Returns the end of the attempt that is still
+    /// running.
+    /// </summary>
+    private async Task<Task> UpsertAsync(IReadOnlyList<PendingPoint> batch)
+    {
+        var isDurable = _options.Ack == AckLevel.Durable;
+        var request = new UpsertPoints { CollectionName = _collection, Wait = isDurable };
+        request.Points.AddRange(batch.Select(point => point.Point));
+        var isStored = false;
+        var first = AttemptAsync();
+        while (_calls.CanRepeat && !await EndsWithinAsync(first, RepeatAfter))
+        {
+            if (_calls.IsFailingOver)
+            {
+                var second = AttemptAsync();
+                var ended = await Task.WhenAny(first, second);
+                var other = ended == first ? second : first;
+                // If one has failed, the other decides.
+                await (ended.IsCompletedSuccessfully ? ended : other);
+                Volatile.Write(ref isStored, true);
+                return Task.WhenAny(other);
+            }
+        }
+        await first;
+        return Task.CompletedTask;
+
+        Task AttemptAsync() => _calls.RunAsync(
+            QdrantCallKind.Write,
+            _collection,
+            async (client, call) =>
+                QdrantFaults.ThrowIfIncomplete((await client.Points.UpsertAsync(request, call)).Result, !isDurable),
+            _closing.Token,
+            () => Volatile.Read(ref isStored) || batch.All(point => point.Versions.All(version => version.Job.IsCancelled)));
+    }
+
+    private async Task<bool> EndsWithinAsync(Task task, TimeSpan time)
+    {
+        using var ended = new CancellationTokenSource();
+        var first = await Task.WhenAny(task, Task.Delay(time, _time, ended.Token));
+        await ended.CancelAsync();
+        return first == task;
+    }
+
+    private static bool IsRejection(Fault fault) =>
+        fault.Kind == FaultKind.InvalidArgument || fault.Reason == Reasons.CollectionRestricted;
 
     private void EndIfEmpty()
     {

@@ -1,4 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
+using Qdrant.Client.Grpc;
 
 namespace Embeddings.QdrantDouble;
 
@@ -22,6 +23,9 @@ public sealed record DoubleOptions
     /// wait=false accepts a vector of a wrong dimension and ignores it.
     /// </summary>
     public bool Old { get; init; }
+
+    /// <summary>The strict mode of new collections; null for none.</summary>
+    public StrictModeConfig? StrictMode { get; init; }
 
     /// <summary>Number of nodes of the simulated cluster, among which points are distributed.</summary>
     public int Nodes { get; init; } = 3;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Embeddings.Primitives;
 using Embeddings.QdrantDouble.Troubles;
 using Embeddings.Testing;
@@ -184,15 +185,26 @@ public sealed class QdrantFailureTests : QdrantTestBase
     [Fact]
     public async Task One_bad_point_does_not_fail_those_it_is_sent_with()
     {
-        await using var store = await FilledStoreAsync();
+        using var queued = new ManualResetEventSlim();
+        var sent = new ConcurrentQueue<int>();
+        Troubles.Observer = (_, request) =>
+        {
+            if (request is UpsertPoints upsert)
+            {
+                sent.Enqueue(upsert.Points.Count);
+                queued.Wait(Limit);
+            }
+        };
         Troubles.Refuse(request => request is UpsertPoints upsert && upsert.Points.Any(point => point.Payload["point_id"].StringValue == "bad"));
-        // Those that come while it is on its way go together.
-        Troubles.Add(new(TroubleKind.Late) { Method = Upsert, Times = 1 });
+        // Points that arrive while the first upsert is in flight are sent together when it is done.
+        await using var store = await FilledStoreAsync(options => options with { MaxUpsertDelayMs = 10_000 });
         var first = store.UpsertAsync(Name, [Point("first")], None);
         var good = store.UpsertAsync(Name, [Point("good")], None);
         var bad = store.UpsertAsync(Name, [Point("bad")], None);
+        queued.Set();
         await Task.WhenAll(first, good).WaitAsync(Limit);
         await FaultAsync(FaultKind.InvalidArgument, Reasons.FieldInvalid, () => bad);
+        Assert.Equal([1, 2, 1, 1], sent);
         Assert.Equal(2, await store.CountAsync(Name, PointFilter.All, None));
     }
 }

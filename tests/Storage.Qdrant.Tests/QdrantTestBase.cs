@@ -49,4 +49,13 @@ public abstract class QdrantTestBase : IAsyncLifetime
         Assert.True((kind, reason) == (fault.Kind, fault.Reason), $"{fault.Kind} {fault.Reason}: {fault.Message}");
         return fault;
     }
+
+    internal static async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!await holds())
+        {
+            await Task.Delay(10, limit.Token);
+        }
+    }
 }

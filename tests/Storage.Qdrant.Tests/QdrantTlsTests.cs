@@ -1,6 +1,8 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Embeddings.Primitives;
+using Embeddings.QdrantDouble;
 using Embeddings.Testing;
 
 namespace Embeddings.Storage.Qdrant.Tests;
@@ -19,6 +21,46 @@ public sealed class QdrantTlsTests : QdrantTestBase, IDisposable
 
     [Fact]
     public async Task An_unknown_certificate_is_rejected() => Assert.NotNull(await CheckAsync(options => options));
+
+    [Fact]
+    public async Task An_untrusted_certificate_and_a_wrong_scheme_fail_reads_and_writes_at_once()
+    {
+        const int CallRetried = 4102;
+        await ReplaceServerAsync(new() { Certificate = _certificate });
+        foreach (var (scheme, hint) in new[] { ("https", "CaFile"), ("http", "https://") })
+        {
+            var retries = 0;
+            await using var store = await QdrantStores.StartAsync(
+                new UriBuilder(Server.Address) { Scheme = scheme }.Uri, log: new EventLog((id, _) => retries += id == CallRetried ? 1 : 0));
+            Func<Task>[] calls =
+            [
+                () => store.CountAsync(Name, PointFilter.All, None),
+                () => store.EnsureCollectionAsync(new(Name, 2, null), None).AsTask(),
+            ];
+            foreach (var call in calls)
+            {
+                var fault = await FaultAsync(FaultKind.Unavailable, Reasons.StoreUnavailable, call);
+                Assert.Contains(hint, fault.Message, StringComparison.Ordinal);
+                Assert.Null(fault.RetryAfter);
+            }
+            Assert.Equal(0, retries);
+        }
+    }
+
+    [Fact]
+    public async Task A_node_with_an_untrusted_certificate_does_not_stop_the_others()
+    {
+        await ReplaceServerAsync(new() { Certificate = _certificate });
+        using var unknown = Make("CN=unknown");
+        await using var untrusted = await QdrantServer.StartNewAsync(new() { Certificate = unknown });
+        await using var store = await StoreAsync(options => options with
+        {
+            Urls = [$"{untrusted.Address}", $"{Server.Address}"],
+            CertificateThumbprint = _certificate.GetCertHashString(HashAlgorithmName.SHA256),
+        });
+        await store.EnsureCollectionAsync(new(Name, 2, null), None);
+        Assert.Equal(0, await store.CountAsync(Name, PointFilter.All, None));
+    }
 
     [Fact]
     public async Task A_pinned_certificate_is_trusted()

@@ -7,7 +7,7 @@ namespace Embeddings.Storage.Qdrant.Tests;
 /// The real Qdrant of the tests that share one: started from <c>QDRANT_BINARY</c>, or the server at <c>QDRANT_URL</c> (its
 /// gRPC port) with <c>QDRANT_API_KEY</c>. Collections there get a prefix of their own and are removed afterwards.
 /// </summary>
-public sealed class RealQdrant : IAsyncLifetime
+public class RealQdrant : IAsyncLifetime
 {
     public const string Collection = "real Qdrant";
 
@@ -15,13 +15,16 @@ public sealed class RealQdrant : IAsyncLifetime
 
     public Uri Address => _node?.Address ?? new(Tool.Path("QDRANT_URL"));
 
+    private protected virtual IReadOnlyDictionary<string, string>? Settings => null;
+
     private static string? ApiKey => Tool.Find("QDRANT_API_KEY");
 
     public async ValueTask InitializeAsync() =>
-        _node = Tool.Find("QDRANT_BINARY") is null ? null : await QdrantNode.StartAsync();
+        _node = Tool.Find("QDRANT_BINARY") is null ? null : await QdrantNode.StartAsync(Settings);
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         if (_node is not null)
         {
             await _node.DisposeAsync();
@@ -45,6 +48,26 @@ public sealed class RealQdrant : IAsyncLifetime
             await client.DeleteCollectionAsync(name);
         }
     }
+}
+
+/// <summary>
+/// A real Qdrant whose collections are in strict mode, as in Qdrant Cloud, with limits small enough that the tests exceed
+/// them.
+/// </summary>
+public sealed class StrictQdrant : RealQdrant
+{
+    private const string Prefix = "QDRANT__STORAGE__COLLECTION__STRICT_MODE__";
+
+    private protected override IReadOnlyDictionary<string, string> Settings => new Dictionary<string, string>
+    {
+        [Prefix + "ENABLED"] = "true",
+        [Prefix + "UNINDEXED_FILTERING_RETRIEVE"] = "false",
+        [Prefix + "UNINDEXED_FILTERING_UPDATE"] = "false",
+        [Prefix + "MAX_QUERY_LIMIT"] = "100",
+        [Prefix + "SEARCH_MAX_BATCHSIZE"] = "4",
+        [Prefix + "UPSERT_MAX_BATCHSIZE"] = "50",
+        [Prefix + "MAX_PAYLOAD_INDEX_COUNT"] = "100",
+    };
 }
 
 /// <summary>The tests that share one real Qdrant.</summary>

@@ -36,27 +36,43 @@ public sealed class RealQdrantTlsTests : IDisposable
 
         await using (var store = await StoreAsync(trusted, Key))
         {
-            Assert.Null(await store.CheckAsync(None));
+            await QdrantTestBase.UntilAsync(async () => await store.CheckAsync(None) is null);
             await store.EnsureCollectionAsync(new(Name, 2, null), None);
             await store.UpsertAsync(Name, [VectorStoreContract.Point("p", [1, 0])], None);
             Assert.Equal(1, await store.CountAsync(Name, PointFilter.All, None));
         }
-        Assert.Contains("rejected the API key", await FaultAsync(trusted, "wrong-key"), StringComparison.Ordinal);
-        Assert.Contains("rejected the API key", await FaultAsync(trusted, null), StringComparison.Ordinal);
-        Assert.Contains("certificate", await FaultAsync(untrusted, Key), StringComparison.Ordinal);
-        Assert.Contains("certificate", await FaultAsync(null, Key), StringComparison.Ordinal);
+        Assert.Contains("rejected the API key", await FaultAsync(qdrant.Address, trusted, "wrong-key"), StringComparison.Ordinal);
+        Assert.Contains("rejected the API key", await FaultAsync(qdrant.Address, trusted, null), StringComparison.Ordinal);
+        Assert.Contains("CaFile", await FaultAsync(qdrant.Address, untrusted, Key), StringComparison.Ordinal);
+        Assert.Contains("CaFile", await FaultAsync(qdrant.Address, null, Key), StringComparison.Ordinal);
+        Assert.Contains("use https://", await FaultAsync(With(qdrant.Address, "http"), null, Key), StringComparison.Ordinal);
 
         Task<QdrantVectorStore> StoreAsync(string? caFile, string? apiKey) =>
-            QdrantStores.StartAsync(qdrant.Address, options => options with { CaFile = caFile, ApiKey = apiKey, ReadRetrySeconds = 0 });
+            QdrantStores.StartAsync(qdrant.Address, options => options with { CaFile = caFile, ApiKey = apiKey });
+    }
 
-        async Task<string> FaultAsync(string? caFile, string? apiKey)
-        {
-            await using var store = await StoreAsync(caFile, apiKey);
-            var fault = await Assert.ThrowsAsync<Fault>(() => store.CountAsync(Name, PointFilter.All, None));
-            Assert.Equal((FaultKind.Unavailable, Reasons.StoreUnavailable), (fault.Kind, fault.Reason));
-            Assert.NotNull(await store.CheckAsync(None));
-            return fault.Message;
-        }
+    [ToolFact("QDRANT_BINARY")]
+    public async Task A_wrong_scheme_or_port_is_reported_at_once()
+    {
+        await using var qdrant = await QdrantNode.StartAsync();
+        Assert.Contains("use http://", await FaultAsync(With(qdrant.Address, "https"), null, null), StringComparison.Ordinal);
+        Assert.Contains("6334", await FaultAsync(qdrant.HttpAddress, null, null), StringComparison.Ordinal);
+    }
+
+    private static Uri With(Uri address, string scheme) => new UriBuilder(address) { Scheme = scheme }.Uri;
+
+    /// <summary>Returns the message of the fault, which must come without a retry.</summary>
+    private static async Task<string> FaultAsync(Uri address, string? caFile, string? apiKey)
+    {
+        const int CallRetried = 4102;
+        var retries = 0;
+        var log = new EventLog((id, _) => retries += id == CallRetried ? 1 : 0);
+        await using var store = await QdrantStores.StartAsync(
+            address, options => options with { CaFile = caFile, ApiKey = apiKey }, log: log);
+        var fault = await Assert.ThrowsAsync<Fault>(() => store.CountAsync(Name, PointFilter.All, None));
+        Assert.True((FaultKind.Unavailable, Reasons.StoreUnavailable, 0) == (fault.Kind, fault.Reason, retries), $"{retries} retries, {fault}");
+        Assert.NotNull(await store.CheckAsync(None));
+        return fault.Message;
     }
 
     private string Write(string name, string text)

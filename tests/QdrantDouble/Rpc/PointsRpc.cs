@@ -17,6 +17,8 @@ public abstract class PointsRpc
 
     public abstract Task<PointsOperationResponse> CreateFieldIndex(CreateFieldIndexCollection request, ServerCallContext context);
 
+    public abstract Task<PointsOperationResponse> DeleteFieldIndex(DeleteFieldIndexCollection request, ServerCallContext context);
+
     public abstract Task<ScrollResponse> Scroll(ScrollPoints request, ServerCallContext context);
 
     public abstract Task<CountResponse> Count(CountPoints request, ServerCallContext context);
@@ -31,6 +33,7 @@ public abstract class PointsRpc
         RpcMethod.Add<DeletePoints, PointsOperationResponse>(binder, Service, nameof(Delete));
         RpcMethod.Add<GetPoints, GetResponse>(binder, Service, nameof(Get));
         RpcMethod.Add<CreateFieldIndexCollection, PointsOperationResponse>(binder, Service, nameof(CreateFieldIndex));
+        RpcMethod.Add<DeleteFieldIndexCollection, PointsOperationResponse>(binder, Service, nameof(DeleteFieldIndex));
         RpcMethod.Add<ScrollPoints, ScrollResponse>(binder, Service, nameof(Scroll));
         RpcMethod.Add<CountPoints, CountResponse>(binder, Service, nameof(Count));
         RpcMethod.Add<QueryPoints, QueryResponse>(binder, Service, nameof(Query));

@@ -65,6 +65,7 @@ internal sealed class CollectionsApi(Database database) : CollectionsRpc
                 },
                 HnswConfig = config.HnswConfig,
                 QuantizationConfig = config.QuantizationConfig,
+                StrictModeConfig = config.StrictModeConfig,
             },
         };
         lock (config)

@@ -13,6 +13,7 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
     public override Task<PointsOperationResponse> Upsert(UpsertPoints request, ServerCallContext context)
     {
         var collection = database.Require(request.CollectionName);
+        StrictMode.CheckUpsert(collection, request.Points.Count);
         var points = new List<Point>(request.Points.Count);
         foreach (var point in request.Points)
         {
@@ -45,6 +46,7 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
     {
         var collection = database.Require(request.CollectionName);
         RequireNodes();
+        StrictMode.CheckFilter(collection, request.Points?.Filter);
         PointKey[] keys = request.Points?.Filter is { } filter
             ? [.. collection.Sorted().Where(FilterMatch.Compile(filter)).Select(point => point.Key)]
             : [.. (request.Points?.Points?.Ids ?? throw Errors.Invalid("PointSelector is missing")).Select(PointKey.Of)];
@@ -55,7 +57,14 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
     public override Task<PointsOperationResponse> CreateFieldIndex(CreateFieldIndexCollection request, ServerCallContext context)
     {
         JsonPath.Parse(request.FieldName);
+        StrictMode.CheckIndex(database.Require(request.CollectionName));
         database.Index(request);
+        return Done(request.Wait);
+    }
+
+    public override Task<PointsOperationResponse> DeleteFieldIndex(DeleteFieldIndexCollection request, ServerCallContext context)
+    {
+        database.Unindex(request);
         return Done(request.Wait);
     }
 
@@ -78,6 +87,7 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
         {
             throw Errors.Validation("limit", "0", "1.0 or larger");
         }
+        StrictMode.CheckRead(collection, request.Filter, limit);
         var from = request.Offset is null ? collection.Sorted() : collection.From(PointKey.Of(request.Offset));
         var found = from.Where(FilterMatch.Compile(request.Filter)).Take(limit + 1).ToList();
         return Task.FromResult(new ScrollResponse
@@ -91,6 +101,7 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
     {
         var collection = database.Require(request.CollectionName);
         RequireNodes();
+        StrictMode.CheckRead(collection, request.Filter, exact: request.Exact);
         var count = request.Filter is null ? collection.Count : collection.Sorted().Count(FilterMatch.Compile(request.Filter));
         return Task.FromResult(new CountResponse { Result = new() { Count = (ulong)count } });
     }
@@ -100,7 +111,7 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
 
     public override Task<QueryBatchResponse> QueryBatch(QueryBatchPoints request, ServerCallContext context)
     {
-        database.Require(request.CollectionName);
+        StrictMode.CheckBatch(database.Require(request.CollectionName), request.QueryPoints.Count);
         return Task.FromResult(new QueryBatchResponse { Result = { request.QueryPoints.Select(query => new BatchResult { Result = { Nearest(query) } }) } });
     }
 
@@ -113,6 +124,7 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
         {
             throw Errors.Validation("limit", "0", "1.0 or larger");
         }
+        StrictMode.CheckRead(collection, request.Filter, limit, request.Params?.Exact is true);
         var dense = request.Query?.Nearest?.Dense ?? throw Errors.Unserved("this query");
         if ((ulong)dense.Data.Count != collection.Dimension)
         {

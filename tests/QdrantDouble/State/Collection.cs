@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.QdrantDouble.State;
@@ -11,7 +12,7 @@ internal sealed class Collection(CreateCollection config)
 
     public CreateCollection Config => config;
 
-    public Dictionary<string, FieldType> Indexes { get; } = new(StringComparer.Ordinal);
+    public ConcurrentDictionary<string, FieldType> Indexes { get; } = new(StringComparer.Ordinal);
 
     public ulong Dimension => config.VectorsConfig?.Params?.Size ?? 0;
 

@@ -13,6 +13,7 @@ internal sealed class Database : IDisposable
     private const byte Upserted = 4;
     private const byte Deleted = 5;
     private const byte Indexed = 6;
+    private const byte Unindexed = 7;
 
     private readonly ConcurrentDictionary<string, Collection> _collections = new(StringComparer.Ordinal);
     private readonly DoubleOptions _options;
@@ -36,6 +37,7 @@ internal sealed class Database : IDisposable
         {
             request.Metadata.Clear();
         }
+        request.StrictModeConfig ??= _options.StrictMode;
         if (!_collections.TryAdd(request.CollectionName, new(request)))
         {
             throw Errors.CollectionExists(request.CollectionName);
@@ -51,6 +53,7 @@ internal sealed class Database : IDisposable
             lock (collection.Config)
             {
                 collection.Config.Metadata.MergeFrom(request.Metadata);
+                collection.Config.StrictModeConfig = request.StrictModeConfig ?? collection.Config.StrictModeConfig;
             }
         }
         _journal.Write(Updated, request);
@@ -66,6 +69,12 @@ internal sealed class Database : IDisposable
     {
         Require(request.CollectionName).Indexes[request.FieldName] = request.FieldType;
         _journal.Write(Indexed, request);
+    }
+
+    public void Unindex(DeleteFieldIndexCollection request)
+    {
+        Require(request.CollectionName).Indexes.TryRemove(request.FieldName, out _);
+        _journal.Write(Unindexed, request);
     }
 
     public void Upsert(UpsertPoints request, IReadOnlyCollection<Point> points)
@@ -109,6 +118,10 @@ internal sealed class Database : IDisposable
             case Indexed:
                 var indexed = CreateFieldIndexCollection.Parser.ParseFrom(message);
                 Require(indexed.CollectionName).Indexes[indexed.FieldName] = indexed.FieldType;
+                break;
+            case Unindexed:
+                var unindexed = DeleteFieldIndexCollection.Parser.ParseFrom(message);
+                Require(unindexed.CollectionName).Indexes.TryRemove(unindexed.FieldName, out _);
                 break;
             case Upserted:
                 var upserted = UpsertPoints.Parser.ParseFrom(message);

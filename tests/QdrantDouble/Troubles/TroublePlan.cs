@@ -89,6 +89,11 @@ public sealed class TroublePlan
         lock (_lock)
         {
             _calls[method] = _calls.GetValueOrDefault(method) + 1;
+            // First, so that no other failure, such as a delay, lets a request pass that must be refused.
+            if (_bad?.Invoke(request) is true)
+            {
+                return new(TroubleKind.Fail) { Status = StatusCode.InvalidArgument, Message = "Wrong input: refused" };
+            }
             foreach (var entry in _entries)
             {
                 if (entry.Applies(method))
@@ -96,9 +101,7 @@ public sealed class TroublePlan
                     return entry.Trouble;
                 }
             }
-            return _bad?.Invoke(request) is true
-                ? new(TroubleKind.Fail) { Status = StatusCode.InvalidArgument, Message = "Wrong input: refused" }
-                : null;
+            return null;
         }
     }
 

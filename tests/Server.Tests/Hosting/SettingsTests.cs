@@ -42,6 +42,9 @@ public sealed class SettingsTests
     [Theory]
     [InlineData("Url=localhost:6334", "Url")]
     [InlineData("Url=ftp://host", "Url")]
+    [InlineData("Urls:0=localhost:6334", "Urls must be http://host:port or https://host:port; got 'localhost:6334'.")]
+    [InlineData("Urls=http://q:6334", "Store:Qdrant:Urls is a list")]
+    [InlineData("MaxIndexedAttributes=1001", "MaxIndexedAttributes")]
     [InlineData("CertificateThumbprint=abc", "CertificateThumbprint")]
     [InlineData("CaFile=/no/such/file.pem", "CaFile")]
     [InlineData("MaxUpsertPoints=0", "MaxUpsertPoints")]
@@ -58,8 +61,19 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public void The_nodes_of_Qdrant_must_have_one_scheme()
+    {
+        var error = Assert.Throws<OptionsValidationException>(
+            () => Read<QdrantStoreOptions>("Store:Qdrant:Urls:0=http://a:6334", "Store:Qdrant:Urls:1=https://b:6334"));
+        Assert.Equal("Store:Qdrant: Urls must all be http:// or all be https://; got http://a:6334, https://b:6334.", error.Message);
+    }
+
+    [Fact]
     public void Good_settings_are_read()
     {
+        Assert.Equal(
+            [new("http://a:6334"), new("http://b:6334")],
+            Read<QdrantStoreOptions>("Store:Qdrant:Urls:0=http://a:6334", "Store:Qdrant:Urls:1=http://b:6334").Addresses);
         Assert.Equal("https://q:6334", Read<QdrantStoreOptions>("Store:Qdrant:Url=https://q:6334").Url);
         Assert.Equal(AckLevel.Accepted, Read<QdrantStoreOptions>("Store:Qdrant:Ack=accepted").Ack);
         Assert.Equal(2, Read<QdrantCollectionOptions>("Store:Qdrant:NewCollections:Shards=2").Shards);

@@ -1,0 +1,132 @@
+using System.Collections.Concurrent;
+using System.Text.RegularExpressions;
+using Embeddings.Primitives;
+using Qdrant.Client.Grpc;
+using Match = Qdrant.Client.Grpc.Match;
+
+namespace Embeddings.Storage.Qdrant;
+
+/// <summary>
+/// Creates the payload indexes that a collection in strict mode requires for filters, when a field is first filtered
+/// by. Qdrant keeps one index per field, for values of one type. A condition on values of another type replaces the
+/// index, so that the results are the same as without strict mode.
+/// </summary>
+internal sealed partial class FilterIndexes(
+    QdrantCalls calls, CollectionCatalog catalog, QdrantStoreOptions options, ILogger log)
+{
+    // Only of existing collections, so their number is limited.
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _locks = new(StringComparer.Ordinal);
+
+    /// <summary>Runs a call with a filter when all fields of the filter have the indexes that they need.</summary>
+    public async Task<T> RunAsync<T>(
+        CollectionState state, Filter? filter, Func<Task<T>> call, CancellationToken cancellationToken)
+    {
+        var name = state.Info.Name;
+        if (filter is null || !state.Limits.NeedsIndexes)
+        {
+            return await call();
+        }
+        if (!Missing(state, filter).Any())
+        {
+            try
+            {
+                return await call();
+            }
+            // Another caller or server has replaced an index, or created the collection again.
+            catch (Fault fault) when (fault.Reason == Reasons.CollectionRestricted)
+            {
+                catalog.Forget(name);
+            }
+        }
+        // Until the call is done, so that no other caller of this server replaces the indexes again.
+        var mutex = _locks.GetOrAdd(name, _ => new(1));
+        await mutex.WaitAsync(cancellationToken);
+        try
+        {
+            var current = await catalog.RequireAsync(name, cancellationToken);
+            foreach (var field in Missing(current, filter).ToList())
+            {
+                await CreateAsync(current, field, cancellationToken);
+            }
+            return await call();
+        }
+        finally
+        {
+            mutex.Release();
+        }
+    }
+
+    private async Task CreateAsync(CollectionState state, IndexedField field, CancellationToken cancellationToken)
+    {
+        var name = state.Info.Name;
+        if (state.Indexes.ContainsKey(field.Key))
+        {
+            var delete = new DeleteFieldIndexCollection { CollectionName = name, FieldName = field.Path, Wait = true };
+            await calls.RunAsync(
+                QdrantCallKind.Manage,
+                name,
+                (client, call) => client.Points.DeleteFieldIndexAsync(delete, call),
+                cancellationToken);
+            state.Indexes.TryRemove(field.Key, out _);
+        }
+        else if (field.IsAttribute && state.Indexes.Keys.Count(IndexedField.IsAttributeKey) >= options.MaxIndexedAttributes)
+        {
+            throw new Fault(
+                FaultKind.ResourceExhausted,
+                Reasons.StoreFull,
+                $"Collection '{name}' is in Qdrant's strict mode, in which filters need an index, and has indexes for "
+                + $"{options.MaxIndexedAttributes} attributes, the maximum (Store:Qdrant:MaxIndexedAttributes). "
+                + "Filter by another attribute, or raise the limit.",
+                "filter");
+        }
+        var create = new CreateFieldIndexCollection
+        {
+            CollectionName = name,
+            FieldName = field.Path,
+            FieldType = field.Type,
+            Wait = true,
+        };
+        await calls.RunAsync(
+            QdrantCallKind.Manage, name, (client, call) => client.Points.CreateFieldIndexAsync(create, call), cancellationToken);
+        state.Indexes[field.Key] = field.Type;
+        log.IndexCreated(name, field.Path, field.Type);
+    }
+
+    private static IEnumerable<IndexedField> Missing(CollectionState state, Filter filter) =>
+        filter.Must.Concat(filter.MustNot)
+            .Where(condition => condition.Field is not null)
+            .Select(condition => new IndexedField(condition.Field.Key, TypeOf(condition.Field)))
+            .Distinct()
+            .Where(field => !state.Indexes.TryGetValue(field.Key, out var type) || !Supports(type, field.Type));
+
+    private static FieldType TypeOf(FieldCondition condition) => condition.Match?.MatchValueCase switch
+    {
+        Match.MatchValueOneofCase.Keyword => FieldType.Keyword,
+        Match.MatchValueOneofCase.Boolean => FieldType.Bool,
+        Match.MatchValueOneofCase.Integer => FieldType.Integer,
+        _ => FieldType.Float,
+    };
+
+    // The operator's index for integers is kept: ranges can use it.
+    private static bool Supports(FieldType existing, FieldType needed) =>
+        existing == needed || (existing == FieldType.Integer && needed == FieldType.Float);
+
+    /// <summary>A field of a filter and the type of the index that it needs.</summary>
+    private sealed record IndexedField(string Path, FieldType Type)
+    {
+        /// <summary>The path as a key of <see cref="CollectionState.Indexes"/>.</summary>
+        public string Key => KeyOf(Path);
+
+        /// <summary>True if it is an attribute; its list items, which have a path of their own, do not count.</summary>
+        public bool IsAttribute => IsAttributeKey(Path);
+
+        public static bool IsAttributeKey(string path) =>
+            path.StartsWith(PayloadKeys.Attributes + ".", StringComparison.Ordinal) && !path.EndsWith("[]", StringComparison.Ordinal);
+    }
+
+    /// <summary>Returns a path without the quotes that Qdrant may omit when it lists its indexes.</summary>
+    public static string KeyOf(string path) => Quoted().Replace(path, "$1");
+
+    [GeneratedRegex(@"""([^"".\[\]]+)""")]
+    private static partial Regex Quoted();
+}
