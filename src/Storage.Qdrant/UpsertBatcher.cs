@@ -44,8 +44,10 @@ internal sealed class UpsertBatcher : IAsyncDisposable
     private static readonly TimeSpan MaxShutdownTime = TimeSpan.FromSeconds(5);
 
     // After a node failed, Qdrant holds the first write to each shard that had a copy there until its cluster has elected
-    // a leader and agreed on the loss, which takes seconds. The same write sent again does not wait for that.
-    private static readonly TimeSpan RepeatAfter = TimeSpan.FromSeconds(1);
+    // a leader and agreed on the loss, which takes seconds. The same write sent again does not wait for that, once Qdrant
+    // has failed to reach the lost node.
+    private static readonly TimeSpan RepeatAfter = TimeSpan.FromSeconds(0.8);
+    private const int MaxAttempts = 5;
 
     private readonly string _collection;
     private readonly QdrantCalls _calls;
@@ -224,8 +226,8 @@ internal sealed class UpsertBatcher : IAsyncDisposable
     }
 
     /// <summary>
-    /// Writes a batch, a second time if it takes long after a node failed. Returns the end of the attempt that is still
-    /// running.
+    /// Writes a batch, and sends it again if it takes long after a node failed. Returns the end of the attempts that are
+    /// still running.
     /// </summary>
     private async Task<Task> UpsertAsync(IReadOnlyList<PendingPoint> batch)
     {
@@ -233,22 +235,29 @@ internal sealed class UpsertBatcher : IAsyncDisposable
         var request = new UpsertPoints { CollectionName = _collection, Wait = isDurable };
         request.Points.AddRange(batch.Select(point => point.Point));
         var isStored = false;
-        var first = AttemptAsync();
-        while (_calls.CanRepeat && !await EndsWithinAsync(first, RepeatAfter))
+        var running = new List<Task> { AttemptAsync() };
+        for (var started = 1; ;)
         {
-            if (_calls.IsFailingOver)
+            var any = Task.WhenAny(running);
+            if (_calls.CanRepeat && started < MaxAttempts && !await EndsWithinAsync(any, RepeatAfter))
             {
-                var second = AttemptAsync();
-                var ended = await Task.WhenAny(first, second);
-                var other = ended == first ? second : first;
-                // If one has failed, the other decides.
-                await (ended.IsCompletedSuccessfully ? ended : other);
+                if (_calls.IsFailingOver)
+                {
+                    running.Add(AttemptAsync());
+                    started++;
+                }
+                continue;
+            }
+            var ended = await any;
+            running.Remove(ended);
+            // If one has failed, the others decide.
+            if (ended.IsCompletedSuccessfully || running.Count == 0)
+            {
+                await ended;
                 Volatile.Write(ref isStored, true);
-                return Task.WhenAny(other);
+                return Task.WhenAll(running.Select(attempt => Task.WhenAny(attempt)));
             }
         }
-        await first;
-        return Task.CompletedTask;
 
         Task AttemptAsync() => _calls.RunAsync(
             QdrantCallKind.Write,
