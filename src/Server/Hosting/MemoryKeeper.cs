@@ -21,12 +21,17 @@ internal sealed class MemoryKeeper(MemoryBudget memory, TimeProvider time) : Bac
     // Between two collections while memory is scarce.
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
+    // While a collection returns nothing, because the memory is in use, the next one waits twice as long, up to this.
+    private static readonly TimeSpan MaxWait = TimeSpan.FromMinutes(5);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
         var lowest = Environment.WorkingSet;
+        var last = lowest;
         var used = Environment.CpuUsage.TotalTime;
         var returned = time.GetTimestamp();
+        var wait = Interval;
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             var resident = Environment.WorkingSet;
@@ -35,14 +40,21 @@ internal sealed class MemoryKeeper(MemoryBudget memory, TimeProvider time) : Bac
             var isQuiet = now - used < Quiet;
             used = now;
             lowest = Math.Min(lowest, resident);
+            if (resident > last + Growth)
+            {
+                wait = Interval;
+            }
             var hasGrown = isQuiet && memory.Used == 0 && resident - lowest > Math.Max(Growth, lowest / 8);
-            if (hasGrown || (memory.IsScarce && time.GetElapsedTime(returned) > Pause))
+            var elapsed = time.GetElapsedTime(returned);
+            if ((hasGrown && elapsed > wait) || (memory.IsScarce && elapsed > Pause))
             {
                 NativeHeap.Return();
-                lowest = Environment.WorkingSet;
-                memory.Adapt(lowest);
+                last = Environment.WorkingSet;
+                lowest = Math.Min(lowest, last);
+                memory.Adapt(last);
                 used = Environment.CpuUsage.TotalTime;
                 returned = time.GetTimestamp();
+                wait = wait < MaxWait ? 2 * wait : MaxWait;
             }
         }
     }
