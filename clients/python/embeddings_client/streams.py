@@ -66,7 +66,10 @@ def exchange(
 
 def _exchange_once(method: StreamStream[Request, Response], pump: _Pump[Request], timeout: float) -> Iterator[Response]:
     """Yields the responses of one connection. Returns if all requests are answered."""
-    call = method(pump.connect())
+    try:
+        call = method(pump.connect())
+    except ValueError as error:  # The channel is closed.
+        raise EmbeddingsError(grpc.StatusCode.CANCELLED, "", "", f"The connection is closed: {error}") from None
     watch = _Watch(call, pump, timeout)
     try:
         while True:
