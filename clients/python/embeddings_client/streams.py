@@ -24,7 +24,12 @@ Response = TypeVar("Response", bound=Named)
 
 
 def exchange(
-    method: StreamStream[Request, Response], requests: Iterable[Request], timeout: float, *, max_in_flight: int = 512, attempts: int = 5
+    method: StreamStream[Request, Response],
+    requests: Iterable[Request],
+    timeout: float,
+    *,
+    max_in_flight: int = 512,
+    attempts: int = 5,
 ) -> Iterator[Response]:
     """Sends requests and yields one response per request, in request order.
 
@@ -156,7 +161,9 @@ class _Pump(Generic[Request]):
     def _feed(self, connection: int) -> Iterator[Request]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._connection != connection or self._can_send or self._can_read or self.is_done)
+                self._changed.wait_for(
+                    lambda: self._connection != connection or self._can_send or self._can_read or self.is_done
+                )
                 if self._connection != connection:
                     return
                 request = self.unanswered[self.sent] if self._can_send else None
