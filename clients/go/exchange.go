@@ -110,15 +110,9 @@ func exchangeOnce[Request, Response Named](
 ) (answered bool, err error) {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
-	convert := func(err error) error {
-		if parent.Err() != nil {
-			return FromCall(err)
-		}
-		return fromStream(err)
-	}
 	stream, err := open(ctx)
 	if err != nil {
-		return false, convert(err)
+		return false, FromCall(err)
 	}
 	sending := make(chan struct{})
 	go func() {
@@ -157,7 +151,10 @@ func exchangeOnce[Request, Response Named](
 				message := fmt.Sprintf("The server sent no response within %v.", options.Timeout)
 				return answered, &Error{Code: codes.DeadlineExceeded, Reason: "DEADLINE_EXCEEDED", Message: message}
 			}
-			return answered, convert(err)
+			if parent.Err() != nil {
+				return answered, FromCall(err)
+			}
+			return answered, fromStream(err)
 		}
 		request, ok := p.take(answer.GetItemId())
 		if !ok {

@@ -243,6 +243,20 @@ func TestACanceledCallIsNotResumed(t *testing.T) {
 	checkCode(t, err, codes.Canceled)
 }
 
+func TestAClosedConnectionEndsItsStreams(t *testing.T) {
+	connection := against(t, func(_ int, stream pb.IngestService_StreamIngestServer) error { return echo(stream) })
+	read := 0
+	items := source(2, 10, &read)
+	next := func(ctx context.Context) (*pb.StreamIngestRequest, error) {
+		if read == 1 {
+			connection.Close()
+		}
+		return items(ctx)
+	}
+	_, err := run(connection, next, Options{})
+	checkCode(t, err, codes.Canceled)
+}
+
 func TestASilentServerTimesOut(t *testing.T) {
 	connection := against(t, func(_ int, stream pb.IngestService_StreamIngestServer) error {
 		<-stream.Context().Done()

@@ -1,4 +1,4 @@
-import { credentials, type ServiceError } from '@grpc/grpc-js';
+import { credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { EmbeddingsError } from './errors.js';
 import type { StreamEmbedRequest } from './generated/embeddings/v1/StreamEmbedRequest.js';
 import type { StreamEmbedResponse__Output } from './generated/embeddings/v1/StreamEmbedResponse.js';
@@ -39,6 +39,7 @@ export class EmbeddingsClient {
   readonly models;
   readonly health;
   private readonly options: StreamOptions;
+  private closed = false;
 
   /**
    * @param url `http://host:port`, `https://host:port` (TLS), or `host:port`. Default: `$EMBEDDINGS_URL` or, if it is not
@@ -76,25 +77,33 @@ export class EmbeddingsClient {
 
   /** Embeds a stream of items. Yields one response per request, in order. */
   streamEmbed(requests: Source<StreamEmbedRequest>): AsyncGenerator<StreamEmbedResponse__Output> {
-    return exchange(() => this.embedding.streamEmbed(), requests, this.options);
+    return exchange(() => this.opened().embedding.streamEmbed(), requests, this.options);
   }
 
   /**
    * Embeds and stores a stream of items. Yields one response per request, in order. An ack means that the point is durable.
    */
   streamIngest(requests: Source<StreamIngestRequest>): AsyncGenerator<StreamIngestResponse__Output> {
-    return exchange(() => this.ingest.streamIngest(), requests, this.options);
+    return exchange(() => this.opened().ingest.streamIngest(), requests, this.options);
   }
 
   /** Stores a stream of vectors. Yields one response per request, in order. An ack means that the point is durable. */
   streamUpsertVectors(requests: Source<StreamUpsertVectorsRequest>): AsyncGenerator<StreamUpsertVectorsResponse__Output> {
-    return exchange(() => this.store.streamUpsertVectors(), requests, this.options);
+    return exchange(() => this.opened().store.streamUpsertVectors(), requests, this.options);
   }
 
   /** Closes the connection and cancels the calls in progress. */
   close(): void {
+    this.closed = true;
     for (const service of [this.embedding, this.ingest, this.store, this.models, this.health]) {
       service.close();
     }
+  }
+
+  private opened(): this {
+    if (this.closed) {
+      throw new EmbeddingsError(status.CANCELLED, '', '', 'The client is closed.');
+    }
+    return this;
   }
 }

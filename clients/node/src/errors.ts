@@ -31,6 +31,19 @@ export class EmbeddingsError extends Error {
     return new EmbeddingsError(error.code ?? status.UNKNOWN, reason, field, error.details ?? error.message, retryAfterMs);
   }
 
+  /**
+   * Converts the error of a failed stream. An end that the server did not state itself is a broken connection, whatever its
+   * code: a proxy that ends a stream after a time limit, for example, leaves CANCELLED or INTERNAL without a reason. It becomes
+   * UNAVAILABLE, which is retryable.
+   */
+  static fromStream(error: ServiceError): EmbeddingsError {
+    const made = EmbeddingsError.fromCall(error);
+    if (made.reason || ![status.UNAVAILABLE, status.CANCELLED, status.INTERNAL, status.UNKNOWN].includes(made.code)) {
+      return made;
+    }
+    return new EmbeddingsError(status.UNAVAILABLE, '', '', `The connection broke: ${error.details ?? error.message}`);
+  }
+
   /** Converts the error of a stream item. */
   static fromItem(error: ItemError__Output): EmbeddingsError {
     return new EmbeddingsError(error.code, error.reason, error.field, error.message);

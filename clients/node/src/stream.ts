@@ -23,7 +23,7 @@ interface Named {
 /**
  * Sends requests and yields one response per request, in order. The source is read only as fast as the server accepts
  * requests: writing waits for `drain`. If the connection breaks, unanswered requests are resent on a new one, which is safe
- * because point ids are derived from the items. Exceptions of the source are rethrown unchanged.
+ * because points are replaced by id. Exceptions of the source are rethrown unchanged.
  * @throws EmbeddingsError if the whole stream fails
  */
 export async function* exchange<Request extends Named, Response extends { itemId: string }>(
@@ -33,7 +33,9 @@ export async function* exchange<Request extends Named, Response extends { itemId
 ): AsyncGenerator<Response> {
   const pump = new Pump(source, options.maxInFlight);
   try {
-    for (let attempt = 1; ; ) {
+    let attempt = 1;
+    // A connection is opened only when there is something to send: a slow source does not cost attempts.
+    while (await pump.hasWork()) {
       const call = open();
       // The reader below receives the error too. Without this listener, Node.js would exit if the reader has stopped.
       call.on('error', () => {});
@@ -60,17 +62,28 @@ export async function* exchange<Request extends Named, Response extends { itemId
         }
         return;
       } catch (error) {
-        const failure = pump.failure ?? (watch.fired ? overdue(options.timeoutMs) : toError(error));
-        if (!(failure instanceof EmbeddingsError) || !failure.retryable || attempt >= options.attempts) {
+        if (pump.failure !== undefined) {
+          throw pump.failure;
+        }
+        const failure = watch.fired ? overdue(options.timeoutMs) : toError(error);
+        if (!(failure instanceof EmbeddingsError) || !failure.retryable) {
           throw failure;
         }
-        await sleep(Math.max(failure.retryAfterMs ?? 0, Math.min(100 * 2 ** attempt, 5000)));
-        attempt++;
+        if (pump.unanswered.length > 0) {
+          if (attempt >= options.attempts) {
+            throw failure;
+          }
+          await sleep(Math.max(failure.retryAfterMs ?? 0, Math.min(100 * 2 ** attempt, 5000)));
+          attempt++;
+        }
       } finally {
         watch.stop();
         pump.stop(call);
         call.cancel();
       }
+    }
+    if (pump.failure !== undefined) {
+      throw pump.failure;
     }
   } finally {
     pump.close();
@@ -91,38 +104,55 @@ class Pump<Request> {
     this.iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   }
 
+  /** Waits for a request to send and returns whether there is one. Used between connections. */
+  async hasWork(): Promise<boolean> {
+    if (this.unanswered.length === 0 && !this.exhausted) {
+      await this.read(() => true);
+    }
+    return this.unanswered.length > 0;
+  }
+
   async feed(call: ClientDuplexStream<Request, unknown>): Promise<void> {
     this.current = call;
     for (const request of [...this.unanswered]) {
       await this.write(call, request);
     }
-    while (this.current === call && !this.exhausted) {
+    while (this.current === call && !this.exhausted && this.failure === undefined) {
       if (this.unanswered.length >= this.maxInFlight) {
         await new Promise<void>((resolve) => (this.wakeUp = resolve));
         continue;
       }
-      try {
-        // A request that was being read when the connection broke is sent on the next connection.
-        this.next ??= Promise.resolve(this.iterator.next());
-        const result = await this.next;
-        if (this.current !== call) {
-          return;
-        }
-        this.next = undefined;
-        this.exhausted = result.done === true;
-        if (!result.done) {
-          this.unanswered.push(result.value);
-          await this.write(call, result.value);
-        }
-      } catch (error) {
-        this.failure = error ?? new Error('The source failed.');
-        call.cancel();
-        return;
+      const request = await this.read(() => this.current === call);
+      if (request !== undefined) {
+        await this.write(call, request);
       }
     }
-    if (this.current === call) {
+    if (this.failure !== undefined) {
+      call.cancel();
+    } else if (this.current === call) {
       call.end();
     }
+  }
+
+  // A request that was being read when the connection broke is sent on the next connection.
+  private async read(isWanted: () => boolean): Promise<Request | undefined> {
+    try {
+      this.next ??= Promise.resolve(this.iterator.next());
+      const result = await this.next;
+      if (!isWanted()) {
+        return undefined;
+      }
+      this.next = undefined;
+      this.exhausted = result.done === true;
+      if (!result.done) {
+        this.unanswered.push(result.value);
+        return result.value;
+      }
+    } catch (error) {
+      this.failure = error ?? new Error('The source failed.');
+      this.exhausted = true;
+    }
+    return undefined;
   }
 
   wake(): void {
@@ -177,5 +207,5 @@ function overdue(timeoutMs: number): EmbeddingsError {
 }
 
 function toError(error: unknown): unknown {
-  return error instanceof EmbeddingsError || (error as ServiceError).code === undefined ? error : EmbeddingsError.fromCall(error as ServiceError);
+  return error instanceof EmbeddingsError || (error as ServiceError).code === undefined ? error : EmbeddingsError.fromStream(error as ServiceError);
 }

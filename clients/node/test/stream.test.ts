@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { EmbeddingsClient, type ClientOptions, EmbeddingsError, protos, type StreamIngestRequest } from '../src/index.js';
 
 type Call = ServerDuplexStream<{ itemId: string }, { itemId: string; ack: { pointId: string } }>;
@@ -56,6 +56,85 @@ test('after a broken connection, no item is lost or duplicated', async (t) => {
     });
   });
   assert.deepEqual(await all(client, names.map(item)), names);
+});
+
+test('a stream that the server did not end itself is resumed', async (t) => {
+  const names = Array.from({ length: 20 }, (_, at) => `${at}`);
+  for (const code of [status.UNAVAILABLE, status.CANCELLED, status.INTERNAL, status.UNKNOWN]) {
+    let calls = 0;
+    const client = await against(t, (call, number) => {
+      calls++;
+      if (number >= 2) {
+        return echo(call);
+      }
+      call.on('error', () => {});
+      call.once('data', (request) => {
+        call.write(ack(request.itemId));
+        call.emit('error', { code, details: 'time limit' });
+      });
+    });
+    assert.deepEqual(await all(client, names.map(item)), names);
+    assert.equal(calls, 3);
+  }
+});
+
+test('an end that the server states itself is final', async (t) => {
+  let calls = 0;
+  const client = await against(t, (call) => {
+    calls++;
+    const metadata = new Metadata();
+    // google.rpc.Status with ErrorInfo { reason: "INTERNAL" }.
+    const info = Buffer.concat([Buffer.from([0x0a, 8]), Buffer.from('INTERNAL')]);
+    const url = Buffer.from('type.googleapis.com/google.rpc.ErrorInfo');
+    const any = Buffer.concat([Buffer.from([0x0a, url.length]), url, Buffer.from([0x12, info.length]), info]);
+    metadata.set('grpc-status-details-bin', Buffer.concat([Buffer.from([0x08, 13, 0x1a, any.length]), any]));
+    call.on('error', () => {});
+    call.emit('error', { code: status.INTERNAL, details: 'bug', metadata });
+  });
+  await assert.rejects(all(client, [item('a')]), (error) => error instanceof EmbeddingsError && error.reason === 'INTERNAL');
+  assert.equal(calls, 1);
+});
+
+test('an idle source does not use up attempts', async (t) => {
+  let calls = 0;
+  const client = await against(
+    t,
+    (call) => {
+      calls++;
+      call.on('error', () => {});
+      call.once('data', (request) => {
+        call.write(ack(request.itemId));
+        call.emit('error', { code: status.CANCELLED, details: 'time limit' });
+      });
+    },
+    { attempts: 2 },
+  );
+  let answered = (): void => {};
+  async function* slow() {
+    for (let at = 0; at < 12; at++) {
+      const answer = new Promise<void>((resolve) => (answered = resolve));
+      yield item(`${at}`);
+      await answer;
+    }
+  }
+  const ids: string[] = [];
+  for await (const answer of client.streamIngest(slow())) {
+    ids.push(answer.itemId);
+    answered();
+  }
+  assert.deepEqual(ids, Array.from({ length: 12 }, (_, at) => `${at}`));
+  assert.ok(calls >= 6, `${calls} calls`);
+});
+
+test('a closed client ends its streams', async (t) => {
+  const client = await against(t, echo);
+  async function* items() {
+    yield item('a');
+    client.close();
+    yield item('b');
+    await new Promise(() => {});
+  }
+  await assert.rejects(all(client, items()), (error) => error instanceof EmbeddingsError && error.code === status.CANCELLED);
 });
 
 test('an unreachable server is an error', async () => {

@@ -21,18 +21,26 @@ class StreamCall(Protocol[Response]):
 class UnaryUnary(Protocol[Request, Response]):
     """A unary method."""
 
-    def __call__(self, request: Request, timeout: Optional[float] = None, metadata: Any = None, credentials: Any = None,
-                 wait_for_ready: Optional[bool] = None, compression: Any = None) -> Response: ...
+    def __call__(
+        self, request: Request, timeout: Optional[float] = None, metadata: Any = None, credentials: Any = None,
+        wait_for_ready: Optional[bool] = None, compression: Any = None,
+    ) -> Response: ...
 
-    def with_call(self, request: Request, timeout: Optional[float] = None, metadata: Any = None, credentials: Any = None,
-                  wait_for_ready: Optional[bool] = None, compression: Any = None) -> Tuple[Response, Any]: ...
+    def with_call(
+        self, request: Request, timeout: Optional[float] = None, metadata: Any = None, credentials: Any = None,
+        wait_for_ready: Optional[bool] = None, compression: Any = None,
+    ) -> Tuple[Response, Any]: ...
 
-    def future(self, request: Request, timeout: Optional[float] = None, metadata: Any = None, credentials: Any = None,
-               wait_for_ready: Optional[bool] = None, compression: Any = None) -> Any: ...
+    def future(
+        self, request: Request, timeout: Optional[float] = None, metadata: Any = None, credentials: Any = None,
+        wait_for_ready: Optional[bool] = None, compression: Any = None,
+    ) -> Any: ...
 
 
 class StreamStream(Protocol[Request, Response]):
     """A bidirectional streaming method."""
 
-    def __call__(self, request_iterator: Iterator[Request], timeout: Optional[float] = None, metadata: Any = None,
-                 credentials: Any = None, wait_for_ready: Optional[bool] = None, compression: Any = None) -> StreamCall[Response]: ...
+    def __call__(
+        self, request_iterator: Iterator[Request], timeout: Optional[float] = None, metadata: Any = None, credentials: Any = None,
+        wait_for_ready: Optional[bool] = None, compression: Any = None,
+    ) -> StreamCall[Response]: ...

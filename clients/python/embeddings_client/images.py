@@ -86,7 +86,8 @@ def to_face(
     if isinstance(buffer, Mapping):
         if "image" not in buffer or any(key not in ("image", "landmarks") for key in buffer):
             keys = ", ".join(str(key) for key in buffer) or "none"
-            raise InvalidInput("FIELD_INVALID", field, f"A face must be a dict with the keys image and landmarks; got the keys {keys}.")
+            message = f"A face must be an image or a dict with the keys image and landmarks; got the keys {keys}."
+            raise InvalidInput("FIELD_INVALID", field, message)
         image = buffer["image"]
         landmarks = buffer.get("landmarks") if landmarks is None else landmarks
     face = image_pb2.FaceCrop(image=to_image(image, input_size, f"{field}.image"))
@@ -114,7 +115,8 @@ def to_landmarks(points: Any, field: str = "landmarks") -> image_pb2.FaceLandmar
             if len(pairs) != len(LANDMARKS):
                 raise ValueError(f"got {len(pairs)} points")
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInput("LANDMARKS_INVALID", field, f"landmarks must be the five points {', '.join(LANDMARKS)}: {error}") from None
+        message = f"landmarks must be the five points {', '.join(LANDMARKS)}: {error}"
+        raise InvalidInput("LANDMARKS_INVALID", field, message) from None
     return image_pb2.FaceLandmarks(**{name: image_pb2.Point(x=x, y=y) for name, (x, y) in zip(LANDMARKS, pairs)})
 
 
@@ -168,7 +170,8 @@ def _array(values: NDArray[Any], input_size: Optional[Tuple[int, int]], field: s
         raise InvalidInput("IMAGE_EMPTY", field, f"The image is empty: its array has shape {shape}.")
     if values.dtype == "uint8":
         if not color and not (values.ndim == 2 or (values.ndim == 3 and shape[2] == 1)):
-            raise InvalidInput("PIXEL_SIZE_MISMATCH", field, f"A uint8 array must have shape HxWx3, HxW, or HxWx1; got {shape}.")
+            message = f"A uint8 array must have shape HxWx3, HxW, or HxWx1; got {shape}."
+            raise InvalidInput("PIXEL_SIZE_MISMATCH", field, message)
         pixel_format = image_pb2.PIXEL_FORMAT_RGB8 if color else image_pb2.PIXEL_FORMAT_GRAY8
     elif values.dtype.kind == "f":
         if not color:
@@ -182,7 +185,8 @@ def _array(values: NDArray[Any], input_size: Optional[Tuple[int, int]], field: s
         values = values.astype("<f4", copy=False)
         pixel_format = image_pb2.PIXEL_FORMAT_RGB_F32
     else:
-        raise InvalidInput("PIXEL_FORMAT_INVALID", f"{field}.format", f"The array must have dtype uint8 or float32; got {values.dtype}.")
+        message = f"The array must have dtype uint8 or float32; got {values.dtype}."
+        raise InvalidInput("PIXEL_FORMAT_INVALID", f"{field}.format", message)
     # tobytes writes rows contiguously, regardless of the array's strides.
     return _pixels(shape[1], shape[0], pixel_format, values.tobytes())
 

@@ -115,7 +115,9 @@ class _RemoteStore(Connected, StoreInterface):
                         return
                     continue
                 ids[str(position)] = point_id
-                yield store_pb2.StreamUpsertVectorsRequest(item_id=str(position), collection=self.collection, point=point, model=model)
+                yield store_pb2.StreamUpsertVectorsRequest(
+                    item_id=str(position), collection=self.collection, point=point, model=model
+                )
 
         def report(point_id: str, error: EmbeddingsError) -> None:
             if on_error is None:
@@ -169,7 +171,8 @@ class _RemoteStore(Connected, StoreInterface):
             raise InvalidInput("FIELD_INVALID", "filter", "Exactly one of point_ids and filter must be given.")
         if filter is not None:
             if not filter:
-                raise InvalidInput("FIELD_REQUIRED", "filter", "filter must have at least one condition; none would delete all points.")
+                message = "filter must have at least one condition; without conditions, it would match all points."
+                raise InvalidInput("FIELD_REQUIRED", "filter", message)
             return self._delete(store_pb2.DeleteVectorsRequest(collection=self.collection, filter=to_filter(filter)))
         ids = iter([point_ids] if isinstance(point_ids, str) else point_ids or ())
         deleted = 0
@@ -228,7 +231,9 @@ class _RemoteStore(Connected, StoreInterface):
         except EmbeddingsError as error:
             return len(_none_if_missing(error))
 
-    def list(self, filter: Optional[FilterLike] = None, *, with_vectors: bool = False, page_size: int = 100) -> Iterator[Dict[str, Any]]:
+    def list(
+        self, filter: Optional[FilterLike] = None, *, with_vectors: bool = False, page_size: int = 100
+    ) -> Iterator[Dict[str, Any]]:
         """Yields all points that match a filter, each once, in an order defined by the store. Reads one page at a time.
 
         Args:
@@ -244,7 +249,10 @@ class _RemoteStore(Connected, StoreInterface):
             EmbeddingsError: If a call fails. Invalid input raises `InvalidInput`, which is also a ValueError.
         """
         request = store_pb2.ListVectorsRequest(
-            collection=self.collection, filter=to_filter(filter), page_size=_limit(page_size, "page_size"), with_vectors=with_vectors
+            collection=self.collection,
+            filter=to_filter(filter),
+            page_size=_limit(page_size, "page_size"),
+            with_vectors=with_vectors,
         )
         return self._pages(request)
 

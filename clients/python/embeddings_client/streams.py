@@ -24,7 +24,12 @@ Response = TypeVar("Response", bound=Named)
 
 
 def exchange(
-    method: StreamStream[Request, Response], requests: Iterable[Request], timeout: float, *, max_in_flight: int = 512, attempts: int = 5
+    method: StreamStream[Request, Response],
+    requests: Iterable[Request],
+    timeout: float,
+    *,
+    max_in_flight: int = 512,
+    attempts: int = 5,
 ) -> Iterator[Response]:
     """Sends requests and yields one response per request, in request order.
 
@@ -66,7 +71,10 @@ def exchange(
 
 def _exchange_once(method: StreamStream[Request, Response], pump: _Pump[Request], timeout: float) -> Iterator[Response]:
     """Yields the responses of one connection. Returns if all requests are answered."""
-    call = method(pump.connect())
+    try:
+        call = method(pump.connect())
+    except ValueError as error:  # The channel is closed.
+        raise EmbeddingsError(grpc.StatusCode.CANCELLED, "", "", f"The connection is closed: {error}") from None
     watch = _Watch(call, pump, timeout)
     try:
         while True:
@@ -153,7 +161,9 @@ class _Pump(Generic[Request]):
     def _feed(self, connection: int) -> Iterator[Request]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._connection != connection or self._can_send or self._can_read or self.is_done)
+                self._changed.wait_for(
+                    lambda: self._connection != connection or self._can_send or self._can_read or self.is_done
+                )
                 if self._connection != connection:
                     return
                 request = self.unanswered[self.sent] if self._can_send else None

@@ -125,6 +125,18 @@ class StreamsTests(unittest.TestCase):
         self.assertEqual(names, [f"{number}" for number in range(12)])
         self.assertGreater(len(calls), 5)
 
+    def test_a_closed_connection_ends_its_streams(self) -> None:
+        ingest = self.against(lambda requests, context: map(_ack, requests))
+
+        def closing() -> Iterator[ImageItem]:
+            yield ImageItem("a", b"1")
+            ingest.close()
+            yield ImageItem("b", b"1")
+
+        with self.assertRaises(EmbeddingsError) as caught:
+            list(ingest.stream(closing()))
+        self.assertIs(caught.exception.code, grpc.StatusCode.CANCELLED)
+
     def test_a_stream_without_items_makes_no_call(self) -> None:
         self.assertEqual(list(self.against(lambda requests, context: self.fail("called")).stream([])), [])
 
