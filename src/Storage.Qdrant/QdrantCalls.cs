@@ -89,7 +89,7 @@ internal sealed class QdrantCalls
         {
             QdrantCallKind.Read => (_options.ReadTimeoutSeconds, _options.ReadRetrySeconds),
             QdrantCallKind.Write => (_options.WriteTimeoutSeconds, _options.WriteRetrySeconds),
-            _ => (_options.ManageTimeoutSeconds, _options.ReadRetrySeconds),
+            _ => (_options.ManageTimeoutSeconds, _options.WriteRetrySeconds),
         };
         var context = ResilienceContextPool.Shared.Get(cancellationToken);
         var terms = new RetryTerms(_time.GetTimestamp(), TimeSpan.FromSeconds(retryFor), isAbandoned)

@@ -18,6 +18,9 @@ internal static class QdrantFaults
         StatusCode.Unavailable or StatusCode.DeadlineExceeded => true,
         // Without retry-after, waiting does not help.
         StatusCode.ResourceExhausted => RetryAfter(exception) is not null,
+        // A cluster that is busy or elects a leader.
+        StatusCode.Internal when exception.Status.Detail.Contains("consensus operation commit failed", StringComparison.Ordinal) =>
+            true,
         // An error of the transport, not of Qdrant: the connection was lost during the response.
         StatusCode.Internal or StatusCode.Unknown or StatusCode.Cancelled =>
             exception.Status.DebugException is HttpRequestException or IOException or SocketException,

@@ -45,9 +45,9 @@ internal sealed class UpsertBatcher : IAsyncDisposable
 
     // After a node failed, Qdrant holds the first write to each shard that had a copy there until its cluster has elected
     // a leader and agreed on the loss, which takes seconds. The same write sent again does not wait for that, once Qdrant
-    // has failed to reach the lost node.
-    private static readonly TimeSpan RepeatAfter = TimeSpan.FromSeconds(0.8);
-    private const int MaxAttempts = 5;
+    // has failed to reach the lost node, which takes up to 2 seconds.
+    private static readonly TimeSpan RepeatAfter = TimeSpan.FromSeconds(0.4);
+    private const int MaxAttempts = 10;
 
     private readonly string _collection;
     private readonly QdrantCalls _calls;

@@ -71,8 +71,8 @@ public sealed class RealQdrantTests(ITestOutputHelper output)
     [ToolFact("QDRANT_BINARY")]
     public async Task Reads_and_writes_continue_and_nothing_acked_is_lost_if_the_node_that_the_server_uses_dies_for_good()
     {
-        const int Before = 500;
-        const int After = 1500;
+        const int Before = 200;
+        const int After = 400;
         await using var cluster = await QdrantCluster.StartAsync(3);
         await using var server = await StartServerAsync(
             cluster.Nodes[0],

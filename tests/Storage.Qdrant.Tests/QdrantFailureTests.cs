@@ -43,6 +43,16 @@ public sealed class QdrantFailureTests : QdrantTestBase
     }
 
     [Fact]
+    public async Task A_collection_is_created_although_the_cluster_is_electing_a_leader()
+    {
+        await using var store = await StoreAsync();
+        const string Detail = "Service internal error: Waiting for consensus operation commit failed. Timeout set at: 10 seconds";
+        Troubles.Add(new(TroubleKind.Fail) { Method = "Collections/Create", Status = StatusCode.Internal, Message = Detail, Times = 2, After = true });
+        await store.EnsureCollectionAsync(new(Name, 2, null), None).AsTask().WaitAsync(Limit);
+        Assert.NotNull(await store.FindCollectionAsync(Name, None));
+    }
+
+    [Fact]
     public async Task What_Qdrant_refuses_is_not_acknowledged()
     {
         await using var store = await FilledStoreAsync();
