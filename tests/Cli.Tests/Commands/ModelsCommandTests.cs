@@ -18,8 +18,8 @@ public sealed class ModelsCommandTests : IDisposable
         var result = await CommandResult.RunAsync("models", "presets");
         Assert.Equal((ExitCode.Done, ""), (result.ExitCode, result.Error));
         Assert.Contains(result.Lines, line => line.Contains("insightface-arcface", StringComparison.Ordinal));
-        Assert.Contains(result.Lines, line => line.Contains("Source: ", StringComparison.Ordinal));
-        Assert.Equal(8, (await CommandResult.RunAsync("models", "presets", "--json")).Objects.Count);
+        Assert.Contains(result.Lines, line => line.Contains("Sources: ", StringComparison.Ordinal));
+        Assert.Equal(15, (await CommandResult.RunAsync("models", "presets", "--json")).Objects.Count);
     }
 
     [Theory]

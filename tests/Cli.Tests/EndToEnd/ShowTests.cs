@@ -57,12 +57,20 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
         }
         Assert.Equal(ExitCode.Done, await running);
 
-        await using var server = await Hosting.LocalServer.StartAsync(RunningServer.Settings(folder.File("data")), quiet: true, default);
+        // Without models, a default collection has the dimension of its first point.
+        string[] settings =
+        [
+            "--Server:GrpcPort=0",
+            "--Server:HttpPort=0",
+            $"--Store:Embedded:Directory={folder.File("data")}",
+            "--Models:UseDefaults=false",
+        ];
+        await using var server = await Hosting.LocalServer.StartAsync(settings, quiet: true, default);
         Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", server.Address)).Objects);
         using var client = EmbeddingsClient.ForAddress(server.Address);
         foreach (var kind in new[] { ItemKind.Image, ItemKind.Face })
         {
-            // A model of the user: other vectors than those of the demonstration's model.
+            // Vectors of a model of the user.
             var point = new VectorPoint { PointId = "1", Vector = { 1, 2, 3 } };
             var response = await client.UpsertVectorsAsync(new() { Collection = kind.Collection(), Points = { point } });
             Assert.Equal(1, response.UpsertedCount);
@@ -99,7 +107,15 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
         Assert.Contains(result.ErrorLines, line => line.Contains("scene-01__broken.jpg", StringComparison.Ordinal));
 
         // Nothing of it stays in a store that was given.
-        await using var server = await Hosting.LocalServer.StartAsync(RunningServer.Settings(folder.File("data")), quiet: true, default);
+        // Without models, a default collection has the dimension of its first point.
+        string[] settings =
+        [
+            "--Server:GrpcPort=0",
+            "--Server:HttpPort=0",
+            $"--Store:Embedded:Directory={folder.File("data")}",
+            "--Models:UseDefaults=false",
+        ];
+        await using var server = await Hosting.LocalServer.StartAsync(settings, quiet: true, default);
         Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", server.Address)).Objects);
     }
 
