@@ -14,6 +14,8 @@ internal sealed class BatchRunner : IDisposable
     private readonly Thread[] _threads;
     // Held by the caller that runs its item on its own thread.
     private readonly Lock _callerRun = new();
+    private readonly Lock _disposal = new();
+    private bool _disposed;
 
     public BatchRunner(
         IEmbeddingSession session, BatchingOptions options, EmbeddingMetrics metrics, TimeProvider time, ILogger log)
@@ -66,20 +68,34 @@ internal sealed class BatchRunner : IDisposable
         return item.Task;
     }
 
-    /// <summary>Stops the queue, waits for the current runs, and unloads the session.</summary>
+    /// <summary>
+    /// Stops the queue, waits for the current runs, and unloads the session. A second call waits for the first.
+    /// </summary>
+    /// <remarks>
+    /// The model disposes its runner when it is disposed itself, and items that fail because of it release their leases, of
+    /// which the last disposes the runner as well. ONNX Runtime would free a session twice if both unloaded it at a time.
+    /// </remarks>
     public void Dispose()
     {
-        Queue.Stop();
-        foreach (var thread in _threads)
+        lock (_disposal)
         {
-            thread.Join();
+            if (_disposed)
+            {
+                return;
+            }
+            _disposed = true;
+            Queue.Stop();
+            foreach (var thread in _threads)
+            {
+                thread.Join();
+            }
+            lock (_callerRun)
+            {
+                // A run on a caller's thread has ended; a stopped queue starts no other.
+            }
+            Queue.Dispose();
+            Session.Dispose();
         }
-        lock (_callerRun)
-        {
-            // A run on a caller's thread has ended; a stopped queue starts no other.
-        }
-        Queue.Dispose();
-        Session.Dispose();
     }
 
     private static void Complete((BatchItem Item, BatchResult Result)[] results)

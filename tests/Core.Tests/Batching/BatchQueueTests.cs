@@ -157,6 +157,25 @@ public sealed class BatchQueueTests : IDisposable
     }
 
     [Fact]
+    public async Task A_second_disposal_during_the_first_waits_and_leaves_the_session_alone()
+    {
+        using var begun = new ManualResetEventSlim();
+        using var end = new ManualResetEventSlim();
+        _session.Disposing = () =>
+        {
+            begun.Set();
+            end.Wait(Soon);
+        };
+        var first = Task.Run(_host.Dispose);
+        Assert.True(begun.Wait(Soon));
+        var second = Task.Run(_host.Dispose);
+        Assert.NotSame(second, await Task.WhenAny(second, Task.Delay(50)));
+        end.Set();
+        await Task.WhenAll(first, second).WaitAsync(Soon);
+        Assert.Equal(1, _session.Disposals);
+    }
+
+    [Fact]
     public async Task With_a_delay_a_batch_waits_for_more_items_but_not_when_full()
     {
         using var host = new QueueHost(new(maxBatch: 2), TimeSpan.FromSeconds(1));

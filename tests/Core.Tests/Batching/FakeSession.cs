@@ -15,6 +15,7 @@ internal sealed class FakeSession(int maxBatch = 4, int multiThreadedRuns = 1, i
 
     private readonly ManualResetEventSlim _open = new(true);
     private readonly List<int> _running = [];
+    private int _disposals;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public List<float[]> Runs { get; } = [];
@@ -41,6 +42,12 @@ internal sealed class FakeSession(int maxBatch = 4, int multiThreadedRuns = 1, i
     }
 
     public int TensorsCreated { get; private set; }
+
+    /// <summary>Called while the session is being disposed.</summary>
+    public Action Disposing { get; set; } = static () => { };
+
+    /// <summary>Number of calls of <see cref="Dispose"/>.</summary>
+    public int Disposals => Volatile.Read(ref _disposals);
 
     public ModelInfo Model { get; } = new(new ModelManifest
     {
@@ -129,6 +136,8 @@ internal sealed class FakeSession(int maxBatch = 4, int multiThreadedRuns = 1, i
 
     public void Dispose()
     {
+        Interlocked.Increment(ref _disposals);
+        Disposing();
     }
 
     private void SignalChange()
