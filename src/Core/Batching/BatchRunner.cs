@@ -12,6 +12,7 @@ internal sealed class BatchRunner : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly Thread[] _threads;
+    private bool _isDisposed;
     // Held by the caller that runs its item on its own thread.
     private readonly Lock _callerRun = new();
 
@@ -66,9 +67,16 @@ internal sealed class BatchRunner : IDisposable
         return item.Task;
     }
 
-    /// <summary>Stops the queue, waits for the current runs, and unloads the session.</summary>
+    /// <summary>
+    /// Stops the queue, waits for the current runs, and unloads the session. Only the first call does: a model that is disposed
+    /// and the last item that leaves it may both call.
+    /// </summary>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true))
+        {
+            return;
+        }
         Queue.Stop();
         foreach (var thread in _threads)
         {

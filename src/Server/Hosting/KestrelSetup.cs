@@ -8,7 +8,7 @@ namespace Embeddings.Server.Hosting;
 /// <summary>Ports and limits of the web server.</summary>
 internal sealed class KestrelSetup(ServerOptions options, MemoryOptions memory) : IConfigureOptions<KestrelServerOptions>
 {
-    private const int StreamWindow = 512 << 10;
+    private const int StreamWindow = 1 << 20;
     private const int ConnectionWindow = 4 * StreamWindow;
     private const int MinConnections = 64;
 

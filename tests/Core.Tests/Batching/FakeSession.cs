@@ -15,6 +15,7 @@ internal sealed class FakeSession(int maxBatch = 4, int multiThreadedRuns = 1, i
 
     private readonly ManualResetEventSlim _open = new(true);
     private readonly List<int> _running = [];
+    private int _disposals;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public List<float[]> Runs { get; } = [];
@@ -127,9 +128,10 @@ internal sealed class FakeSession(int maxBatch = 4, int multiThreadedRuns = 1, i
         }
     }
 
-    public void Dispose()
-    {
-    }
+    /// <summary>Number of calls of <see cref="Dispose"/>, which frees native memory in a real session.</summary>
+    public int Disposals => Volatile.Read(ref _disposals);
+
+    public void Dispose() => Interlocked.Increment(ref _disposals);
 
     private void SignalChange()
     {
