@@ -90,8 +90,9 @@ internal sealed class EmbeddingPipeline(
     // until the call ends, and small images are bounded by the queue.
     private async ValueTask<Charge?> HoldAsync(ModelLease lease, EmbedRequest request, CancellationToken cancellationToken)
     {
-        var bytes = Math.Min(request.Image.Data.Length, memory.Messages.Largest);
-        if (!request.Wait || bytes <= MemoryBudget.SmallBytes)
+        // Twice: libvips has a copy.
+        var bytes = Math.Min(2L * request.Image.Data.Length, memory.Messages.Largest);
+        if (!request.Wait || request.Image.Data.Length <= MemoryBudget.SmallBytes)
         {
             return null;
         }
@@ -135,7 +136,7 @@ internal sealed class EmbeddingPipeline(
         {
             if (held is { } charge)
             {
-                memory.Discard(charge.Bytes);
+                memory.Discard(charge.Bytes / 2);
                 memory.Messages.Exit(charge);
             }
         }

@@ -10,7 +10,7 @@ namespace Embeddings.Server.Hosting;
 internal sealed class KestrelSetup(ServerOptions options, MemoryOptions memory, ConnectionGuard guard)
     : IConfigureOptions<KestrelServerOptions>
 {
-    private const int StreamWindow = 512 << 10;
+    private const int StreamWindow = 1 << 20;
     private const int ConnectionWindow = 4 * StreamWindow;
     private const int MinConnections = 64;
 

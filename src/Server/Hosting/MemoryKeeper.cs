@@ -26,6 +26,18 @@ internal sealed class MemoryKeeper(MemoryBudget memory, TimeProvider time) : Bac
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        try
+        {
+            await KeepAsync(stoppingToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // Expected: the host stops, or is disposed without having been stopped.
+        }
+    }
+
+    private async Task KeepAsync(CancellationToken stoppingToken)
+    {
         using var timer = new PeriodicTimer(Interval, time);
         var lowest = Environment.WorkingSet;
         var last = lowest;

@@ -60,7 +60,7 @@ internal sealed record ServerOptions
     public int MaxStreamsPerConnection { get; init; } = 128;
 
     /// <summary>
-    /// Maximum number of connections; more are refused. At most one for each 8 MiB of the memory that the process may use, but
+    /// Maximum number of connections; more are refused. At most one for each 16 MiB of the memory that the process may use, but
     /// at least 64.
     /// </summary>
     /// <value>Default: 4,096. From 1 to 1,000,000.</value>

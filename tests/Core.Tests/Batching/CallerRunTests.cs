@@ -85,6 +85,20 @@ public sealed class CallerRunTests : IDisposable
         Assert.Equal(FaultKind.Unavailable, (await Assert.ThrowsAsync<Fault>(() => _runner.CommitOnCaller(late, default).WaitAsync(Soon))).Kind);
     }
 
+    [Fact]
+    public async Task A_runner_that_is_disposed_twice_at_once_frees_its_session_once()
+    {
+        _session.Pause();
+        var item = await _host.Reserve(1);
+        var here = Task.Run(() => _runner.CommitOnCaller(item, default));
+        await _host.UntilRunning([0]);
+        Task[] stopping = [Task.Run(_runner.Dispose), Task.Run(_runner.Dispose)];
+        _session.Resume();
+        await Task.WhenAll(stopping).WaitAsync(Soon);
+        await here.WaitAsync(Soon);
+        Assert.Equal(1, _session.Disposals);
+    }
+
     [Theory]
     [InlineData(2)]
     [InlineData(8)]

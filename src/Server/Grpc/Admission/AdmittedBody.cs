@@ -107,13 +107,10 @@ internal sealed class AdmittedBody(
         {
             lock (_lock)
             {
+                // An image that waits to be decoded has a copy in libvips: the charge of a unary call stays as it is.
                 if (rule.IsStream || IsSmall)
                 {
                     Exit();
-                }
-                else if (_charge is { } charge && memory.Messages.TryResize(ref charge, charge.Bytes - _length))
-                {
-                    _charge = charge;
                 }
             }
         }
@@ -288,7 +285,7 @@ internal sealed class AdmittedBody(
             if (!rule.IsStream)
             {
                 // Of a stream's message, the image lives on in the queue.
-                memory.Discard(charge.Bytes);
+                memory.Discard(charge.Bytes / 2);
             }
             memory.Messages.Exit(charge);
         }
