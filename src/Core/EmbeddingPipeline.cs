@@ -51,6 +51,10 @@ internal readonly record struct PendingEmbedding(Task<EmbedResult> Completion)
 internal sealed class EmbeddingPipeline(
     ModelCatalog models, Preprocessor preprocessor, MemoryBudget memory, EmbeddingMetrics metrics, TimeProvider time)
 {
+    // Work of a decode, in pixels of a JPEG, that takes so long that it gets a thread of its own: the pool starts with one thread
+    // per processor, which so many decodes would hold for seconds while all other calls wait.
+    private const long LongWork = 4_000_000;
+
     /// <summary>
     /// Puts an item in the queue. Completes when the item is admitted, so that a stream which awaits it reads no further
     /// while the queue is full. Errors are those of the pending embedding.
@@ -161,9 +165,23 @@ internal sealed class EmbeddingPipeline(
         try
         {
             var began = time.GetTimestamp();
-            var prepared = file is null
-                ? preprocessor.Prepare(image, spec)
-                : Preprocessor.Prepare(file, image, spec, cancellationToken);
+            PreparedImage prepared;
+            if (file is null)
+            {
+                prepared = preprocessor.Prepare(image, spec);
+            }
+            else if (cost.Work < LongWork)
+            {
+                prepared = Preprocessor.Prepare(file, image, spec, cancellationToken);
+            }
+            else
+            {
+                prepared = await Task.Factory.StartNew(
+                    () => Preprocessor.Prepare(file, image, spec, cancellationToken),
+                    CancellationToken.None,
+                    TaskCreationOptions.LongRunning,
+                    TaskScheduler.Default);
+            }
             return (prepared, opened + time.GetElapsedTime(began));
         }
         finally
