@@ -40,12 +40,12 @@ internal static class FaceAligner
     }
 
     /// <summary>
-    /// Root mean square distance between the template's points and the landmarks that the best transform brings closest to
-    /// them, in pixels of the template. Large for landmarks that are a mirror image of a face, which no transform undoes.
+    /// Root mean square distance between the template's points and the landmarks after <paramref name="transform"/>, their
+    /// transform to a crop of the template's size, in pixels of the template. Large for landmarks that are a mirror image of
+    /// a face, which no transform undoes.
     /// </summary>
-    public static double Residual(Landmarks landmarks)
+    public static double Residual(Landmarks landmarks, SimilarityTransform transform)
     {
-        var transform = TransformTo(TemplateSide, TemplateSide, landmarks);
         Span<Vector2> points = stackalloc Vector2[5];
         landmarks.CopyTo(points);
         double sum = 0;

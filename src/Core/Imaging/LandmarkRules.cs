@@ -56,7 +56,8 @@ internal static class LandmarkRules
         {
             throw ImageRules.BadLandmarks("Landmarks must not be on one line.");
         }
-        var residual = FaceAligner.Residual(landmarks);
+        var transform = FaceAligner.TransformTo(FaceAligner.TemplateSide, FaceAligner.TemplateSide, landmarks);
+        var residual = FaceAligner.Residual(landmarks, transform);
         if (!(residual <= MaxResidual))
         {
             throw ImageRules.BadLandmarks(
@@ -64,7 +65,7 @@ internal static class LandmarkRules
                     + $"got {residual.ToString("0.0", CultureInfo.InvariantCulture)}. Send x before y, in pixels of the upright "
                     + "image, and the points on the left side of the image as left.");
         }
-        if (!(FaceAligner.TransformTo(FaceAligner.TemplateSide, FaceAligner.TemplateSide, landmarks).Scale >= MinScale))
+        if (!(transform.Scale >= MinScale))
         {
             throw ImageRules.BadLandmarks("Landmarks must span at most 100,000 pixels.");
         }

@@ -58,8 +58,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
         Assert.Equal(ExitCode.Done, await running);
 
         // The default collections do not exist, so they take vectors of another dimension than the demonstration's.
-        string[] settings = ["--Server:GrpcPort=0", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={folder.File("data")}", "--Models:UseDefaults=false"];
-        await using var withoutModels = await Hosting.LocalServer.StartAsync(settings, quiet: true, default);
+        await using var withoutModels = await StartWithoutModelsAsync(folder.File("data"));
         Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", withoutModels.Address)).Objects);
         using var client = EmbeddingsClient.ForAddress(withoutModels.Address);
         foreach (var kind in new[] { ItemKind.Image, ItemKind.Face })
@@ -100,9 +99,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
         Assert.Contains(result.ErrorLines, line => line.Contains("scene-01__broken.jpg", StringComparison.Ordinal));
 
         // Nothing of it stays in a store that was given.
-        // The default collections do not exist, so they take vectors of another dimension than the demonstration's.
-        string[] settings = ["--Server:GrpcPort=0", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={folder.File("data")}", "--Models:UseDefaults=false"];
-        await using var withoutModels = await Hosting.LocalServer.StartAsync(settings, quiet: true, default);
+        await using var withoutModels = await StartWithoutModelsAsync(folder.File("data"));
         Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", withoutModels.Address)).Objects);
     }
 
@@ -177,4 +174,9 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
             }
         }
     }
+
+    private static Task<Hosting.LocalServer> StartWithoutModelsAsync(string data) => Hosting.LocalServer.StartAsync(
+        ["--Server:GrpcPort=0", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={data}", "--Models:UseDefaults=false"],
+        quiet: true,
+        default);
 }

@@ -134,7 +134,7 @@ public sealed class FaceAlignerTests
             .ToArray();
         var landmarks = new Landmarks(seen[0], seen[1], seen[2], seen[3], seen[4]);
         LandmarkRules.Check(landmarks);
-        Assert.InRange(FaceAligner.Residual(landmarks), 0, 16);
+        Assert.InRange(FaceAligner.Residual(landmarks, FaceAligner.TransformTo(112, 112, landmarks)), 0, 16);
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using Google.Protobuf.Reflection;
 
 namespace Embeddings.Server.Grpc.Admission;
 
-/// <summary>What is known about the messages of a method before they are parsed.</summary>
+/// <summary>Limits and shape of the messages of a method, for the checks before they are parsed.</summary>
 /// <param name="MaxBytes">Limit on the size of a message.</param>
 /// <param name="Setting">The setting of that limit.</param>
 /// <param name="IsStream">True if the client sends a stream of messages.</param>
