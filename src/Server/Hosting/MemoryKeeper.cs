@@ -15,8 +15,9 @@ internal sealed class MemoryKeeper(MemoryBudget memory, TimeProvider time) : Bac
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    // A process that is busier than this is under load, and needs its memory again.
-    private static readonly TimeSpan Quiet = Interval / 4;
+    // A process that uses more than half of the processors is under load, and needs its memory again. Callers that
+    // continue lightly after a load must not prevent the return of its memory.
+    private static readonly TimeSpan Quiet = Interval * Environment.ProcessorCount / 2;
 
     // Between two collections while memory is scarce.
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
@@ -66,7 +67,14 @@ internal sealed class MemoryKeeper(MemoryBudget memory, TimeProvider time) : Bac
                 memory.Adapt(last);
                 used = Environment.CpuUsage.TotalTime;
                 returned = time.GetTimestamp();
-                wait = wait < MaxWait ? 2 * wait : MaxWait;
+                if (resident > last + Growth)
+                {
+                    wait = Interval;
+                }
+                else
+                {
+                    wait = wait < MaxWait ? 2 * wait : MaxWait;
+                }
             }
         }
     }
