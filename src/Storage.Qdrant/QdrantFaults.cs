@@ -21,6 +21,9 @@ internal static class QdrantFaults
         // A cluster that is busy or elects a leader.
         StatusCode.Internal when exception.Status.Detail.Contains("consensus operation commit failed", StringComparison.Ordinal) =>
             true,
+        // A collection that is being deleted has no shards left; the next attempt does not find it.
+        StatusCode.Internal when exception.Status.Detail.Contains("0 of 0 read operations failed", StringComparison.Ordinal) =>
+            true,
         // An error of the transport, not of Qdrant: the connection was lost during the response.
         StatusCode.Internal or StatusCode.Unknown or StatusCode.Cancelled =>
             exception.Status.DebugException is HttpRequestException or IOException or SocketException,

@@ -53,6 +53,17 @@ public sealed class QdrantFailureTests : QdrantTestBase
     }
 
     [Fact]
+    public async Task A_read_of_a_collection_that_is_being_deleted_is_repeated()
+    {
+        await using var store = await FilledStoreAsync();
+        await store.UpsertAsync(Name, [Point("p")], None);
+        const string Detail = "Service internal error: 0 of 0 read operations failed";
+        Troubles.Add(new(TroubleKind.Fail) { Method = "Points/Count", Status = StatusCode.Internal, Message = Detail, Times = 1 });
+        Assert.Equal(1, await store.CountAsync(Name, PointFilter.All, None));
+        Assert.Equal(2, Troubles.Calls("Points/Count"));
+    }
+
+    [Fact]
     public async Task What_Qdrant_refuses_is_not_acknowledged()
     {
         await using var store = await FilledStoreAsync();
