@@ -8,7 +8,7 @@ set CAKE_SETTINGS_ENABLESCRIPTCACHE=true
 set DOTNET_CLI_UI_LANGUAGE=en
 
 if "%~1"=="" (
-  echo build VERB [ARGUMENTS], where VERB is build, run, models, test, bench, lint, pack or interop
+  echo build VERB [ARGUMENTS], where VERB is build, run, models, test, bench, lint, pack, publish, docs or interop
   exit /b 2
 )
 dotnet --list-sdks 2>nul | findstr /r "^[1-9][0-9][0-9]*\." >nul || (

@@ -3,7 +3,7 @@ using Embeddings.Tooling.Charts;
 
 namespace Embeddings.Benchmarks.Curves;
 
-/// <summary>How the service scales, drawn: <c>docs/</c> has what came out on one machine.</summary>
+/// <summary>Draws how the service scales; <c>docs/</c> has the curves of one machine.</summary>
 internal static class CurvesRun
 {
     public static async Task<int> RunAsync(BenchSettings settings)

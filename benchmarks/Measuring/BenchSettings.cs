@@ -1,18 +1,18 @@
 namespace Embeddings.Benchmarks.Measuring;
 
-/// <summary>How much is measured.</summary>
+/// <summary>Extent and output of a run.</summary>
 internal sealed record BenchSettings
 {
-    /// <summary>Whether counts are small: under 50 s in all.</summary>
+    /// <summary>True for small counts: under 50 s in all.</summary>
     public required bool Quick { get; init; }
 
-    /// <summary>Where models, stores and results go.</summary>
+    /// <summary>The folder of models, stores and results.</summary>
     public required string Directory { get; init; }
 
-    /// <summary>How many pairs.</summary>
+    /// <summary>The number of pairs.</summary>
     public int Pairs => Quick ? 7 : 15;
 
-    /// <summary>How long one turn of a pair takes, about.</summary>
+    /// <summary>The approximate duration of one turn of a pair.</summary>
     public TimeSpan Turn => Quick ? TimeSpan.FromSeconds(0.2) : TimeSpan.FromSeconds(1.5);
 
     private string ScratchFolder => Path.Combine(Directory, "scratch");

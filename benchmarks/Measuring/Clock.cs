@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Embeddings.Benchmarks.Measuring;
 
-/// <summary>How long things take.</summary>
+/// <summary>Measures durations.</summary>
 internal static class Clock
 {
     /// <summary>Seconds.</summary>

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Embeddings.Benchmarks.Measuring;
 
-/// <summary>What is aimed at.</summary>
+/// <summary>A goal of a figure.</summary>
 /// <param name="Value">The bound.</param>
 /// <param name="AtLeast">Whether more is better; otherwise less is.</param>
 /// <param name="Unit">Empty for ratios, <c>ms</c> or <c>s</c> for times.</param>

@@ -6,7 +6,7 @@ internal sealed record Outcome
     /// <summary>Its name in <c>summary.json</c>: <c>P1</c>.</summary>
     public required string Id { get; init; }
 
-    /// <summary>What was measured, with its counts.</summary>
+    /// <summary>A description of the measurement, with its counts.</summary>
     public required string What { get; init; }
 
     /// <summary>Ours and the reference, with their units, for a person.</summary>
@@ -20,7 +20,7 @@ internal sealed record Outcome
     /// <summary>Null for what is told without being aimed at.</summary>
     public Goal? Goal { get; init; }
 
-    /// <summary>How many pairs.</summary>
+    /// <summary>The number of pairs.</summary>
     public required int Pairs { get; init; }
 
     public bool? IsMet => Goal?.IsMetBy(Ratio.Median);

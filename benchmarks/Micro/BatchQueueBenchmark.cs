@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Benchmarks.Micro;
 
-/// <summary>What the batch queue costs an item, with a model that does nothing: reserve, commit, run, answer.</summary>
+/// <summary>The cost of the batch queue per item, with a model that does nothing: reserve, commit, run, answer.</summary>
 public class BatchQueueBenchmark
 {
     private const int Items = 1024;

@@ -7,7 +7,7 @@ internal sealed class RandomWeights(int seed)
 {
     private readonly Random _random = new(seed);
 
-    /// <summary>How many numbers were drawn.</summary>
+    /// <summary>The number of values drawn.</summary>
     public long Parameters { get; private set; }
 
     public string Draw(GraphBuilder graph, int fanIn, params ReadOnlySpan<long> shape)

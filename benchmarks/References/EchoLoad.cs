@@ -9,7 +9,7 @@ internal sealed class EchoLoad(string address, int streams) : IDisposable
 {
     private readonly GrpcChannel _channel = GrpcChannel.ForAddress(address);
 
-    /// <summary>How many items were answered, and the seconds until the last one was.</summary>
+    /// <summary>The number of items answered, and the seconds until the last answer.</summary>
     public Task<(long Items, double Seconds)> RunAsync(IReadOnlyList<StreamEmbedRequest> requests, TimeSpan about) =>
         RunAsync(requests, about, long.MaxValue);
 

@@ -122,7 +122,9 @@ internal static class EmbeddingsServerExtensions
         return services
             .AddReflection()
             .AddSingleton<MessageRules>()
-            .AddSingleton(services => ResponseBudget.Create(services.GetRequiredService<ServerOptions>().MaxResponseBytes))
+            .AddSingleton(services => ResponseBudget.Create(
+                services.GetRequiredService<ServerOptions>().MaxResponseBytes,
+                MemoryBudget.LimitOf(services.GetRequiredService<MemoryOptions>())))
             .AddSingleton<StreamContext>()
             .AddSingleton<UpsertHandler>()
             .AddSingleton<SearchHandler>();

@@ -20,10 +20,9 @@ internal sealed class ResponseBudget(int maxResponseBytes, long maxTotalBytes)
     /// <summary>The bytes of all responses in flight.</summary>
     public long Held => Volatile.Read(ref _held);
 
-    /// <summary>Creates a budget that follows the memory that the process may use.</summary>
-    public static ResponseBudget Create(int maxResponseBytes) => new(
-        maxResponseBytes,
-        Math.Max(maxResponseBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / ShareOfMemory));
+    /// <summary>Creates a budget of a sixteenth of the memory that the process may use, bytes.</summary>
+    public static ResponseBudget Create(int maxResponseBytes, long memoryBytes) => new(
+        maxResponseBytes, Math.Max(maxResponseBytes, memoryBytes / ShareOfMemory));
 
     /// <summary>Starts a response; dispose the lease when it has been sent.</summary>
     public ResponseLease Lease() => new(this);

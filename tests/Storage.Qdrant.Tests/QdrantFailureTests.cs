@@ -7,7 +7,7 @@ using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
-/// <summary>What passes is tried again, what does not is said; nothing is acknowledged that Qdrant did not take.</summary>
+/// <summary>Transient failures are retried, others are reported, and nothing is acknowledged that Qdrant did not store.</summary>
 public sealed class QdrantFailureTests : QdrantTestBase
 {
     [Theory]

@@ -6,7 +6,7 @@ public static class TrainedModels
     /// <summary>The folder in the output of the running tests that a server takes them from.</summary>
     public static string Folder { get; } = Path.Combine(AppContext.BaseDirectory, "models");
 
-    /// <summary>Why tests of them cannot run, or null.</summary>
+    /// <summary>The reason that their tests cannot run, or null.</summary>
     public static string? Missing { get; } = Reason();
 
     /// <summary>Path of a model's <c>.onnx</c> file.</summary>
