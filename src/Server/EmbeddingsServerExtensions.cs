@@ -1,4 +1,5 @@
 using Embeddings.Core;
+using Embeddings.Core.Memory;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Admission;
 using Embeddings.Server.Grpc.Errors;
