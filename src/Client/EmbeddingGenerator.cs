@@ -1,4 +1,5 @@
 using System.Globalization;
+using Embeddings.Client.Calls;
 using Embeddings.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -100,7 +101,8 @@ internal sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embe
     /// <returns>One embedding per image, in the order of the images.</returns>
     /// <exception cref="ArgumentException">A value is not an image. The message gives its index.</exception>
     /// <exception cref="EmbeddingsException">
-    /// An image failed (the message and <c>Field</c> give its index), or the whole stream failed.
+    /// An image failed (the message and <c>Field</c> give its index), the whole stream failed, or the next embedding did
+    /// not arrive within <see cref="EmbeddingsClientOptions.Deadline"/>, including all reconnects (DEADLINE_EXCEEDED).
     /// </exception>
     public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<DataContent> values,
@@ -111,9 +113,21 @@ internal sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embe
         var model = options?.ModelId ?? _metadata.DefaultModelId ?? "";
         var requests = values.Select((value, index) => Request(value, index, model)).ToAsyncEnumerable();
         var embeddings = new GeneratedEmbeddings<Embedding<float>>();
-        await foreach (var response in _client.StreamEmbedAsync(requests, cancellationToken).ConfigureAwait(false))
+        // Restarted with each response: the time that a call takes grows with the number of images.
+        var deadline = _client.Options.Deadline;
+        using var overdue = new CancellationTokenSource(deadline, _client.Time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(overdue.Token, cancellationToken);
+        try
         {
-            embeddings.Add(Result(response, embeddings.Count, options?.Dimensions));
+            await foreach (var response in _client.StreamEmbedAsync(requests, stop.Token).ConfigureAwait(false))
+            {
+                embeddings.Add(Result(response, embeddings.Count, options?.Dimensions));
+                overdue.CancelAfter(deadline);
+            }
+        }
+        catch (OperationCanceledException canceled) when (!cancellationToken.IsCancellationRequested && stop.IsCancellationRequested)
+        {
+            throw Overdue(embeddings.Count, deadline, canceled.InnerException as RpcException);
         }
 
         return embeddings;
@@ -160,6 +174,17 @@ internal sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embe
         }
 
         return request;
+    }
+
+    private static EmbeddingsException Overdue(int index, TimeSpan deadline, RpcException? failure)
+    {
+        var cause = failure is null ? "" : $" The connection broke: {ErrorDetails.Message(failure)}";
+        return new EmbeddingsException(
+            StatusCode.DeadlineExceeded,
+            "",
+            $"Value {index} was not embedded within {deadline.TotalSeconds:0.###} s (Deadline).{cause}",
+            $"values[{index}]",
+            inner: failure);
     }
 
     private static Embedding<float> Result(StreamEmbedResponse response, int index, int? dimensions)

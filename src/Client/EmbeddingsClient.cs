@@ -19,6 +19,7 @@ public partial class EmbeddingsClient : IDisposable
 {
     private readonly GrpcChannel? _channel;
     private readonly CallInvoker _invoker;
+    private readonly CallInvoker _calls;
     private readonly EmbeddingsClientOptions _options;
     private readonly TimeProvider _time;
     private readonly ILoggerFactory? _loggerFactory;
@@ -63,10 +64,11 @@ public partial class EmbeddingsClient : IDisposable
         _loggerFactory = loggerFactory;
         _logger = (ILogger?)loggerFactory?.CreateLogger<EmbeddingsClient>() ?? NullLogger.Instance;
         _unary = new UnaryCaller(_options, time);
-        _embedding = new EmbeddingService.EmbeddingServiceClient(invoker);
-        _ingest = new IngestService.IngestServiceClient(invoker);
-        _vectorStore = new VectorStoreService.VectorStoreServiceClient(invoker);
-        _models = new ModelService.ModelServiceClient(invoker);
+        _calls = CallSettings.Apply(invoker, _options);
+        _embedding = new EmbeddingService.EmbeddingServiceClient(_calls);
+        _ingest = new IngestService.IngestServiceClient(_calls);
+        _vectorStore = new VectorStoreService.VectorStoreServiceClient(_calls);
+        _models = new ModelService.ModelServiceClient(_calls);
     }
 
     private EmbeddingsClient(
@@ -77,6 +79,8 @@ public partial class EmbeddingsClient : IDisposable
     }
 
     internal EmbeddingsClientOptions Options => _options;
+
+    internal TimeProvider Time => _time;
 
     /// <summary>Creates a client for one server, with default options.</summary>
     /// <param name="address"><c>host:port</c>, <c>http://host:port</c> or <c>https://host:port</c>.</param>
@@ -116,7 +120,7 @@ public partial class EmbeddingsClient : IDisposable
     public virtual Task WaitUntilServingAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);
-        return new HealthWait(_invoker, _options, _time).RunAsync(timeout, cancellationToken);
+        return new HealthWait(_calls, _options, _time).RunAsync(timeout, cancellationToken);
     }
 
     /// <summary>Returns one page of the server's models, sorted by name.</summary>

@@ -54,16 +54,27 @@ public static class EmbeddingsClientExtensions
     /// <param name="encoded">Content of an image file. Not copied: do not modify it before the call completes.</param>
     /// <param name="mediaStoreId">Media item that the image belongs to; at most 512 bytes.</param>
     /// <param name="collection">Name of the collection. If empty, <c>image_embeddings</c> is used.</param>
+    /// <param name="attributes">
+    /// User-defined attributes by name, or null for none. See <see cref="AttributesExtensions.ToStruct"/>.
+    /// </param>
     /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="ArgumentException">An attribute has a type or a value that cannot be stored.</exception>
     public static Task<IngestImageResponse> IngestImageAsync(
         this EmbeddingsClient client,
         string jobId,
         ReadOnlyMemory<byte> encoded,
         string mediaStoreId = "",
         string collection = "",
+        IReadOnlyDictionary<string, object?>? attributes = null,
         CancellationToken cancellationToken = default)
     {
-        var item = new ImageItem { JobId = jobId, MediaStoreId = mediaStoreId, Image = Encoded(encoded) };
+        var item = new ImageItem
+        {
+            JobId = jobId,
+            MediaStoreId = mediaStoreId,
+            Image = Encoded(encoded),
+            Attributes = attributes?.ToStruct(),
+        };
         return client.IngestImageAsync(new IngestImageRequest { Item = item, Collection = collection }, cancellationToken);
     }
 
@@ -102,6 +113,9 @@ public static class EmbeddingsClientExtensions
     /// </param>
     /// <param name="limit">Maximum number of points to return, from 1 to 1,000.</param>
     /// <param name="filter">Filter that the points must match, or null for all points.</param>
+    /// <param name="scoreThreshold">
+    /// Minimum cosine similarity of the points to return, from -1 to 1, or null for no minimum.
+    /// </param>
     /// <param name="cancellationToken">Cancels the call.</param>
     public static async Task<IReadOnlyList<ScoredPoint>> SearchVectorsAsync(
         this EmbeddingsClient client,
@@ -109,6 +123,7 @@ public static class EmbeddingsClientExtensions
         ReadOnlyMemory<float> vector,
         int limit = 10,
         Filter? filter = null,
+        float? scoreThreshold = null,
         CancellationToken cancellationToken = default)
     {
         var query = new SearchQuery { Vector = new QueryVector() };
@@ -120,6 +135,11 @@ public static class EmbeddingsClientExtensions
             Limit = limit,
             Filter = filter,
         };
+        if (scoreThreshold is { } threshold)
+        {
+            request.ScoreThreshold = threshold;
+        }
+
         return (await client.SearchVectorsAsync(request, cancellationToken).ConfigureAwait(false)).Results[0].Points;
     }
 

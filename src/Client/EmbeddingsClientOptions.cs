@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
 
 namespace Embeddings.Client;
 
@@ -27,7 +29,11 @@ public sealed record EmbeddingsClientOptions
     [Range(1, 65_536)]
     public int MaxInFlight { get; set; } = 256;
 
-    /// <summary>Deadline of a unary call, including retries. Streams have no deadline; use cancellation.</summary>
+    /// <summary>
+    /// Deadline of a unary call, from its start to its result, including connecting and all retries. An embedding
+    /// generator waits this long for each next embedding, including all reconnects. Streams have no deadline; use
+    /// cancellation.
+    /// </summary>
     /// <value>Default: 30 s. From 1 ms to 1 day.</value>
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan Deadline { get; set; } = TimeSpan.FromSeconds(30);
@@ -56,7 +62,8 @@ public sealed record EmbeddingsClientOptions
     public bool RetryOnOverload { get; set; } = true;
 
     /// <summary>
-    /// Maximum number of consecutive attempts to reconnect a broken stream. Each response resets the count.
+    /// Maximum number of consecutive attempts to reconnect a broken stream. Each response resets the count, and an
+    /// attempt without unanswered items is not counted.
     /// </summary>
     /// <value>Default: 10. From 0 to 10,000; 0 disables reconnecting.</value>
     [Range(0, 10_000)]
@@ -91,10 +98,38 @@ public sealed record EmbeddingsClientOptions
     public TimeSpan KeepAliveTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
+    /// Headers sent with every call, for example a tenant id. Names consist of lowercase letters, digits, <c>-</c>,
+    /// <c>_</c>, and <c>.</c>; values are printable ASCII. Names that start with <c>grpc-</c> or end with <c>-bin</c> are
+    /// reserved.
+    /// </summary>
+    /// <value>Default: none.</value>
+    public IReadOnlyDictionary<string, string> Headers { get; set; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// Credentials added to every call and every new connection of a stream, for example an access token from a token
+    /// provider: <see cref="Grpc.Core.CallCredentials.FromInterceptor"/>. They are also sent without TLS, so use https
+    /// outside a trusted network.
+    /// </summary>
+    /// <value>Default: null.</value>
+    public CallCredentials? CallCredentials { get; set; }
+
+    /// <summary>Interceptors of all calls. The first one is the outermost.</summary>
+    /// <value>Default: none.</value>
+    public IReadOnlyList<Interceptor> Interceptors { get; set; } = [];
+
+    /// <summary>
     /// Customizes the HTTP handler after the client has configured it, for example to set client certificates.
     /// </summary>
     /// <value>Default: null.</value>
     public Action<SocketsHttpHandler>? ConfigureHandler { get; set; }
+
+    /// <summary>
+    /// HTTP handler to use instead of one of the client's own, for example that of an ASP.NET Core <c>TestServer</c>.
+    /// Requires exactly one address and excludes <see cref="ConfigureHandler"/>; the connection options do not apply.
+    /// The client does not dispose of it.
+    /// </summary>
+    /// <value>Default: null.</value>
+    public HttpMessageHandler? HttpHandler { get; set; }
 }
 
 /// <summary>Distribution of calls over several addresses.</summary>

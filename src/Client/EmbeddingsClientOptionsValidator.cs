@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Reflection;
+using Grpc.Core;
 using Microsoft.Extensions.Options;
 
 namespace Embeddings.Client;
@@ -70,7 +71,36 @@ internal sealed class EmbeddingsClientOptionsValidator : IValidateOptions<Embedd
         {
             yield return $"Addresses must all use http or all use https; got {string.Join(", ", addresses)}.";
         }
+
+        if (options.Headers is null || options.Interceptors is null)
+        {
+            yield return "Headers and Interceptors must not be null.";
+        }
+
+        foreach (var (name, value) in options.Headers ?? new Dictionary<string, string>())
+        {
+            if (!IsHeader(name, value))
+            {
+                yield return $"Headers must have names of the characters a-z, 0-9, '-', '_', and '.', not starting with "
+                    + $"'grpc-' or ending with '-bin', and values of printable ASCII characters; got '{name}'.";
+            }
+        }
+
+        if (options.HttpHandler is not null && (addresses.Count > 1 || options.ConfigureHandler is not null))
+        {
+            yield return $"HttpHandler must be null if there are several addresses or ConfigureHandler is set; got "
+                + $"{options.HttpHandler.GetType().Name}.";
+        }
     }
+
+    // The value may be a secret, so errors contain only the name.
+    private static bool IsHeader(string name, string? value) =>
+        name.Length > 0
+        && name.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter is '-' or '_' or '.')
+        && !name.StartsWith("grpc-", StringComparison.Ordinal)
+        && !name.EndsWith(Metadata.BinaryHeaderSuffix, StringComparison.Ordinal)
+        && value is not null
+        && value.All(letter => letter is >= ' ' and <= '~');
 
     private static Uri? Parse(string? address)
     {

@@ -2,6 +2,7 @@ using Embeddings.Client;
 using Embeddings.Client.Calls;
 using Grpc.Core;
 using Grpc.Net.ClientFactory;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -20,7 +21,7 @@ public static class EmbeddingsClientServiceCollectionExtensions
     /// <param name="services">Service collection to add the client to.</param>
     /// <param name="configSectionPath">
     /// Configuration section with options by name, for example <c>Addresses:0</c> and <c>MaxInFlight</c>. Unknown names
-    /// are errors.
+    /// and values of the wrong form are errors that name the key, the value, and the range.
     /// </param>
     /// <returns>
     /// A builder for the gRPC channel, for example to add interceptors, call credentials, or HTTP handlers.
@@ -28,8 +29,9 @@ public static class EmbeddingsClientServiceCollectionExtensions
     public static IHttpClientBuilder AddEmbeddingsClient(this IServiceCollection services, string configSectionPath)
     {
         ArgumentNullException.ThrowIfNull(services);
-        services.AddOptions<EmbeddingsClientOptions>()
-            .BindConfiguration(configSectionPath, binder => binder.ErrorOnUnknownConfiguration = true);
+        ArgumentNullException.ThrowIfNull(configSectionPath);
+        services.AddOptions<EmbeddingsClientOptions>().Configure<IConfiguration>((options, configuration) =>
+            EmbeddingsClientOptionsBinder.Bind(options, configuration.GetSection(configSectionPath)));
         return services.AddClient();
     }
 

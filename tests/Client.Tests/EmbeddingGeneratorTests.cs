@@ -72,6 +72,76 @@ public sealed class EmbeddingGeneratorTests
     }
 
     [Fact]
+    public async Task TheDeadlineIncludesAllReconnectsToAServerThatIsDown()
+    {
+        string address;
+        await using (var server = await ServerDouble.StartAsync())
+        {
+            address = server.Address;
+        }
+
+        // The reconnects alone would take hours.
+        using var client = new EmbeddingsClient(new EmbeddingsClientOptions
+        {
+            Addresses = [address],
+            MaxReconnects = 10_000,
+            Deadline = TimeSpan.FromMilliseconds(300),
+        });
+        var generator = client.AsEmbeddingGenerator(ModelKind.Image);
+
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(() => generator.GenerateAsync([TestImage(1)]));
+
+        Assert.Equal((StatusCode.DeadlineExceeded, "DEADLINE_EXCEEDED", "values[0]"), (error.Status, error.Reason, error.Field));
+        Assert.StartsWith("Value 0 was not embedded within 0.3 s (Deadline).", error.Message, StringComparison.Ordinal);
+        Assert.Contains("refused", error.Message, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task TheDeadlineEndsACallToAServerThatHangs()
+    {
+        await using var server = await ServerDouble.StartAsync(new Behaviour
+        {
+            OnStreamEmbed = async (requests, responses, context) =>
+            {
+                await requests.MoveNext();
+                await responses.WriteAsync(Behaviour.Answer(requests.Current));
+                await Task.Delay(Timeout.Infinite, context.CancellationToken);
+            },
+        });
+        using var client = server.Client();
+        // Connect first so that the deadline covers only the call.
+        await client.WaitUntilServingAsync(TimeSpan.FromSeconds(10));
+        var generator = client.WithDeadline(TimeSpan.FromSeconds(1)).AsEmbeddingGenerator(ModelKind.Image);
+
+        var error = await Assert.ThrowsAsync<EmbeddingsException>(
+            () => generator.GenerateAsync([TestImage(1), TestImage(2), TestImage(3)]));
+
+        Assert.Equal((StatusCode.DeadlineExceeded, "values[1]"), (error.Status, error.Field));
+    }
+
+    [Fact]
+    public async Task TheCallersTokenIsNotReportedAsTheDeadline()
+    {
+        var arrived = new TaskCompletionSource();
+        await using var server = await ServerDouble.StartAsync(new Behaviour
+        {
+            OnStreamEmbed = (_, _, context) =>
+            {
+                arrived.TrySetResult();
+                return Task.Delay(Timeout.Infinite, context.CancellationToken);
+            },
+        });
+        using var client = server.Client();
+        using var cancel = new CancellationTokenSource();
+        var generating = client.AsEmbeddingGenerator(ModelKind.Image).GenerateAsync([TestImage(1)], null, cancel.Token);
+        await arrived.Task;
+
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => generating);
+    }
+
+    [Fact]
     public async Task MetadataIsReadFromTheServer()
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour

@@ -20,6 +20,14 @@ public sealed class EmbeddingsClientOptionsValidatorTests
         { "ReconnectDelay", Of("a") with { ReconnectDelay = TimeSpan.FromHours(1) } },
         { "MaxReconnectDelay", Of("a") with { MaxReconnectDelay = TimeSpan.FromMilliseconds(10) } },
         { "LoadBalancing", Of("a") with { LoadBalancing = (LoadBalancing)9 } },
+        { "Headers", With("X-Upper", "a") },
+        { "Headers", With("", "a") },
+        { "Headers", With("grpc-timeout", "a") },
+        { "Headers", With("token-bin", "a") },
+        { "Headers", With("x-tenant", "line\nbreak") },
+        { "Headers", Of("a") with { Headers = null! } },
+        { "HttpHandler", Of("a", "b") with { HttpHandler = new SocketsHttpHandler() } },
+        { "HttpHandler", Of("a") with { HttpHandler = new SocketsHttpHandler(), ConfigureHandler = _ => { } } },
         { "KeepAliveDelay", Of("a") with { KeepAliveDelay = TimeSpan.Zero } },
     };
 
@@ -60,6 +68,18 @@ public sealed class EmbeddingsClientOptionsValidatorTests
 
         Assert.Equal(new Uri(endpoint), uri);
     }
+
+    [Fact]
+    public void AnErrorOfAHeaderDoesNotContainItsValue()
+    {
+        var error = Assert.Throws<ArgumentException>(() => new EmbeddingsClient(With("authorization", "secr\u00e9t")));
+
+        Assert.Contains("'authorization'", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secr", error.Message, StringComparison.Ordinal);
+    }
+
+    private static EmbeddingsClientOptions With(string header, string value) =>
+        Of("a") with { Headers = new Dictionary<string, string> { [header] = value } };
 
     private static EmbeddingsClientOptions Of(params string[] addresses) => new() { Addresses = addresses };
 }

@@ -64,6 +64,21 @@ public sealed class EmbeddingsClientTests
     }
 
     [Fact]
+    public async Task ASearchHasAThresholdAndAnIngestHasAttributes()
+    {
+        await using var server = await ServerDouble.StartAsync();
+        using var client = server.Client();
+        var attributes = new Dictionary<string, object?> { ["tag"] = "red", ["size"] = 3 };
+
+        await client.SearchVectorsAsync("c", new float[] { 1 }, scoreThreshold: 0.5f);
+        await client.SearchVectorsAsync("c", new float[] { 1 });
+        await client.IngestImageAsync("j", new byte[] { 1 }, attributes: attributes);
+
+        Assert.Equal([0.5f, null], server.Behaviour.Thresholds);
+        Assert.Equal("{ \"tag\": \"red\", \"size\": 3 }", server.Behaviour.Attributes?.ToString());
+    }
+
+    [Fact]
     public async Task ListsEnumerateAllPages()
     {
         var behaviour = new Behaviour();

@@ -1,4 +1,5 @@
 using Embeddings.V1;
+using Microsoft.Extensions.AI;
 
 namespace Embeddings.Client.Tests;
 
@@ -14,13 +15,24 @@ public sealed class FakeClientTests
     }
 
     [Fact]
+    public async Task AnEmbeddingGeneratorUsesTheOverriddenMembers()
+    {
+        using var client = new FakeEmbeddingClient();
+        var generator = client.AsEmbeddingGenerator(ModelKind.Image);
+
+        var embedding = Assert.Single(await generator.GenerateAsync([new DataContent(new byte[] { 1 }, "image/jpeg")]));
+
+        Assert.Equal([1, 0, 0], embedding.Vector.ToArray());
+    }
+
+    [Fact]
     public async Task MembersThatAreNotOverriddenThrow()
     {
         using var client = new FakeClient();
 
         await Assert.ThrowsAsync<NotImplementedException>(() => client.CountVectorsAsync("images"));
         await Assert.ThrowsAsync<NotImplementedException>(
-            () => client.StreamEmbedAsync(AsyncEnumerable.Empty<StreamEmbedRequest>()).ToListAsync().AsTask());
+            () => client.StreamIngestAsync(AsyncEnumerable.Empty<StreamIngestRequest>()).ToListAsync().AsTask());
         await Assert.ThrowsAsync<NotImplementedException>(() => client.WaitUntilServingAsync(TimeSpan.FromSeconds(1)));
     }
 
@@ -39,4 +51,15 @@ internal sealed class FakeClient : EmbeddingsClient
         var nearest = new ScoredPoint { Score = 1, Point = new VectorPoint { PointId = "job-1" } };
         return Task.FromResult(new SearchVectorsResponse { Results = { new SearchResult { Points = { nearest } } } });
     }
+}
+
+internal sealed class FakeEmbeddingClient : EmbeddingsClient
+{
+    public override IAsyncEnumerable<StreamEmbedResponse> StreamEmbedAsync(
+        IAsyncEnumerable<StreamEmbedRequest> requests, CancellationToken cancellationToken = default) =>
+        requests.Select(request => new StreamEmbedResponse
+        {
+            ItemId = request.ItemId,
+            Embedding = new V1.Embedding { Values = { 1, 0, 0 } },
+        });
 }

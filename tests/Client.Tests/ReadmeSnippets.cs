@@ -1,6 +1,7 @@
 using Embeddings.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
@@ -48,7 +49,7 @@ internal static class ReadmeSnippets
 
     public static async Task<object> SearchAsync(EmbeddingsClient client, float[] vector)
     {
-        var found = await client.SearchVectorsAsync("image_embeddings", vector, limit: 5);
+        var found = await client.SearchVectorsAsync("image_embeddings", vector, limit: 5, scoreThreshold: 0.5f);
         var faces = await client.SearchByMediaStoreIdAsync(new SearchByMediaStoreIdRequest
         {
             MediaStoreId = "media-1",
@@ -61,6 +62,28 @@ internal static class ReadmeSnippets
 
         var deleted = await client.DeleteByJobIdAsync("job-1");
         return (found, faces, deleted);
+    }
+
+    public static async Task<object?> AttributesAsync(EmbeddingsClient client, byte[] jpeg)
+    {
+        var attributes = new Dictionary<string, object?> { ["tag"] = "red", ["year"] = 2024, ["sizes"] = new[] { 1, 2 } };
+        await client.IngestImageAsync("job-1", jpeg, attributes: attributes);
+        var point = await client.GetVectorAsync("image_embeddings", "job-1");
+        var tag = point.Payload.Attributes.ToDictionary()["tag"];
+        return tag;
+    }
+
+    public static async Task CredentialsAsync(Func<CancellationToken, Task<string>> getTokenAsync)
+    {
+        using var client = new EmbeddingsClient(new EmbeddingsClientOptions
+        {
+            Addresses = ["https://embeddings.example.com:443"],
+            Headers = new Dictionary<string, string> { ["x-tenant"] = "a" },
+            CallCredentials = CallCredentials.FromInterceptor(async (context, metadata) =>
+                metadata.Add("authorization", $"Bearer {await getTokenAsync(context.CancellationToken)}")),
+            Interceptors = [new TimingInterceptor()],
+        });
+        await client.WaitUntilServingAsync(TimeSpan.FromSeconds(30));
     }
 
     public static async Task ErrorsAsync(EmbeddingsClient client)
@@ -103,4 +126,6 @@ internal static class ReadmeSnippets
         var embeddings = await generator.GenerateAsync([new DataContent(jpeg, "image/jpeg")]);
         return embeddings;
     }
+
+    private sealed class TimingInterceptor : Interceptor;
 }

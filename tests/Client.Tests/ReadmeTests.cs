@@ -13,7 +13,13 @@ public sealed partial class ReadmeTests
     [InlineData("Contract")]
     public void EverySnippetCompiles(string project)
     {
-        string[] sources = ["ReadmeSnippets.cs", "FakeClientTests.cs", "EmbeddingsClientServiceCollectionExtensionsTests.cs"];
+        string[] sources =
+        [
+            "ReadmeSnippets.cs",
+            "FakeClientTests.cs",
+            "TestServerTests.cs",
+            "EmbeddingsClientServiceCollectionExtensionsTests.cs",
+        ];
         var code = Squeeze(string.Concat(sources.Select(source => File.ReadAllText(Path.Combine(Here, source)))));
         var snippets = Fence().Matches(Readme(project)).Select(match => Squeeze(match.Groups[1].Value)).ToArray();
 

@@ -47,6 +47,17 @@ Error Error::from_call(const grpc::Status& status) {
   return Error(status.error_code(), reason, field, status.error_message(), retry_after);
 }
 
+Error Error::from_stream(const grpc::Status& status) {
+  const Error error = from_call(status);
+  const grpc::StatusCode code = error.code();
+  const bool broken = code == grpc::StatusCode::UNAVAILABLE || code == grpc::StatusCode::CANCELLED || code == grpc::StatusCode::INTERNAL ||
+                      code == grpc::StatusCode::UNKNOWN;
+  if (!error.reason().empty() || !broken) {
+    return error;
+  }
+  return Error(grpc::StatusCode::UNAVAILABLE, "", "", "The connection broke: " + status.error_message());
+}
+
 Error Error::from_item(const embeddings::v1::ItemError& error) {
   return Error(static_cast<grpc::StatusCode>(error.code()), error.reason(), error.field(), error.message());
 }

@@ -19,6 +19,11 @@ class Error : public std::runtime_error {
   /// Converts the status of a failed call.
   static Error from_call(const grpc::Status& status);
 
+  /// Converts the status of a failed stream. An end that the server did not state itself is a broken connection, whatever
+  /// its code: a proxy that ends a stream after a time limit, for example, leaves INTERNAL or CANCELLED without a reason. It
+  /// becomes UNAVAILABLE, which is retryable.
+  static Error from_stream(const grpc::Status& status);
+
   /// Converts the error of a stream item.
   static Error from_item(const embeddings::v1::ItemError& error);
 

@@ -34,7 +34,8 @@ struct Options {
 ///
 /// Everything runs on the caller's thread with a completion queue, which reads and writes concurrently. `next` is called
 /// only when the previous write has completed; flow control delays writes if the server is busy. If the connection breaks,
-/// unanswered requests are resent on a new one, which is safe because point ids are derived from the items.
+/// unanswered requests are resent on a new one, which is safe because points are replaced by id. Every end that the server
+/// did not state itself is a broken connection.
 template <typename Request, typename Response>
 class Exchange {
  public:
@@ -50,7 +51,9 @@ class Exchange {
   /// Returns when all requests are answered. Throws `Error` if the whole stream fails, and any exception that `next` or
   /// `handle` throws.
   void run() {
-    for (int attempt = 1;; ++attempt) {
+    int attempt = 1;
+    // A stream is opened only when there is something to send: a slow source does not cost attempts.
+    while (has_work()) {
       answered_ = false;
       const grpc::Status status = run_once();
       if (failure_) {
@@ -67,13 +70,20 @@ class Exchange {
         }
         return;
       }
-      const Error error = Error::from_call(status);
+      const Error error = Error::from_stream(status);
+      if (!error.retryable()) {
+        throw error;
+      }
       attempt = answered_ ? 1 : attempt;
-      if (!error.retryable() || attempt >= options_.attempts) {
+      if (unanswered_.empty()) {
+        continue;
+      }
+      if (attempt >= options_.attempts) {
         throw error;
       }
       const std::chrono::milliseconds pause(std::min(100 << attempt, 5000));
       std::this_thread::sleep_for(std::max(pause, error.retry_after()));
+      ++attempt;
     }
   }
 
@@ -149,6 +159,22 @@ class Exchange {
     return status;
   }
 
+  // Waits for a request to send and returns whether there is one. Used between streams.
+  bool has_work() {
+    if (unanswered_.empty() && !exhausted_) {
+      take_next(next_());
+    }
+    return !unanswered_.empty();
+  }
+
+  void take_next(std::optional<Request> request) {
+    if (request) {
+      unanswered_.push_back(std::move(*request));
+    } else {
+      exhausted_ = true;
+    }
+  }
+
   void read() {
     ++pending_;
     stream_->Read(&answer_, tag(kRead));
@@ -162,14 +188,8 @@ class Exchange {
       if (unanswered_.size() >= options_.max_in_flight) {
         return;
       }
-      std::optional<Request> request;
-      if (!guarded([&] { request = next_(); })) {
+      if (!guarded([this] { take_next(next_()); })) {
         return;
-      }
-      if (request) {
-        unanswered_.push_back(std::move(*request));
-      } else {
-        exhausted_ = true;
       }
     }
     ++pending_;

@@ -2,6 +2,7 @@
 # Interop commands for Java: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
 # Builds offline with Debian's JAR files. On other systems, use pom.xml (see README.md).
 cd "$(dirname -- "$0")/.." || exit 1
+export PATH="$PATH:/usr/sbin"
 jars=/usr/share/java
 needed="grpc-api grpc-context grpc-core grpc-netty grpc-protobuf grpc-protobuf-lite grpc-stub protobuf guava perfmark-api geronimo-annotation-1.3-spec
   netty-buffer netty-codec netty-codec-http netty-codec-http2 netty-common netty-handler netty-resolver netty-transport"
@@ -14,7 +15,7 @@ verb=$1
 shift
 case $verb in
   have)
-    for tool in java javac protoc grpc_java_plugin; do
+    for tool in java javac protoc grpc_java_plugin haproxy; do
       command -v $tool >/dev/null || { echo "$tool is missing"; exit 1; }
     done
     for jar in $needed; do
@@ -26,9 +27,9 @@ case $verb in
     plugin=--plugin=protoc-gen-grpc-java=$(command -v grpc_java_plugin)
     protoc -I ../../protos --java_out=build/stubs "$plugin" --grpc-java_out=build/stubs ../../protos/embeddings/v1/*.proto || exit 1
     protoc -I ../protos --java_out=build/stubs "$plugin" --grpc-java_out=build/stubs embeddings_status.proto grpc/health/v1/health.proto || exit 1
-    find build/stubs src/main/java -name '*.java' > build/sources
+    find build/stubs src -name '*.java' > build/sources
     javac --release 11 -nowarn -encoding UTF-8 -cp "$path" -d build/classes @build/sources
     ;;
-  test) java -cp "$path" io.embeddings.examples.BulkIngest ../testdata "$1" ;;
+  test) java -cp "$path" io.embeddings.client.ProxyTest && java -cp "$path" io.embeddings.examples.BulkIngest ../testdata "$1" ;;
   run) java -cp "$path" io.embeddings.interop.Interop "$@" ;;
 esac

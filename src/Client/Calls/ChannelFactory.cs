@@ -17,7 +17,7 @@ internal static class ChannelFactory
         var channel = new GrpcChannelOptions
         {
             HttpHandler = Handler(options),
-            DisposeHttpClient = true,
+            DisposeHttpClient = options.HttpHandler is null,
             LoggerFactory = loggerFactory,
         };
         Configure(channel, options);
@@ -35,6 +35,8 @@ internal static class ChannelFactory
         var endpoints = EmbeddingsClientOptionsValidator.Endpoints(options);
         var isSecure = endpoints[0].Scheme == Uri.UriSchemeHttps;
         channel.Credentials = isSecure ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure;
+        // Otherwise call credentials would be dropped silently, and the server's error would not show why.
+        channel.UnsafeUseInsecureChannelCallCredentials = true;
         channel.MaxReceiveMessageSize = options.MaxMessageBytes;
         channel.MaxSendMessageSize = options.MaxMessageBytes;
         channel.InitialReconnectBackoff = options.ReconnectDelay;
@@ -54,8 +56,13 @@ internal static class ChannelFactory
         channel.ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { policy } };
     }
 
-    public static SocketsHttpHandler Handler(EmbeddingsClientOptions options)
+    public static HttpMessageHandler Handler(EmbeddingsClientOptions options)
     {
+        if (options.HttpHandler is { } own)
+        {
+            return own;
+        }
+
         var handler = new SocketsHttpHandler
         {
             ConnectTimeout = options.ConnectTimeout,

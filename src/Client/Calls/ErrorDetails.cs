@@ -16,6 +16,10 @@ internal static class ErrorDetails
         return new EmbeddingsException(error.StatusCode, reason, Message(error), field, RetryAfter(details), error);
     }
 
+    /// <summary>Returns whether the service reported the error itself. It gives a reason for every error.</summary>
+    public static bool IsStated(RpcException error) =>
+        Find<ErrorInfo>(error.Trailers.GetRpcStatus(ignoreParseError: true)) is { Reason.Length: > 0 };
+
     /// <summary>Returns a human-readable message. If the connection failed, it includes the cause.</summary>
     public static string Message(RpcException error)
     {

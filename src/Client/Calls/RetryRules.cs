@@ -27,11 +27,13 @@ internal static class RetryRules
     public static bool CanReconnect(RpcException error, bool retryOnOverload) => error.StatusCode switch
     {
         StatusCode.Unavailable => true,
-        // The server shut down, or a proxy ended the stream without a status.
-        StatusCode.Cancelled => true,
-        // Only transport errors carry an exception; an INTERNAL status sent by the server does not.
-        StatusCode.Internal or StatusCode.Unknown => error.Status.DebugException is HttpRequestException or IOException,
+        // A proxy or a server that stops ends a stream without the service's trailers; the code depends on how.
+        StatusCode.Cancelled or StatusCode.Internal or StatusCode.Unknown => !ErrorDetails.IsStated(error) && !IsLocal(error),
         StatusCode.ResourceExhausted => retryOnOverload && ErrorDetails.RetryAfter(error) is not null,
         _ => false,
     };
+
+    // Any other exception comes from this process, for example from call credentials or an interceptor.
+    private static bool IsLocal(RpcException error) => error.Status.DebugException
+        is not (null or HttpRequestException or IOException or InvalidDataException or OperationCanceledException);
 }

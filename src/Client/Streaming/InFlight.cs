@@ -34,6 +34,24 @@ internal sealed class InFlight<T>(int maxItems, int maxMessageBytes, Func<T, str
         }
     }
 
+    /// <summary>True if an item that has been read is unanswered. Use only between connections.</summary>
+    public bool IsOwed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _unanswered.Count > 0 || _waiting.Reader.TryPeek(out _);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Waits for an item to send and returns whether there is one. Use only between connections.
+    /// </summary>
+    public async ValueTask<bool> HasWorkAsync(CancellationToken cancellationToken) =>
+        IsOwed || await _waiting.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false);
+
     /// <summary>Reads the source while there is room for more items, then disposes of it. Does not throw.</summary>
     public async Task FillAsync(IAsyncEnumerable<T> source, CancellationToken cancellationToken)
     {

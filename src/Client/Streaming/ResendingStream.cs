@@ -13,8 +13,13 @@ namespace Embeddings.Client.Streaming;
 /// 2. The writer of the connection sends the unanswered items, then new ones.
 /// 3. Each response settles the oldest unanswered item, is checked against it, and is returned to the caller.
 /// 4. If the connection breaks, the stream waits and continues with step 2. Because responses arrive in request order,
-///    exactly the unanswered items have to be resent.
+///    exactly the unanswered items have to be resent. If there are none, it waits for the next item of the source
+///    instead, so that a slow source does not cost attempts.
 /// </summary>
+/// <remarks>
+/// Every end that the service did not state itself is a broken connection, for example a proxy's time limit on idle
+/// streams. See <see cref="RetryRules.CanReconnect"/>.
+/// </remarks>
 internal sealed class ResendingStream<TRequest, TResponse>(
     StreamRpc<TRequest, TResponse> rpc, EmbeddingsClientOptions options, TimeProvider time, ILogger logger)
     where TRequest : class, IMessage<TRequest>
@@ -28,10 +33,12 @@ internal sealed class ResendingStream<TRequest, TResponse>(
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var items = new InFlight<TRequest>(options.MaxInFlight, options.MaxMessageBytes, rpc.RequestId);
+        RpcException? broken = null;
         var filling = Task.Run(() => items.FillAsync(requests, stop.Token), CancellationToken.None);
         try
         {
-            for (var failures = 1; ; failures++)
+            var failures = 1;
+            do
             {
                 var connection = new StreamConnection<TRequest, TResponse>(rpc, items, stop.Token);
                 await using (connection.ConfigureAwait(false))
@@ -44,16 +51,25 @@ internal sealed class ResendingStream<TRequest, TResponse>(
                     }
                 }
 
-                if (IsOver(connection, items, failures, cancellationToken))
+                if (cancellationToken.IsCancellationRequested)
+                {
+                    throw Canceled(broken, cancellationToken);
+                }
+
+                if (IsOver(connection, items, failures))
                 {
                     yield break;
                 }
 
-                var delay = Delay(connection.Failure!, failures);
-                var detail = ErrorDetails.Message(connection.Failure!);
-                StreamLog.Reconnecting(logger, rpc.Name, detail, failures, delay.TotalMilliseconds);
-                await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
+                broken = connection.Failure!;
+                if (items.IsOwed)
+                {
+                    await PauseAsync(broken, failures++, cancellationToken).ConfigureAwait(false);
+                }
             }
+            while (await items.HasWorkAsync(cancellationToken).ConfigureAwait(false));
+
+            ThrowIfFailed(items);
         }
         finally
         {
@@ -78,13 +94,8 @@ internal sealed class ResendingStream<TRequest, TResponse>(
     }
 
     // Returns true at the end of the stream and false if it must continue over a new connection; throws otherwise.
-    private bool IsOver(
-        StreamConnection<TRequest, TResponse> connection,
-        InFlight<TRequest> items,
-        int failures,
-        CancellationToken cancellationToken)
+    private bool IsOver(StreamConnection<TRequest, TResponse> connection, InFlight<TRequest> items, int failures)
     {
-        cancellationToken.ThrowIfCancellationRequested();
         if (connection.WriteFailure is { } writeFailure)
         {
             ExceptionDispatchInfo.Throw(writeFailure);
@@ -94,11 +105,7 @@ internal sealed class ResendingStream<TRequest, TResponse>(
         var broken = failure is not null && RetryRules.CanReconnect(failure, options.RetryOnOverload);
         if (items.IsComplete && (failure is null || broken))
         {
-            if (items.SourceFailure is { } sourceFailure)
-            {
-                ExceptionDispatchInfo.Throw(sourceFailure);
-            }
-
+            ThrowIfFailed(items);
             return true;
         }
 
@@ -107,15 +114,37 @@ internal sealed class ResendingStream<TRequest, TResponse>(
             throw Violation("ended the stream before answering all items");
         }
 
-        return broken && failures <= options.MaxReconnects ? false : throw ErrorDetails.ToException(failure);
+        var mayReconnect = failures <= options.MaxReconnects || (options.MaxReconnects > 0 && !items.IsOwed);
+        return broken && mayReconnect ? false : throw ErrorDetails.ToException(failure);
     }
 
-    private TimeSpan Delay(RpcException failure, int failures)
+    private async Task PauseAsync(RpcException failure, int failures, CancellationToken cancellationToken)
     {
         var backoff = RetryRules.Backoff(failures, options);
         var requested = ErrorDetails.RetryAfter(failure);
-        return requested > backoff ? requested.Value : backoff;
+        var delay = requested > backoff ? requested.Value : backoff;
+        StreamLog.Reconnecting(logger, rpc.Name, ErrorDetails.Message(failure), failures, delay.TotalMilliseconds);
+        try
+        {
+            await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            throw Canceled(failure, cancellationToken);
+        }
     }
+
+    private static void ThrowIfFailed(InFlight<TRequest> items)
+    {
+        if (items.SourceFailure is { } failure)
+        {
+            ExceptionDispatchInfo.Throw(failure);
+        }
+    }
+
+    // The last failure shows why a canceled stream was still waiting.
+    private static OperationCanceledException Canceled(RpcException? failure, CancellationToken cancellationToken) =>
+        new("The stream was canceled.", failure, cancellationToken);
 
     private EmbeddingsException Violation(string violation) =>
         new(StatusCode.Internal, "PROTOCOL_VIOLATION", $"{rpc.Name}: The server {violation}.");

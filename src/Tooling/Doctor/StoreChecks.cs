@@ -74,7 +74,8 @@ internal sealed class StoreChecks(EmbeddingsClient client, DoctorReport report)
 
     private async Task<string> SearchAsync(Filter filter, int index, CancellationToken cancellationToken)
     {
-        var found = await client.SearchVectorsAsync(_collection, Vector(index), 3, filter, cancellationToken);
+        var found = await client.SearchVectorsAsync(
+            _collection, Vector(index), 3, filter, cancellationToken: cancellationToken);
         return found.Count > 0 && found[0].Point.PointId == Id(index) && found[0].Score > 0.999f
             ? $"{Id(index)} first, score {found[0].Score:F4}"
             : throw new ToolException(

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Embeddings.V1;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
 namespace Embeddings.Client.Tests.Doubles;
@@ -14,6 +15,12 @@ internal sealed class Behaviour
 
     /// <summary>Names of the unary calls, in call order.</summary>
     public ConcurrentQueue<string> Calls { get; } = new();
+
+    /// <summary>Score thresholds of the searches, in call order.</summary>
+    public ConcurrentQueue<float?> Thresholds { get; } = new();
+
+    /// <summary>Attributes of the last ingested image.</summary>
+    public Struct? Attributes { get; set; }
 
     public List<VectorPoint> Points { get; } = [];
 

@@ -33,6 +33,7 @@ internal sealed class IngestDouble(Behaviour behaviour) : IngestService.IngestSe
     public override Task<IngestImageResponse> IngestImage(IngestImageRequest request, ServerCallContext context)
     {
         behaviour.Calls.Enqueue("IngestImage");
+        behaviour.Attributes = request.Item?.Attributes;
         var ack = new IngestAck { PointId = request.Item?.JobId ?? "", Collection = request.Collection };
         return Task.FromResult(new IngestImageResponse { Ack = ack });
     }
@@ -106,9 +107,13 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
         });
 
     public override Task<SearchVectorsResponse> SearchVectors(SearchVectorsRequest request, ServerCallContext context) =>
-        AnswerAsync("SearchVectors", context, () => new SearchVectorsResponse
+        AnswerAsync("SearchVectors", context, () =>
         {
-            Results = { request.Queries.Select(query => new SearchResult { Points = { Scored(query) } }) },
+            behaviour.Thresholds.Enqueue(request.HasScoreThreshold ? request.ScoreThreshold : null);
+            return new SearchVectorsResponse
+            {
+                Results = { request.Queries.Select(query => new SearchResult { Points = { Scored(query) } }) },
+            };
         });
 
     public override Task<SearchByMediaStoreIdResponse> SearchByMediaStoreId(

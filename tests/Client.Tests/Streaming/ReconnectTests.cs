@@ -1,7 +1,11 @@
 using System.Collections.Concurrent;
 using Embeddings.Client.Tests.Doubles;
 using Embeddings.V1;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
 using Grpc.Core;
+using Status = Grpc.Core.Status;
 
 namespace Embeddings.Client.Tests.Streaming;
 
@@ -18,6 +22,12 @@ public sealed class ReconnectTests
 
         /// <summary>A call canceled by the server's shutdown.</summary>
         Cancelled,
+
+        /// <summary>INTERNAL from something else than the service, which would give a reason.</summary>
+        Internal,
+
+        /// <summary>UNKNOWN from something else than the service, which would give a reason.</summary>
+        Unknown,
     }
 
     [Theory]
@@ -26,6 +36,8 @@ public sealed class ReconnectTests
     [InlineData(Break.Unavailable, 1)]
     [InlineData(Break.Unavailable, 64)]
     [InlineData(Break.Cancelled, 64)]
+    [InlineData(Break.Internal, 64)]
+    [InlineData(Break.Unknown, 64)]
     public async Task EveryItemIsAnsweredOnceAlthoughTheConnectionBreaksRepeatedly(Break how, int maxInFlight)
     {
         var random = new Random(1234);
@@ -139,12 +151,69 @@ public sealed class ReconnectTests
         Assert.All(time.Waits, wait => Assert.True(wait <= TimeSpan.FromMilliseconds(100)));
     }
 
+    [Fact]
+    public async Task ASlowSourceDoesNotCostReconnects()
+    {
+        var connections = 0;
+        var broken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = await ServerDouble.StartAsync(new Behaviour
+        {
+            // The first connection breaks while the source pauses, as with a proxy's time limit on idle streams.
+            OnStreamEmbed = (requests, responses, context) =>
+            {
+                Interlocked.Increment(ref connections);
+                return broken.TrySetResult()
+                    ? throw new RpcException(new Status(StatusCode.Unavailable, "idle"))
+                    : Behaviour.EchoAsync(requests, responses, context);
+            },
+        });
+        using var client = server.Client(options => options with { MaxReconnects = 1 }, new HurriedTime());
+        var next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var reading = client.StreamEmbedAsync(new Source(5) { Before = (_, _) => next.Task }.ItemsAsync()).ToListAsync().AsTask();
+        await broken.Task;
+        // Time in which a client that reconnects without an item would have done so.
+        for (var i = 0; i < 100; i++)
+        {
+            await client.CountVectorsAsync("c");
+        }
+
+        Assert.Equal(1, connections);
+        next.SetResult();
+
+        Source.AssertAnswered(5, await reading);
+        Assert.Equal(2, connections);
+    }
+
+    [Fact]
+    public async Task WithoutReconnectsABrokenConnectionEndsTheStream()
+    {
+        var connections = 0;
+        await using var server = await ServerDouble.StartAsync(new Behaviour
+        {
+            OnStreamEmbed = (_, _, context) =>
+            {
+                Interlocked.Increment(ref connections);
+                context.GetHttpContext().Abort();
+                return Task.CompletedTask;
+            },
+        });
+        using var client = server.Client(options => options with { MaxReconnects = 0 });
+        var source = new Source(5) { Before = (_, cancellationToken) => Task.Delay(Timeout.Infinite, cancellationToken) };
+
+        await Assert.ThrowsAsync<EmbeddingsException>(
+            () => client.StreamEmbedAsync(source.ItemsAsync()).ToListAsync().AsTask());
+
+        Assert.Equal(1, connections);
+    }
+
     [Theory]
     [InlineData(StatusCode.InvalidArgument)]
     [InlineData(StatusCode.FailedPrecondition)]
     [InlineData(StatusCode.Internal)]
+    [InlineData(StatusCode.Unknown)]
+    [InlineData(StatusCode.Cancelled)]
     [InlineData(StatusCode.ResourceExhausted)]
-    public async Task ErrorsReturnedByTheServerAreNotRetried(StatusCode status)
+    public async Task ErrorsThatTheServiceStatesAreNotRetried(StatusCode status)
     {
         var connections = 0;
         await using var server = await ServerDouble.StartAsync(new Behaviour
@@ -152,7 +221,7 @@ public sealed class ReconnectTests
             OnStreamEmbed = (_, _, _) =>
             {
                 Interlocked.Increment(ref connections);
-                throw new RpcException(new Status(status, "no"));
+                throw Stated(status);
             },
         });
         using var client = server.Client(time: new HurriedTime());
@@ -160,7 +229,7 @@ public sealed class ReconnectTests
         var error = await Assert.ThrowsAsync<EmbeddingsException>(
             () => client.StreamEmbedAsync(new Source(5).ItemsAsync()).ToListAsync().AsTask());
 
-        Assert.Equal((status, "no", 1), (error.Status, error.Message, connections));
+        Assert.Equal((status, "STATED", 1), (error.Status, error.Reason, connections));
     }
 
     private static void BreakNow(Break how, ServerCallContext context)
@@ -172,8 +241,19 @@ public sealed class ReconnectTests
                 break;
             case Break.Unavailable:
                 throw new RpcException(new Status(StatusCode.Unavailable, "going away"));
-            default:
+            case Break.Cancelled:
                 throw new RpcException(new Status(StatusCode.Cancelled, "shutting down"));
+            case Break.Internal:
+                throw new RpcException(new Status(StatusCode.Internal, "stream terminated by RST_STREAM"));
+            default:
+                throw new RpcException(new Status(StatusCode.Unknown, "stream terminated"));
         }
+    }
+
+    private static RpcException Stated(StatusCode status)
+    {
+        var details = new Google.Rpc.Status { Details = { Any.Pack(new ErrorInfo { Reason = "STATED" }) } };
+        return new RpcException(
+            new Status(status, "no"), new Metadata { { "grpc-status-details-bin", details.ToByteArray() } });
     }
 }

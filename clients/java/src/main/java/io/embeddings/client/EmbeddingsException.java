@@ -9,7 +9,9 @@ import io.embeddings.v1.ItemError;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.Objects;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -17,6 +19,10 @@ import java.util.stream.Stream;
 public final class EmbeddingsException extends RuntimeException {
     private static final long serialVersionUID = 1L;
     private static final Metadata.Key<byte[]> DETAILS = Metadata.Key.of("grpc-status-details-bin", Metadata.BINARY_BYTE_MARSHALLER);
+
+    // Codes with which gRPC reports a connection that broke. The server never sends them without a reason.
+    private static final Set<Status.Code> BROKEN =
+            EnumSet.of(Status.Code.UNAVAILABLE, Status.Code.CANCELLED, Status.Code.INTERNAL, Status.Code.UNKNOWN);
 
     private final Status.Code code;
     private final String reason;
@@ -61,6 +67,20 @@ public final class EmbeddingsException extends RuntimeException {
             reason = "";
         }
         return new EmbeddingsException(status.getCode(), reason, field, status.getDescription(), retryAfter);
+    }
+
+    /**
+     * Converts the error of a failed stream. An end that the server did not state itself is a broken connection, whatever its
+     * code: a proxy that ends a stream after a time limit, for example, leaves INTERNAL or CANCELLED without a reason. It
+     * becomes UNAVAILABLE, which is retryable.
+     */
+    static EmbeddingsException fromStream(Throwable error) {
+        EmbeddingsException made = fromCall(error);
+        if (!made.reason.isEmpty() || !BROKEN.contains(made.code)) {
+            return made;
+        }
+        String message = Objects.requireNonNullElse(Status.fromThrowable(error).getDescription(), made.code.name());
+        return new EmbeddingsException(Status.Code.UNAVAILABLE, "", "", "The connection broke: " + message, Duration.ZERO);
     }
 
     /** Converts the error of a stream item. */

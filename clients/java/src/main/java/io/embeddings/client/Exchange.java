@@ -27,7 +27,7 @@ import java.util.function.Function;
  * <p>The source is read only while the call {@code isReady} and fewer than {@code maxInFlight} requests are in flight;
  * responses are requested one at a time. A slow server therefore slows down the source, a slow handler slows down the
  * server, and memory use stays bounded. If the connection breaks, unanswered requests are resent on a new one, which is
- * safe because point ids are derived from the items.
+ * safe because points are replaced by id. Every end that the server did not state itself is a broken connection.
  */
 public final class Exchange<Q, A> {
     private final Function<StreamObserver<A>, StreamObserver<Q>> open;
@@ -78,18 +78,38 @@ public final class Exchange<Q, A> {
      * @throws EmbeddingsException if the whole stream fails
      */
     public void run(Iterator<Q> source, BiConsumer<Q, A> handler) throws InterruptedException {
-        for (int attempt = 1; ; attempt++) {
+        int attempt = 1;
+        // A call is opened only when there is something to send: a slow source does not cost attempts.
+        while (hasWork(source)) {
             answered = false;
             EmbeddingsException failure = runOnce(source, handler);
             if (failure == null) {
                 return;
             }
-            attempt = answered ? 1 : attempt;
-            if (!failure.retryable() || attempt >= options.attempts) {
+            if (!failure.retryable()) {
                 throw failure;
             }
-            Thread.sleep(Math.max(failure.retryAfter().toMillis(), Math.min(100L << attempt, 5000)));
+            attempt = answered ? 1 : attempt;
+            if (!unanswered.isEmpty()) {
+                if (attempt >= options.attempts) {
+                    throw failure;
+                }
+                Thread.sleep(Math.max(failure.retryAfter().toMillis(), Math.min(100L << attempt, 5000)));
+                attempt++;
+            }
         }
+    }
+
+    // Waits for a request to send and returns whether there is one. Used between calls.
+    private boolean hasWork(Iterator<Q> source) {
+        if (unanswered.isEmpty() && !exhausted) {
+            if (source.hasNext()) {
+                unanswered.add(source.next());
+            } else {
+                exhausted = true;
+            }
+        }
+        return !unanswered.isEmpty();
     }
 
     private EmbeddingsException runOnce(Iterator<Q> source, BiConsumer<Q, A> handler) throws InterruptedException {
@@ -110,7 +130,7 @@ public final class Exchange<Q, A> {
                     call.requests.request(1);
                 } else if (event.error != null) {
                     finished = true;
-                    return EmbeddingsException.fromCall(event.error);
+                    return EmbeddingsException.fromStream(event.error);
                 } else if (event.completed) {
                     finished = true;
                     if (exhausted && unanswered.isEmpty()) {
