@@ -36,8 +36,14 @@ internal static class EmbeddingsClientOptionsBinder
             return $"{setting.Path} is not an option. The options are {string.Join(", ", Known.Keys.Order())}.";
         }
 
+        if (!property.PropertyType.IsValueType)
+        {
+            // The binder ignores a single value. An empty one is an empty list.
+            return string.IsNullOrEmpty(setting.Value) ? null : $"{setting.Path} must have a key for each element, such as {setting.Path}:0.";
+        }
+
         var converter = TypeDescriptor.GetConverter(property.PropertyType);
-        if (!property.PropertyType.IsValueType || (setting.Value is { } value && CanConvert(converter, value)))
+        if (setting.Value is { } value && CanConvert(converter, value))
         {
             return null;
         }

@@ -121,6 +121,7 @@ public sealed class EmbeddingsClientServiceCollectionExtensionsTests
     [InlineData("ConfigureHandler", "x", "Client:ConfigureHandler is not an option.")]
     [InlineData("MaxInFlight", "abc", "Client:MaxInFlight must be between 1 and 65536; got 'abc'.")]
     [InlineData("MaxInFlight", "99999999999", "Client:MaxInFlight must be between 1 and 65536; got '99999999999'.")]
+    [InlineData("Headers", "a", "Client:Headers must have a key for each element, such as Client:Headers:0.")]
     [InlineData("MaxInFlight:0", "7", "Client:MaxInFlight must be between 1 and 65536; got ''.")]
     [InlineData("Deadline", "5 s", "Client:Deadline must be between 00:00:00.001 and 1.00:00:00; got '5 s'.")]
     [InlineData("LoadBalancing", "Random", "Client:LoadBalancing must be RoundRobin or PickFirst; got 'Random'.")]
