@@ -36,5 +36,5 @@ internal static class WholeNumbers
 
     /// <summary>Says what is wrong with a number that is not exact, and what to do.</summary>
     public static string Refusal(string number) =>
-        $"must contain integers that a double holds exactly, up to 2^53 (9007199254740992); got {number}. Send it as a string.";
+        $"must contain integers that a double holds exactly, such as those up to 2^53 (9007199254740992); got {number}. Send it as a string.";
 }

@@ -98,13 +98,13 @@ public sealed class ItemListLineTests
     [InlineData("\"9007199254740993\"", true)]
     public void Integers_that_a_double_does_not_hold_are_refused(string value, bool good)
     {
-        var line = Parse($$"""{"path": "a", "job_id": "b", "attributes": {"a": {{value}}}}""");
+        var line = $$$"""{"path": "a", "job_id": "b", "attributes": {"a": {{{value}}}}}""";
         if (good)
         {
-            line.CheckForIngest();
+            Assert.NotNull(Parse(line).Attributes);
             return;
         }
-        var fault = Assert.Throws<ItemFault>(line.CheckForIngest);
+        var fault = Assert.Throws<ItemFault>(() => Parse(line));
         Assert.Equal("attributes", fault.Error.Field);
         Assert.Contains("Send it as a string.", fault.Message);
     }
