@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Embeddings.Primitives;
 
 /// <summary>
@@ -6,6 +8,8 @@ namespace Embeddings.Primitives;
 /// </summary>
 public sealed class Fault : Exception
 {
+    private readonly SortedDictionary<string, string> _metadata = new(StringComparer.Ordinal);
+
     /// <summary>Creates a fault.</summary>
     /// <param name="kind">The gRPC status it becomes.</param>
     /// <param name="reason">A word in UPPER_SNAKE case that programs can switch on (docs/errors.md).</param>
@@ -34,12 +38,56 @@ public sealed class Fault : Exception
     /// <summary>Time after which the caller may try again; null if that would not help.</summary>
     public TimeSpan? RetryAfter { get; }
 
+    /// <summary>Values of the message that programs can read, such as the limit, by the names of <see cref="FaultKeys"/>.</summary>
+    internal IReadOnlyDictionary<string, string> Metadata => _metadata;
+
     internal static Fault Invalid(string reason, string field, string message, Exception? inner = null) =>
         new(FaultKind.InvalidArgument, reason, message, field, inner: inner);
 
     /// <summary>The same fault with the field's path in an outer message: <c>image</c> within <c>item</c> is <c>item.image</c>.</summary>
     internal Fault Within(string prefix) =>
-        prefix.Length == 0 || Field.Length == 0 ? this : new(Kind, Reason, Message, $"{prefix}.{Field}", RetryAfter, InnerException);
+        prefix.Length == 0 || Field.Length == 0
+            ? this
+            : new Fault(Kind, Reason, Message, $"{prefix}.{Field}", RetryAfter, InnerException).With(_metadata);
+
+    /// <summary>Adds a value that programs can read, unless one of that name has been added; returns this fault.</summary>
+    internal Fault With(string key, object value)
+    {
+        _metadata.TryAdd(key, string.Create(CultureInfo.InvariantCulture, $"{value}"));
+        return this;
+    }
+
+    private Fault With(IEnumerable<KeyValuePair<string, string>> values)
+    {
+        foreach (var (key, value) in values)
+        {
+            With(key, value);
+        }
+        return this;
+    }
+}
+
+/// <summary>Names of the values in <see cref="Fault.Metadata"/> (docs/errors.md). They are part of the contract.</summary>
+internal static class FaultKeys
+{
+    public const string Collection = "collection";
+    public const string Model = "model";
+    public const string Point = "point";
+
+    /// <summary>The field of the request.</summary>
+    public const string Field = "field";
+
+    /// <summary>A bound that a value must not exceed, as the maximum alone or as a range.</summary>
+    public const string Limit = "limit";
+
+    /// <summary>The value that the request or the store requires.</summary>
+    public const string Expected = "expected";
+
+    /// <summary>The value that was found.</summary>
+    public const string Actual = "actual";
+
+    /// <summary>The server's setting of the limit.</summary>
+    public const string Setting = "setting";
 }
 
 /// <summary>Kinds of faults. The values are the status codes of gRPC.</summary>

@@ -22,6 +22,7 @@ internal static class Reasons
     public const string MessageTooLarge = "MESSAGE_TOO_LARGE";
     public const string MessageMalformed = "MESSAGE_MALFORMED";
     public const string MessageTimeout = "MESSAGE_TIMEOUT";
+    public const string MetadataTooLarge = "METADATA_TOO_LARGE";
     public const string ResponseTooLarge = "RESPONSE_TOO_LARGE";
 
     // Models, points and collections

@@ -11,6 +11,7 @@ using Embeddings.Storage.Sqlite;
 using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
 namespace Embeddings.Server;
@@ -33,6 +34,7 @@ internal static class EmbeddingsServerExtensions
             // The host logs a failed start with a stack trace before it throws; the caller reports it in one line.
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Services
+            .AddConsoleFormat(builder.Configuration)
             .AddSettings()
             // The first hosted service: no port opens, and no health check runs, before it has started.
             .AddHostedService<StartUp>()
@@ -57,6 +59,7 @@ internal static class EmbeddingsServerExtensions
     public static void MapEmbeddings(this WebApplication app)
     {
         app.UseMiddleware<WrongPort>();
+        app.UseMiddleware<MetadataLimit>();
         app.UseMiddleware<ProtocolErrors>();
         app.UseMiddleware<MessageDeadlines>();
         app.UseMiddleware<MessageAdmission>();
@@ -82,6 +85,22 @@ internal static class EmbeddingsServerExtensions
         .AddSettings()
         .AddVectorStore()
         .BuildServiceProvider();
+
+    private static IServiceCollection AddConsoleFormat(this IServiceCollection services, IConfiguration configuration) => services
+        // The host's builder selects its format after the configuration.
+        .PostConfigure<ConsoleLoggerOptions>(console =>
+            console.FormatterName = configuration["Logging:Console:FormatterName"] ?? console.FormatterName)
+        .PostConfigure<SimpleConsoleFormatterOptions>(format => AddTime(format, " "))
+        .PostConfigure<JsonConsoleFormatterOptions>(format => AddTime(format, ""));
+
+    private static void AddTime(ConsoleFormatterOptions format, string separator)
+    {
+        if (format.TimestampFormat is null)
+        {
+            format.TimestampFormat = $"yyyy-MM-ddTHH:mm:ss.fffZ{separator}";
+            format.UseUtcTimestamp = true;
+        }
+    }
 
     private static IServiceCollection AddShutdown(this IServiceCollection services)
     {

@@ -15,7 +15,8 @@ internal static class AttributeValues
     // text.
     private const int MaxDepth = 16;
     private const string TextKey = "$json";
-    private const double LargestExact = 1L << 53;
+    // 2^63. Qdrant reads integers from its files exactly, but decimals of more than 15 digits only to the last place.
+    private const double IntegerLimit = 9_223_372_036_854_775_808;
 
     private static readonly JsonSerializerOptions Deep = new() { MaxDepth = 1000 };
     private static readonly JsonDocumentOptions DeepDocument = new() { MaxDepth = 1000 };
@@ -90,7 +91,9 @@ internal static class AttributeValues
                 Reasons.FieldInvalid, "payload.attributes", $"attributes must be JSON with finite numbers; got {number}.");
         }
         // Negative zero is not an integer.
-        return double.IsInteger(number) && Math.Abs(number) <= LargestExact && !(number == 0 && double.IsNegative(number))
+        return double.IsInteger(number)
+            && number is >= -IntegerLimit and < IntegerLimit
+            && !(number == 0 && double.IsNegative(number))
             ? new() { IntegerValue = (long)number }
             : new() { DoubleValue = number };
     }

@@ -23,7 +23,8 @@ internal sealed class CollectionAdmin(
             throw new Fault(
                 FaultKind.FailedPrecondition,
                 Reasons.CollectionModelMismatch,
-                $"Collection '{name}' was not created by this store and cannot be used: {why} Use another collection.");
+                $"Collection '{name}' was not created by this store and cannot be used: {why} Use another collection.")
+                .With(FaultKeys.Collection, name);
         }
         var dimension = (int)info.Config.Params.VectorsConfig.Params.Size;
         var hasMetadata = info.Config.Metadata.ContainsKey(PayloadKeys.Layout);

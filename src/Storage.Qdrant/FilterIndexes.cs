@@ -77,7 +77,10 @@ internal sealed partial class FilterIndexes(
                 $"Collection '{name}' is in Qdrant's strict mode, in which filters need an index, and has indexes for "
                 + $"{options.MaxIndexedAttributes} attributes, the maximum (Store:Qdrant:MaxIndexedAttributes). "
                 + "Filter by another attribute, or raise the limit.",
-                "filter");
+                "filter")
+                .With(FaultKeys.Collection, name)
+                .With(FaultKeys.Limit, options.MaxIndexedAttributes)
+                .With(FaultKeys.Setting, "Store:Qdrant:MaxIndexedAttributes");
         }
         var create = new CreateFieldIndexCollection
         {

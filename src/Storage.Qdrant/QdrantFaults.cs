@@ -79,13 +79,20 @@ internal static class QdrantFaults
 
     /// <summary>The fault of an operation that the strict mode of a collection does not permit.</summary>
     public static Fault Restricted(string collection, string why, Exception? inner = null) =>
-        new(
+        new Fault(
             FaultKind.FailedPrecondition,
             Reasons.CollectionRestricted,
             $"Collection '{collection}' is in Qdrant's strict mode: {why}",
-            inner: inner);
+            inner: inner)
+            .With(FaultKeys.Collection, collection);
 
     public static Fault ToFault(RpcException exception, string collection, QdrantNodeChannel node)
+    {
+        var fault = ToFaultOf(exception, collection, node);
+        return collection.Length == 0 ? fault : fault.With(FaultKeys.Collection, collection);
+    }
+
+    private static Fault ToFaultOf(RpcException exception, string collection, QdrantNodeChannel node)
     {
         var detail = $"Qdrant: {exception.Status.Detail}";
         if (WhyMisconfigured(exception, node) is not null)

@@ -4,21 +4,19 @@ namespace Embeddings.Storage.Qdrant;
 
 /// <summary>
 /// Searches with all queries in one round trip, or in pages if the limit is above that of the collection's strict mode.
-/// Each query requests one point more than its limit, to detect a tie for the last place: then all tied points are
-/// ranked, up to <see cref="MaxTied"/>, and the first in ordinal order of their ids are returned. If the content of all
+/// Each query requests one point more than its limit, to detect a tie for the last place: then all points with the score of
+/// the last place are ranked, up to <see cref="MaxTied"/>, and the first in ordinal order of their ids are returned. If the content of all
 /// points may be large, the first round trip returns only ids, and the content follows in replies of limited size.
 /// </summary>
 /// <remarks>
 /// Qdrant reads payloads and vectors after it has ranked the points, so a score may be of an earlier version. Vectors are
-/// therefore always requested with payloads, and a score that is not that of the vector is replaced.
+/// therefore always requested with payloads, and the scores are computed from them. Without payloads and vectors, the
+/// scores are Qdrant's own, rounded: they may differ from the others by one step.
 /// </remarks>
 internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, QdrantReads reads, ReplySize replySize)
 {
     /// <summary>Maximum number of tied points ranked per query; among more, Qdrant chooses.</summary>
     public const int MaxTied = 10_000;
-
-    // Far above the rounding errors of a score in single precision.
-    private const float Tolerance = 1e-6f;
 
     // Limits the calls for tied points in a collection with small pages.
     private const int MaxTiedPages = 100;
@@ -41,7 +39,8 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
         for (var i = 0; i < results.Length; i++)
         {
             var hits = found[i];
-            var isTied = hits.Count > spec.Limit && hits[spec.Limit].Score == hits[spec.Limit - 1].Score;
+            var isTied = hits.Count > spec.Limit
+                && Score.Of(hits[spec.Limit].Score) == Score.Of(hits[spec.Limit - 1].Score);
             var best = Rank(isTied ? await TiedAsync(state, full[i], hits[spec.Limit].Score, cancellationToken) : hits, spec);
             if (hasContent && (isTied || !isComplete))
             {
@@ -83,7 +82,7 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
         CollectionState state, QueryPoints query, float score, CancellationToken cancellationToken)
     {
         var tied = IdsOnly(query);
-        tied.ScoreThreshold = MathF.BitDecrement(score);
+        tied.ScoreThreshold = Score.Least(Score.Of(score));
         tied.Limit += (ulong)Math.Min(MaxTied, (long)MaxTiedPages * state.Limits.MaxQueryLimit);
         return (await QueryAsync(state, [tied], cancellationToken))[0];
     }
@@ -179,11 +178,10 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
         {
             request.Params.HnswEf = (ulong)ef;
         }
-        // Qdrant may exclude scores equal to the threshold, so it gets the next lower value; the exact threshold is
-        // applied here.
+        // Qdrant compares scores that are not rounded; the exact threshold is applied here.
         if (spec.ScoreThreshold is { } threshold and > -1)
         {
-            request.ScoreThreshold = MathF.BitDecrement(threshold);
+            request.ScoreThreshold = Score.Least(threshold);
         }
         return request;
     }
@@ -201,13 +199,10 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
     {
         var point = PointMapper.ToStored(hit.Id, payload, spec.WithVectors ? vectors : null, spec.WithPayload);
         spec.Lease?.Add(point);
-        var score = hit.Score;
-        if (vectors?.Vector?.GetDenseVector() is { } current)
-        {
-            var own = StoredVectors.Dot(query.Query.Nearest.Dense.Data, current.Data);
-            score = MathF.Abs(own - score) > Tolerance ? own : score;
-        }
-        return new(Math.Clamp(score, -1, 1), point);
+        var score = vectors?.Vector?.GetDenseVector() is { } current
+            ? StoredVectors.Score(query.Query.Nearest.Dense.Data, current.Data)
+            : Score.Of(hit.Score);
+        return new(score, point);
     }
 
     private void Observe(IReadOnlyList<ScoredStoredPoint> read, SearchSpec spec)
@@ -220,7 +215,7 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
 
     private static IEnumerable<ScoredPoint> Rank(IEnumerable<ScoredPoint> hits, SearchSpec spec) =>
         hits
-            .OrderByDescending(hit => Math.Clamp(hit.Score, -1, 1))
+            .OrderByDescending(hit => Score.Of(hit.Score))
             .ThenBy(PointMapper.IdOf, StringComparer.Ordinal)
             .Take(spec.Limit);
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Embeddings.Primitives.Numerics;
 using Google.Protobuf.Collections;
 
@@ -11,8 +12,9 @@ namespace Embeddings.Storage.Qdrant;
 /// </summary>
 internal static class StoredVectors
 {
-    // Half of Qdrant's tolerance for the squared norm, so that Qdrant agrees with the decision made here.
-    private const double Tolerance = 5e-7;
+    // Less than Qdrant's tolerance for the squared norm (1e-6), so that Qdrant agrees with the decision made here, and less
+    // than half a step of scores, so that the score of a vector with itself is 1.
+    private const double Tolerance = 2.5e-7;
 
     /// <summary>The norm of the vector; null if it is 1 and the vector is stored unchanged.</summary>
     public static double? NormOf(ReadOnlySpan<float> vector)
@@ -21,15 +23,16 @@ internal static class StoredVectors
         return Math.Abs((norm * norm) - 1) <= Tolerance ? null : norm;
     }
 
-    /// <summary>The dot product of two vectors of the same dimension.</summary>
-    public static float Dot(RepeatedField<float> left, RepeatedField<float> right)
+    /// <summary>The score of a stored vector for a query.</summary>
+    public static float Score(RepeatedField<float> query, RepeatedField<float> stored)
     {
-        var sum = 0.0;
-        for (var i = 0; i < left.Count; i++)
-        {
-            sum += (double)left[i] * right[i];
-        }
-        return (float)sum;
+        var count = query.Count;
+        var values = ArrayPool<float>.Shared.Rent(2 * count);
+        query.CopyTo(values, 0);
+        stored.CopyTo(values, count);
+        var cosine = VectorMath.PreciseCosine(values.AsSpan(0, count), values.AsSpan(count, count));
+        ArrayPool<float>.Shared.Return(values);
+        return Storage.Score.Of(cosine);
     }
 
     /// <summary>Restores the original vector.</summary>

@@ -16,6 +16,12 @@ internal sealed record SearchPlan(
 {
     public int QueryCount => ExcludeIds.Length;
 
+    /// <summary>Returns the score of a normalized vector. Equal vectors have equal scores at any position.</summary>
+    public unsafe float Score(int query, ReadOnlySpan<float> vector) => Storage.Score.Of(
+        VectorMath.PreciseCosine(
+            vector,
+            new ReadOnlySpan<float>(Queries.Floats + ((nint)query * Index.Vectors.Stride), vector.Length)));
+
     public TopK[] NewTops() => [.. ExcludeIds.Select(id => new TopK(Limit, Threshold, id))];
 }
 
@@ -99,30 +105,22 @@ internal sealed class ExactSearch(int threads) : IDisposable
 }
 
 /// <summary>Scores single vectors exactly as a scan does: equal vectors have bitwise equal scores.</summary>
-internal sealed unsafe class PointScorer(SearchPlan plan) : IDisposable
+internal sealed class PointScorer(SearchPlan plan) : IDisposable
 {
     private readonly int _dimension = plan.Index.Dimension;
-    private readonly int _stride = plan.Index.Vectors.Stride;
-    private readonly AlignedBuffer _row = AlignedBuffer.ZeroedFloats(plan.Index.Vectors.Stride);
+    private readonly AlignedBuffer _row = AlignedBuffer.ZeroedFloats(plan.Index.Dimension);
 
     /// <summary>Returns the score of a stored vector; null if the vector is damaged.</summary>
     public float? Score(int query, ReadOnlySpan<byte> vector)
     {
         var floats = MemoryMarshal.Cast<byte, float>(vector);
-        if (floats.Length != _dimension || !VectorMath.TryNormalize(floats, _row.Slice<float>(0, _dimension)))
+        var row = _row.AsSpan<float>()[.._dimension];
+        if (floats.Length != _dimension || !VectorMath.TryNormalize(floats, row))
         {
             return null;
         }
 
-        var score = 0f;
-        var address = _row.Address;
-        DotProducts.Compute(
-            new ReadOnlySpan<nint>(in address),
-            plan.Queries.Floats + ((nint)query * _stride),
-            1,
-            _stride,
-            new Span<float>(ref score));
-        return Math.Clamp(score, -1f, 1f);
+        return plan.Score(query, row);
     }
 
     public void Dispose() => _row.Dispose();
@@ -143,6 +141,7 @@ internal sealed unsafe class Scan
     private readonly int _count;
     private readonly int _unit;
     private readonly TopK[] _merged;
+    private readonly float _slack;
     private int _next = -1;
 
     /// <summary>Prepares the scan. The caller holds the index's gate until it has the hits.</summary>
@@ -153,6 +152,8 @@ internal sealed unsafe class Scan
         _count = _slots?.Length ?? plan.Index.Count;
         _unit = plan.Index.Vectors.SegmentRows;
         _merged = plan.NewTops();
+        // The most by which a dot product in single precision, of eight lanes or more, can be below the exact one.
+        _slack = ((plan.Index.Vectors.Stride / 8) + 16) * MathF.ScaleB(1, -24);
     }
 
     /// <summary>Scans units until none are left or the search is cancelled.</summary>
@@ -211,15 +212,16 @@ internal sealed unsafe class Scan
         for (var q = 0; q < tops.Length; q++)
         {
             var top = tops[q];
-            var floor = top.Floor;
+            var floor = Storage.Score.Least(top.Floor) - _slack;
             var own = scores.AsSpan(q * count, count);
             for (var i = 0; i < own.Length; i++)
             {
                 if (own[i] >= floor)
                 {
+                    // Few get here, so their scores can be precise.
                     var slot = Slot(start + i);
-                    top.Offer(own[i], _plan.Index.Row(slot), _plan.Index.Id(slot));
-                    floor = top.Floor;
+                    top.Offer(_plan.Score(q, vectors.Span(slot)), _plan.Index.Row(slot), _plan.Index.Id(slot));
+                    floor = Storage.Score.Least(top.Floor) - _slack;
                 }
             }
         }

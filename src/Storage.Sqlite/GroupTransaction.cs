@@ -168,7 +168,10 @@ internal sealed class GroupTransaction(
                     FaultKind.ResourceExhausted,
                     Reasons.StoreFull,
                     $"The store must not hold more than {maxPoints} points; it holds {total + mark.Net} points. "
-                    + "Delete points, raise Store:Embedded:MaxPoints if memory allows, or set Store:Kind to Qdrant.");
+                    + "Delete points, raise Store:Embedded:MaxPoints if memory allows, or set Store:Kind to Qdrant.")
+                    .With(FaultKeys.Limit, maxPoints)
+                    .With(FaultKeys.Actual, total + mark.Net)
+                    .With(FaultKeys.Setting, "Store:Embedded:MaxPoints");
             }
         }
         catch (Exception exception) when (!SqliteFaults.IsEnvironment(exception))

@@ -25,18 +25,14 @@ internal sealed class TopK(int limit, float? threshold, string? excludeId)
     // The hits are the priorities; an element of its own would only make the nodes larger and the heap slower.
     private readonly PriorityQueue<byte, Hit> _heap = new();
 
-    /// <summary>
-    /// The lowest score that can enter. Cosines are clamped to -1 to 1, so a floor of -1 admits all scores.
-    /// </summary>
-    public float Floor { get; private set; } = Open(threshold ?? float.NegativeInfinity);
+    /// <summary>The lowest score that can enter.</summary>
+    public float Floor { get; private set; } = threshold ?? float.NegativeInfinity;
 
     public void Offer(float score, long row, string id)
     {
-        // Rounding moves a cosine slightly out of its range; clamp before comparing, or ties would appear ordered.
-        var hit = new Hit(Math.Clamp(score, -1f, 1f), row, id);
-        if (hit.Score >= _minimum && !string.Equals(id, excludeId, StringComparison.Ordinal))
+        if (score >= _minimum && !string.Equals(id, excludeId, StringComparison.Ordinal))
         {
-            Add(hit);
+            Add(new Hit(score, row, id));
         }
     }
 
@@ -61,8 +57,6 @@ internal sealed class TopK(int limit, float? threshold, string? excludeId)
         return hits;
     }
 
-    private static float Open(float floor) => floor <= -1 ? float.NegativeInfinity : floor;
-
     private void Add(Hit hit)
     {
         if (_heap.Count < limit)
@@ -76,7 +70,7 @@ internal sealed class TopK(int limit, float? threshold, string? excludeId)
 
         if (_heap.Count == limit && _heap.TryPeek(out _, out var worst))
         {
-            Floor = Open(worst.Score);
+            Floor = worst.Score;
         }
     }
 }

@@ -88,7 +88,10 @@ internal sealed class EnsureCollectionRequest(
                 Reasons.StoreFull,
                 $"The store must not hold more than {maxCollections} collections; it holds {collections}. Delete "
                 + "collections, or raise Store:Embedded:MaxCollections.",
-                "collection");
+                "collection")
+                .With(FaultKeys.Limit, maxCollections)
+                .With(FaultKeys.Actual, collections)
+                .With(FaultKeys.Setting, "Store:Embedded:MaxCollections");
         }
     }
 

@@ -24,7 +24,11 @@ internal sealed record CollectionSpec(string Name, int Dimension, ModelStamp? Mo
             throw Fault.Invalid(
                 Reasons.FieldTooLong,
                 "vector",
-                $"vector must have at most {limit} dimensions ({setting}); got {Dimension}.");
+                $"vector must have at most {limit} dimensions ({setting}); got {Dimension}.")
+                .With(FaultKeys.Collection, Name)
+                .With(FaultKeys.Limit, limit)
+                .With(FaultKeys.Actual, Dimension)
+                .With(FaultKeys.Setting, setting);
         }
     }
 
@@ -41,7 +45,10 @@ internal sealed record CollectionSpec(string Name, int Dimension, ModelStamp? Mo
                 FaultKind.FailedPrecondition,
                 wanted.Model is null ? Reasons.DimensionMismatch : Reasons.CollectionModelMismatch,
                 $"Collection '{Name}' holds vectors with {Dimension} dimensions; {source} {wanted.Dimension}. "
-                + "Use another collection.");
+                + "Use another collection.")
+                .With(FaultKeys.Collection, Name)
+                .With(FaultKeys.Expected, Dimension)
+                .With(FaultKeys.Actual, wanted.Dimension);
         }
 
         if (Model is { } first && wanted.Model is { } model && first.Fingerprint != model.Fingerprint)
@@ -50,7 +57,11 @@ internal sealed record CollectionSpec(string Name, int Dimension, ModelStamp? Mo
                 FaultKind.FailedPrecondition,
                 Reasons.CollectionModelMismatch,
                 $"Collection '{Name}' holds vectors of model '{first.Name}' (fingerprint {Short(first)}), "
-                + $"not of model '{model.Name}' (fingerprint {Short(model)}). Use another collection.");
+                + $"not of model '{model.Name}' (fingerprint {Short(model)}). Use another collection.")
+                .With(FaultKeys.Collection, Name)
+                .With(FaultKeys.Model, model.Name)
+                .With(FaultKeys.Expected, first.Fingerprint)
+                .With(FaultKeys.Actual, model.Fingerprint);
         }
 
         return Model is null && wanted.Model is not null;
@@ -80,20 +91,26 @@ internal sealed record ModelStamp(string Name, string Fingerprint);
 internal static class CollectionFaults
 {
     public static Fault NotFound(string collection) =>
-        new(FaultKind.NotFound, Reasons.CollectionNotFound, $"Collection '{collection}' does not exist.", "collection");
+        new Fault(FaultKind.NotFound, Reasons.CollectionNotFound, $"Collection '{collection}' does not exist.", "collection")
+            .With(FaultKeys.Collection, collection);
 
     public static Fault PointNotFound(string collection, string id) =>
-        new(
+        new Fault(
             FaultKind.NotFound,
             Reasons.PointNotFound,
             $"Point '{id}' does not exist in collection '{collection}'.",
-            "point_id");
+            "point_id")
+            .With(FaultKeys.Collection, collection)
+            .With(FaultKeys.Point, id);
 
     public static Fault WrongDimension(string collection, int expected, int actual) =>
         Fault.Invalid(
             Reasons.DimensionMismatch,
             "vector",
-            $"vector must have {expected} dimensions, as collection '{collection}' has; got {actual}.");
+            $"vector must have {expected} dimensions, as collection '{collection}' has; got {actual}.")
+            .With(FaultKeys.Collection, collection)
+            .With(FaultKeys.Expected, expected)
+            .With(FaultKeys.Actual, actual);
 
     public static Fault NotStarted() =>
         new(FaultKind.Unavailable, Reasons.StoreUnavailable, "The store has not been started.");

@@ -37,7 +37,10 @@ internal sealed class ResponseBudget(int maxResponseBytes, long maxTotalBytes)
                 Reasons.ResponseTooLarge,
                 $"The response must be at most {maxResponseBytes} bytes (Server:MaxResponseBytes); its first {points} points "
                 + $"have {bytes} bytes. Send fewer queries or a smaller limit, or request no payloads or vectors. Clients "
-                + "must accept messages of this size, too; most accept 4194304 bytes by default.");
+                + "must accept messages of this size, too; most accept 4194304 bytes by default.")
+                .With(FaultKeys.Limit, maxResponseBytes)
+                .With(FaultKeys.Actual, bytes)
+                .With(FaultKeys.Setting, "Server:MaxResponseBytes");
         }
     }
 
@@ -53,7 +56,9 @@ internal sealed class ResponseBudget(int maxResponseBytes, long maxTotalBytes)
                 Reasons.QueueFull,
                 $"The responses in flight must have at most {maxTotalBytes} bytes; with this one they have {held}. "
                 + "Retry later, or request less per call.",
-                retryAfter: RetryLater);
+                retryAfter: RetryLater)
+                .With(FaultKeys.Limit, maxTotalBytes)
+                .With(FaultKeys.Actual, held);
         }
     }
 

@@ -1,5 +1,4 @@
 using Embeddings.IntegrationTests.Infrastructure;
-using Embeddings.QdrantDouble;
 using Embeddings.Storage;
 using Embeddings.Testing;
 using Embeddings.V1;
@@ -14,13 +13,10 @@ namespace Embeddings.IntegrationTests;
 public sealed class ResponseTests
 {
     private const string Collection = "c";
-    private const string Embedded = "embedded";
-    private const string Double = "double of Qdrant";
-    private const string Real = "real Qdrant";
     private const int LargePoints = 100;
     private const int AttributeBytes = 60_000;
 
-    public static TheoryData<string> Stores => [Embedded, Double, Real];
+    public static TheoryData<string> Stores => StartedStore.All;
 
     [Theory]
     [MemberData(nameof(Stores))]
@@ -177,35 +173,5 @@ public sealed class ResponseTests
         Attributes = new Struct { Fields = { ["text"] = Value.ForString(new string('x', bytes)), ["number"] = Value.ForNumber(1) } },
     };
 
-    private static async Task<StartedStore> StartAsync(string store, params string[] args)
-    {
-        Assert.SkipWhen(store == Real && Tool.Missing("QDRANT_BINARY") is not null, Tool.Missing("QDRANT_BINARY") ?? "");
-        switch (store)
-        {
-            case Double:
-                var qdrant = await QdrantServer.StartNewAsync();
-                return new(await StartAsync(qdrant.Address, args), qdrant);
-            case Real:
-                var node = await QdrantNode.StartAsync();
-                return new(await StartAsync(node.Address, args), node);
-            default:
-                return new(await TestServer.StartAsync(args), null);
-        }
-    }
-
-    private static Task<TestServer> StartAsync(Uri qdrant, string[] args) =>
-        TestServer.StartAsync(["--Store:Kind=Qdrant", $"--Store:Qdrant:Url={qdrant}", .. args]);
-
-    /// <summary>A server and what it stores its points in.</summary>
-    private sealed record StartedStore(TestServer Server, IAsyncDisposable? Qdrant) : IAsyncDisposable
-    {
-        public async ValueTask DisposeAsync()
-        {
-            await Server.DisposeAsync();
-            if (Qdrant is not null)
-            {
-                await Qdrant.DisposeAsync();
-            }
-        }
-    }
+    private static Task<StartedStore> StartAsync(string store, params string[] args) => StartedStore.StartAsync(store, args: args);
 }

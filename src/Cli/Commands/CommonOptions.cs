@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Embeddings.Cli.Printing;
 using Embeddings.Client;
+using Embeddings.Tooling.Ingesting;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
@@ -248,10 +249,16 @@ internal sealed partial class FilterOptions
         _ => new AttributeCondition { Key = key, Text = value },
     };
 
-    private static double? Number(string value) =>
-        double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
+    private static double? Number(string value)
+    {
+        if (!WholeNumbers.IsExact(value))
+        {
+            throw new ToolException($"--attribute {WholeNumbers.Refusal(value)} KEY=\"{value}\" is a string.");
+        }
+        return double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
             ? number
             : null;
+    }
 
     [GeneratedRegex("^(?<key>[^=<>]+)(?<is>>=|<=|=|>|<)(?<value>.*)$", RegexOptions.Singleline)]
     private static partial Regex Pattern();

@@ -148,7 +148,8 @@ internal sealed class BatchRunner : IDisposable
         catch (Exception e)
         {
             CoreLog.ItemFailed(_log, e, model);
-            var fault = new Fault(FaultKind.Internal, Reasons.InferenceFailed, $"Model '{model}' failed on this item.");
+            var fault = new Fault(FaultKind.Internal, Reasons.InferenceFailed, $"Model '{model}' failed on this item.")
+                .With(FaultKeys.Model, model);
             ThreadPool.UnsafeQueueUserWorkItem(
                 static failed => failed.Item.TrySetException(failed.Fault), (Item: items[0], Fault: fault), preferLocal: false);
             return true;

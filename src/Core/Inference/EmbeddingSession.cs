@@ -131,11 +131,12 @@ internal sealed class EmbeddingSession : IEmbeddingSession
         {
             return;
         }
-        throw VectorMath.IsFinite(vector)
+        var fault = VectorMath.IsFinite(vector)
             ? Fault.Invalid(
                 Reasons.VectorZero, "image", $"Model {Model.Name} finds nothing in this image: its vector is all zeros.")
             : Fault.Invalid(
                 Reasons.VectorNotFinite, "image", $"Model {Model.Name} produces NaN or infinity for this image; check its pixels.");
+        throw fault.With(FaultKeys.Model, Model.Name);
     }
 
     /// <inheritdoc/>

@@ -77,7 +77,10 @@ internal sealed class ModelCatalog : IDisposable
         return model.Info.Kind == kind
             ? model
             : throw Fault.Invalid(
-                Reasons.ModelKindMismatch, "model", $"model must embed {Word(kind)}s; '{name}' embeds {Word(model.Info.Kind)}s.");
+                Reasons.ModelKindMismatch, "model", $"model must embed {Word(kind)}s; '{name}' embeds {Word(model.Info.Kind)}s.")
+                .With(FaultKeys.Model, name)
+                .With(FaultKeys.Expected, Word(kind))
+                .With(FaultKeys.Actual, Word(model.Info.Kind));
     }
 
     /// <summary>The model of a name. NOT_FOUND if there is none.</summary>
@@ -89,7 +92,7 @@ internal sealed class ModelCatalog : IDisposable
                 Reasons.ModelNotFound,
                 $"model must be one of {string.Join(", ", All.Select(model => model.Name))}; "
                     + $"got '{(name.Length <= 64 ? name : name[..64] + "...")}'.",
-                "model");
+                "model").With(FaultKeys.Model, name);
 
     /// <summary>The model for requests of a kind that name none, or null.</summary>
     public ServedModel? DefaultOf(ModelKind kind) => _defaults.GetValueOrDefault(kind);
@@ -139,7 +142,9 @@ internal sealed class ModelCatalog : IDisposable
                         $"There is no room for model '{wanted.Name}' while others are in use; "
                             + "try again, or raise Models:MaxLoadedBytes.",
                         "model",
-                        TimeSpan.FromSeconds(1));
+                        TimeSpan.FromSeconds(1))
+                        .With(FaultKeys.Model, wanted.Name)
+                        .With(FaultKeys.Setting, "Models:MaxLoadedBytes");
                 }
             }
         }

@@ -218,7 +218,7 @@ internal sealed class ServedModel : IDisposable
                 $"Model '{Name}' cannot be loaded: {e.Message}",
                 "model",
                 TimeSpan.FromSeconds(5),
-                e);
+                e).With(FaultKeys.Model, Name);
         }
         finally
         {
@@ -253,11 +253,12 @@ internal sealed class ServedModel : IDisposable
     private Fault QueueFull()
     {
         var wait = TimeSpan.FromMicroseconds(_gate.Items * (Interlocked.Read(ref _nanosecondsPerItem) / 2000.0));
-        return new(
+        return new Fault(
             FaultKind.ResourceExhausted,
             Reasons.QueueFull,
             $"The queue of model '{Name}' is full; try again, or raise Batching:QueueLimit or Batching:QueueBytes.",
-            retryAfter: TimeSpan.FromMilliseconds(Math.Clamp(wait.TotalMilliseconds, 5, 10_000)));
+            retryAfter: TimeSpan.FromMilliseconds(Math.Clamp(wait.TotalMilliseconds, 5, 10_000)))
+            .With(FaultKeys.Model, Name);
     }
 }
 

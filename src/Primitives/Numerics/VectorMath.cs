@@ -1,16 +1,14 @@
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 
 namespace Embeddings.Primitives.Numerics;
 
 /// <summary>SIMD operations on whole vectors: normalization, similarity, checks and conversion.</summary>
 internal static class VectorMath
 {
-    // Between these norms, sums of squares in single precision neither overflow nor lose digits.
+    // Between these norms, the inverse is a normal number in single precision.
     private const double SmallestSafeNorm = 1e-10;
     private const double LargestSafeNorm = 1e17;
-
-    // Sums of this many squares are accurate in single precision; the total is kept in double precision.
-    private const int Block = 256;
 
     /// <summary>
     /// Divides the vector by its L2 norm, so that its norm is 1 within 1e-6. Returns false and leaves the vector
@@ -53,26 +51,23 @@ internal static class VectorMath
         }
     }
 
-    /// <summary>The L2 norm, accurate for values of any magnitude; NaN or infinite if a value is.</summary>
+    /// <summary>
+    /// The L2 norm, accurate for values of any magnitude; NaN or infinite if a value is. Equal vectors have equal norms at
+    /// any address, unlike those of <see cref="TensorPrimitives"/>.
+    /// </summary>
     public static double Norm(ReadOnlySpan<float> vector)
     {
-        var sum = 0.0;
-        var rest = vector;
-        while (rest.Length > Block)
+        var squares = default(Vector512<double>);
+        var whole = vector.Length - (vector.Length % Vector256<float>.Count);
+        for (var i = 0; i < whole; i += Vector256<float>.Count)
         {
-            sum += TensorPrimitives.SumOfSquares(rest[..Block]);
-            rest = rest[Block..];
+            var x = Widen(Vector256.LoadUnsafe(in vector[i]));
+            squares += x * x;
         }
-        var norm = Math.Sqrt(sum + TensorPrimitives.SumOfSquares(rest));
-        if (norm is > SmallestSafeNorm and < LargestSafeNorm)
+        var sum = Vector512.Sum(squares);
+        foreach (var x in vector[whole..])
         {
-            return norm;
-        }
-
-        sum = 0;
-        foreach (var value in vector)
-        {
-            sum += (double)value * value;
+            sum += (double)x * x;
         }
         return Math.Sqrt(sum);
     }
@@ -82,6 +77,36 @@ internal static class VectorMath
     /// </summary>
     public static float CosineSimilarity(ReadOnlySpan<float> left, ReadOnlySpan<float> right) =>
         TensorPrimitives.CosineSimilarity(left, right);
+
+    /// <summary>
+    /// The cosine similarity of two vectors of the same length whose norms are near 1, in double precision. It depends on
+    /// their values only, not on their addresses.
+    /// </summary>
+    public static double PreciseCosine(ReadOnlySpan<float> left, ReadOnlySpan<float> right)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(right.Length, left.Length);
+        Vector512<double> dot = default, leftSquares = default, rightSquares = default;
+        var whole = left.Length - (left.Length % Vector256<float>.Count);
+        for (var i = 0; i < whole; i += Vector256<float>.Count)
+        {
+            var x = Widen(Vector256.LoadUnsafe(in left[i]));
+            var y = Widen(Vector256.LoadUnsafe(in right[i]));
+            dot += x * y;
+            leftSquares += x * x;
+            rightSquares += y * y;
+        }
+        var sum = Vector512.Sum(dot);
+        var leftSum = Vector512.Sum(leftSquares);
+        var rightSum = Vector512.Sum(rightSquares);
+        for (var i = whole; i < left.Length; i++)
+        {
+            double x = left[i], y = right[i];
+            sum += x * y;
+            leftSum += x * x;
+            rightSum += y * y;
+        }
+        return sum / Math.Sqrt(leftSum * rightSum);
+    }
 
     /// <summary>Returns true if no value is NaN or infinite; true for an empty vector.</summary>
     // MaxMagnitude propagates NaN, so one pass is enough.
@@ -98,4 +123,10 @@ internal static class VectorMath
 
     /// <summary>Converts from float16, exactly.</summary>
     public static void ToSingle(ReadOnlySpan<Half> from, Span<float> to) => TensorPrimitives.ConvertToSingle(from, to);
+
+    private static Vector512<double> Widen(Vector256<float> values)
+    {
+        var (lower, upper) = Vector256.Widen(values);
+        return Vector512.Create(lower, upper);
+    }
 }

@@ -1,5 +1,6 @@
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Mapping;
+using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Grpc.Core;
 
@@ -7,7 +8,11 @@ namespace Embeddings.Server.Grpc;
 
 /// <summary>Stores, searches, lists, and deletes vectors.</summary>
 internal sealed class VectorStoreServiceImpl(
-    IVectorStore store, UpsertHandler upserts, SearchHandler searches, ResponseBudget budget)
+    IVectorStore store,
+    UpsertHandler upserts,
+    SearchHandler searches,
+    ResponseBudget budget,
+    ILogger<VectorStoreServiceImpl> log)
     : V1.VectorStoreService.VectorStoreServiceBase
 {
     private const int MaxPageSize = 1000;
@@ -51,16 +56,20 @@ internal sealed class VectorStoreServiceImpl(
         if (request.Filter is not null)
         {
             // An empty filter matches everything; a collection must not be emptied by mistake.
-            return filter.IsEmpty
-                ? throw Fault.Invalid(
+            if (filter.IsEmpty)
+            {
+                throw Fault.Invalid(
                     Reasons.FieldRequired,
                     "filter",
-                    "filter must have at least one condition; use DeleteCollection to delete all points.")
-                : new() { DeletedCount = await store.DeleteAsync(collection, filter, context.CancellationToken) };
+                    "filter must have at least one condition; use DeleteCollection to delete all points.");
+            }
+            return new() { DeletedCount = await DeleteAsync(collection, filter, context) };
         }
         Require.NotEmpty(request.PointIds.Count, "point_ids", MaxDeletes);
         var ids = request.PointIds.Select((id, i) => Require.Text(id, $"point_ids[{i}]", Require.MaxPointIdBytes)).ToList();
-        return new() { DeletedCount = await store.DeleteAsync(collection, ids, context.CancellationToken) };
+        var deleted = await store.DeleteAsync(collection, ids, context.CancellationToken);
+        ServerLog.PointsDeleted(log, context.Method, deleted, collection);
+        return new() { DeletedCount = deleted };
     }
 
     public override async Task<V1.DeleteByJobIdResponse> DeleteByJobId(V1.DeleteByJobIdRequest request, ServerCallContext context)
@@ -68,20 +77,27 @@ internal sealed class VectorStoreServiceImpl(
         var filter = new PointFilter { JobId = Require.Text(request.JobId, "job_id", Require.MaxIdBytes) };
         if (request.Collection.Length > 0)
         {
-            var collection = Require.Collection(request.Collection);
-            return new() { DeletedCount = await store.DeleteAsync(collection, filter, context.CancellationToken) };
+            return new() { DeletedCount = await DeleteAsync(Require.Collection(request.Collection), filter, context) };
         }
         var deleted = 0L;
-        foreach (var info in await store.ListCollectionsAsync(context.CancellationToken))
+        try
         {
-            try
+            foreach (var info in await store.ListCollectionsAsync(context.CancellationToken))
             {
-                deleted += await store.DeleteAsync(info.Name, filter, context.CancellationToken);
+                try
+                {
+                    deleted += await store.DeleteAsync(info.Name, filter, context.CancellationToken);
+                }
+                catch (Fault fault) when (fault.Reason == Reasons.CollectionNotFound)
+                {
+                    // Another call has deleted the collection since it was listed, including the points of the job.
+                }
             }
-            catch (Fault fault) when (fault.Reason == Reasons.CollectionNotFound)
-            {
-                // Another call has deleted the collection since it was listed, including the points of the job.
-            }
+        }
+        finally
+        {
+            // A call that fails may have deleted points of the first collections.
+            ServerLog.PointsDeleted(log, context.Method, deleted, "all collections");
         }
         return new() { DeletedCount = deleted };
     }
@@ -115,10 +131,20 @@ internal sealed class VectorStoreServiceImpl(
     }
 
     public override async Task<V1.DeleteCollectionResponse> DeleteCollection(
-        V1.DeleteCollectionRequest request, ServerCallContext context) => new()
-        {
-            DeletedCount = await store.DropCollectionAsync(Require.Collection(request.Collection), context.CancellationToken),
-        };
+        V1.DeleteCollectionRequest request, ServerCallContext context)
+    {
+        var collection = Require.Collection(request.Collection);
+        var deleted = await store.DropCollectionAsync(collection, context.CancellationToken);
+        ServerLog.CollectionDeleted(log, context.Method, collection, deleted);
+        return new() { DeletedCount = deleted };
+    }
+
+    private async Task<long> DeleteAsync(string collection, PointFilter filter, ServerCallContext context)
+    {
+        var deleted = await store.DeleteAsync(collection, filter, context.CancellationToken);
+        ServerLog.PointsDeleted(log, context.Method, deleted, collection);
+        return deleted;
+    }
 
     private static V1.Collection ToContract(CollectionInfo collection) => new()
     {

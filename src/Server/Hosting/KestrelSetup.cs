@@ -1,5 +1,6 @@
 using Embeddings.Core;
 using Embeddings.Core.Memory;
+using Embeddings.Server.Grpc.Errors;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
@@ -13,10 +14,16 @@ internal sealed class KestrelSetup(ServerOptions options, MemoryOptions memory, 
     private const int StreamWindow = 1 << 20;
     private const int ConnectionWindow = 4 * StreamWindow;
     private const int MinConnections = 64;
+    private const int MaxHeaderBytes = 4 * MetadataLimit.MaxBytes;
+    private const int MaxHeaders = 1000;
 
     public void Configure(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
+        // Above the limit on metadata, which is refused with a status of the contract.
+        kestrel.Limits.MaxRequestHeadersTotalSize = MaxHeaderBytes;
+        kestrel.Limits.MaxRequestHeaderCount = MaxHeaders;
+        kestrel.Limits.Http2.MaxRequestHeaderFieldSize = MaxHeaderBytes;
         // What clients send and the server does not read is in the windows: at most a quarter of the memory.
         var connections = Math.Max(MemoryBudget.LimitOf(memory) / 4 / ConnectionWindow, MinConnections);
         kestrel.Limits.MaxConcurrentConnections = Math.Min(options.MaxConnections, connections);

@@ -57,4 +57,18 @@ internal static partial class ServerLog
         Level = LogLevel.Information,
         Message = "The process may use {Limit} MiB; a message may have {Message} MiB, decoding an image may need {Image} MiB")]
     public static partial void MemoryLimit(ILogger log, long limit, long message, long image);
+
+    [LoggerMessage(
+        EventId = 3016,
+        EventName = nameof(PointsDeleted),
+        Level = LogLevel.Information,
+        Message = "{Method} deleted {Count} points of {Collection}")]
+    public static partial void PointsDeleted(ILogger log, string method, long count, string collection);
+
+    [LoggerMessage(
+        EventId = 3017,
+        EventName = nameof(CollectionDeleted),
+        Level = LogLevel.Information,
+        Message = "{Method} deleted collection {Collection} with {Count} points")]
+    public static partial void CollectionDeleted(ILogger log, string method, string collection, long count);
 }

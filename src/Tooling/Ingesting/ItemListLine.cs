@@ -121,6 +121,10 @@ internal sealed record ItemListLine
     private Struct? ToStruct()
     {
         Require(Attributes is null or { ValueKind: JsonValueKind.Object or JsonValueKind.Null }, "attributes");
+        if (Attributes is { } all && WholeNumbers.FirstInexact(all) is { } number)
+        {
+            throw ItemFault.Line($"attributes {WholeNumbers.Refusal(number)}", "attributes");
+        }
         try
         {
             return Attributes is { ValueKind: JsonValueKind.Object } attributes

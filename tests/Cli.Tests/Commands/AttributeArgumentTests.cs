@@ -15,6 +15,23 @@ public sealed class AttributeArgumentTests
         Assert.Equal(new AttributeCondition { Key = "empty", Text = "" }, FilterOptions.ParseAttribute("empty="));
     }
 
+    [Theory]
+    [InlineData("9007199254740992")]
+    [InlineData("-9007199254740994")]
+    [InlineData("10000000000000000000000")]
+    public void Integers_that_a_double_holds_are_numbers(string number) =>
+        Assert.Equal(double.Parse(number), FilterOptions.ParseAttribute($"id={number}").Number);
+
+    [Theory]
+    [InlineData("=")]
+    [InlineData(">=")]
+    public void Integers_that_a_double_does_not_hold_are_refused(string comparison)
+    {
+        var error = Assert.Throws<ToolException>(() => FilterOptions.ParseAttribute($"id{comparison}9007199254740993"));
+        Assert.Contains("got 9007199254740993. Send it as a string.", error.Message);
+        Assert.Equal("9007199254740993", FilterOptions.ParseAttribute("id=\"9007199254740993\"").Text);
+    }
+
     [Fact]
     public void Comparisons_are_ranges()
     {

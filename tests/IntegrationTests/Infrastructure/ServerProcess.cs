@@ -30,7 +30,9 @@ internal static class ServerProcess
         try
         {
             var line = await process.SeenAsync(Listening);
-            return (process, new(line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Trim()));
+            // In JSON, the message ends with a quote.
+            var address = line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Split('"')[0].Trim();
+            return (process, new(address));
         }
         catch
         {

@@ -40,6 +40,31 @@ public sealed class VectorMathTests
         Assert.All(before.Zip(vector), pair => Assert.Equal(pair.First / norm, pair.Second, 1e-6));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(75)]
+    [InlineData(512)]
+    [InlineData(2051)]
+    public void Norm_and_precise_cosine_do_not_depend_on_the_address(int length)
+    {
+        var random = new Random(length);
+        float[] Vector() => [.. Enumerable.Range(0, length).Select(_ => random.NextSingle() - 0.5f)];
+        var (left, right) = (Vector(), Vector());
+        VectorMath.TryNormalize(left);
+        VectorMath.TryNormalize(right);
+        var (norm, cosine) = (VectorMath.Norm(left), VectorMath.PreciseCosine(left, right));
+        Assert.Equal(left.Zip(right, (x, y) => (double)x * y).Sum(), cosine, 1e-6);
+        Assert.Equal(1, VectorMath.PreciseCosine(left, left), 1e-14);
+        for (var offset = 0; offset < 32; offset++)
+        {
+            float[] movedLeft = [.. new float[offset], .. left];
+            float[] movedRight = [.. new float[31 - offset], .. right];
+            Assert.Equal(norm, VectorMath.Norm(movedLeft.AsSpan(offset)));
+            Assert.Equal(cosine, VectorMath.PreciseCosine(movedLeft.AsSpan(offset), movedRight.AsSpan(31 - offset)));
+        }
+    }
+
     [Fact]
     public void Leaves_a_vector_without_a_direction_unchanged()
     {

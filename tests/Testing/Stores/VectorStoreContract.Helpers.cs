@@ -36,4 +36,15 @@ public abstract partial class VectorStoreContract
 
     /// <summary>Asserts bitwise equality; a store with a documented error overrides it.</summary>
     private protected virtual void AssertSameVector(float[] given, float[] found) => Assert.Equal(given, found);
+
+    /// <summary>Asserts equality; a store with a documented error overrides it.</summary>
+    private protected virtual void AssertSameNumber(double given, double found) => Assert.Equal(given, found);
+
+    private static Task UpsertNumbersAsync(IVectorStore store, double[] numbers) => store.UpsertAsync(
+        Name,
+        [
+            .. numbers.Select((number, i) =>
+                new StoredPoint($"p{i:D3}", new float[] { 1, 2 }, new() { Attributes = new() { ["n"] = number } })),
+        ],
+        None);
 }

@@ -21,6 +21,100 @@ public abstract partial class VectorStoreContract
         Assert.Equal(5 / Math.Sqrt(55), hits[1].Score, 1e-6);
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(75)]
+    public async Task Twins_are_found_at_threshold_1_and_equal_vectors_come_in_the_order_of_ids(int dimension)
+    {
+        await using var store = await StartedAsync(dimension);
+        var random = new Random(dimension);
+        float[] Vector() => [.. Enumerable.Range(0, dimension).Select(_ => (float)random.NextDouble() - 0.5f)];
+        foreach (var round in Enumerable.Range(0, 50))
+        {
+            var vector = Vector();
+            var factor = 0.01f + (10 * random.NextSingle());
+            // At positions that have nothing in common.
+            StoredPoint[] points =
+            [
+                Point("twin-b", vector),
+                Point("other", Vector()),
+                Point("twin-a", [.. vector.Select(x => x * 8)]),
+                Point("scaled", [.. vector.Select(x => x * factor)]),
+                Point("twin-c", vector),
+            ];
+            await store.UpsertAsync(Name, points, None);
+            string[] expected = ["scaled", "twin-a", "twin-b", "twin-c"];
+            foreach (var withPayload in (bool[])[true, false])
+            {
+                var spec = new SearchSpec { ScoreThreshold = 1, WithPayload = withPayload };
+                var found = await SearchAsync(store, vector, spec);
+                Assert.Equal(expected, found.Select(hit => hit.Point.Id));
+                Assert.All(found, hit => Assert.Equal(1, hit.Score));
+                // At the limit, too.
+                Assert.Equal(expected[..2], (await SearchAsync(store, vector, spec with { Limit = 2 })).Select(hit => hit.Point.Id));
+
+                var opposite = await SearchAsync(store, [.. vector.Select(x => -x)], spec with { ScoreThreshold = null });
+                Assert.All(opposite.Where(hit => hit.Point.Id != "other"), hit => Assert.Equal(-1, hit.Score));
+
+                var query = Vector();
+                var others = await SearchAsync(store, query, spec with { ScoreThreshold = -1 });
+                Assert.Equal(5, others.Count);
+                var twins = others.Where(hit => hit.Point.Id.StartsWith("twin", StringComparison.Ordinal)).ToList();
+                Assert.Equal(["twin-a", "twin-b", "twin-c"], twins.Select(hit => hit.Point.Id));
+                Assert.Single(twins.Select(hit => hit.Score).Distinct());
+                Assert.All(others, hit => Assert.Equal(
+                    Cosine(query, points.Single(point => point.Id == hit.Point.Id).Vector.Span), hit.Score, 1e-6));
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Large_numbers_are_stored_exactly_and_equal_only_themselves()
+    {
+        double[] numbers =
+        [
+            0, 1, 0.1, 123456.789, 1e15, 1e15 + 1, 1e22, 1e300,
+            (1L << 53) - 1, 1L << 53, (1L << 53) + 2, (1L << 53) + 4, -(1L << 53), -(1L << 53) - 2,
+            1L << 60, (1L << 60) + 256, Math.BitDecrement(Math.Pow(2, 63)), -Math.Pow(2, 63), Math.Pow(2, 64),
+        ];
+        await using var store = await StartedAsync(2);
+        await UpsertNumbersAsync(store, numbers);
+
+        for (var i = 0; i < numbers.Length; i++)
+        {
+            var found = await store.ListAsync(Name, Where(new AttributeCondition("n", Number: numbers[i])), 10, "", false, None);
+            var point = Assert.Single(found.Points);
+            Assert.Equal($"p{i:D3}", point.Id);
+            Assert.Equal(numbers[i], (double)point.Payload.Attributes!["n"]!);
+            var range = new NumericRange(null, numbers[i], null, numbers[i]);
+            Assert.Equal(1, await store.CountAsync(Name, Where(new AttributeCondition("n", Range: range)), None));
+            range = new NumericRange(numbers[i], null, Math.BitIncrement(numbers[i]), null);
+            Assert.Equal(0, await store.CountAsync(Name, Where(new AttributeCondition("n", Range: range)), None));
+        }
+        // Zero of either sign is the same number.
+        await store.UpsertAsync(Name, [Point("minus", [1, 2], """{"n":-0.0}""")], None);
+        Assert.Equal(2, await store.CountAsync(Name, Where(new AttributeCondition("n", Number: 0)), None));
+        Assert.Equal(2, await store.CountAsync(Name, Where(new AttributeCondition("n", Number: -0.0)), None));
+    }
+
+    [Fact]
+    public async Task Numbers_of_any_size_are_restored()
+    {
+        var random = new Random(5);
+        double[] numbers =
+        [
+            double.MaxValue, double.MinValue, 5e-324, double.Epsilon * 3, 2.2250738585072014e-308, 0.1 + 0.2, Math.BitIncrement(1e15),
+            .. Enumerable.Range(0, 100).Select(_ => BitConverter.Int64BitsToDouble(random.NextInt64())).Where(double.IsFinite),
+        ];
+        await using var store = await StartedAsync(2);
+        await UpsertNumbersAsync(store, numbers);
+        var page = await store.ListAsync(Name, PointFilter.All, numbers.Length, "", withVectors: false, None);
+        Assert.Equal(numbers.Length, page.Points.Count);
+        Assert.All(
+            page.Points,
+            point => AssertSameNumber(numbers[int.Parse(point.Id.AsSpan(1))], (double)point.Payload.Attributes!["n"]!));
+    }
+
     [Fact]
     public async Task Search_applies_threshold_exclusion_and_content_options()
     {

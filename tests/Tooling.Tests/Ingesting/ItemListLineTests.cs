@@ -87,6 +87,28 @@ public sealed class ItemListLineTests
         Assert.DoesNotContain("System.", fault.Error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("9007199254740993", false)]
+    [InlineData("-9007199254740993", false)]
+    [InlineData("[1, {\"b\": 12345678901234567890.0}]", false)]
+    [InlineData("9007199254740992", true)]
+    [InlineData("9007199254740994", true)]
+    [InlineData("0.1", true)]
+    [InlineData("1e300", true)]
+    [InlineData("\"9007199254740993\"", true)]
+    public void Integers_that_a_double_does_not_hold_are_refused(string value, bool good)
+    {
+        var line = $$$"""{"path": "a", "job_id": "b", "attributes": {"a": {{{value}}}}}""";
+        if (good)
+        {
+            Assert.NotNull(Parse(line).Attributes);
+            return;
+        }
+        var fault = Assert.Throws<ItemFault>(() => Parse(line));
+        Assert.Equal("attributes", fault.Error.Field);
+        Assert.Contains("Send it as a string.", fault.Message);
+    }
+
     [Fact]
     public void The_error_has_line_and_position()
     {

@@ -179,12 +179,12 @@ internal sealed class AdmittedBody(
         _length = BinaryPrimitives.ReadUInt32BigEndian(header[1..]);
         if (_length > rule.MaxBytes)
         {
-            throw Refused(rule.TooLarge());
+            throw Refused(rule.TooLarge().With(FaultKeys.Actual, _length));
         }
         var most = memory.Messages.Largest / 2;
         if (_length > most)
         {
-            throw Refused(FaultStatus.TooLarge(most, "Memory:LimitBytes"));
+            throw Refused(FaultStatus.TooLarge(most, "Memory:LimitBytes").With(FaultKeys.Actual, _length));
         }
     }
 
@@ -250,10 +250,13 @@ internal sealed class AdmittedBody(
         }
         if ((2 * _length) + weight > largest)
         {
-            throw Refused(new(
+            throw Refused(new Fault(
                 FaultKind.ResourceExhausted,
                 Reasons.MessageTooLarge,
-                $"The message has too many elements for its memory of {largest} bytes (Memory:LimitBytes); send less per message."));
+                $"The message has too many elements for its memory of {largest} bytes (Memory:LimitBytes); send less per message.")
+                .With(FaultKeys.Limit, largest)
+                .With(FaultKeys.Actual, (2 * _length) + weight)
+                .With(FaultKeys.Setting, "Memory:LimitBytes"));
         }
         lock (_lock)
         {

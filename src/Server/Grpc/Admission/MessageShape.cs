@@ -105,7 +105,8 @@ internal sealed class MessageShape
                 throw Fault.Invalid(
                     Reasons.FieldTooLong,
                     field.Name,
-                    $"{field.Name} must contain between 1 and {field.Limit} elements; got more than {field.Limit}.");
+                    $"{field.Name} must contain between 1 and {field.Limit} elements; got more than {field.Limit}.")
+                    .With(FaultKeys.Limit, field.Limit);
             }
             switch (tag & 7)
             {

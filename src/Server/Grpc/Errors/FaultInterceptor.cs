@@ -26,7 +26,7 @@ internal sealed class FaultInterceptor(
             var fault = FaultStatus.ToFault(e, context, log);
             metrics.ItemAnswered(context.Method, fault.Reason);
             ServerLog.FaultAnswered(log, context.Method, fault.Reason, fault.Message);
-            throw FaultStatus.ToException(fault);
+            throw FaultStatus.ToException(fault, RequestNames.Of(request));
         }
     }
 

@@ -1,8 +1,6 @@
-using System.Globalization;
 using Embeddings.Core;
 using Embeddings.Primitives;
 using Embeddings.Server.Hosting;
-using Google.Protobuf;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
 
@@ -16,15 +14,13 @@ namespace Embeddings.Server.Grpc.Errors;
 internal sealed class ProtocolErrors(
     RequestDelegate next, ServerOptions options, EmbeddingMetrics metrics, ILogger<ProtocolErrors> log)
 {
-    private const string Details = "grpc-status-details-bin";
-
     public async Task InvokeAsync(HttpContext context)
     {
         context.Response.OnStarting(() =>
         {
             if (FaultOf(context) is { } fault)
             {
-                Rewrite(context.Response.Headers, fault);
+                FaultStatus.Write(fault, context.Response.Headers);
             }
             return Task.CompletedTask;
         });
@@ -46,7 +42,7 @@ internal sealed class ProtocolErrors(
     {
         if (context.Features.Get<IServerCallContextFeature>()?.ServerCallContext is not { } call
             || call.Status.StatusCode is not (StatusCode.ResourceExhausted or StatusCode.Internal or StatusCode.Unknown)
-            || call.ResponseTrailers.Any(entry => entry.Key == Details))
+            || call.ResponseTrailers.Any(entry => entry.Key == FaultStatus.Details))
         {
             return null;
         }
@@ -55,12 +51,5 @@ internal sealed class ProtocolErrors(
             ? FaultStatus.Cancelled(call)
             : FaultStatus.OfTransport(exception, call, options)
                 ?? new(FaultKind.Internal, Reasons.Internal, FaultStatus.Unexpected, inner: exception);
-    }
-
-    private static void Rewrite(IHeaderDictionary headers, Fault fault)
-    {
-        headers["grpc-status"] = ((int)fault.Kind).ToString(CultureInfo.InvariantCulture);
-        headers["grpc-message"] = fault.Message;
-        headers[Details] = Convert.ToBase64String(FaultStatus.ToStatus(fault).ToByteArray()).TrimEnd('=');
     }
 }

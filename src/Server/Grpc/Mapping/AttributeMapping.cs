@@ -17,14 +17,26 @@ internal static class AttributeMapping
             return null;
         }
         // The size of the message is checked first: it is cheap to compute, and bounds the size of the JSON.
-        var json = attributes.CalculateSize() <= 4 * MaxBytes ? ToJson(attributes, 1) : null;
-        return json is not null && System.Text.Encoding.UTF8.GetByteCount(json.ToJsonString()) <= MaxBytes
-            ? json
-            : throw Fault.Invalid(
-                Reasons.FieldTooLong,
-                "attributes",
-                $"attributes must be at most {MaxBytes} bytes as JSON; store larger data elsewhere.");
+        var size = attributes.CalculateSize();
+        if (size > 4 * MaxBytes)
+        {
+            throw TooLarge(size);
+        }
+        var json = ToJson(attributes, 1);
+        var bytes = System.Text.Encoding.UTF8.GetByteCount(json.ToJsonString());
+        return bytes <= MaxBytes ? json : throw TooLarge(bytes);
     }
+
+    /// <summary>
+    /// Returns the fault for attributes that are nested too deeply, or so deeply that the message cannot be parsed.
+    /// </summary>
+    public static Fault TooDeep() =>
+        Fault.Invalid(
+            Reasons.FieldInvalid,
+            "attributes",
+            $"attributes must be nested at most {MaxDepth} levels deep; got {MaxDepth + 1} or more. Flatten them.")
+            .With(FaultKeys.Limit, MaxDepth)
+            .With(FaultKeys.Actual, MaxDepth + 1);
 
     public static Struct? ToStruct(JsonObject? attributes)
     {
@@ -68,8 +80,13 @@ internal static class AttributeMapping
         _ => null,
     };
 
-    private static Fault TooDeep() =>
-        Fault.Invalid(Reasons.FieldInvalid, "attributes", $"attributes must be nested at most {MaxDepth} levels deep; flatten them.");
+    private static Fault TooLarge(int bytes) =>
+        Fault.Invalid(
+            Reasons.FieldTooLong,
+            "attributes",
+            $"attributes must be at most {MaxBytes} bytes as JSON; got {bytes}. Store larger data elsewhere.")
+            .With(FaultKeys.Limit, MaxBytes)
+            .With(FaultKeys.Actual, bytes);
 
     private static Value ToValue(JsonNode? node) => node switch
     {

@@ -21,7 +21,9 @@ internal static class FilterMapping
             throw Fault.Invalid(
                 Reasons.FieldTooLong,
                 "filter.attributes",
-                $"filter.attributes must contain at most {MaxConditions} conditions; got {filter.Attributes.Count}.");
+                $"filter.attributes must contain at most {MaxConditions} conditions; got {filter.Attributes.Count}.")
+                .With(FaultKeys.Limit, MaxConditions)
+                .With(FaultKeys.Actual, filter.Attributes.Count);
         }
         return new()
         {

@@ -38,7 +38,9 @@ internal static class Require
         if (value.Length > maxBytes || Encoding.UTF8.GetByteCount(value) > maxBytes)
         {
             var bytes = Encoding.UTF8.GetByteCount(value);
-            throw Fault.Invalid(Reasons.FieldTooLong, field, $"{field} must be at most {maxBytes} bytes of UTF-8; got {bytes}.");
+            throw Fault.Invalid(Reasons.FieldTooLong, field, $"{field} must be at most {maxBytes} bytes of UTF-8; got {bytes}.")
+                .With(FaultKeys.Limit, maxBytes)
+                .With(FaultKeys.Actual, bytes);
         }
         return value.Contains('\0')
             ? throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must not contain a NUL character.")
@@ -72,7 +74,9 @@ internal static class Require
             throw Fault.Invalid(
                 Reasons.FieldInvalid,
                 field,
-                $"{field} must be between 1 and {max}, or 0 for the default of {fallback}; got {value}.");
+                $"{field} must be between 1 and {max}, or 0 for the default of {fallback}; got {value}.")
+                .With(FaultKeys.Limit, max)
+                .With(FaultKeys.Actual, value);
         }
         return value == 0 ? fallback : value;
     }
@@ -81,7 +85,9 @@ internal static class Require
         where T : INumber<T> =>
         value >= min && value <= max
             ? value
-            : throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must be between {min} and {max}; got {value}.");
+            : throw Fault.Invalid(Reasons.FieldInvalid, field, $"{field} must be between {min} and {max}; got {value}.")
+                .With(FaultKeys.Limit, value < min ? min : max)
+                .With(FaultKeys.Actual, value);
 
     /// <summary>Fault unless a list has 1 to <paramref name="max"/> elements.</summary>
     public static void NotEmpty(int count, string field, int max)
@@ -89,7 +95,9 @@ internal static class Require
         if (count == 0 || count > max)
         {
             var reason = count == 0 ? Reasons.FieldRequired : Reasons.FieldTooLong;
-            throw Fault.Invalid(reason, field, $"{field} must contain between 1 and {max} elements; got {count}.");
+            throw Fault.Invalid(reason, field, $"{field} must contain between 1 and {max} elements; got {count}.")
+                .With(FaultKeys.Limit, max)
+                .With(FaultKeys.Actual, count);
         }
     }
 
@@ -103,7 +111,9 @@ internal static class Require
         if (actual != expected)
         {
             throw Fault.Invalid(
-                Reasons.DimensionMismatch, field, $"{field} must have {expected} dimensions to match {owner}; got {actual}.");
+                Reasons.DimensionMismatch, field, $"{field} must have {expected} dimensions to match {owner}; got {actual}.")
+                .With(FaultKeys.Expected, expected)
+                .With(FaultKeys.Actual, actual);
         }
     }
 

@@ -19,7 +19,7 @@ internal sealed class StreamContext(
     /// <param name="responses">The responses to the client.</param>
     /// <param name="context">The context of the call.</param>
     /// <param name="itemId">
-    /// Reads the id from a request. Only the id is kept until the response: pixels must not stay in memory longer than
+    /// Reads the id from a request. Only names are kept until the response: pixels must not stay in memory longer than
     /// their time in the queue.
     /// </param>
     /// <param name="start">Starts the work on a request, and completes when the next request may be read.</param>
@@ -52,10 +52,10 @@ internal sealed class StreamContext(
                 // The response keeps its place in the order.
                 pending = new(Task.FromException<TResponse>(e));
             }
-            return new(AnswerAsync(itemId(request), pending));
+            return new(AnswerAsync(itemId(request), RequestNames.Of(request), pending));
         }
 
-        async Task<TResponse> AnswerAsync(string id, PendingResponse<TResponse> pending)
+        async Task<TResponse> AnswerAsync(string id, RequestNames names, PendingResponse<TResponse> pending)
         {
             try
             {
@@ -68,7 +68,7 @@ internal sealed class StreamContext(
                 var fault = FaultStatus.ToFault(e, context, log);
                 metrics.ItemAnswered(context.Method, fault.Reason);
                 ServerLog.FaultAnswered(log, context.Method, fault.Reason, fault.Message);
-                return failed(id, FaultStatus.ToItemError(fault));
+                return failed(id, FaultStatus.ToItemError(fault, names));
             }
         }
     }
