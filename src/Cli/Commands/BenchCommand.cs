@@ -90,7 +90,7 @@ internal static class BenchCommand
         fields["mean_batch"] = Math.Round(result.MeanBatch, 2);
         fields["batches"] = result.Batches;
         output.Object(fields);
-        var table = Tables.New("", "");
+        var table = new TextTable("", "");
         foreach (var (name, value) in settings.Concat(result.Lines()))
         {
             table.Add(name, value);

@@ -58,8 +58,9 @@ internal static class StoreCommand
     {
         if (parsed.UnmatchedTokens.FirstOrDefault(token => !token.StartsWith("--Store:", StringComparison.OrdinalIgnoreCase)) is { } other)
         {
-            throw new ToolException($"Unrecognized argument '{other}'. A setting of a store is "
-                + $"--Store:Kind:Key=value.");
+            var why = ArgumentErrors.Unrecognized(parsed.CommandResult, other);
+            throw new ToolException(
+                $"{why} A setting of a store is --Store:Kind:Key=value.", reason: ArgumentErrors.Reason);
         }
     }
 
