@@ -10,6 +10,9 @@ internal static class ArgumentErrors
 {
     public const string Reason = "ARGUMENT_INVALID";
 
+    /// <summary>Creates the error of arguments that are found to be wrong when the command runs.</summary>
+    public static ToolException New(string message) => new(message, reason: Reason);
+
     /// <summary>Returns the first error of the arguments, or null.</summary>
     public static string? Of(ParseResult parsed, IReadOnlyList<string> args)
     {
@@ -41,9 +44,14 @@ internal static class ArgumentErrors
         {
             var name = token.Split('=')[0];
             var options = Options(result);
+            var hint = Hint(NearestName.Of(name, options));
+            if (hint.Length == 0 && result.Command.Arguments.Count > 0)
+            {
+                hint = " Write -- before arguments that begin with a hyphen.";
+            }
             return options.Contains(name)
                 ? $"Option '{name}' must follow the name of its command, and may need a value."
-                : $"'{name}' is not an option of '{path}'.{Hint(NearestName.Of(name, options))}";
+                : $"'{name}' is not an option of '{path}'.{hint}";
         }
         if (result.Command.Subcommands.Count == 0)
         {

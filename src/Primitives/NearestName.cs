@@ -12,7 +12,7 @@ internal static class NearestName
     /// </summary>
     public static string? Of(string name, IEnumerable<string> known)
     {
-        var limit = Math.Max(1, name.Length / 3);
+        var limit = name.Length / 3;
         var names = known.ToList();
         return names.Select(candidate => (Name: candidate, Distance: Distance(name, candidate)))
             .Where(candidate => candidate.Distance <= limit && candidate.Distance < candidate.Name.Length)

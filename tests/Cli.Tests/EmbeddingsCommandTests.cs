@@ -62,6 +62,7 @@ public sealed class EmbeddingsCommandTests
     [InlineData("delete a --jobid=b", "'--jobid' is not an option of 'embeddings delete'. Did you mean '--job-id'? See embeddings delete --help.")]
     [InlineData("serve --grp-port=1", "'--grp-port' is not an option of 'embeddings serve'. Did you mean '--grpc-port'? A setting of the server is --Section:Key=value.")]
     [InlineData("serve --Sever:GrpcPort=1", "Sever:GrpcPort is not a setting: there is no section Sever. Did you mean Server:GrpcPort?")]
+    [InlineData("get -1", "'-1' is not an option of 'embeddings get'. Write -- before arguments that begin with a hyphen. See embeddings get --help.")]
     [InlineData("get a b", "Unexpected argument 'b'. See embeddings get --help.")]
     public async Task A_misspelt_command_or_option_is_named_with_the_nearest_one(string arguments, string message)
     {

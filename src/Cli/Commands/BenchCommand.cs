@@ -102,5 +102,5 @@ internal static class BenchCommand
     private static (int Width, int Height)? Size(string? text) => text is null
         ? null
         : CommonOptions.Size(text, MaxSize)
-            ?? throw new ToolException($"--jpeg must be WIDTHxHEIGHT, each 1 to {MaxSize}; got '{text}'.");
+            ?? throw ArgumentErrors.New($"--jpeg must be WIDTHxHEIGHT, each 1 to {MaxSize}; got '{text}'.");
 }

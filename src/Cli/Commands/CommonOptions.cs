@@ -62,7 +62,7 @@ internal sealed class GlobalOptions
         }
         catch (Exception e) when (e is ArgumentException or FormatException)
         {
-            throw new ToolException($"--address must be HOST:PORT; got '{address}'.");
+            throw ArgumentErrors.New($"--address must be HOST:PORT; got '{address}'.");
         }
     }
 }
@@ -124,12 +124,12 @@ internal static class CommonOptions
         }
         if (kind != ItemKind.Face)
         {
-            throw new ToolException("--landmarks requires --kind face.");
+            throw ArgumentErrors.New("--landmarks requires --kind face.");
         }
         var values = Floats(text);
         return values is { Count: 2 * FacePoints.Count }
             ? FacePoints.From(values.Chunk(2).Select(pair => (pair[0], pair[1])))
-            : throw new ToolException($"--landmarks must be ten numbers separated by commas; got '{text}'.");
+            : throw ArgumentErrors.New($"--landmarks must be ten numbers separated by commas; got '{text}'.");
     }
 
     /// <summary>Parses finite numbers separated by commas. Returns null if one is invalid.</summary>
@@ -263,14 +263,14 @@ internal sealed partial class FilterOptions
         var match = Pattern().Match(text);
         if (!match.Success)
         {
-            throw new ToolException($"--attribute must be {Forms}; got '{text}'.");
+            throw ArgumentErrors.New($"--attribute must be {Forms}; got '{text}'.");
         }
         var key = match.Groups["key"].Value.Trim();
         var value = match.Groups["value"].Value.Trim();
         // Operators of other languages would be a part of the key or of the value, and nothing would match.
         if (match.Groups["other"].Length > 0 || value is ['=' or '<' or '>', ..] || key.Length == 0)
         {
-            throw new ToolException(
+            throw ArgumentErrors.New(
                 $"--attribute must be {Forms}; got '{text}'. There are no other operators. Quote a key or a value that "
                 + "contains one: '\"a!\"=b', 'a=\"=b\"'.");
         }
@@ -280,7 +280,7 @@ internal sealed partial class FilterOptions
         }
         if (Number(value) is not { } bound)
         {
-            throw new ToolException($"--attribute must compare with a number; got '{text}'.");
+            throw ArgumentErrors.New($"--attribute must compare with a number; got '{text}'.");
         }
         var range = match.Groups["is"].Value switch
         {

@@ -41,7 +41,7 @@ internal static class DeleteCommand
                 // Never a default collection: the deletion cannot be undone.
                 if (!collection.IsNamed(parsed.CommandResult) || points.Length > 0 || which is not null)
                 {
-                    throw new ToolException("--whole-collection requires --collection, and no ids or conditions.");
+                    throw ArgumentErrors.New("--whole-collection requires --collection, and no ids or conditions.");
                 }
                 var drop = new DeleteCollectionRequest { Collection = name };
                 var dropped = (await client.DeleteCollectionAsync(drop, cancellationToken)).DeletedCount;
@@ -51,7 +51,7 @@ internal static class DeleteCommand
             }
             if (points.Length == 0 == which is null)
             {
-                throw new ToolException(
+                throw ArgumentErrors.New(
                     "Set either ids or conditions (--job-id, --media-store-id, --face-index, --attribute).");
             }
             var inEveryCollection = !collection.IsGiven(parsed.CommandResult);

@@ -62,7 +62,7 @@ internal static class IngestCommand
             using var failures = new FailedItems(Path.GetFullPath(list));
             if (failures.FilePath == Path.GetFullPath(given))
             {
-                throw new ToolException("--failed must not be the item list itself.");
+                throw ArgumentErrors.New("--failed must not be the item list itself.");
             }
             var source = await IngestSource.OpenAsync(
                 given, parsed.GetValue(recursive), failures.FilePath, cancellationToken);

@@ -62,8 +62,7 @@ internal sealed partial class ServerOptions
         if (parsed.UnmatchedTokens.FirstOrDefault(token => !Setting().IsMatch(token)) is { } other)
         {
             var why = ArgumentErrors.Unrecognized(parsed.CommandResult, other);
-            throw new ToolException(
-                $"{why} A setting of the server is --Section:Key=value.", reason: ArgumentErrors.Reason);
+            throw ArgumentErrors.New($"{why} A setting of the server is --Section:Key=value.");
         }
         arguments.AddRange(parsed.UnmatchedTokens);
         return arguments;

@@ -27,7 +27,7 @@ internal sealed class TextTable(params string[] headers)
         int Measure(IRenderable renderable) => renderable.Measure(options, int.MaxValue).Max;
 
         var table = new Table().Border(TableBorder.Simple);
-        table.AddColumns([.. headers.Select(header => new TableColumn(new Text(header)))]);
+        table.AddColumns([.. headers.Select(header => new TableColumn(new Text(header)).PadLeft(0))]);
         foreach (var row in _rows)
         {
             table.AddRow(row.Select(cell => new Text(cell)));

@@ -7,6 +7,7 @@ using Embeddings.Primitives;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
 using Microsoft.Extensions.Configuration.Json;
+using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
 namespace Embeddings.Server.Hosting;
@@ -28,6 +29,14 @@ internal static class Settings
     [
         "$schema", "AllowedHosts", "ApplicationName", "CaptureStartupErrors", "ContentRoot", "DetailedErrors", "Environment",
         "PreventHostingStartup", "ShutdownTimeoutSeconds", "SuppressStatusMessages", "Urls", "WebRoot",
+    ];
+
+    private static readonly string[] LoggingKeys = ["LogLevel", "Console", "Debug", "EventSource", "EventLog", "OpenTelemetry"];
+
+    private static readonly Section[] LoggingSections =
+    [
+        new("Logging:Console", typeof(ConsoleLoggerOptions), _ => { }),
+        new("Logging:Console:FormatterOptions", typeof(SimpleConsoleFormatterOptions), _ => { }),
     ];
 
     /// <summary>The sections, outer ones before those they contain.</summary>
@@ -167,19 +176,30 @@ internal static class Settings
         from failure in section.Failures(setting)
         select failure;
 
-    // The framework names .NET types or no setting.
+    // The framework names .NET types or no setting, or ignores the setting.
     private static IEnumerable<string> UnreadableLogging(IConfiguration configuration) =>
-        from setting in configuration.GetSection("Logging").AsEnumerable()
-        let path = setting.Key.Split(':')
-        let allowed = path switch
-        {
-            [.., "LogLevel", _] or [.., "LogToStandardErrorThreshold"] => Enum.GetNames<LogLevel>(),
-            [.., "Console", "FormatterName"] => ["simple", "systemd", "json"],
-            _ => null,
-        }
-        where allowed is not null && !string.IsNullOrEmpty(setting.Value)
-            && !allowed.Contains(setting.Value, StringComparer.OrdinalIgnoreCase)
-        select $"{setting.Key} must be one of {string.Join(", ", allowed)}; got '{setting.Value}'.";
+    [
+        .. from setting in configuration.GetSection("Logging").GetChildren()
+           where !LoggingKeys.Contains(setting.Key, StringComparer.OrdinalIgnoreCase)
+           let near = NearestName.Of(setting.Key, LoggingKeys)
+           where near is not null
+           select $"{setting.Path} is not a setting. Did you mean Logging:{near}?",
+        .. from setting in configuration.GetSection("Logging").AsEnumerable()
+           let allowed = setting.Key.Split(':') switch
+           {
+               [.., "LogLevel", _] => Enum.GetNames<LogLevel>(),
+               [.., "Console", "FormatterName"] => ["simple", "systemd", "json"],
+               _ => null,
+           }
+           where allowed is not null && !string.IsNullOrEmpty(setting.Value)
+               && !allowed.Contains(setting.Value, StringComparer.OrdinalIgnoreCase)
+           select $"{setting.Key} must be one of {string.Join(", ", allowed)}; got '{setting.Value}'.",
+        .. from section in LoggingSections
+           from setting in configuration.GetSection(section.Name).GetChildren()
+           where section.Find(setting.Key) is not null
+           from failure in section.Failures(setting)
+           select failure,
+    ];
 
     private static IEnumerable<string> Leaves(IConfigurationSection section) =>
         section.GetChildren().Any() ? section.GetChildren().SelectMany(Leaves) : [section.Path];
@@ -229,23 +249,26 @@ internal static class Settings
                 services.AddSingleton(provider => provider.GetRequiredService<IOptions<T>>().Value);
             });
 
+        /// <summary>Returns the property of a setting, or null.</summary>
+        public PropertyInfo? Find(string key) =>
+            Type.GetProperty(key, BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase);
+
         /// <summary>Returns the reasons that a setting cannot be bound.</summary>
         public IEnumerable<string> Failures(IConfigurationSection setting)
         {
-            var property = Type.GetProperty(setting.Key, BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase);
-            if (property is null)
+            if (Find(setting.Key) is not { } property)
             {
                 return Leaves(setting).Select(NotASetting);
             }
             if (property.PropertyType == typeof(IReadOnlyList<string>))
             {
                 return string.IsNullOrEmpty(setting.Value)
-                    ? []
+                    ? setting.GetChildren().Where(element => element.GetChildren().Any()).Select(NotASingleValue)
                     : [$"{setting.Path} is a list; set {setting.Path}:0, {setting.Path}:1, and so on."];
             }
             if (setting.GetChildren().Any())
             {
-                return [$"{setting.Path} must be a single value; got a section."];
+                return [NotASingleValue(setting)];
             }
             return setting.Value is null || CanConvert(property.PropertyType, setting.Value)
                 ? []
@@ -264,8 +287,15 @@ internal static class Settings
             {
                 return $"must be one of {string.Join(", ", Enum.GetNames(type))}";
             }
-            return type == typeof(bool) ? "must be true or false" : "must not be empty";
+            if (type == typeof(bool))
+            {
+                return "must be true or false";
+            }
+            return type == typeof(string) ? "must not be empty" : "must be a number";
         }
+
+        private static string NotASingleValue(IConfigurationSection setting) =>
+            $"{setting.Path} must be a single value; got a section.";
 
         // As the binder converts, whose own message names .NET types.
         private static bool CanConvert(Type type, string value)

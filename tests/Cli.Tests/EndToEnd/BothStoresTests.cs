@@ -2,21 +2,25 @@ using Embeddings.Cli.Hosting;
 using Embeddings.Cli.Samples;
 using Embeddings.Client;
 using Embeddings.QdrantDouble;
+using Embeddings.Testing;
 using Embeddings.TestModels;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Tests.EndToEnd;
 
-/// <summary>Results of the command that depend on what is stored: on the embedded store and on Qdrant (its double).</summary>
+/// <summary>
+/// Results of the command that depend on what is stored: on the embedded store and on Qdrant (<c>QDRANT_BINARY</c>, or its
+/// double).
+/// </summary>
 public sealed class BothStoresTests : IAsyncLifetime
 {
     private readonly TempFolder _folder = new();
-    private readonly QdrantServer _qdrant = new(new());
+    private IAsyncDisposable? _qdrant;
     private LocalServer? _server;
 
     public static TheoryData<string> Stores => ["Embedded", "Qdrant"];
 
-    public async ValueTask InitializeAsync() => await _qdrant.StartAsync();
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {
@@ -24,7 +28,10 @@ public sealed class BothStoresTests : IAsyncLifetime
         {
             await _server.DisposeAsync();
         }
-        await _qdrant.DisposeAsync();
+        if (_qdrant is not null)
+        {
+            await _qdrant.DisposeAsync();
+        }
         _folder.Dispose();
     }
 
@@ -135,7 +142,25 @@ public sealed class BothStoresTests : IAsyncLifetime
         {
             _folder.Write($"{subject}.jpg", SampleSet.Get(ItemKind.Image, subject, 1).Jpeg.ToArray());
         }
-        _server = await LocalServer.StartAsync(
-            [.. RunningServer.Settings(_folder.File("data")), $"--Store:Kind={store}", $"--Store:Qdrant:Url={_qdrant.Address}"], quiet: true, default);
+        string[] settings = [.. RunningServer.Settings(_folder.File("data")), $"--Store:Kind={store}"];
+        if (store == "Qdrant")
+        {
+            settings = [.. settings, $"--Store:Qdrant:Url={await StartQdrantAsync()}"];
+        }
+        _server = await LocalServer.StartAsync(settings, quiet: true, default);
+    }
+
+    private async Task<object> StartQdrantAsync()
+    {
+        if (Tool.Missing("QDRANT_BINARY") is null)
+        {
+            var node = await QdrantNode.StartAsync();
+            _qdrant = node;
+            return node.Address;
+        }
+        var server = new QdrantServer(new());
+        _qdrant = server;
+        await server.StartAsync();
+        return server.Address;
     }
 }

@@ -44,6 +44,11 @@ public sealed class SettingsTests
     [InlineData("Server=1", "Server is a section; set Server:Key.")]
     [InlineData("Logging:LogLevel:Default=Loud", "Logging:LogLevel:Default must be one of Trace, Debug, Information, Warning, Error, Critical, None; got 'Loud'.")]
     [InlineData("Logging:Console:LogToStandardErrorThreshold=5x", "Logging:Console:LogToStandardErrorThreshold must be one of Trace, Debug, Information, Warning, Error, Critical, None; got '5x'.")]
+    [InlineData("Logging:Console:MaxQueueLength=many", "Logging:Console:MaxQueueLength must be a number; got 'many'.")]
+    [InlineData("Logging:Console:QueueFullMode=Drop", "Logging:Console:QueueFullMode must be one of Wait, DropWrite; got 'Drop'.")]
+    [InlineData("Logging:Console:FormatterOptions:SingleLine=perhaps", "Logging:Console:FormatterOptions:SingleLine must be true or false; got 'perhaps'.")]
+    [InlineData("Logging:Cosole:FormatterName=json", "Logging:Cosole is not a setting. Did you mean Logging:Console?")]
+    [InlineData("Models:Directories:0:Path=here", "Models:Directories:0 must be a single value; got a section.")]
     [InlineData("Logging:Console:FormatterName=jsn", "Logging:Console:FormatterName must be one of simple, systemd, json; got 'jsn'.")]
     public void A_bad_setting_is_rejected_with_its_name_value_and_range(string argument, string message) =>
         Assert.Equal(message, Assert.Throws<OptionsValidationException>(() => ReadAll(argument)).Message);
