@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Invocation;
-using System.CommandLine.Parsing;
 using Embeddings.Cli.Commands;
 using Embeddings.Cli.Printing;
 
@@ -32,12 +30,23 @@ internal static class EmbeddingsCommand
         IReadOnlyList<string> args, TextWriter stdout, TextWriter stderr, CancellationToken cancellationToken = default)
     {
         var globals = new GlobalOptions();
-        // No response files: an image can be named @2x.png.
-        var parsed = Create(globals).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Action is ParseErrorAction)
+        var parsed = Parse(globals, args);
+        // Not the parsed value, which an error in another argument can hide.
+        var json = args.TakeWhile(arg => arg != "--").Contains("--json");
+        if (ArgumentErrors.Of(parsed, args) is { } wrong)
         {
-            stderr.WriteLine(
-                $"embeddings: {ErrorLine.OneLine(parsed.Errors[0].Message)} See {CommandPath(parsed)} --help.");
+            var help = $"{ArgumentErrors.Path(parsed.CommandResult)} --help";
+            if (ArgumentErrors.IsWithoutCommand(parsed))
+            {
+                wrong = "A command is required.";
+                if (!json)
+                {
+                    await Parse(globals, [.. args, "--help"]).InvokeAsync(new() { Output = stderr }, cancellationToken);
+                }
+            }
+            Report(
+                $"{ErrorLine.OneLine(wrong)} See {help}.",
+                new { ArgumentErrors.Reason, Message = ErrorLine.OneLine(wrong), Details = new { Help = help } });
             return ExitCode.Failed;
         }
         var invocation = new InvocationConfiguration
@@ -54,17 +63,25 @@ internal static class EmbeddingsCommand
         {
             return await parsed.InvokeAsync(invocation, cancellationToken);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException e)
         {
-            stderr.WriteLine("embeddings: interrupted");
+            Report("interrupted", JsonFields.Of(e, null));
             return ExitCode.Interrupted;
         }
         catch (Exception e)
         {
-            stderr.WriteLine($"embeddings: {ErrorLine.Of(e, parsed.GetValue(globals.Address))}");
+            var address = parsed.GetValue(globals.Address);
+            Report(ErrorLine.Of(e, address), JsonFields.Of(e, address));
             return ExitCode.Failed;
         }
+
+        void Report(string line, object error) => stderr.WriteLine(
+            json ? Output.Serialize(new { Error = error }, omitNulls: true) : $"embeddings: {line}");
     }
+
+    // No response files: an image can be named @2x.png.
+    private static ParseResult Parse(GlobalOptions globals, IReadOnlyList<string> args) =>
+        Create(globals).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
     // Not a RootCommand, which is named after the file of the program.
     private static Command Create(GlobalOptions globals) =>
@@ -89,14 +106,4 @@ internal static class EmbeddingsCommand
             BenchCommand.Create(globals),
             DemoCommand.Create(globals),
         };
-
-    private static string CommandPath(ParseResult parsed)
-    {
-        var names = new List<string>();
-        for (SymbolResult? result = parsed.CommandResult; result is CommandResult command; result = result.Parent)
-        {
-            names.Insert(0, command.Command.Name);
-        }
-        return string.Join(' ', names);
-    }
 }

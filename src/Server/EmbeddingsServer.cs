@@ -1,4 +1,5 @@
 using Embeddings.Core.Inference;
+using Embeddings.Server.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -23,14 +24,27 @@ public static class EmbeddingsServer
     {
         // In parallel with the host's composition: the start waits for the models, which wait for the native runtime.
         _ = Task.Run(RuntimeSessions.LoadRuntime);
-        // Options are read once, so files are not watched: the watcher would see every write of a store in the working
-        // directory.
-        var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false", .. args]);
+        var builder = CreateBuilder(args);
         builder.AddEmbeddings(args);
         services?.Invoke(builder.Services);
         var app = builder.Build();
         app.MapEmbeddings();
         return app;
+    }
+
+    private static WebApplicationBuilder CreateBuilder(string[] args)
+    {
+        Settings.RequireArguments(args);
+        try
+        {
+            // Options are read once, so files are not watched: the watcher would see every write of a store in the
+            // working directory.
+            return WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false", .. args]);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Settings.Unreadable(e);
+        }
     }
 
     /// <summary>

@@ -90,7 +90,7 @@ internal static class BenchCommand
         fields["mean_batch"] = Math.Round(result.MeanBatch, 2);
         fields["batches"] = result.Batches;
         output.Object(fields);
-        var table = Tables.New("", "");
+        var table = new TextTable("", "");
         foreach (var (name, value) in settings.Concat(result.Lines()))
         {
             table.Add(name, value);
@@ -102,5 +102,5 @@ internal static class BenchCommand
     private static (int Width, int Height)? Size(string? text) => text is null
         ? null
         : CommonOptions.Size(text, MaxSize)
-            ?? throw new ToolException($"--jpeg must be WIDTHxHEIGHT, each 1 to {MaxSize}; got '{text}'.");
+            ?? throw ArgumentErrors.New($"--jpeg must be WIDTHxHEIGHT, each 1 to {MaxSize}; got '{text}'.");
 }

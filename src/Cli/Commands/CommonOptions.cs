@@ -6,6 +6,7 @@ using Embeddings.Cli.Printing;
 using Embeddings.Client;
 using Embeddings.Tooling.Ingesting;
 using Embeddings.V1;
+using Spectre.Console;
 
 namespace Embeddings.Cli.Commands;
 
@@ -24,7 +25,8 @@ internal sealed class GlobalOptions
 
     public Option<bool> Json { get; } = new("--json")
     {
-        Description = "Write one JSON object per line to standard output, and nothing else.",
+        Description = "Write one JSON object per line to standard output, and nothing else; errors and notes as JSON objects "
+            + "to standard error.",
         Recursive = true,
     };
 
@@ -42,7 +44,13 @@ internal sealed class GlobalOptions
     }
 
     public Output Output(ParseResult parsed) =>
-        new(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue(Json));
+        new(
+            parsed.InvocationConfiguration.Output,
+            parsed.InvocationConfiguration.Error,
+            parsed.GetValue(Json),
+            ReferenceEquals(parsed.InvocationConfiguration.Output, Console.Out) && !Console.IsOutputRedirected
+                ? AnsiConsole.Profile.Width
+                : null);
 
     public EmbeddingsClient Client(
         ParseResult parsed, Func<EmbeddingsClientOptions, EmbeddingsClientOptions>? configure = null)
@@ -55,7 +63,7 @@ internal sealed class GlobalOptions
         }
         catch (Exception e) when (e is ArgumentException or FormatException)
         {
-            throw new ToolException($"--address must be HOST:PORT; got '{address}'.");
+            throw ArgumentErrors.New($"--address must be HOST:PORT; got '{address}'.");
         }
     }
 }
@@ -71,25 +79,19 @@ internal static class CommonOptions
     public static Option<string?> Text(string name, string? helpName, string description, params string[] aliases) =>
         new(name, aliases) { Description = description, HelpName = helpName };
 
-    public static Option<ItemKind> Kind(bool required = false)
-    {
-        var option = new Option<ItemKind>("--kind", "-k")
-        {
-            Description = required ? "Kind of the images." : "Kind of the image. [default: image]",
-            HelpName = "image|face",
-            Required = required,
-        };
-        return option.AcceptOnlyFromAmong("image", "face");
-    }
+    /// <summary>Creates the option of commands that send images.</summary>
+    public static Option<ItemKind> Kind() => Kind("Kind of the images. [default: image]");
+
+    /// <summary>Creates an option for a kind of items.</summary>
+    public static Option<ItemKind> Kind(string description) =>
+        new Option<ItemKind>("--kind", "-k") { Description = description, HelpName = "image|face" }
+            .AcceptOnlyFromAmong("image", "face");
 
     public static Option<string> Model() => new("--model", "-m")
     {
         Description = "Name of the model. [default: the server's default model of the kind]",
         DefaultValueFactory = _ => "",
     };
-
-    public static Option<string?> Collection() => Text(
-        "--collection", null, "Name of the collection. [default: image_embeddings or face_embeddings, by the kind]", "-c");
 
     /// <summary>Creates an option for an integer within bounds.</summary>
     public static Option<int> Number(
@@ -123,12 +125,12 @@ internal static class CommonOptions
         }
         if (kind != ItemKind.Face)
         {
-            throw new ToolException("--landmarks requires --kind face.");
+            throw ArgumentErrors.New("--landmarks requires --kind face.");
         }
         var values = Floats(text);
         return values is { Count: 2 * FacePoints.Count }
             ? FacePoints.From(values.Chunk(2).Select(pair => (pair[0], pair[1])))
-            : throw new ToolException($"--landmarks must be ten numbers separated by commas; got '{text}'.");
+            : throw ArgumentErrors.New($"--landmarks must be ten numbers separated by commas; got '{text}'.");
     }
 
     /// <summary>Parses finite numbers separated by commas. Returns null if one is invalid.</summary>
@@ -150,10 +152,6 @@ internal static class CommonOptions
             ? (w, h)
             : null;
 
-    /// <summary>Returns the given collection or the default collection of the kind.</summary>
-    public static string CollectionOf(this ParseResult parsed, Option<string?> collection, Option<ItemKind> kind) =>
-        parsed.GetValue(collection) ?? parsed.GetValue(kind).Collection();
-
     /// <summary>Reports a parse error, which ends with the value, and returns the default value.</summary>
     public static T? Error<T>(ArgumentResult result, string requirement)
     {
@@ -162,9 +160,56 @@ internal static class CommonOptions
     }
 }
 
+/// <summary>Options that select a collection: its name, or the kind whose default collection it is.</summary>
+internal sealed class CollectionOptions
+{
+    private readonly Option<string?> _name = CommonOptions.Text(
+        "--collection", null, "Name of the collection. [default: image_embeddings or face_embeddings, by the kind]", "-c");
+
+    private CollectionOptions(Option<ItemKind> kind) => Kind = kind;
+
+    public Option<ItemKind> Kind { get; }
+
+    /// <summary>Creates the options of a command that sends images.</summary>
+    public static CollectionOptions WithImages() => new(CommonOptions.Kind());
+
+    /// <summary>
+    /// Creates the options of a command without images: the kind only selects the collection, so that it cannot be
+    /// combined with a name.
+    /// </summary>
+    public static CollectionOptions WithoutImages() => new(CommonOptions.Kind(
+        "Use the default collection of this kind: image_embeddings or face_embeddings. [default: image]"));
+
+    public void AddTo(Command command)
+    {
+        command.Add(Kind);
+        command.Add(_name);
+    }
+
+    /// <summary>Rejects a kind together with a name.</summary>
+    public void RequireOne(CommandResult result)
+    {
+        if (result.GetResult(Kind) is { Implicit: false } && IsNamed(result))
+        {
+            result.AddError("--kind selects a default collection. Set either --kind or --collection.");
+        }
+    }
+
+    /// <summary>True if a name is given.</summary>
+    public bool IsNamed(SymbolResult result) => result.GetResult(_name) is { Implicit: false };
+
+    /// <summary>True if a name or a kind is given.</summary>
+    public bool IsGiven(SymbolResult result) => IsNamed(result) || result.GetResult(Kind) is { Implicit: false };
+
+    /// <summary>Returns the given collection or the default collection of the kind.</summary>
+    public string Read(ParseResult parsed) => parsed.GetValue(_name) ?? parsed.GetValue(Kind).Collection();
+}
+
 /// <summary>Options that select points. All given conditions must hold.</summary>
 internal sealed partial class FilterOptions
 {
+    private const string Forms = "KEY=VALUE, or KEY>NUMBER with >, >=, < or <=";
+
     private readonly Option<string?> _jobId = CommonOptions.Text("--job-id", null, "Only points of this job.");
 
     private readonly Option<string?> _mediaStoreId =
@@ -219,17 +264,24 @@ internal sealed partial class FilterOptions
         var match = Pattern().Match(text);
         if (!match.Success)
         {
-            throw new ToolException($"--attribute must be KEY=VALUE or KEY>NUMBER; got '{text}'.");
+            throw ArgumentErrors.New($"--attribute must be {Forms}; got '{text}'.");
         }
-        var key = match.Groups["key"].Value;
-        var value = match.Groups["value"].Value;
+        var key = match.Groups["key"].Value.Trim();
+        var value = match.Groups["value"].Value.Trim();
+        // Operators of other languages would be a part of the key or of the value, and nothing would match.
+        if (match.Groups["other"].Length > 0 || value is ['=' or '<' or '>', ..] || key.Length == 0)
+        {
+            throw ArgumentErrors.New(
+                $"--attribute must be {Forms}; got '{text}'. There are no other operators. Quote a key or a value that "
+                + "contains one: '\"a!\"=b', 'a=\"=b\"'.");
+        }
         if (match.Groups["is"].Value == "=")
         {
             return Equal(key, value);
         }
         if (Number(value) is not { } bound)
         {
-            throw new ToolException($"--attribute must compare with a number; got '{text}'.");
+            throw ArgumentErrors.New($"--attribute must compare with a number; got '{text}'.");
         }
         var range = match.Groups["is"].Value switch
         {
@@ -260,6 +312,8 @@ internal sealed partial class FilterOptions
             : null;
     }
 
-    [GeneratedRegex("^(?<key>[^=<>]+)(?<is>>=|<=|=|>|<)(?<value>.*)$", RegexOptions.Singleline)]
+    [GeneratedRegex(
+        """^\s*(?:"(?<key>[^"]*)"\s*|(?<key>[^=<>"]+?)(?<other>[!~^$*:]*))(?<is>>=|<=|=|>|<)(?<value>.*)$""",
+        RegexOptions.Singleline)]
     private static partial Regex Pattern();
 }

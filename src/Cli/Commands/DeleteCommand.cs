@@ -15,8 +15,7 @@ internal static class DeleteCommand
     public static Command Create(GlobalOptions globals)
     {
         var ids = new Argument<string[]>("ids") { Description = "Ids of the points.", Arity = ArgumentArity.ZeroOrMore };
-        var kind = CommonOptions.Kind();
-        var collection = CommonOptions.Collection();
+        var collection = CollectionOptions.WithoutImages();
         var whole = new Option<bool>("--whole-collection")
         {
             Description = "Delete the collection given by --collection, with all its points.",
@@ -27,37 +26,38 @@ internal static class DeleteCommand
             "Deletes points by id or by condition. --job-id alone, without --kind and --collection, deletes the job "
             + "in every collection.")
         {
-            ids, kind, collection, whole,
+            ids, whole,
         };
+        collection.AddTo(command);
+        command.Validators.Add(collection.RequireOne);
         filter.AddTo(command);
         return globals.Calling(command, async (parsed, client, output, cancellationToken) =>
         {
             var points = parsed.GetValue(ids)!;
             var which = filter.Read(parsed);
-            var given = parsed.GetValue(collection);
+            var name = collection.Read(parsed);
             if (parsed.GetValue(whole))
             {
                 // Never a default collection: the deletion cannot be undone.
-                if (given is null || points.Length > 0 || which is not null)
+                if (!collection.IsNamed(parsed.CommandResult) || points.Length > 0 || which is not null)
                 {
-                    throw new ToolException("--whole-collection requires --collection, and no ids or conditions.");
+                    throw ArgumentErrors.New("--whole-collection requires --collection, and no ids or conditions.");
                 }
-                var drop = new DeleteCollectionRequest { Collection = given };
+                var drop = new DeleteCollectionRequest { Collection = name };
                 var dropped = (await client.DeleteCollectionAsync(drop, cancellationToken)).DeletedCount;
-                output.Object(new { Collection = given, Deleted = dropped });
-                output.Line($"{given} deleted with {dropped} points");
+                output.Object(new { Collection = name, Deleted = dropped });
+                output.Line($"{name} deleted with {dropped} points");
                 return;
             }
             if (points.Length == 0 == which is null)
             {
-                throw new ToolException(
+                throw ArgumentErrors.New(
                     "Set either ids or conditions (--job-id, --media-store-id, --face-index, --attribute).");
             }
-            var named = given is not null || parsed.GetResult(kind) is { Implicit: false };
-            var where = parsed.CollectionOf(collection, kind);
+            var inEveryCollection = !collection.IsGiven(parsed.CommandResult);
             var deleted = which is null
-                ? await DeleteAsync(client, where, points, cancellationToken)
-                : await DeleteAsync(client, where, which, inEveryCollection: !named, cancellationToken);
+                ? await DeleteAsync(client, name, points, cancellationToken)
+                : await DeleteAsync(client, name, which, inEveryCollection, cancellationToken);
             output.Object(new { Deleted = deleted });
             output.Line($"{deleted} deleted");
         });

@@ -10,14 +10,13 @@ internal static class GetCommand
     public static Command Create(GlobalOptions globals)
     {
         var id = new Argument<string>("id") { Description = "Id of the point: job_id, or job_id-face_index." };
-        var kind = CommonOptions.Kind();
-        var collection = CommonOptions.Collection();
-        var command =
-            new Command("get", "Prints one stored point; with --json, its whole vector.") { id, kind, collection };
+        var collection = CollectionOptions.WithoutImages();
+        var command = new Command("get", "Prints one stored point; with --json, its whole vector.") { id };
+        collection.AddTo(command);
+        command.Validators.Add(collection.RequireOne);
         return globals.Calling(command, async (parsed, client, output, cancellationToken) =>
         {
-            var where = parsed.CollectionOf(collection, kind);
-            var point = await client.GetVectorAsync(where, parsed.GetValue(id)!, cancellationToken);
+            var point = await client.GetVectorAsync(collection.Read(parsed), parsed.GetValue(id)!, cancellationToken);
             output.Object(JsonFields.Of(point), omitNulls: true);
             foreach (var line in JsonFields.Lines(point))
             {

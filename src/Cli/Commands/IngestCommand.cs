@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Embeddings.Cli.Printing;
 using Embeddings.Client;
+using Embeddings.Primitives;
 using Embeddings.Tooling.Ingesting;
 using Embeddings.V1;
 
@@ -14,13 +15,16 @@ internal static class IngestCommand
         var path = new Argument<string>("path")
         {
             Description = "A directory of images, whose relative paths become the job ids; or an item list with one "
-                + "JSON object per line.",
+                + "JSON object per line. Hidden files, and files that have neither the extension nor the content of an "
+                + "image, are skipped and counted.",
             HelpName = "DIR|LIST.jsonl",
         };
-        var kind = CommonOptions.Kind(required: true);
         var model = CommonOptions.Model();
-        var collection = CommonOptions.Collection();
-        var resume = new Option<bool>("--resume", "-r") { Description = "Skip items that are stored already." };
+        var collection = CollectionOptions.WithImages();
+        var resume = new Option<bool>("--resume", "-r")
+        {
+            Description = "Skip items that are stored already. All points of the collection must be of the same model.",
+        };
         var failed = CommonOptions.Text(
             "--failed",
             "FILE",
@@ -42,33 +46,34 @@ internal static class IngestCommand
             "Embeds and stores the images of a directory or an item list. Exit code 0: all are stored; 2: some failed, "
             + "each is reported; 1: it could not run.")
         {
-            path, kind, model, collection, resume, failed, recursive, maxBytes,
+            path, model, resume, failed, recursive, maxBytes,
         };
+        collection.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var given = parsed.GetValue(path)!;
             var output = globals.Output(parsed);
             var settings = new IngestSettings(
-                parsed.GetValue(kind),
+                parsed.GetValue(collection.Kind),
                 parsed.GetValue(model)!,
-                parsed.CollectionOf(collection, kind),
+                collection.Read(parsed),
                 parsed.GetValue(maxBytes));
             var list = parsed.GetValue(failed) ?? $"{IngestSource.NameOf(given)}.failed.jsonl";
             using var failures = new FailedItems(Path.GetFullPath(list));
             if (failures.FilePath == Path.GetFullPath(given))
             {
-                throw new ToolException("--failed must not be the item list itself.");
+                throw ArgumentErrors.New("--failed must not be the item list itself.");
             }
             var source = await IngestSource.OpenAsync(
                 given, parsed.GetValue(recursive), failures.FilePath, cancellationToken);
             using var client = globals.Client(parsed);
-            await CheckServerAsync(client, settings.Model, cancellationToken);
+            var embedder = await ModelAsync(client, settings, cancellationToken);
             if (parsed.GetValue(failed) is not null)
             {
                 failures.Open();
             }
             var stored = parsed.GetValue(resume)
-                ? await StoredIds.LoadAsync(client, settings.Collection, cancellationToken)
+                ? await StoredIds.LoadAsync(client, settings.Collection, embedder, output.Note, cancellationToken)
                 : null;
             return await IngestAsync(client, output, settings, source, stored, failures, cancellationToken);
         });
@@ -76,16 +81,17 @@ internal static class IngestCommand
     }
 
     // One cheap call first, so that a missing server or model is one line and not one failure per image.
-    private static async Task CheckServerAsync(EmbeddingsClient client, string model, CancellationToken cancellationToken)
+    private static async Task<Model> ModelAsync(
+        EmbeddingsClient client, IngestSettings settings, CancellationToken cancellationToken)
     {
-        if (model.Length > 0)
+        if (settings.Model.Length > 0)
         {
-            await client.GetModelAsync(new GetModelRequest { Name = model }, cancellationToken);
+            return (await client.GetModelAsync(new GetModelRequest { Name = settings.Model }, cancellationToken)).Model;
         }
-        else
-        {
-            await client.ListModelsAsync(new ListModelsRequest { PageSize = 1 }, cancellationToken);
-        }
+        var kind = settings.Kind == ItemKind.Face ? ModelKind.Face : ModelKind.Image;
+        return await client.ListAllModelsAsync(cancellationToken)
+            .FirstOrDefaultAsync(model => model.DefaultForKind && model.Kind == kind, cancellationToken)
+            ?? throw new ToolException($"The server has no {settings.Kind.Word()} model.", reason: Reasons.ModelNotFound);
     }
 
     private static async Task<int> IngestAsync(
@@ -115,7 +121,7 @@ internal static class IngestCommand
         finally
         {
             // Also if the stream broke: what was stored is stored, and --resume continues from there.
-            Summarize(output, counts, rate, settings.Collection, failures.FilePath);
+            Summarize(output, counts, source.Ignored, rate, settings.Collection, failures.FilePath);
         }
         return counts.Failed > 0 ? ExitCode.SomeItemsFailed : ExitCode.Done;
     }
@@ -136,7 +142,8 @@ internal static class IngestCommand
         }
     }
 
-    private static void Summarize(Output output, ItemCounts counts, Rate rate, string collection, string failedPath)
+    private static void Summarize(
+        Output output, ItemCounts counts, IgnoredFiles ignored, Rate rate, string collection, string failedPath)
     {
         var seconds = rate.Elapsed.TotalSeconds;
         var perSecond = rate.Of(counts);
@@ -146,6 +153,8 @@ internal static class IngestCommand
             counts.Stored,
             counts.Skipped,
             counts.Failed,
+            ignored.Hidden,
+            ignored.NotImages,
             Seconds = Math.Round(seconds, 3),
             ItemsPerSecond = Math.Round(perSecond, 1),
         };
@@ -153,6 +162,10 @@ internal static class IngestCommand
         if (counts.Failed > 0)
         {
             output.Note($"failed items: {failedPath}");
+        }
+        if (ignored != default)
+        {
+            output.Line($"skipped {ignored}");
         }
         var text = $"{counts.Stored:N0} stored, {counts.Skipped:N0} skipped, {counts.Failed:N0} failed";
         output.Line($"{text} in {seconds:0.0} s ({perSecond:N0} items/s), collection {collection}");

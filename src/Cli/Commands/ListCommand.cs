@@ -14,15 +14,23 @@ internal static class ListCommand
     public static Command Create(GlobalOptions globals)
     {
         var collections = new Option<bool>("--collections") { Description = "List the collections instead of points." };
-        var kind = CommonOptions.Kind();
-        var collection = CommonOptions.Collection();
+        var collection = CollectionOptions.WithoutImages();
         var limit = CommonOptions.Number("--limit", 100, 0, int.MaxValue, "Maximum number to list; 0 for all.", "-n");
         var vectors = new Option<bool>("--vectors") { Description = "With --json, include the vectors of the points." };
         var filter = new FilterOptions();
         var command = new Command("list", "Lists the points of a collection, or the collections.")
         {
-            collections, kind, collection, limit, vectors,
+            collections, limit, vectors,
         };
+        collection.AddTo(command);
+        command.Validators.Add(collection.RequireOne);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(collections) && collection.IsGiven(result))
+            {
+                result.AddError("--collections lists all collections; --kind and --collection select the points of one.");
+            }
+        });
         filter.AddTo(command);
         return globals.Calling(command, (parsed, client, output, cancellationToken) =>
         {
@@ -34,7 +42,7 @@ internal static class ListCommand
                     output,
                     new()
                     {
-                        Collection = parsed.CollectionOf(collection, kind),
+                        Collection = collection.Read(parsed),
                         Filter = filter.Read(parsed),
                         PageSize = Math.Min(most, PageSize),
                         WithVectors = output.Json && parsed.GetValue(vectors),
@@ -59,7 +67,7 @@ internal static class ListCommand
     private static async Task ListCollectionsAsync(
         EmbeddingsClient client, Output output, int most, CancellationToken cancellationToken)
     {
-        var table = Tables.New("collection", "dimension", "points", "model");
+        var table = new TextTable("collection", "dimension", "points", "model");
         await foreach (var item in client.ListAllCollectionsAsync(cancellationToken).Take(most))
         {
             output.Object(new { item.Name, item.Dimension, item.PointCount, item.Model, item.ModelFingerprint });

@@ -15,7 +15,7 @@ internal static class ModelsListCommand
     public static Command SetAction(Command command, GlobalOptions globals) =>
         globals.Calling(command, async (_, client, output, cancellationToken) =>
         {
-            var table = Tables.New("name", "kind", "input", "dimension", "norm 1", "default", "runs on", "licence");
+            var table = new TextTable("name", "kind", "input", "dimension", "norm 1", "default", "runs on", "licence");
             var remarks = new List<string>();
             await foreach (var model in client.ListAllModelsAsync(cancellationToken))
             {

@@ -16,7 +16,7 @@ internal static class ModelsPresetsCommand
         command.SetAction(parsed =>
         {
             var output = globals.Output(parsed);
-            var table = Tables.New("preset", "kind", "input", "colors", "mean", "std", "resize", "pull");
+            var table = new TextTable("preset", "kind", "input", "colors", "mean", "std", "resize", "pull");
             foreach (var preset in PresetCatalog.All)
             {
                 var input = preset.Input;

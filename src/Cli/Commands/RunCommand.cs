@@ -42,7 +42,7 @@ internal static class RunCommand
             var images = parsed.GetValue(photos);
             if (images is not null && !parsed.GetValue(once))
             {
-                throw new ToolException(
+                throw ArgumentErrors.New(
                     "--photos requires --once, because the images are stored for the demonstration only.");
             }
             var settings = options.Read(parsed).ToList();
@@ -103,7 +103,7 @@ internal static class RunCommand
         {
             return kinds.Contains(kind)
                 ? new PhotoRun(client, output, kind).RunAsync(images, cancellationToken)
-                : throw new ToolException($"--photos requires a model; the server has no {kind.Word()} model.");
+                : throw ArgumentErrors.New($"--photos requires a model; the server has no {kind.Word()} model.");
         }
         return kinds.Count > 0
             ? new SampleRun(client, output, kinds).RunAsync(cancellationToken)

@@ -61,7 +61,8 @@ internal sealed partial class ServerOptions
         }
         if (parsed.UnmatchedTokens.FirstOrDefault(token => !Setting().IsMatch(token)) is { } other)
         {
-            throw new ToolException($"Unrecognized argument '{other}'. A setting of the server is --Section:Key=value.");
+            var why = ArgumentErrors.Unrecognized(parsed.CommandResult, other);
+            throw ArgumentErrors.New($"{why} A setting of the server is --Section:Key=value.");
         }
         arguments.AddRange(parsed.UnmatchedTokens);
         return arguments;
@@ -91,6 +92,6 @@ internal sealed partial class ServerOptions
     private static bool Sets(ParseResult parsed, string setting) =>
         parsed.UnmatchedTokens.Any(token => token.StartsWith(setting, StringComparison.OrdinalIgnoreCase));
 
-    [GeneratedRegex(@"^--\w+(:\w+)+=")]
+    [GeneratedRegex(@"^--[\w.]+(:[\w.]+)+=")]
     private static partial Regex Setting();
 }

@@ -36,7 +36,7 @@ internal static class StoreCommand
             var target = parsed.GetValue(to);
             if (source == target)
             {
-                throw new ToolException($"--from and --to must be different stores; got {source} twice.");
+                throw ArgumentErrors.New($"--from and --to must be different stores; got {source} twice.");
             }
             RequireSettings(parsed);
             var path = parsed.GetValue(state) ?? $"store-copy-{source}-{target}.json".ToLowerInvariant();
@@ -58,8 +58,8 @@ internal static class StoreCommand
     {
         if (parsed.UnmatchedTokens.FirstOrDefault(token => !token.StartsWith("--Store:", StringComparison.OrdinalIgnoreCase)) is { } other)
         {
-            throw new ToolException($"Unrecognized argument '{other}'. A setting of a store is "
-                + $"--Store:Kind:Key=value.");
+            var why = ArgumentErrors.Unrecognized(parsed.CommandResult, other);
+            throw ArgumentErrors.New($"{why} A setting of a store is --Store:Kind:Key=value.");
         }
     }
 

@@ -35,7 +35,7 @@ internal static class StoreSalvageCommand
             await using var target = await OpenStore.OpenAsync(StoreKind.Embedded, settings, cancellationToken);
             if ((await target.Store.ListCollectionsAsync(cancellationToken)).Count > 0)
             {
-                throw new ToolException($"--to must be a new store; '{parsed.GetValue(to)}' holds collections.");
+                throw ArgumentErrors.New($"--to must be a new store; '{parsed.GetValue(to)}' holds collections.");
             }
             var output = globals.Output(parsed);
             var isComplete = true;

@@ -2,14 +2,13 @@ using Embeddings.Cli.Printing;
 using Embeddings.Client;
 using Embeddings.V1;
 using Grpc.Core;
-using Spectre.Console;
 
 namespace Embeddings.Cli.Demos;
 
 /// <summary>Queries with their best matches, and the number of correct matches.</summary>
 internal sealed class RankTable(Output output, string query)
 {
-    private readonly Table _table = Tables.New(query, "best match", "score", "correct");
+    private readonly TextTable _table = new(query, "best match", "score", "correct");
     private int _correct;
     private int _queries;
 

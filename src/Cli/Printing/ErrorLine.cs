@@ -14,13 +14,7 @@ internal static class ErrorLine
     {
         // Models load concurrently; the first failure is reported.
         AggregateException several when several.Flatten().InnerExceptions is [var first, ..] => Of(first, address),
-        // The server sets a reason on every error of its own. The name of the status means that no server responded.
-        EmbeddingsException { Status: StatusCode.Unavailable, Reason: "UNAVAILABLE" } =>
-            $"No server responds at {address}. Start one with 'embeddings serve', or choose another with --address. "
-            + $"({error.Message})",
-        EmbeddingsException { Status: StatusCode.DeadlineExceeded } =>
-            $"The server at {address} did not respond before the deadline: {error.Message}",
-        EmbeddingsException e => Rpc(e),
+        EmbeddingsException e => Rpc(e, address),
         ToolException or ItemFault or Fault or ModelException or OptionsValidationException or IOException
             or UnauthorizedAccessException => error.Message,
         _ => $"{error.Message} ({error.GetType().Name})",
@@ -35,8 +29,25 @@ internal static class ErrorLine
     public static string OneLine(string text) =>
         string.Concat(text.Select(static c => char.IsControl(c) ? ' ' : c)).Trim();
 
-    private static string Rpc(EmbeddingsException e)
+    /// <summary>Returns the message of a failed call, which has the address if the server did not respond.</summary>
+    public static string Message(EmbeddingsException error, string? address) => error switch
     {
+        // The server sets a reason on every error of its own. The name of the status means that no server responded.
+        { Status: StatusCode.Unavailable, Reason: "UNAVAILABLE" } =>
+            $"No server responds at {address}. Start one with 'embeddings serve', or choose another with --address. "
+            + $"({error.Message})",
+        { Status: StatusCode.DeadlineExceeded } =>
+            $"The server at {address} did not respond before the deadline: {error.Message}",
+        _ => error.Message,
+    };
+
+    private static string Rpc(EmbeddingsException e, string? address)
+    {
+        var message = Message(e, address);
+        if (message != e.Message)
+        {
+            return message;
+        }
         var field = e.Field.Length == 0 ? "" : $" [{e.Field}]";
         var retry = e.RetryAfter is { } after ? $" Retry in {after.TotalSeconds:0.###} s." : "";
         return $"{StatusName.WithReason(e)}: {e.Message}{field}{retry}";

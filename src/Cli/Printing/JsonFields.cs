@@ -1,6 +1,12 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
+using Embeddings.Client;
+using Embeddings.Core;
+using Embeddings.Primitives;
 using Embeddings.V1;
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Microsoft.Extensions.Options;
 
 namespace Embeddings.Cli.Printing;
 
@@ -15,6 +21,43 @@ internal static class JsonFields
         error.Reason,
         error.Message,
         Field = error.Field.Length > 0 ? error.Field : null,
+    };
+
+    /// <summary>
+    /// The error of a command: reason, message, and details; fields that are null are to be omitted. docs/errors.md
+    /// describes it.
+    /// </summary>
+    /// <param name="error">The error.</param>
+    /// <param name="address">Address of the server, or null.</param>
+    public static object Of(Exception error, string? address) => error switch
+    {
+        EmbeddingsException e => new
+        {
+            Code = (int)e.Status,
+            Status = StatusName.Of((int)e.Status),
+            e.Reason,
+            Message = ErrorLine.Message(e, address),
+            Details = new
+            {
+                Address = address,
+                Field = e.Field.Length > 0 ? e.Field : null,
+                RetryAfterSeconds = e.RetryAfter?.TotalSeconds,
+            },
+        },
+        AggregateException several when several.Flatten().InnerExceptions is [var first, ..] => Of(first, address),
+        _ => new { Reason = Reason(error), Message = ErrorLine.Of(error, address), Details = new { } },
+    };
+
+    private static string Reason(Exception error) => error switch
+    {
+        ToolException e => e.Reason,
+        ItemFault e => e.Error.Reason,
+        Fault e => e.Reason,
+        ModelException => "MODEL_INVALID",
+        OptionsValidationException => "SETTING_INVALID",
+        IOException or UnauthorizedAccessException => ItemFault.FileUnreadable,
+        OperationCanceledException => "INTERRUPTED",
+        _ => "INTERNAL",
     };
 
     public static object Of(Timings? timings) => new
@@ -77,6 +120,19 @@ internal static class JsonFields
             yield return Line("attributes", attributes.ToString());
         }
     }
+
+    /// <summary>Returns attributes as conditions of <c>--attribute</c>: <c>good=true year=2024</c>.</summary>
+    public static string Text(Struct? attributes) => string.Join(' ', (attributes?.Fields ?? [])
+        .OrderBy(field => field.Key, StringComparer.Ordinal)
+        .Select(field => $"{field.Key}={Text(field.Value)}"));
+
+    private static string Text(Value value) => value.KindCase switch
+    {
+        Value.KindOneofCase.StringValue => value.StringValue,
+        Value.KindOneofCase.NumberValue => value.NumberValue.ToString(CultureInfo.InvariantCulture),
+        Value.KindOneofCase.BoolValue => value.BoolValue ? "true" : "false",
+        _ => JsonFormatter.Default.Format(value),
+    };
 
     private static string Line(string name, string value) => $"{name,-15} {ErrorLine.OneLine(value)}";
 }

@@ -7,13 +7,14 @@ namespace Embeddings.Cli.Printing;
 
 /// <summary>
 /// Output of a command. With <c>--json</c>, standard output has one JSON object per line and nothing else; otherwise it
-/// has text. Progress and errors go to standard error. Thread-safe.
+/// has text. Progress and errors go to standard error, with <c>--json</c> as JSON objects, too. Thread-safe.
 /// </summary>
-internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json)
+/// <param name="stdout">Standard output.</param>
+/// <param name="stderr">Standard error.</param>
+/// <param name="json">Whether to write JSON.</param>
+/// <param name="width">Width of the terminal, or null if standard output is not a terminal.</param>
+internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json, int? width = null)
 {
-    // A redirected table is read by programs and must not be wrapped at 80 columns.
-    private const int RedirectedWidth = 200;
-
     private static readonly JsonSerializerOptions Compact = new()
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -53,13 +54,18 @@ internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json)
     {
         if (json)
         {
-            Write(stdout, JsonSerializer.Serialize(fields, omitNulls ? WithoutNulls : Compact));
+            Write(stdout, Serialize(fields, omitNulls));
         }
     }
+
+    /// <summary>Returns an object as JSON in one line.</summary>
+    public static string Serialize(object fields, bool omitNulls = false) =>
+        JsonSerializer.Serialize(fields, omitNulls ? WithoutNulls : Compact);
 
     /// <summary>Writes a line to standard error: progress, notices, errors of single items.</summary>
     public void Note(string text)
     {
+        text = json ? Serialize(new { Note = text }) : text;
         if (NoteWriter is { } write)
         {
             write(text);
@@ -71,20 +77,24 @@ internal sealed class Output(TextWriter stdout, TextWriter stderr, bool json)
     }
 
     /// <summary>Writes a table. Ignored with <c>--json</c>.</summary>
-    public void Table(Table table)
+    public void Table(TextTable table)
     {
         if (json)
         {
             return;
         }
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(stdout) });
-        if (Console.IsOutputRedirected || !ReferenceEquals(stdout, Console.Out))
-        {
-            console.Profile.Width = RedirectedWidth;
-        }
         lock (_lock)
         {
-            console.Write(table);
+            if (width is { } columns)
+            {
+                var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(stdout) });
+                console.Profile.Width = columns;
+                table.WriteTo(console);
+            }
+            else
+            {
+                table.Lines().ToList().ForEach(stdout.WriteLine);
+            }
         }
     }
 

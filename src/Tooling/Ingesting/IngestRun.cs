@@ -1,8 +1,11 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
 using Embeddings.Client;
 using Embeddings.Tooling.Items;
 using Embeddings.V1;
+using Grpc.Core;
 
 namespace Embeddings.Tooling.Ingesting;
 
@@ -46,6 +49,9 @@ internal sealed class IngestRun(
     // Responses arrive in request order.
     private readonly ConcurrentQueue<(IngestItem Item, int Bytes)> _sent = new();
 
+    // The number of the first item of each point, by a hash of the id, because ids are several times larger.
+    private readonly Dictionary<UInt128, long> _firstItems = [];
+
     private readonly Lock _lock = new();
     private ItemCounts _counts;
 
@@ -74,6 +80,10 @@ internal sealed class IngestRun(
             {
                 Report(new(item, null, item.Error));
             }
+            else if (Duplicate(item, item.Line) is { } duplicate)
+            {
+                Report(new(item, null, duplicate));
+            }
             else if (stored is not null && await stored.ContainsAsync(item.Line.PointId(settings.Kind), cancellationToken))
             {
                 Report(new(item, null, null));
@@ -83,6 +93,19 @@ internal sealed class IngestRun(
                 yield return request;
             }
         }
+    }
+
+    private ItemError? Duplicate(IngestItem item, ItemListLine line)
+    {
+        var id = line.PointId(settings.Kind);
+        var hash = BitConverter.ToUInt128(SHA256.HashData(Encoding.UTF8.GetBytes(id)));
+        if (_firstItems.TryAdd(hash, item.Number))
+        {
+            return null;
+        }
+        var message = $"Line {item.Number} has the same point id as line {_firstItems[hash]}: '{id}'. Only line "
+            + $"{_firstItems[hash]} is used; give each item its own job_id{(settings.Kind == ItemKind.Face ? " or face_index" : "")}.";
+        return new ItemFault(StatusCode.InvalidArgument, ItemFault.DuplicateItem, message, "job_id").Error;
     }
 
     private async Task<StreamIngestRequest?> RequestAsync(

@@ -1,6 +1,7 @@
 using System.IO.Enumeration;
 using System.Runtime.CompilerServices;
 using System.Text;
+using Embeddings.Core.Imaging;
 using Embeddings.Tooling.Items;
 using Embeddings.V1;
 
@@ -14,12 +15,43 @@ namespace Embeddings.Tooling.Ingesting;
 /// <param name="Text">Beginning of an invalid line; otherwise empty.</param>
 internal sealed record IngestItem(long Number, ItemListLine? Line, string File, ItemError? Error = null, string Text = "");
 
+/// <summary>Files of a directory that are not items.</summary>
+/// <param name="Hidden">Number of hidden files and directories. The content of a hidden directory is not counted.</param>
+/// <param name="NotImages">Number of files that have neither the extension nor the content of an image.</param>
+internal readonly record struct IgnoredFiles(int Hidden, int NotImages)
+{
+    /// <summary>Returns the counts that are not 0 as text, or an empty string.</summary>
+    public override string ToString() => string.Join(" and ", new[]
+    {
+        Text(Hidden, "hidden file or directory", "hidden files or directories"),
+        Text(NotImages, "file that is not an image", "files that are not images"),
+    }.OfType<string>());
+
+    private static string? Text(int count, string one, string several) => count switch
+    {
+        0 => null,
+        1 => $"1 {one}",
+        _ => $"{count:N0} {several}",
+    };
+}
+
 /// <summary>The items of a directory of images or of an item list. Only file names are kept in memory.</summary>
 /// <param name="Name">Short name for progress and file names.</param>
 /// <param name="Total">Number of items.</param>
 /// <param name="Items">The items, in order. Enumerate once.</param>
-internal sealed record IngestSource(string Name, long Total, IAsyncEnumerable<IngestItem> Items)
+/// <param name="Ignored">Files of the directory that are not items.</param>
+internal sealed record IngestSource(
+    string Name, long Total, IAsyncEnumerable<IngestItem> Items, IgnoredFiles Ignored = default)
 {
+    // Formats that the server does not read are sent, too: their error says so.
+    private static readonly string[] ImageExtensions =
+    [
+        ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".jxl", ".png", ".tif", ".tiff", ".webp",
+    ];
+
+    // Enough to recognize a format.
+    private const int HeaderBytes = 256;
+
     // Enough to recognize the line. A whole line can be megabytes of anything.
     private const int ExcerptBytes = 500;
 
@@ -30,7 +62,9 @@ internal sealed record IngestSource(string Name, long Total, IAsyncEnumerable<In
     /// <param name="recursive">Whether to include subdirectories.</param>
     /// <param name="except">A file in the directory that is not an item: the list of failed items.</param>
     /// <param name="cancellationToken">Cancels counting.</param>
-    /// <exception cref="ToolException">The path is neither a directory nor an item list.</exception>
+    /// <exception cref="ToolException">
+    /// The path is neither a directory nor an item list, or it contains nothing to ingest.
+    /// </exception>
     public static async Task<IngestSource> OpenAsync(
         string path, bool recursive, string? except, CancellationToken cancellationToken)
     {
@@ -38,8 +72,11 @@ internal sealed record IngestSource(string Name, long Total, IAsyncEnumerable<In
         var name = NameOf(full);
         if (Directory.Exists(full))
         {
-            var files = FindFiles(full, recursive, except);
-            return new IngestSource(name, files.Count, FilesAsync(full, files));
+            var files = FindFiles(full, recursive, except, out var ignored);
+            var others = ignored == default ? "" : $"; skipped {ignored}";
+            return files.Count > 0
+                ? new IngestSource(name, files.Count, FilesAsync(full, files), ignored)
+                : throw new ToolException($"Directory '{path}' contains no images{others}.");
         }
         if (!File.Exists(full))
         {
@@ -50,7 +87,10 @@ internal sealed record IngestSource(string Name, long Total, IAsyncEnumerable<In
             throw new ToolException(
                 $"'{path}' is neither a directory nor an item list ({string.Join(", ", ListExtensions)}).");
         }
-        return new IngestSource(name, await CountAsync(full, cancellationToken), LinesAsync(full, cancellationToken));
+        var lines = await CountAsync(full, cancellationToken);
+        return lines > 0
+            ? new IngestSource(name, lines, LinesAsync(full, cancellationToken))
+            : throw new ToolException($"Item list '{path}' contains no items.");
     }
 
     /// <summary>Returns the name of a directory, or of an item list without its extension.</summary>
@@ -62,7 +102,7 @@ internal sealed record IngestSource(string Name, long Total, IAsyncEnumerable<In
     }
 
     // In ordinal order, so that two runs use the same order.
-    private static List<string> FindFiles(string folder, bool recursive, string? except)
+    private static List<string> FindFiles(string folder, bool recursive, string? except, out IgnoredFiles ignored)
     {
         var options = new EnumerationOptions
         {
@@ -70,14 +110,46 @@ internal sealed record IngestSource(string Name, long Total, IAsyncEnumerable<In
             AttributesToSkip = 0,
             IgnoreInaccessible = true,
         };
-        var files = new FileSystemEnumerable<string>(folder, (ref FileSystemEntry entry) => entry.ToFullPath(), options)
+        var hidden = 0;
+        var found = new FileSystemEnumerable<string>(folder, (ref FileSystemEntry entry) => entry.ToFullPath(), options)
         {
-            ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory,
+            ShouldIncludePredicate = (ref FileSystemEntry entry) =>
+            {
+                hidden += entry.IsHidden ? 1 : 0;
+                return !entry.IsHidden && !entry.IsDirectory;
+            },
             // A link to a directory can lead to a parent and never end.
-            ShouldRecursePredicate = (ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) == 0,
+            ShouldRecursePredicate = (ref FileSystemEntry entry) =>
+                !entry.IsHidden && (entry.Attributes & FileAttributes.ReparsePoint) == 0,
         };
-        var names = files.Where(file => file != except).Select(file => Path.GetRelativePath(folder, file));
-        return [.. names.Order(StringComparer.Ordinal)];
+        var files = found.Where(file => file != except).ToList();
+        var images = files.FindAll(IsImage);
+        ignored = new(hidden, files.Count - images.Count);
+        return [.. images.Select(file => Path.GetRelativePath(folder, file)).Order(StringComparer.Ordinal)];
+    }
+
+    // An image with a damaged beginning has the extension, an image from a cache or a database only the content.
+    private static bool IsImage(string file)
+    {
+        if (ImageExtensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase))
+        {
+            return true;
+        }
+        try
+        {
+            // A pipe has no length, and opening it would wait for a writer.
+            if (new FileInfo(file).Length == 0)
+            {
+                return false;
+            }
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            var header = new byte[HeaderBytes];
+            return ImageSniffer.Sniff(header.AsSpan(0, stream.ReadAtLeast(header, header.Length, false))) != FileFormat.Unknown;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     // The job id is the relative path with slashes and with its extension, so that a.jpg and a.png are two items.

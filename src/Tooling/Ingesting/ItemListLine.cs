@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Embeddings.Primitives;
 using Embeddings.Tooling.Items;
 using Embeddings.V1;
 using Google.Protobuf;
@@ -156,10 +158,20 @@ internal sealed record ItemListLine
         {
             _ when Says("could not be converted") && field.Length == 0 => "The line must be a JSON object.",
             _ when Says("could not be converted") || Says("missing required") => $"{field} must be {Expected(field)}.",
-            _ when Says("could not be mapped") => $"{field} is not a field of an item list.",
+            _ when Says("could not be mapped") => Unknown(field),
             _ when Says("Duplicate property") => $"{(field.Length > 0 ? field : "A field")} occurs twice.",
             _ => message.Split(" Path: ")[0],
         };
+    }
+
+    private static string Unknown(string field)
+    {
+        string[] outer = field.Split('.')[..^1];
+        var type = outer is ["bbox"] ? ItemListJson.Default.ItemBox : (JsonTypeInfo)ItemListJson.Default.ItemListLine;
+        var known = type.Properties.Select(property => string.Join('.', [.. outer, property.Name])).ToList();
+        return NearestName.Of(field, known) is { } near
+            ? $"{field} is not a field of an item list. Did you mean {near}?"
+            : $"{field} is not a field of an item list. The fields are {string.Join(", ", known)}.";
     }
 
     private static string Expected(string field) => field.Split('.')[0] switch

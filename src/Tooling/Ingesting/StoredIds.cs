@@ -25,9 +25,30 @@ internal sealed class StoredIds
         _ids = ids;
     }
 
+    /// <summary>Loads the ids of a collection, which may not exist yet.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="collection">Name of the collection.</param>
+    /// <param name="model">The model of the ingest. Points of another model must not be skipped.</param>
+    /// <param name="warn">Receives a warning if the model of the points is unknown.</param>
+    /// <param name="cancellationToken">Cancels the calls.</param>
+    /// <exception cref="ToolException">Another model filled the collection.</exception>
     public static async Task<StoredIds> LoadAsync(
-        EmbeddingsClient client, string collection, CancellationToken cancellationToken)
+        EmbeddingsClient client, string collection, Model model, Action<string> warn, CancellationToken cancellationToken)
     {
+        var known = await client.ListAllCollectionsAsync(cancellationToken)
+            .FirstOrDefaultAsync(item => item.Name == collection, cancellationToken);
+        if (known is { PointCount: > 0, Model: "" })
+        {
+            warn($"The model of the {known.PointCount:N0} points of collection {collection} is unknown; --resume skips them.");
+        }
+        else if (known is { PointCount: > 0 } && IsOther(known, model))
+        {
+            throw new ToolException(
+                $"--resume cannot skip the {known.PointCount:N0} points of collection {collection}: they are of model "
+                + $"{Name(known.Model, known.ModelFingerprint)}, not of {Name(model.Name, model.Fingerprint)}. Use another "
+                + "--collection or --model.",
+                reason: "COLLECTION_MODEL_MISMATCH");
+        }
         try
         {
             var count = await client.CountVectorsAsync(collection, cancellationToken: cancellationToken);
@@ -57,6 +78,15 @@ internal sealed class StoredIds
             return false;
         }
     }
+
+    // A model that is not loaded may have no fingerprint.
+    private static bool IsOther(Collection known, Model model) =>
+        known.ModelFingerprint.Length > 0 && model.Fingerprint.Length > 0
+            ? known.ModelFingerprint != model.Fingerprint
+            : known.Model != model.Name;
+
+    private static string Name(string model, string fingerprint) =>
+        fingerprint.Length > 0 ? $"'{model}' (fingerprint {fingerprint[..Math.Min(12, fingerprint.Length)]})" : $"'{model}'";
 
     private static async Task<HashSet<string>> ListAsync(
         EmbeddingsClient client, string collection, CancellationToken cancellationToken)

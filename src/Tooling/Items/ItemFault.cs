@@ -10,6 +10,7 @@ namespace Embeddings.Tooling.Items;
 internal sealed class ItemFault(StatusCode code, string reason, string message, string field = "") : Exception(message)
 {
     public const string LineInvalid = "ITEM_LIST_LINE_INVALID";
+    public const string DuplicateItem = "ITEM_DUPLICATE";
     public const string FileNotFound = "FILE_NOT_FOUND";
     public const string FileUnreadable = "FILE_UNREADABLE";
     public const string ImageTooLarge = "IMAGE_TOO_LARGE";

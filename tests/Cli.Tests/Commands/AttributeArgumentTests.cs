@@ -13,6 +13,9 @@ public sealed class AttributeArgumentTests
         Assert.Equal(new AttributeCondition { Key = "year", Number = 2024 }, FilterOptions.ParseAttribute("year=2024"));
         Assert.Equal(new AttributeCondition { Key = "code", Text = "1" }, FilterOptions.ParseAttribute("code=\"1\""));
         Assert.Equal(new AttributeCondition { Key = "empty", Text = "" }, FilterOptions.ParseAttribute("empty="));
+        Assert.Equal(new AttributeCondition { Key = "place", Text = "a b" }, FilterOptions.ParseAttribute(" place = a b "));
+        Assert.Equal(new AttributeCondition { Key = "a!", Text = "=b" }, FilterOptions.ParseAttribute("\"a!\"=\"=b\""));
+        Assert.Equal(new AttributeCondition { Key = "a:b!c", Text = "d" }, FilterOptions.ParseAttribute("a:b!c=d"));
     }
 
     [Theory]
@@ -39,12 +42,32 @@ public sealed class AttributeArgumentTests
         Assert.Equal(new NumericRange { Gte = 1 }, FilterOptions.ParseAttribute("a>=1").Range);
         Assert.Equal(new NumericRange { Lt = -1.5 }, FilterOptions.ParseAttribute("a<-1.5").Range);
         Assert.Equal(new NumericRange { Lte = 1 }, FilterOptions.ParseAttribute("a<=1").Range);
+        Assert.Equal(("a", 1), (FilterOptions.ParseAttribute("a >= 1").Key, FilterOptions.ParseAttribute("a >= 1").Range.Gte));
+    }
+
+    [Theory]
+    [InlineData("tag!=red")]
+    [InlineData("tag != red")]
+    [InlineData("tag==red")]
+    [InlineData("tag=>1")]
+    [InlineData("tag=<1")]
+    [InlineData("tag<>1")]
+    [InlineData("tag~=red")]
+    [InlineData("tag^=red")]
+    [InlineData("tag:=red")]
+    public void Another_operator_is_an_error_and_not_a_part_of_key_or_value(string text)
+    {
+        var error = Assert.Throws<ToolException>(() => FilterOptions.ParseAttribute(text));
+        Assert.Contains("There are no other operators", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"got '{text}'", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("")]
     [InlineData("key")]
     [InlineData("=value")]
+    [InlineData(" =value")]
+    [InlineData("\"\"=value")]
     [InlineData("a>b")]
     public void Anything_else_is_an_error(string text) =>
         Assert.Throws<ToolException>(() => FilterOptions.ParseAttribute(text));

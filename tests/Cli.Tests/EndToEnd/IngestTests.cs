@@ -98,12 +98,50 @@ public sealed class IngestTests(RunningServer server) : IClassFixture<RunningSer
     }
 
     [Fact]
-    public async Task An_empty_directory_is_no_error()
+    public async Task A_directory_or_list_without_items_is_an_error()
     {
         using var folder = new TempFolder();
-        var result = await server.RunAsync("ingest", folder.Path, "--kind", "image");
-        Assert.Equal(ExitCode.Done, result.ExitCode);
-        Assert.StartsWith("0 stored, 0 skipped, 0 failed", Assert.Single(result.Lines), StringComparison.Ordinal);
+        var list = folder.Write("empty.jsonl", "\n\n");
+        foreach (var (path, message) in new[] { (folder.Path, "contains no images; skipped 1 file"), (list, "contains no items") })
+        {
+            var result = await server.RunAsync("ingest", path);
+            Assert.Equal((ExitCode.Failed, ""), (result.ExitCode, result.Output));
+            Assert.Contains(message, Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Files_that_are_not_images_are_skipped_and_counted()
+    {
+        using var folder = new TempFolder();
+        folder.Write("in/a.jpg", Scene(1));
+        folder.Write("in/without-extension", Scene(2));
+        folder.Write("in/notes.txt", "text");
+        folder.Write("in/sub/Thumbs.db", "database");
+        folder.Write("in/.DS_Store", "hidden");
+        folder.Write("in/.cache/a.jpg", Scene(3));
+        var plain = await server.RunAsync("ingest", folder.File("in"), "-c", "filtered");
+        Assert.Equal(ExitCode.Done, plain.ExitCode);
+        Assert.Equal("skipped 2 hidden files or directories and 2 files that are not images", plain.Lines[0]);
+        Assert.StartsWith("2 stored, 0 skipped, 0 failed", plain.Lines[1], StringComparison.Ordinal);
+        var summary = (await server.RunAsync("ingest", folder.File("in"), "-c", "filtered", "--json")).Objects[^1].GetProperty("summary");
+        Assert.Equal((2, 2), (summary.GetProperty("hidden").GetInt32(), summary.GetProperty("not_images").GetInt32()));
+    }
+
+    [Fact]
+    public async Task A_misspelt_field_fails_with_its_line_and_the_nearest_name()
+    {
+        using var folder = new TempFolder();
+        folder.Write("a.jpg", Scene(1));
+        var list = folder.Write("list.jsonl", """
+            {"path": "a.jpg", "job_id": "right"}
+            {"path": "a.jpg", "job_id": "wrong", "atributes": {"a": 1}}
+            """);
+        var result = await server.RunAsync("ingest", list, "-c", "misspelt", "--failed", folder.File("failed.jsonl"));
+        Assert.Equal(ExitCode.SomeItemsFailed, result.ExitCode);
+        Assert.Contains(result.ErrorLines, line => line.StartsWith("line 2: ", StringComparison.Ordinal)
+            && line.EndsWith("atributes is not a field of an item list. Did you mean attributes?", StringComparison.Ordinal));
+        Assert.Equal("1", Assert.Single((await server.RunAsync("count", "-c", "misspelt")).Lines));
     }
 
     private static byte[] Scene(int subject) => SampleSet.Get(ItemKind.Image, subject, 1).Jpeg.ToArray();

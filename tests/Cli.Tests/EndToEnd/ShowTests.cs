@@ -59,7 +59,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
 
         // The default collections do not exist, so they take vectors of another dimension than the demonstration's.
         await using var withoutModels = await StartWithoutModelsAsync(folder.File("data"));
-        Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", withoutModels.Address)).Objects);
+        Assert.Empty((await CommandResult.RunAsync("list", "--collections", "--json", "--address", withoutModels.Address)).Objects);
         using var client = EmbeddingsClient.ForAddress(withoutModels.Address);
         foreach (var kind in new[] { ItemKind.Image, ItemKind.Face })
         {
@@ -100,7 +100,7 @@ public sealed class ShowTests(RunningServer server) : IClassFixture<RunningServe
 
         // Nothing of it stays in a store that was given.
         await using var withoutModels = await StartWithoutModelsAsync(folder.File("data"));
-        Assert.Empty((await CommandResult.RunAsync("store", "list", "--json", "--address", withoutModels.Address)).Objects);
+        Assert.Empty((await CommandResult.RunAsync("list", "--collections", "--json", "--address", withoutModels.Address)).Objects);
     }
 
     [Theory]

@@ -13,7 +13,7 @@ public sealed class OutputTests
     {
         var (output, read) = New(json: true);
         output.Line("for a person");
-        output.Table(Tables.New("a"));
+        output.Table(new TextTable("a"));
         output.Object(JsonFields.Of(Point()), omitNulls: true);
         output.Object(new { LineBreak = "line\nbreak", Absent = (string?)null });
         var result = read();
@@ -45,7 +45,7 @@ public sealed class OutputTests
     public void Markup_and_control_characters_in_stored_names_are_text()
     {
         var (output, read) = New(json: false);
-        var table = Tables.New("[red]name[/]");
+        var table = new TextTable("[red]name[/]");
         table.Add("[link=http://example.org]x[/]\u001b[31m");
         output.Table(table);
         Assert.Contains("[link=http://example.org]x[/] [31m", read().Output, StringComparison.Ordinal);
@@ -56,7 +56,35 @@ public sealed class OutputTests
     {
         var (output, read) = New(json: true);
         output.Note("progress");
+        Assert.Equal(("", "{\"note\":\"progress\"}"), (read().Output, Assert.Single(read().ErrorLines)));
+        (output, read) = New(json: false);
+        output.Note("progress");
         Assert.Equal(("", "progress"), (read().Output, Assert.Single(read().ErrorLines)));
+    }
+
+    [Fact]
+    public void A_piped_table_has_tabs_and_is_not_wrapped()
+    {
+        var (output, read) = New(json: false);
+        output.Table(Wide());
+        Assert.Equal($"point\tattributes\njob-1\t{Words}\n", read().Output.ReplaceLineEndings("\n"));
+    }
+
+    [Theory]
+    [InlineData(20)]
+    [InlineData(40)]
+    [InlineData(80)]
+    [InlineData(2000)]
+    public void A_table_on_a_terminal_is_never_broken_within_a_word(int width)
+    {
+        var (output, read) = New(json: false, width);
+        output.Table(Wide());
+        var lines = read().Lines;
+        Assert.Equal(
+            Words.Split(' ').Append("job-1").Order(StringComparer.Ordinal),
+            lines.Skip(2).SelectMany(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Order(StringComparer.Ordinal));
+        Assert.True(lines.Count > 3 == width < 100);
+        Assert.All(lines, line => Assert.True(line.Length <= Math.Max(width, Longest.Length + 12), line));
     }
 
     [Fact]
@@ -87,9 +115,20 @@ public sealed class OutputTests
         },
     };
 
-    private static (Output Output, Func<CommandResult> Read) New(bool json)
+    private static readonly string Longest = new('x', 30);
+
+    private static readonly string Words = string.Join(' ', Enumerable.Range(100, 30).Select(i => $"key{i}={i}").Append(Longest));
+
+    private static TextTable Wide()
+    {
+        var table = new TextTable("point", "attributes");
+        table.Add("job-1", Words);
+        return table;
+    }
+
+    private static (Output Output, Func<CommandResult> Read) New(bool json, int? width = null)
     {
         var (stdout, stderr) = (new StringWriter(), new StringWriter());
-        return (new Output(stdout, stderr, json), () => new CommandResult(0, stdout.ToString(), stderr.ToString()));
+        return (new Output(stdout, stderr, json, width), () => new CommandResult(0, stdout.ToString(), stderr.ToString()));
     }
 }

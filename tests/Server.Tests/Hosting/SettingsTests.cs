@@ -34,8 +34,22 @@ public sealed class SettingsTests
         "Telemetry:Nonsense=1",
         "Telemetry:Nonsense is not a setting. The settings of section Telemetry are OtlpEndpoint, OtlpHttp, ExportSeconds.")]
     [InlineData(
-        "Sever:GrpcPort=1",
-        "Sever is not a configuration section. The sections are Server, Models, Inference, Batching, Imaging, Memory, Store, Telemetry, and Logging.")]
+        "Cloud:Region=1",
+        "Cloud:Region is not a setting: there is no section Cloud. The sections are Server, Models, Inference, Batching, Imaging, Memory, Store, Telemetry, and Logging.")]
+    [InlineData("Sever:GrpcPort=1", "Sever:GrpcPort is not a setting: there is no section Sever. Did you mean Server:GrpcPort?")]
+    [InlineData("Server:GrpcProt=1", "Server:GrpcProt is not a setting. Did you mean Server:GrpcPort?")]
+    [InlineData("Store:Qdrnt:ApiKey=secret", "Store:Qdrnt:ApiKey is not a setting. Did you mean Store:Qdrant:ApiKey?")]
+    [InlineData("Server:QueueLimit=1", "Server:QueueLimit is not a setting. Did you mean Batching:QueueLimit?")]
+    [InlineData("GrpcPort=1", "GrpcPort is not a setting. Did you mean Server:GrpcPort?")]
+    [InlineData("Server=1", "Server is a section; set Server:Key.")]
+    [InlineData("Logging:LogLevel:Default=Loud", "Logging:LogLevel:Default must be one of Trace, Debug, Information, Warning, Error, Critical, None; got 'Loud'.")]
+    [InlineData("Logging:Console:LogToStandardErrorThreshold=5x", "Logging:Console:LogToStandardErrorThreshold must be one of Trace, Debug, Information, Warning, Error, Critical, None; got '5x'.")]
+    [InlineData("Logging:Console:MaxQueueLength=many", "Logging:Console:MaxQueueLength must be a number; got 'many'.")]
+    [InlineData("Logging:Console:QueueFullMode=Drop", "Logging:Console:QueueFullMode must be one of Wait, DropWrite; got 'Drop'.")]
+    [InlineData("Logging:Console:FormatterOptions:SingleLine=perhaps", "Logging:Console:FormatterOptions:SingleLine must be true or false; got 'perhaps'.")]
+    [InlineData("Logging:Cosole:FormatterName=json", "Logging:Cosole is not a setting. Did you mean Logging:Console?")]
+    [InlineData("Models:Directories:0:Path=here", "Models:Directories:0 must be a single value; got a section.")]
+    [InlineData("Logging:Console:FormatterName=jsn", "Logging:Console:FormatterName must be one of simple, systemd, json; got 'jsn'.")]
     public void A_bad_setting_is_rejected_with_its_name_value_and_range(string argument, string message) =>
         Assert.Equal(message, Assert.Throws<OptionsValidationException>(() => ReadAll(argument)).Message);
 
@@ -106,19 +120,55 @@ public sealed class SettingsTests
     public void Unknown_providers_and_devices_are_rejected(string setting) =>
         Assert.Throws<OptionsValidationException>(() => Read<InferenceOptions>($"Inference:{setting}"));
 
-    [Fact]
-    public void An_environment_variable_without_a_section_is_not_a_setting()
+    [Theory]
+    [InlineData("nonsense", "Argument 'nonsense' is not a setting. A setting is --Section:Key=value.")]
+    [InlineData("-p=1", "Argument '-p=1' is not a setting. A setting is --Section:Key=value.")]
+    [InlineData("--Server:GrpcPort", "Argument '--Server:GrpcPort' has no value. A setting is --Section:Key=value.")]
+    public void An_argument_that_is_not_a_setting_is_rejected(string argument, string message) =>
+        Assert.Equal(message, Assert.Throws<OptionsValidationException>(() => EmbeddingsServer.Create(["--Server:HttpPort", "-1", argument])).Message);
+
+    [Theory]
+    [InlineData("{\n  \"Server\": {\n    \"GrpcPort\": 1\n    \"HttpPort\": 2\n  }\n}", "appsettings.json': line 4, column 5: ")]
+    [InlineData("{\n  \"Server\": {", "appsettings.json': line 2, column 14: ")]
+    [InlineData("[]", "appsettings.json': ")]
+    [InlineData("{ \"Sever\": { \"GrpcPort\": 1 } }", "Sever:GrpcPort is not a setting: there is no section Sever. Did you mean Server:GrpcPort?")]
+    [InlineData("{ \"GrpcPort\": 1 }", "GrpcPort is not a setting. Did you mean Server:GrpcPort?")]
+    [InlineData("{ \"Server\": { \"GrpcPort\": \"a\" } }", "Server:GrpcPort must be between 0 and 65535; got 'a'.")]
+    public async Task An_error_in_the_file_of_settings_stops_the_start_with_its_position_or_name(string json, string message)
     {
-        // As Kubernetes sets them for a service of this name.
-        Environment.SetEnvironmentVariable("EMBEDDINGS_PORT", "tcp://10.0.0.1:50051");
-        try
+        using var folder = new TempFolder();
+        folder.Write("appsettings.json", json);
+        using var error = new StringWriter();
+        Assert.Equal(1, await EmbeddingsServer.RunAsync([$"--contentRoot={folder.Path}"], error));
+        Assert.StartsWith("embeddings: ", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains(message, error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("Microsoft.", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_value_of_the_wrong_kind_is_rejected_without_types()
+    {
+        foreach (var (path, property) in
+            from section in Settings.Sections
+            from property in section.Type.GetProperties()
+            where property.PropertyType != typeof(string) && property.PropertyType != typeof(IReadOnlyList<string>)
+            select ($"{section.Name}:{property.Name}", property))
         {
-            ReadAll();
+            var message = Assert.Throws<OptionsValidationException>(() => ReadAll($"{path}=wrong")).Message;
+            Assert.StartsWith($"{path} must be ", message, StringComparison.Ordinal);
+            Assert.EndsWith("got 'wrong'.", message, StringComparison.Ordinal);
+            Assert.DoesNotContain(property.PropertyType.Name, message, StringComparison.Ordinal);
         }
-        finally
-        {
-            Environment.SetEnvironmentVariable("EMBEDDINGS_PORT", null);
-        }
+    }
+
+    [Fact]
+    public async Task A_file_with_the_schema_and_values_of_the_host_is_accepted()
+    {
+        using var folder = new TempFolder();
+        folder.Write("appsettings.json", """{ "$schema": "./a.json", "AllowedHosts": "*", "Logging": { "LogLevel": { "Default": "None" } } }""");
+        await using var app = EmbeddingsServer.Create([$"--contentRoot={folder.Path}", "--environment=Staging", "--Models:UseDefaults=false"]);
+        Assert.Equal("Staging", app.Environment.EnvironmentName);
     }
 
     [Fact]

@@ -11,12 +11,37 @@ public sealed class IngestSourceTests
         folder.Write("b.jpg", "1");
         folder.Write("b.png", "2");
         folder.Write("sub/a.jpg", "3");
-        folder.Write(".hidden", "4");
         var (source, items) = await ReadAsync(folder.Path);
-        Assert.Equal(4, source.Total);
-        Assert.Equal([".hidden", "b.jpg", "b.png", "sub/a.jpg"], items.Select(item => item.Line!.JobId));
-        Assert.Equal(folder.File("b.jpg"), items[1].File);
+        Assert.Equal((3, default), (source.Total, source.Ignored));
+        Assert.Equal(["b.jpg", "b.png", "sub/a.jpg"], items.Select(item => item.Line!.JobId));
+        Assert.Equal(folder.File("b.jpg"), items[0].File);
     }
+
+    [Fact]
+    public async Task Files_with_neither_extension_nor_content_of_an_image_are_counted_hidden_ones_first()
+    {
+        using var folder = new TempFolder();
+        folder.Write("a.JPG", "damaged");
+        folder.Write("sub/gif", "GIF89a and more");
+        folder.Write("sub/wrong.txt", [0xFF, 0xD8, 0xFF, 0xE0]);
+        folder.Write("phone.heic", "1");
+        folder.Write("notes.txt", "1");
+        folder.Write("short", "");
+        folder.Write(".hidden.jpg", "1");
+        folder.Write(".hidden.txt", "1");
+        folder.Write("sub/.git/a.jpg", "1");
+        var (source, items) = await ReadAsync(folder.Path);
+        Assert.Equal(["a.JPG", "phone.heic", "sub/gif", "sub/wrong.txt"], items.Select(item => item.Line!.JobId));
+        Assert.Equal(new IgnoredFiles(Hidden: 3, NotImages: 2), source.Ignored);
+    }
+
+    [Theory]
+    [InlineData(0, 0, "")]
+    [InlineData(1, 0, "1 hidden file or directory")]
+    [InlineData(0, 2000, "2,000 files that are not images")]
+    [InlineData(2, 1, "2 hidden files or directories and 1 file that is not an image")]
+    public void The_counts_of_ignored_files_are_text(int hidden, int notImages, string text) =>
+        Assert.Equal(text, new IgnoredFiles(hidden, notImages).ToString());
 
     [Fact]
     public async Task Subdirectories_can_be_excluded()
@@ -71,10 +96,14 @@ public sealed class IngestSourceTests
     [Theory]
     [InlineData("absent", "does not exist")]
     [InlineData("image.jpg", "is neither a directory nor an item list")]
+    [InlineData("empty", "contains no images; skipped 1 file that is not an image.")]
+    [InlineData("empty.jsonl", "contains no items")]
     public async Task Another_path_is_an_error(string name, string message)
     {
         using var folder = new TempFolder();
         folder.Write("image.jpg", "1");
+        folder.Write("empty/text", "1");
+        folder.Write("empty.jsonl", "\n");
         var error = await Assert.ThrowsAsync<ToolException>(() => ReadAsync(folder.File(name)));
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
     }

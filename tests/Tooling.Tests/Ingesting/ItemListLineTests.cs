@@ -118,6 +118,20 @@ public sealed class ItemListLineTests
     }
 
     [Theory]
+    [InlineData("""{"path": "a", "job_id": "b", "atributes": {}}""", "atributes", "Did you mean attributes?")]
+    [InlineData("""{"path": "a", "jobid": "b"}""", "jobid", "Did you mean job_id?")]
+    [InlineData("""{"path": "a", "job_id": "b", "mediaStoreId": "c"}""", "mediaStoreId", "Did you mean media_store_id?")]
+    [InlineData("""{"path": "a", "job_id": "b", "bbox": {"x": 1, "y": 1, "widht": 1, "height": 1}}""", "bbox.widht", "Did you mean bbox.width?")]
+    [InlineData("""{"path": "a", "job_id": "b", "more": 1}""", "more", "The fields are path, job_id, ")]
+    public void A_misspelt_field_is_an_error_with_the_line_and_the_nearest_name(string line, string field, string hint)
+    {
+        var fault = Assert.Throws<ItemFault>(() => Parse(line));
+        Assert.Equal(field, fault.Error.Field);
+        Assert.Matches($"^Line 1, position [0-9]+: {field} is not a field of an item list\\. ", fault.Message);
+        Assert.Contains(hint, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(32, true)]
     [InlineData(33, false)]
     public void Attributes_can_be_as_deep_as_the_contract_allows(int levels, bool good)
