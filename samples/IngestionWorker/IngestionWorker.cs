@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Embeddings.Client;
@@ -13,7 +12,6 @@ namespace Embeddings.Samples.IngestionWorker;
 internal sealed class IngestionOptions
 {
     /// <summary>Path of the item list, a file of JSON lines.</summary>
-    [Required]
     public string Items { get; set; } = "";
 
     /// <summary>Name of the collection. If empty, the server's collection for images or faces is used.</summary>
