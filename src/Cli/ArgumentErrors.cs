@@ -114,7 +114,8 @@ internal static class ArgumentErrors
         if (error.Message.Contains("Must be one of", StringComparison.Ordinal) && option.HelpName is { } names)
         {
             var near = NearestName.Of(token.Value, names.Split('|'));
-            return $"{option.Name} must be {names.Replace("|", " or ", StringComparison.Ordinal)}; got '{token.Value}'.{Hint(near)}";
+            var allowed = names.Replace("|", " or ", StringComparison.Ordinal);
+            return $"{option.Name} must be {allowed}; got '{token.Value}'.{Hint(near)}";
         }
         return error.Message;
     }

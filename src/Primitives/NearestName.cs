@@ -4,7 +4,7 @@ namespace Embeddings.Primitives;
 internal static class NearestName
 {
     // Shorter beginnings fit too many names.
-    private const int MinPrefix = 3;
+    private const int MinPrefix = 2;
 
     /// <summary>
     /// Returns the known name with the fewest changed characters, or null if more than a third of the characters differ.

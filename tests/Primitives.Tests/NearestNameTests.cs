@@ -10,7 +10,7 @@ public sealed class NearestNameTests
     [InlineData("lst", "list")]
     [InlineData("gte", "get")]
     [InlineData("mediaStoreId", "media_store_id")]
-    [InlineData("del", "delete")]
+    [InlineData("de", "delete")]
     [InlineData("--coll", "--collection")]
     [InlineData("nonsense", null)]
     [InlineData("x", null)]

@@ -56,7 +56,8 @@ internal static class StoreCommand
     /// <exception cref="ToolException">There is another argument.</exception>
     public static void RequireSettings(ParseResult parsed)
     {
-        if (parsed.UnmatchedTokens.FirstOrDefault(token => !token.StartsWith("--Store:", StringComparison.OrdinalIgnoreCase)) is { } other)
+        static bool IsSetting(string token) => token.StartsWith("--Store:", StringComparison.OrdinalIgnoreCase);
+        if (parsed.UnmatchedTokens.FirstOrDefault(token => !IsSetting(token)) is { } other)
         {
             var why = ArgumentErrors.Unrecognized(parsed.CommandResult, other);
             throw ArgumentErrors.New($"{why} A setting of a store is --Store:Kind:Key=value.");

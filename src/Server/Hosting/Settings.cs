@@ -57,7 +57,8 @@ internal static class Settings
         Section.Of<TelemetryOptions>("Telemetry"),
     ];
 
-    private static IEnumerable<string> TopSections => Sections.Select(section => section.Name).Where(name => !name.Contains(':'));
+    private static IEnumerable<string> TopSections =>
+        Sections.Select(section => section.Name).Where(name => !name.Contains(':'));
 
     private static IEnumerable<string> Paths =>
         from section in Sections
@@ -154,7 +155,8 @@ internal static class Settings
     private static IEnumerable<string> UnknownValues(IEnumerable<IConfigurationProvider> providers) =>
         from provider in providers
         from name in Names(provider)
-        where provider.TryGet(name, out var value) && !string.IsNullOrEmpty(value) && !HostValues.Contains(name, StringComparer.OrdinalIgnoreCase)
+        where provider.TryGet(name, out var value) && !string.IsNullOrEmpty(value)
+            && !HostValues.Contains(name, StringComparer.OrdinalIgnoreCase)
         select IsKnown(name, HostSections) ? $"{name} is a section; set {name}:Key." : NotASetting(name);
 
     private static IEnumerable<string> SingleUnderscores(IConfigurationProvider environment) =>
@@ -208,14 +210,18 @@ internal static class Settings
     private static string NotASetting(string path)
     {
         var top = path.Split(':')[0];
-        var why = path.Contains(':') && !IsKnown(top, []) ? $"{path} is not a setting: there is no section {top}." : $"{path} is not a setting.";
+        var detail = path.Contains(':') && !IsKnown(top, []) ? $": there is no section {top}" : "";
+        var why = $"{path} is not a setting{detail}.";
         if (Nearest(path) is { } near)
         {
             return $"{why} Did you mean {near}?";
         }
-        return Sections.LastOrDefault(section => path.StartsWith(section.Name + ":", StringComparison.OrdinalIgnoreCase)) is { } owner
-            ? $"{why} The settings of section {owner.Name} are {string.Join(", ", owner.Type.GetProperties().Select(known => known.Name))}."
-            : $"{why} The sections are {string.Join(", ", TopSections)}, and Logging.";
+        if (Sections.LastOrDefault(section => path.StartsWith(section.Name + ":", StringComparison.OrdinalIgnoreCase)) is { } owner)
+        {
+            var names = owner.Type.GetProperties().Select(known => known.Name);
+            return $"{why} The settings of section {owner.Name} are {string.Join(", ", names)}.";
+        }
+        return $"{why} The sections are {string.Join(", ", TopSections)}, and Logging.";
     }
 
     // The nearest path, or the only setting of this name in another section.
