@@ -57,14 +57,15 @@ internal static class VectorMath
     /// </summary>
     public static double Norm(ReadOnlySpan<float> vector)
     {
-        var squares = default(Vector512<double>);
-        var whole = vector.Length - (vector.Length % Vector256<float>.Count);
-        for (var i = 0; i < whole; i += Vector256<float>.Count)
+        Vector512<double> lower = default, upper = default;
+        var whole = vector.Length - (vector.Length % Vector512<float>.Count);
+        for (var i = 0; i < whole; i += Vector512<float>.Count)
         {
-            var x = Widen(Vector256.LoadUnsafe(in vector[i]));
-            squares += x * x;
+            var (x0, x1) = Vector512.Widen(Vector512.LoadUnsafe(in vector[i]));
+            lower = Vector512.FusedMultiplyAdd(x0, x0, lower);
+            upper = Vector512.FusedMultiplyAdd(x1, x1, upper);
         }
-        var sum = Vector512.Sum(squares);
+        var sum = Vector512.Sum(lower + upper);
         foreach (var x in vector[whole..])
         {
             sum += (double)x * x;
@@ -85,19 +86,22 @@ internal static class VectorMath
     public static double PreciseCosine(ReadOnlySpan<float> left, ReadOnlySpan<float> right)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(right.Length, left.Length);
-        Vector512<double> dot = default, leftSquares = default, rightSquares = default;
-        var whole = left.Length - (left.Length % Vector256<float>.Count);
-        for (var i = 0; i < whole; i += Vector256<float>.Count)
+        Vector512<double> dot0 = default, dot1 = default, left0 = default, left1 = default, right0 = default, right1 = default;
+        var whole = left.Length - (left.Length % Vector512<float>.Count);
+        for (var i = 0; i < whole; i += Vector512<float>.Count)
         {
-            var x = Widen(Vector256.LoadUnsafe(in left[i]));
-            var y = Widen(Vector256.LoadUnsafe(in right[i]));
-            dot += x * y;
-            leftSquares += x * x;
-            rightSquares += y * y;
+            var (x0, x1) = Vector512.Widen(Vector512.LoadUnsafe(in left[i]));
+            var (y0, y1) = Vector512.Widen(Vector512.LoadUnsafe(in right[i]));
+            dot0 = Vector512.FusedMultiplyAdd(x0, y0, dot0);
+            dot1 = Vector512.FusedMultiplyAdd(x1, y1, dot1);
+            left0 = Vector512.FusedMultiplyAdd(x0, x0, left0);
+            left1 = Vector512.FusedMultiplyAdd(x1, x1, left1);
+            right0 = Vector512.FusedMultiplyAdd(y0, y0, right0);
+            right1 = Vector512.FusedMultiplyAdd(y1, y1, right1);
         }
-        var sum = Vector512.Sum(dot);
-        var leftSum = Vector512.Sum(leftSquares);
-        var rightSum = Vector512.Sum(rightSquares);
+        var sum = Vector512.Sum(dot0 + dot1);
+        var leftSum = Vector512.Sum(left0 + left1);
+        var rightSum = Vector512.Sum(right0 + right1);
         for (var i = whole; i < left.Length; i++)
         {
             double x = left[i], y = right[i];
@@ -123,10 +127,4 @@ internal static class VectorMath
 
     /// <summary>Converts from float16, exactly.</summary>
     public static void ToSingle(ReadOnlySpan<Half> from, Span<float> to) => TensorPrimitives.ConvertToSingle(from, to);
-
-    private static Vector512<double> Widen(Vector256<float> values)
-    {
-        var (lower, upper) = Vector256.Widen(values);
-        return Vector512.Create(lower, upper);
-    }
 }
