@@ -16,13 +16,19 @@ internal sealed class EncodedImage : IDisposable
     private readonly ReadOnlyMemory<byte> _data;
     private readonly FileFormat _format;
     private readonly Image _header;
+    private readonly bool _isGray;
+    private readonly bool _isLab;
 
-    private EncodedImage(ReadOnlyMemory<byte> data, FileFormat format, Image header)
+    private EncodedImage(ReadOnlyMemory<byte> data, FileFormat format, Image header, bool isLab)
     {
         _data = data;
         _format = format;
         _header = header;
-        Orientation = Orientation.Of(header);
+        _isGray = header.Interpretation is Enums.Interpretation.Bw or Enums.Interpretation.Grey16 || header.Bands < 3;
+        _isLab = isLab || (header.Interpretation is Enums.Interpretation.Lab or Enums.Interpretation.Labs && header.Bands == 3);
+        ConvertsColors = !_isLab && ColorProfile.IsForeign(header, _isGray);
+        PixelBytes = header.Bands * SampleBytes(header.Format);
+        Orientation = Orientation.Of(header, format, data.Span);
         Width = Orientation.Transposes ? header.Height : header.Width;
         Height = Orientation.Transposes ? header.Width : header.Height;
         IsBuffered = IsWhole(format, header);
@@ -42,7 +48,10 @@ internal sealed class EncodedImage : IDisposable
     public bool IsBuffered { get; }
 
     /// <summary>Bytes of a decoded pixel.</summary>
-    public int PixelBytes => _header.Bands * SampleBytes(_header.Format);
+    public int PixelBytes { get; }
+
+    /// <summary>True if the file has an ICC profile from which the colors must be converted to sRGB.</summary>
+    public bool ConvertsColors { get; }
 
     /// <summary>True if <see cref="Decode"/> can decode at a half, a fourth or an eighth of the size.</summary>
     public bool CanShrink => _format == FileFormat.Jpeg;
@@ -57,22 +66,39 @@ internal sealed class EncodedImage : IDisposable
         Image? header = null;
         try
         {
-            header = Load(data, 1, Enums.Access.Sequential);
+            var isLab = false;
+            try
+            {
+                header = Load(data, 1, Enums.Access.Sequential);
+            }
+            catch (VipsException) when (format == FileFormat.Tiff && TiffSamples.LabAsRgb(data.Span) is { } copy)
+            {
+                isLab = true;
+                data = copy;
+                header = Load(data, 1, Enums.Access.Sequential);
+            }
             ImageRules.CheckSize(header.Width, header.Height, options, ImageRules.Encoded);
             if (IsWhole(format, header))
             {
                 ImageRules.CheckBuffered(format, header.Width, header.Height, options);
             }
-            return header.Bands <= MaxBands
-                ? new EncodedImage(data, format, header)
-                : throw Fault.Invalid(
-                    Reasons.ImageMalformed,
+            if (header.Bands > MaxBands)
+            {
+                throw Fault.Invalid(
+                    Reasons.ImageUnsupported,
                     ImageRules.Encoded,
                     $"The file must have at most {MaxBands} channels; got {header.Bands}.");
+            }
+            TiffSamples.Check(header);
+            return new EncodedImage(data, format, header, isLab);
         }
         catch (VipsException e)
         {
             header?.Dispose();
+            if (format == FileFormat.Avif)
+            {
+                ImageRules.CheckAvif(AvifBoxes.Read(data.Span), options);
+            }
             throw ImageRules.Malformed(format, e);
         }
         catch
@@ -91,6 +117,12 @@ internal sealed class EncodedImage : IDisposable
         Image? whole = null;
         try
         {
+            if (TiffSamples.AreFractions(_header))
+            {
+                using var samples = Load(_data, 1, Enums.Access.Sequential);
+                TiffSamples.CheckFractions(samples);
+            }
+
             // An image that has to be turned is not read from top to bottom, as sequential access requires.
             if (shrink == 1 && Orientation.IsUpright)
             {
@@ -110,6 +142,29 @@ internal sealed class EncodedImage : IDisposable
         {
             whole?.Dispose();
             throw ImageRules.Malformed(_format, e);
+        }
+    }
+
+    /// <summary>
+    /// Decodes the remaining rows and closes the image. Throws a fault if the file is damaged, or if it lacks data that the
+    /// decoder has replaced with gray.
+    /// </summary>
+    public void Complete(DecodedRows rows, CancellationToken cancellationToken = default)
+    {
+        rows.ReadToEnd();
+        if (_format != FileFormat.Jpeg)
+        {
+            return;
+        }
+        var mayLackData = Vips.Warns(() =>
+        {
+            rows.Dispose();
+            _header.Dispose();
+        });
+        if ((mayLackData && !JpegData.IsComplete(_data.Span, cancellationToken))
+            || (IsBuffered && !JpegData.HasAllScans(_data.Span)))
+        {
+            throw ImageRules.Incomplete(Width, Height);
         }
     }
 
@@ -138,25 +193,36 @@ internal sealed class EncodedImage : IDisposable
     private DecodedRows ToRows(Image loaded, Image? whole, CancellationToken cancellationToken)
     {
         // Operations that would change nothing are left out: each costs as much as thousands of pixels.
-        var gray = loaded.Interpretation is Enums.Interpretation.Bw or Enums.Interpretation.Grey16 || loaded.Bands < 3;
-        var space = gray ? Enums.Interpretation.Bw : Enums.Interpretation.Srgb;
-        var bands = gray ? 1 : 3;
+        var space = _isGray ? Enums.Interpretation.Bw : Enums.Interpretation.Srgb;
+        var bands = _isGray ? 1 : 3;
         var image = loaded;
+        using var colors = _isLab ? TiffSamples.FromLab(image) : null;
+        image = colors ?? image;
+        var isWide = image.Format == Enums.BandFormat.Uint || TiffSamples.AreFractions(image);
+        using var narrowed = isWide ? TiffSamples.ToSixteenBits(image, _isGray) : null;
+        image = narrowed ?? image;
+        using var converted = ConvertsColors ? ColorProfile.ToStandard(image, _isGray) : null;
+        image = converted ?? image;
         var isStandard = image.Interpretation == space && image.Format == Enums.BandFormat.Uchar;
         using var standard = isStandard ? null : image.Colourspace(space);
         image = standard ?? image;
         using var opaque = image.HasAlpha() ? image.Flatten() : null;
         image = opaque ?? image;
-        using var colours = image.Bands == bands ? null : image.ExtractBand(0, n: bands);
-        image = colours ?? image;
+        using var visible = image.Bands == bands ? null : image.ExtractBand(0, n: bands);
+        image = visible ?? image;
         using var bytes = image.Format == Enums.BandFormat.Uchar ? null : image.Cast(Enums.BandFormat.Uchar);
         image = bytes ?? image;
-        using var upright = Orientation.IsUpright ? null : image.Autorot();
-        return new DecodedRows(upright ?? image, _format, whole, cancellationToken);
+        if (Orientation.IsUpright)
+        {
+            return new DecodedRows(image, _format, whole, cancellationToken);
+        }
+        using var tagged = image.Mutate(header => header.Set(GValue.GIntType, "orientation", Orientation.Tag));
+        using var upright = tagged.Autorot();
+        return new DecodedRows(upright, _format, whole, cancellationToken);
     }
 }
 
-/// <summary>Orientation of a stored image, EXIF tag 274.</summary>
+/// <summary>Orientation of a stored image, EXIF tag 274; in a PNG file also from text that contains EXIF data.</summary>
 /// <param name="Tag">1 to 8; 1 is upright.</param>
 internal readonly record struct Orientation(int Tag)
 {
@@ -171,6 +237,12 @@ internal readonly record struct Orientation(int Tag)
     /// <summary>True if the stored image's top left corner is at the bottom of the upright image.</summary>
     public bool StartsAtBottom => Tag is 3 or 4 or 7 or 8;
 
-    public static Orientation Of(Image image) =>
-        image.Contains("orientation") && image.Get("orientation") is int tag and >= 1 and <= 8 ? new(tag) : new(1);
+    public static Orientation Of(Image image, FileFormat format, ReadOnlySpan<byte> file)
+    {
+        if (image.Contains("orientation"))
+        {
+            return image.Get("orientation") is int tag and >= 1 and <= 8 ? new(tag) : new(1);
+        }
+        return new(format == FileFormat.Png ? PngText.Orientation(file) : 1);
+    }
 }
