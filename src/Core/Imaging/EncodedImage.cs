@@ -99,6 +99,10 @@ internal sealed class EncodedImage : IDisposable
             {
                 ImageRules.CheckAvif(AvifBoxes.Read(data.Span), options);
             }
+            if (format == FileFormat.Tiff)
+            {
+                TiffSamples.CheckBits(data.Span);
+            }
             throw ImageRules.Malformed(format, e);
         }
         catch
@@ -203,6 +207,9 @@ internal sealed class EncodedImage : IDisposable
         image = narrowed ?? image;
         using var converted = ConvertsColors ? ColorProfile.ToStandard(image, _isGray) : null;
         image = converted ?? image;
+        var hasUpperBits = image.Interpretation is Enums.Interpretation.Rgb16 or Enums.Interpretation.Grey16;
+        using var upper = hasUpperBits ? TiffSamples.ToEightBits(image, space) : null;
+        image = upper ?? image;
         var isStandard = image.Interpretation == space && image.Format == Enums.BandFormat.Uchar;
         using var standard = isStandard ? null : image.Colourspace(space);
         image = standard ?? image;
@@ -212,13 +219,10 @@ internal sealed class EncodedImage : IDisposable
         image = visible ?? image;
         using var bytes = image.Format == Enums.BandFormat.Uchar ? null : image.Cast(Enums.BandFormat.Uchar);
         image = bytes ?? image;
-        if (Orientation.IsUpright)
-        {
-            return new DecodedRows(image, _format, whole, cancellationToken);
-        }
-        using var tagged = image.Mutate(header => header.Set(GValue.GIntType, "orientation", Orientation.Tag));
-        using var upright = tagged.Autorot();
-        return new DecodedRows(upright, _format, whole, cancellationToken);
+        using var rotated = Orientation.Angle == Enums.Angle.D0 ? null : image.Rot(Orientation.Angle);
+        image = rotated ?? image;
+        using var flipped = Orientation.Flip is { } direction ? image.Flip(direction) : null;
+        return new DecodedRows(flipped ?? image, _format, whole, cancellationToken);
     }
 }
 
@@ -230,6 +234,22 @@ internal readonly record struct Orientation(int Tag)
 
     /// <summary>True if rows become columns.</summary>
     public bool Transposes => Tag >= 5;
+
+    /// <summary>Clockwise rotation that, with the <see cref="Flip"/> after it, turns the stored image upright.</summary>
+    public Enums.Angle Angle => Tag switch
+    {
+        3 => Enums.Angle.D180,
+        5 or 6 or 7 => Enums.Angle.D90,
+        8 => Enums.Angle.D270,
+        _ => Enums.Angle.D0,
+    };
+
+    public Enums.Direction? Flip => Tag switch
+    {
+        2 or 5 => Enums.Direction.Horizontal,
+        4 or 7 => Enums.Direction.Vertical,
+        _ => null,
+    };
 
     /// <summary>True if the stored image's top left corner is on the right of the upright image.</summary>
     public bool StartsRight => Tag is 2 or 3 or 6 or 7;

@@ -8,11 +8,11 @@ internal static class TiffDirectory
     private const ushort Short = 3;
     private const int EntryBytes = 12;
 
-    /// <summary>Finds a tag whose value is one 16-bit integer.</summary>
+    /// <summary>Finds a tag of 16-bit integers.</summary>
     /// <param name="data">A TIFF file that is not BigTIFF, or EXIF data.</param>
     /// <param name="tag">The tag.</param>
-    /// <param name="value">The value.</param>
-    /// <param name="at">The position of the value's two bytes.</param>
+    /// <param name="value">The first value.</param>
+    /// <param name="at">The position of its two bytes.</param>
     /// <returns>False if the data has no such tag.</returns>
     public static bool TryFind(ReadOnlySpan<byte> data, ushort tag, out ushort value, out int at)
     {
@@ -23,9 +23,7 @@ internal static class TiffDirectory
         {
             return false;
         }
-        var offset = isLittle
-            ? BinaryPrimitives.ReadUInt32LittleEndian(data[4..])
-            : BinaryPrimitives.ReadUInt32BigEndian(data[4..]);
+        var offset = ReadLong(data, 4);
         if (offset > data.Length - 2)
         {
             return false;
@@ -37,9 +35,15 @@ internal static class TiffDirectory
             var entry = first + (i * EntryBytes);
             if (ReadShort(data, entry) == tag)
             {
-                at = entry + 8;
+                // Up to two values are in the entry itself.
+                var position = ReadLong(data, entry + 4) <= 2 ? (uint)entry + 8 : ReadLong(data, entry + 8);
+                if (ReadShort(data, entry + 2) != Short || position > data.Length - 2)
+                {
+                    return false;
+                }
+                at = (int)position;
                 value = ReadShort(data, at);
-                return ReadShort(data, entry + 2) == Short;
+                return true;
             }
         }
         return false;
@@ -47,5 +51,9 @@ internal static class TiffDirectory
         ushort ReadShort(ReadOnlySpan<byte> bytes, int position) => isLittle
             ? BinaryPrimitives.ReadUInt16LittleEndian(bytes[position..])
             : BinaryPrimitives.ReadUInt16BigEndian(bytes[position..]);
+
+        uint ReadLong(ReadOnlySpan<byte> bytes, int position) => isLittle
+            ? BinaryPrimitives.ReadUInt32LittleEndian(bytes[position..])
+            : BinaryPrimitives.ReadUInt32BigEndian(bytes[position..]);
     }
 }

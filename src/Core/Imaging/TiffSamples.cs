@@ -10,10 +10,13 @@ namespace Embeddings.Core.Imaging;
 /// </summary>
 internal static class TiffSamples
 {
+    private const ushort BitsTag = 258;
     private const ushort PhotometricTag = 262;
     private const ushort SamplesTag = 277;
     private const ushort Lab = 8;
     private const byte Rgb = 2;
+
+    private const int MaxBits = 32;
 
     // Half a step of 8 bits: what an interpolation may add.
     private const double Tolerance = 0.5 / 255;
@@ -21,12 +24,12 @@ internal static class TiffSamples
     /// <summary>Throws a fault if samples of this kind have no place on the scale 0 to 255.</summary>
     public static void Check(Image image)
     {
-        var isColor = image.Interpretation is Enums.Interpretation.Cmyk;
+        var isCmyk = image.Interpretation == Enums.Interpretation.Cmyk;
         var isSupported = image.Format switch
         {
             Enums.BandFormat.Uchar or Enums.BandFormat.Ushort => true,
             Enums.BandFormat.Short => image.Interpretation == Enums.Interpretation.Labs,
-            Enums.BandFormat.Uint or Enums.BandFormat.Float or Enums.BandFormat.Double => !isColor,
+            Enums.BandFormat.Uint or Enums.BandFormat.Float => !isCmyk,
             _ => false,
         };
         if (!isSupported)
@@ -36,9 +39,18 @@ internal static class TiffSamples
         }
     }
 
+    /// <summary>Throws a fault if it is for its samples that a file could not be opened.</summary>
+    public static void CheckBits(ReadOnlySpan<byte> file)
+    {
+        if (TiffDirectory.TryFind(file, BitsTag, out var bits, out _) && bits > MaxBits)
+        {
+            throw Unsupported($"The samples of the image must have at most {MaxBits} bits; got {bits}.");
+        }
+    }
+
     /// <summary>True if the samples are floats on a scale from 0 to 1.</summary>
     public static bool AreFractions(Image image) =>
-        image.Format is Enums.BandFormat.Float or Enums.BandFormat.Double
+        image.Format == Enums.BandFormat.Float
         && image.Interpretation is not (Enums.Interpretation.Lab or Enums.Interpretation.Xyz);
 
     /// <summary>Throws a fault if a float is not a number from 0 to 1. Reads all samples.</summary>
@@ -65,6 +77,14 @@ internal static class TiffSamples
         using var scaled = image.Format == Enums.BandFormat.Uint ? image >> 16 : image.Linear([65535.0], [0.5]);
         using var cast = scaled.Cast(Enums.BandFormat.Ushort);
         return cast.Copy(interpretation: isGray ? Enums.Interpretation.Grey16 : Enums.Interpretation.Rgb16);
+    }
+
+    /// <summary>Keeps the upper half of 16 bits, alike for colors, gray and transparency.</summary>
+    public static Image ToEightBits(Image image, Enums.Interpretation space)
+    {
+        using var upper = image >> 8;
+        using var cast = upper.Cast(Enums.BandFormat.Uchar);
+        return cast.Copy(interpretation: space);
     }
 
     /// <summary>
