@@ -114,21 +114,20 @@ internal static class ImageRules
         $"The JPEG file must contain the data of all its {width} x {height} pixels; a part is missing or damaged. "
             + "Get the file from its source again.");
 
-    /// <summary>Throws a fault that names the limit if it is because of one that an AVIF file could not be opened.</summary>
+    /// <summary>Throws a fault that names the limit if an AVIF file could not be opened because it exceeds one.</summary>
     public static void CheckAvif(AvifBoxes boxes, ImagingOptions options)
     {
-        if (boxes.Items <= MaxAvifItems)
-        {
-            return;
-        }
         var width = (int)Math.Min(boxes.Width, int.MaxValue);
         var height = (int)Math.Min(boxes.Height, int.MaxValue);
         CheckSize(width, height, options, Encoded);
         CheckBuffered(FileFormat.Avif, width, height, options);
-        throw TooLarge(
-            Encoded,
-            $"An AVIF image must have at most {Text(MaxAvifItems)} items, which are its tiles and one for all; "
-                + $"got {Text(boxes.Items)}. Send it with larger tiles, or as baseline JPEG.");
+        if (boxes.Items > MaxAvifItems)
+        {
+            throw TooLarge(
+                Encoded,
+                $"An AVIF image must have at most {Text(MaxAvifItems)} items, which are its tiles and one for all; "
+                    + $"got {Text(boxes.Items)}. Send it with larger tiles, or as baseline JPEG.");
+        }
     }
 
     public static Fault BadLandmarks(string message) => Fault.Invalid(Reasons.LandmarksInvalid, LandmarksField, message);

@@ -13,7 +13,7 @@ public sealed class AvifBoxesTests
     [InlineData(8000, 8000, "at most 50,000,000 pixels; got 64,000,000 (8000 x 8000)")]
     [InlineData(60_000, 10, "at most 16,384 pixels; got 60000 x 10")]
     [InlineData(-1, -1, "at most 16,384 pixels")]
-    public void A_file_of_too_many_items_names_the_limit(int width, int height, string limit)
+    public void A_file_of_too_many_items_or_pixels_names_the_limit(int width, int height, string limit)
     {
         var fault = Assert.Throws<Fault>(() => TestImages.Decode(Tiled(257, width, height), 16, 16));
         Assert.Equal((Reasons.ImageTooLarge, "image.encoded"), (fault.Reason, fault.Field));
@@ -24,7 +24,7 @@ public sealed class AvifBoxesTests
     public void Other_files_are_damaged()
     {
         var tiled = Tiled(257, 300, 300);
-        foreach (var file in new[] { Tiled(256, 8000, 8000), tiled[..40], tiled[..(tiled.Length - 9)] })
+        foreach (var file in new[] { Tiled(256, 300, 300), tiled[..40], tiled[..(tiled.Length - 9)] })
         {
             Assert.Equal(Reasons.ImageMalformed, Assert.Throws<Fault>(() => TestImages.Decode(file, 16, 16)).Reason);
         }
