@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Embeddings.Core.Imaging;
 
 /// <summary>
-/// Sizes in the header of an AVIF file (ISO 14496-12 and 23008-12), for files that the decoder's library refuses to open.
+/// Sizes in the header of an AVIF file (ISO 14496-12 and 23008-12), for files that libvips refuses to open.
 /// </summary>
 /// <param name="Items">Number of items: the image, its tiles, and others.</param>
 /// <param name="Width">Width of the largest item, pixels.</param>
@@ -55,7 +55,8 @@ internal readonly record struct AvifBoxes(uint Items, uint Width, uint Height)
         return [];
     }
 
-    private static bool TryNext(scoped ref ReadOnlySpan<byte> boxes, out ReadOnlySpan<byte> type, out ReadOnlySpan<byte> content)
+    private static bool TryNext(
+        scoped ref ReadOnlySpan<byte> boxes, out ReadOnlySpan<byte> type, out ReadOnlySpan<byte> content)
     {
         type = content = default;
         if (boxes.Length < HeaderBytes)

@@ -4,8 +4,8 @@ using NetVips;
 namespace Embeddings.Core.Imaging;
 
 /// <summary>
-/// The embedded ICC profile of an RGB or gray image. A profile that is damaged, or is of another kind of image, is ignored, and
-/// so is one that is sRGB itself.
+/// The embedded ICC profile of an RGB or gray image. A profile that is damaged or belongs to another kind of image is
+/// ignored, and so is one that is sRGB itself.
 /// </summary>
 internal static class ColorProfile
 {
@@ -136,7 +136,8 @@ internal static class ColorProfile
     {
         Span<byte> signature = stackalloc byte[4];
         System.Text.Encoding.ASCII.GetBytes(name, signature);
-        var count = Math.Min(BinaryPrimitives.ReadUInt32BigEndian(profile[HeaderBytes..]), (profile.Length - HeaderBytes - 4) / TagBytes);
+        var count = Math.Min(
+            BinaryPrimitives.ReadUInt32BigEndian(profile[HeaderBytes..]), (profile.Length - HeaderBytes - 4) / TagBytes);
         for (var i = 0; i < count; i++)
         {
             var entry = profile.Slice(HeaderBytes + 4 + (i * TagBytes), TagBytes);

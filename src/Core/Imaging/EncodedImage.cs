@@ -25,7 +25,8 @@ internal sealed class EncodedImage : IDisposable
         _format = format;
         _header = header;
         _isGray = header.Interpretation is Enums.Interpretation.Bw or Enums.Interpretation.Grey16 || header.Bands < 3;
-        _isLab = isLab || (header.Interpretation is Enums.Interpretation.Lab or Enums.Interpretation.Labs && header.Bands == 3);
+        _isLab = isLab
+            || (header.Interpretation is Enums.Interpretation.Lab or Enums.Interpretation.Labs && header.Bands == 3);
         ConvertsColors = !_isLab && ColorProfile.IsForeign(header, _isGray);
         PixelBytes = header.Bands * SampleBytes(header.Format);
         Orientation = Orientation.Of(header, format, data.Span);

@@ -182,7 +182,8 @@ internal ref struct JpegData
             return false;
         }
         var parameters = segment[(1 + (2 * count))..];
-        var scan = new Scan(parameters[0], Math.Min(parameters[1], (byte)(Coefficients - 1)), parameters[2] >> 4, parameters[2] & 15);
+        var last = Math.Min(parameters[1], (byte)(Coefficients - 1));
+        var scan = new Scan(parameters[0], last, parameters[2] >> 4, parameters[2] & 15);
         if (!_isProgressive)
         {
             // A sequential scan always has all coefficients; some cameras write something else here.

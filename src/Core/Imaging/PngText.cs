@@ -48,7 +48,8 @@ internal static class PngText
         orientation = 1;
         var end = chunk.IndexOf((byte)0);
         if (end < 0
-            || !(chunk[..end].SequenceEqual("Raw profile type exif"u8) || chunk[..end].SequenceEqual("Raw profile type APP1"u8)))
+            || !(chunk[..end].SequenceEqual("Raw profile type exif"u8)
+                || chunk[..end].SequenceEqual("Raw profile type APP1"u8)))
         {
             return false;
         }

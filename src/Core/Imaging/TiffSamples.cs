@@ -5,8 +5,8 @@ using NetVips;
 namespace Embeddings.Core.Imaging;
 
 /// <summary>
-/// Samples of other than 8 and 16 bits, and CIELAB, which only TIFF files have. Integers keep their upper bits; floats from 0
-/// to 1 are encoded as those of other files are, 1 being white.
+/// Samples that do not have 8 or 16 bits, and CIELAB, which only TIFF files have. Integers keep their upper bits; floats
+/// are encoded like sRGB and range from 0 (black) to 1 (white).
 /// </summary>
 internal static class TiffSamples
 {
@@ -35,11 +35,12 @@ internal static class TiffSamples
         if (!isSupported)
         {
             throw Unsupported(
-                $"The samples of the image must be unsigned integers, or floats from 0 to 1 that are not CMYK; got {Name(image)}.");
+                $"The samples of the image must be unsigned integers, or floats from 0 to 1; got {Name(image)}. "
+                    + "Save the image with 8 bits per sample.");
         }
     }
 
-    /// <summary>Throws a fault if it is for its samples that a file could not be opened.</summary>
+    /// <summary>Throws a fault if a file could not be opened because of the size of its samples.</summary>
     public static void CheckBits(ReadOnlySpan<byte> file)
     {
         if (TiffDirectory.TryFind(file, BitsTag, out var bits, out _) && bits > MaxBits)
@@ -88,7 +89,8 @@ internal static class TiffSamples
     }
 
     /// <summary>
-    /// Makes a copy of a file of 8-bit CIELAB that says RGB: libvips cannot read the former. Null for other files.
+    /// Copies a file of 8-bit CIELAB and marks it as RGB, because libvips cannot read CIELAB of 8 bits. Null for other
+    /// files.
     /// </summary>
     public static byte[]? LabAsRgb(ReadOnlySpan<byte> file)
     {
@@ -127,7 +129,8 @@ internal static class TiffSamples
     {
         Enums.BandFormat.Char or Enums.BandFormat.Short or Enums.BandFormat.Int => "signed integers",
         Enums.BandFormat.Complex or Enums.BandFormat.Dpcomplex => "complex values",
-        _ => "CMYK",
+        Enums.BandFormat.Double => "floats of 64 bits",
+        _ => "CMYK of 32 bits",
     };
 
     private static Fault Unsupported(string message) =>

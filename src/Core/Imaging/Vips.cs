@@ -17,8 +17,8 @@ internal static class Vips
     public static void EnsureStarted() => _ = Started.Value;
 
     /// <summary>
-    /// Runs an action and returns whether libvips gave a warning on this thread while it ran. A decoder of JPEG gives the warnings of
-    /// all its rows when its image is closed.
+    /// Runs an action and returns whether libvips gave a warning on this thread while it ran. A JPEG decoder gives the
+    /// warnings of all its rows when its image is closed.
     /// </summary>
     public static bool Warns(Action action)
     {
