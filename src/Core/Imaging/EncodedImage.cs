@@ -18,17 +18,29 @@ internal sealed class EncodedImage : IDisposable
     private readonly Image _header;
     private readonly bool _isGray;
     private readonly bool _isLab;
+    private readonly bool _areFractions;
+    private readonly bool _isStandard;
 
     private EncodedImage(ReadOnlyMemory<byte> data, FileFormat format, Image header, bool isLab)
     {
         _data = data;
         _format = format;
         _header = header;
-        _isGray = header.Interpretation is Enums.Interpretation.Bw or Enums.Interpretation.Grey16 || header.Bands < 3;
-        _isLab = isLab
-            || (header.Interpretation is Enums.Interpretation.Lab or Enums.Interpretation.Labs && header.Bands == 3);
+
+        // Every property of an image that libvips is asked for takes as long as some hundred pixels.
+        var space = header.Interpretation;
+        var samples = header.Format;
+        var bands = header.Bands;
+        _isGray = space is Enums.Interpretation.Bw or Enums.Interpretation.Grey16 || bands < 3;
+        _isLab = isLab || (space is Enums.Interpretation.Lab or Enums.Interpretation.Labs && bands == 3);
+        _areFractions = format == FileFormat.Tiff && TiffSamples.AreFractions(samples, space);
         ConvertsColors = !_isLab && ColorProfile.IsForeign(header, _isGray);
-        PixelBytes = header.Bands * SampleBytes(header.Format);
+        _isStandard = !_isLab
+            && !ConvertsColors
+            && samples == Enums.BandFormat.Uchar
+            && space == Space
+            && bands == Bands;
+        PixelBytes = bands * SampleBytes(samples);
         Orientation = Orientation.Of(header, format, data.Span);
         Width = Orientation.Transposes ? header.Height : header.Width;
         Height = Orientation.Transposes ? header.Width : header.Height;
@@ -56,6 +68,10 @@ internal sealed class EncodedImage : IDisposable
 
     /// <summary>True if <see cref="Decode"/> can decode at a half, a fourth or an eighth of the size.</summary>
     public bool CanShrink => _format == FileFormat.Jpeg;
+
+    private Enums.Interpretation Space => _isGray ? Enums.Interpretation.Bw : Enums.Interpretation.Srgb;
+
+    private int Bands => _isGray ? 1 : 3;
 
     public static EncodedImage Open(ReadOnlyMemory<byte> data, ImagingOptions options)
     {
@@ -90,7 +106,10 @@ internal sealed class EncodedImage : IDisposable
                     ImageRules.Encoded,
                     $"The file must have at most {MaxBands} channels; got {header.Bands}.");
             }
-            TiffSamples.Check(header);
+            if (format == FileFormat.Tiff)
+            {
+                TiffSamples.Check(header);
+            }
             return new EncodedImage(data, format, header, isLab);
         }
         catch (VipsException e)
@@ -122,7 +141,7 @@ internal sealed class EncodedImage : IDisposable
         Image? whole = null;
         try
         {
-            if (TiffSamples.AreFractions(_header))
+            if (_areFractions)
             {
                 using var samples = Load(_data, 1, Enums.Access.Sequential);
                 TiffSamples.CheckFractions(samples);
@@ -198,32 +217,36 @@ internal sealed class EncodedImage : IDisposable
     private DecodedRows ToRows(Image loaded, Image? whole, CancellationToken cancellationToken)
     {
         // Operations that would change nothing are left out: each costs as much as thousands of pixels.
-        var space = _isGray ? Enums.Interpretation.Bw : Enums.Interpretation.Srgb;
-        var bands = _isGray ? 1 : 3;
+        var image = loaded;
+        using var standard = _isStandard ? null : ToStandard(image);
+        image = standard ?? image;
+        using var rotated = Orientation.Angle == Enums.Angle.D0 ? null : image.Rot(Orientation.Angle);
+        image = rotated ?? image;
+        using var flipped = Orientation.Flip is { } direction ? image.Flip(direction) : null;
+        return new DecodedRows(flipped ?? image, _format, whole, cancellationToken);
+    }
+
+    // Converts to 8 bits of sRGB, or of gray on the same scale, on black.
+    private Image ToStandard(Image loaded)
+    {
         var image = loaded;
         using var colors = _isLab ? TiffSamples.FromLab(image) : null;
         image = colors ?? image;
-        var isWide = image.Format == Enums.BandFormat.Uint || TiffSamples.AreFractions(image);
+        var isWide = _areFractions || image.Format == Enums.BandFormat.Uint;
         using var narrowed = isWide ? TiffSamples.ToSixteenBits(image, _isGray) : null;
         image = narrowed ?? image;
         using var converted = ConvertsColors ? ColorProfile.ToStandard(image, _isGray) : null;
         image = converted ?? image;
         var hasUpperBits = image.Interpretation is Enums.Interpretation.Rgb16 or Enums.Interpretation.Grey16;
-        using var upper = hasUpperBits ? TiffSamples.ToEightBits(image, space) : null;
+        using var upper = hasUpperBits ? TiffSamples.ToEightBits(image, Space) : null;
         image = upper ?? image;
-        var isStandard = image.Interpretation == space && image.Format == Enums.BandFormat.Uchar;
-        using var standard = isStandard ? null : image.Colourspace(space);
+        using var standard = image.Interpretation == Space ? null : image.Colourspace(Space);
         image = standard ?? image;
         using var opaque = image.HasAlpha() ? image.Flatten() : null;
         image = opaque ?? image;
-        using var visible = image.Bands == bands ? null : image.ExtractBand(0, n: bands);
+        using var visible = image.Bands == Bands ? null : image.ExtractBand(0, n: Bands);
         image = visible ?? image;
-        using var bytes = image.Format == Enums.BandFormat.Uchar ? null : image.Cast(Enums.BandFormat.Uchar);
-        image = bytes ?? image;
-        using var rotated = Orientation.Angle == Enums.Angle.D0 ? null : image.Rot(Orientation.Angle);
-        image = rotated ?? image;
-        using var flipped = Orientation.Flip is { } direction ? image.Flip(direction) : null;
-        return new DecodedRows(flipped ?? image, _format, whole, cancellationToken);
+        return image.Cast(Enums.BandFormat.Uchar);
     }
 }
 

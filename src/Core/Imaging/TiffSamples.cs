@@ -50,9 +50,8 @@ internal static class TiffSamples
     }
 
     /// <summary>True if the samples are floats on a scale from 0 to 1.</summary>
-    public static bool AreFractions(Image image) =>
-        image.Format == Enums.BandFormat.Float
-        && image.Interpretation is not (Enums.Interpretation.Lab or Enums.Interpretation.Xyz);
+    public static bool AreFractions(Enums.BandFormat samples, Enums.Interpretation space) =>
+        samples == Enums.BandFormat.Float && space is not (Enums.Interpretation.Lab or Enums.Interpretation.Xyz);
 
     /// <summary>Throws a fault if a float is not a number from 0 to 1. Reads all samples.</summary>
     public static void CheckFractions(Image image)
@@ -96,6 +95,8 @@ internal static class TiffSamples
     {
         if (!TiffDirectory.TryFind(file, PhotometricTag, out var photometric, out var at)
             || photometric != Lab
+            || !TiffDirectory.TryFind(file, BitsTag, out var bits, out _)
+            || bits != 8
             || !TiffDirectory.TryFind(file, SamplesTag, out var samples, out _)
             || samples != 3)
         {
