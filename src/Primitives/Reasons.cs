@@ -11,6 +11,7 @@ internal static class Reasons
     public const string ImageEmpty = "IMAGE_EMPTY";
     public const string ImageFormatUnknown = "IMAGE_FORMAT_UNKNOWN";
     public const string ImageMalformed = "IMAGE_MALFORMED";
+    public const string ImageUnsupported = "IMAGE_UNSUPPORTED";
     public const string ImageTooLarge = "IMAGE_TOO_LARGE";
     public const string PixelFormatInvalid = "PIXEL_FORMAT_INVALID";
     public const string PixelSizeMismatch = "PIXEL_SIZE_MISMATCH";

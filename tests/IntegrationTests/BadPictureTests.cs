@@ -15,6 +15,7 @@ public sealed class BadPictureTests(ServerFixture server)
         ["empty file"] = (TestImages.Encoded([]), "IMAGE_EMPTY", "image.encoded"),
         ["text"] = (TestImages.Encoded("hello, this is not a picture"u8.ToArray()), "IMAGE_FORMAT_UNKNOWN", "image.encoded"),
         ["cut off"] = (TestImages.Encoded(TestImages.Jpeg(1)[..500]), "IMAGE_MALFORMED", "image.encoded"),
+        ["cut off before its end"] = (TestImages.Encoded(WithoutMiddle(TestImages.Jpeg(1))), "IMAGE_MALFORMED", "image.encoded"),
         ["damaged"] = (TestImages.Encoded([.. TestImages.Png(1).Take(60), .. new byte[1000]]), "IMAGE_MALFORMED", "image.encoded"),
         ["bomb"] = (TestImages.Encoded(Bomb()), "IMAGE_TOO_LARGE", "image.encoded"),
         ["too large a file"] = (TestImages.Encoded([.. TestImages.Jpeg(1), .. new byte[16 << 20]]), "IMAGE_TOO_LARGE", "image.encoded"),
@@ -82,6 +83,9 @@ public sealed class BadPictureTests(ServerFixture server)
     [Fact]
     public async Task A_face_is_required() =>
         await server.Api.Embedding.EmbedFaceAsync(new()).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "face");
+
+    // Two thirds of a JPEG file and the marker of its end.
+    private static byte[] WithoutMiddle(byte[] file) => [.. file[..(file.Length * 2 / 3)], 0xFF, 0xD9];
 
     /// <summary>A small PNG file whose header declares 60,000 x 60,000 pixels.</summary>
     private static byte[] Bomb()

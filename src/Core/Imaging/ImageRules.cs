@@ -15,6 +15,9 @@ internal static class ImageRules
     private const string Format = "image.pixels.format";
     private const string LandmarksField = "landmarks";
 
+    // The limit of libvips for untrusted files.
+    private const int MaxAvifItems = 256;
+
     // Capacity of one array of RGB bytes.
     private static readonly long MaxArrayPixels = Array.MaxLength / 3;
 
@@ -102,6 +105,29 @@ internal static class ImageRules
             Encoded,
             $"The {Name(format)} file is damaged, truncated or of a kind that cannot be decoded.",
             inner);
+    }
+
+    /// <summary>A JPEG file with less data than its header claims.</summary>
+    public static Fault Incomplete(int width, int height) => Fault.Invalid(
+        Reasons.ImageMalformed,
+        Encoded,
+        $"The JPEG file must contain the data of all its {width} x {height} pixels; a part is missing or damaged. "
+            + "Get the file from its source again.");
+
+    /// <summary>Throws a fault that names the limit if an AVIF file could not be opened because it exceeds one.</summary>
+    public static void CheckAvif(AvifBoxes boxes, ImagingOptions options)
+    {
+        var width = (int)Math.Min(boxes.Width, int.MaxValue);
+        var height = (int)Math.Min(boxes.Height, int.MaxValue);
+        CheckSize(width, height, options, Encoded);
+        CheckBuffered(FileFormat.Avif, width, height, options);
+        if (boxes.Items > MaxAvifItems)
+        {
+            throw TooLarge(
+                Encoded,
+                $"An AVIF image must have at most {Text(MaxAvifItems)} items, which are its tiles and one for all; "
+                    + $"got {Text(boxes.Items)}. Send it with larger tiles, or as baseline JPEG.");
+        }
     }
 
     public static Fault BadLandmarks(string message) => Fault.Invalid(Reasons.LandmarksInvalid, LandmarksField, message);

@@ -8,7 +8,7 @@ namespace Embeddings.Core.Imaging;
 /// Turns an image into pixels of the model's size:
 /// <list type="number">
 /// <item>check the request, and then the header of the file, against the limits before anything is decoded;</item>
-/// <item>decode, no larger than the resize can use; turn upright; flatten onto black;</item>
+/// <item>decode, no larger than the resize can use; convert to sRGB; flatten onto black; turn upright;</item>
 /// <item>align by the landmarks if there are any, else resize and crop as the manifest says.</item>
 /// </list>
 /// Thread-safe.
@@ -89,7 +89,7 @@ internal sealed class Preprocessor
         var fitted = Fit(rows, box, placement, image.Landmarks, format, spec);
         try
         {
-            rows.ReadToEnd();
+            file.Complete(rows, cancellationToken);
             return fitted;
         }
         catch

@@ -7,11 +7,25 @@ internal static class Vips
 {
     private static readonly Lazy<bool> Started = new(Start);
 
+    [ThreadStatic]
+    private static bool _hasWarned;
+
     /// <summary>
     /// Called before the first image. Throws <see cref="InvalidOperationException"/> if the native library does not
     /// load.
     /// </summary>
     public static void EnsureStarted() => _ = Started.Value;
+
+    /// <summary>
+    /// Runs an action and returns whether libvips gave a warning on this thread while it ran. A JPEG decoder gives the
+    /// warnings of all its rows when its image is closed.
+    /// </summary>
+    public static bool Warns(Action action)
+    {
+        _hasWarned = false;
+        action();
+        return _hasWarned;
+    }
 
     private static bool Start()
     {
@@ -22,7 +36,7 @@ internal static class Vips
         }
 
         // libvips writes a warning for every odd image to standard error: a client could fill the disk with them.
-        Log.SetLogHandler("VIPS", NetVips.Enums.LogLevelFlags.Warning, static (_, _, _) => { });
+        Log.SetLogHandler("VIPS", NetVips.Enums.LogLevelFlags.Warning, static (_, _, _) => _hasWarned = true);
 
         NetVips.NetVips.BlockUntrusted = true;
 
