@@ -15,6 +15,9 @@ internal static class DecodeCost
     // Buffers of the decoders and of libvips: lines, tiles, tables.
     private const long Fixed = 1 << 20;
 
+    // Work of converting a pixel to sRGB, measured: 4 for a profile of matrices, 25 for one of tables, which is rare.
+    private const long ProfileWork = 8;
+
     // Rows that libvips keeps of a sequential image, and the most rows of the source that one row of the result needs, in
     // units of the scale.
     private const int SequentialRows = 64;
@@ -41,7 +44,12 @@ internal static class DecodeCost
         {
             bytes += decoded;
         }
-        return ToCharge(bytes, pixels * WorkPerPixel(file.Format), gate);
+        var work = pixels * WorkPerPixel(file.Format);
+        if (file.ConvertsColors)
+        {
+            work += pixels / shrink / shrink * ProfileWork;
+        }
+        return ToCharge(bytes, work, gate);
     }
 
     /// <summary>The cost of raw pixels, which are in memory already.</summary>

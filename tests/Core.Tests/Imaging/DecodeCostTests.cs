@@ -70,6 +70,23 @@ public sealed class DecodeCostTests
     }
 
     [Fact]
+    public void A_conversion_to_sRGB_is_work()
+    {
+        var file = TestImages.Encode(TestImages.Smooth(Side, Side), Side, Side, 3, ".jpg");
+        using var plain = NetVips.Image.NewFromBuffer(file);
+        using var tagged = plain.Mutate(image => image.Set(NetVips.GValue.BlobType, "icc-profile-data", NetVips.Image.ProfileLoad("p3")));
+        Assert.Equal(Pixels, Work(file, 1));
+        Assert.InRange(Work(tagged.WriteToBuffer(".jpg"), 1), 4 * Pixels, 25 * Pixels);
+        Assert.InRange(Work(tagged.WriteToBuffer(".jpg"), 4), Pixels, 2 * Pixels);
+
+        static long Work(byte[] file, int shrink)
+        {
+            using var image = EncodedImage.Open(file, new());
+            return DecodeCost.Of(image, shrink, isAligned: false, TestImages.Spec(112, 112), Gate).Work;
+        }
+    }
+
+    [Fact]
     public void A_canceled_decode_ends_between_two_strips()
     {
         var file = TestImages.Encode(TestImages.Smooth(600, 900), 600, 900, 3, ".png");
