@@ -103,8 +103,8 @@ internal sealed class IngestRun(
         {
             return null;
         }
-        var message = $"Line {item.Number} has the same point id as line {_firstItems[hash]}: '{id}'. Only line "
-            + $"{_firstItems[hash]} is used; give each item its own job_id{(settings.Kind == ItemKind.Face ? " or face_index" : "")}.";
+        var message = $"Line {item.Number} has the same point id as line {_firstItems[hash]}: '{id}'. "
+            + $"Give each item its own job_id{(settings.Kind == ItemKind.Face ? " or face_index" : "")}.";
         return new ItemFault(StatusCode.InvalidArgument, ItemFault.DuplicateItem, message, "job_id").Error;
     }
 
