@@ -22,10 +22,11 @@ public static class EmbeddingsServer
     /// <summary>Creates a server with services that replace its own, for tests.</summary>
     internal static WebApplication Create(string[] args, Action<IServiceCollection>? services)
     {
-        // In parallel with the host's composition: the start waits for the models, which wait for the native runtime.
-        _ = Task.Run(RuntimeSessions.LoadRuntime);
         var builder = CreateBuilder(args);
         builder.AddEmbeddings(args);
+        // In parallel with the rest of the composition: the start waits for the models, which wait for the native runtime. Not
+        // before the settings are checked: a process that exits while the runtime is loaded may crash.
+        _ = Task.Run(RuntimeSessions.LoadRuntime);
         services?.Invoke(builder.Services);
         var app = builder.Build();
         app.MapEmbeddings();
