@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 
@@ -6,11 +7,23 @@ namespace Embeddings.Server.Grpc.Errors;
 /// <summary>The collection and the model that a request names, for the details of its error.</summary>
 internal readonly record struct RequestNames(string Collection, string Model)
 {
-    public static RequestNames Of<TRequest>(TRequest request) =>
-        request is IMessage message ? new(Text(message, "collection"), Text(message, "model")) : default;
+    // Every item of a stream is read: a descriptor finds a field by a name that it composes.
+    private static readonly ConcurrentDictionary<MessageDescriptor, (FieldDescriptor? Collection, FieldDescriptor? Model)> Fields = new();
 
-    private static string Text(IMessage message, string name) =>
-        message.Descriptor.FindFieldByName(name) is { FieldType: FieldType.String, IsRepeated: false } field
-            ? (string)field.Accessor.GetValue(message)
-            : "";
+    public static RequestNames Of<TRequest>(TRequest request)
+    {
+        if (request is not IMessage message)
+        {
+            return default;
+        }
+        var (collection, model) = Fields.GetOrAdd(
+            message.Descriptor, static type => (TextField(type, "collection"), TextField(type, "model")));
+        return new(Text(message, collection), Text(message, model));
+    }
+
+    private static FieldDescriptor? TextField(MessageDescriptor type, string name) =>
+        type.FindFieldByName(name) is { FieldType: FieldType.String, IsRepeated: false } field ? field : null;
+
+    private static string Text(IMessage message, FieldDescriptor? field) =>
+        field is null ? "" : (string)field.Accessor.GetValue(message);
 }
