@@ -54,7 +54,7 @@ public sealed class HostileLoadTests(ITestOutputHelper output)
             await run(server).WaitAsync(Bounds.Limit, TestContext.Current.CancellationToken);
             var peak = server.Resident;
             var after = await server.ReturnsToAsync((long)(before * MaxGrowth));
-            var worst = others.Worst();
+            var worst = await others.WorstAsync();
             output.WriteLine(
                 $"{name}: {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s, {before / Mebibyte} MiB before, {peak / Mebibyte} at the end, "
                 + $"{after / Mebibyte} after; others' worst {worst.Latency.TotalMilliseconds:F0} ms ({worst.Call})");
@@ -362,15 +362,22 @@ public sealed class HostileLoadTests(ITestOutputHelper output)
             return callers;
         }
 
-        /// <summary>Returns the longest latency since the last call.</summary>
-        public (string Call, TimeSpan Latency) Worst()
+        /// <summary>
+        /// Returns the longest latency since the last call. Waits for a result of each caller: a load may be shorter than a call.
+        /// </summary>
+        public async Task<(string Call, TimeSpan Latency)> WorstAsync()
         {
+            await Bounds.UntilAsync(() => _callers.Any(caller => caller.IsCompleted)
+                || _latencies.Select(call => call.Call).Distinct().Count() == _callers.Count);
             foreach (var ended in _callers.Where(caller => caller.IsCompleted))
             {
-                ended.GetAwaiter().GetResult();
+                await ended;
             }
-            var all = _latencies.ToArray();
-            _latencies.Clear();
+            var all = new List<(string Call, TimeSpan Latency)>();
+            while (_latencies.TryTake(out var call))
+            {
+                all.Add(call);
+            }
             Assert.NotEmpty(all);
             return all.MaxBy(call => call.Latency);
         }
