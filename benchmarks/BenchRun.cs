@@ -2,6 +2,8 @@ using System.Diagnostics;
 using Embeddings.Benchmarks.Comparisons;
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Reporting;
+using Embeddings.Client;
+using Grpc.Core;
 
 namespace Embeddings.Benchmarks;
 
@@ -13,12 +15,22 @@ internal static class BenchRun
         var (directory, wanted) = (settings.Directory, Wanted(only));
         Directory.CreateDirectory(directory);
         var outcomes = new List<Outcome>();
+        var failed = false;
         foreach (var comparison in wanted)
         {
             var began = Stopwatch.GetTimestamp();
             await Console.Error.WriteAsync($"{string.Join(", ", comparison.Ids)} ... ");
-            outcomes.AddRange(await comparison.RunAsync(settings));
-            await Console.Error.WriteLineAsync($"{Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
+            try
+            {
+                outcomes.AddRange(await comparison.RunAsync(settings));
+                await Console.Error.WriteLineAsync($"{Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
+            }
+            catch (Exception e) when (e is BenchException or EmbeddingsException or RpcException)
+            {
+                // The figures of the others are not lost.
+                failed = true;
+                await Console.Error.WriteLineAsync($"failed: {e.Message}");
+            }
         }
         settings.Clear();
         OutcomeTable.Write(outcomes);
@@ -26,7 +38,7 @@ internal static class BenchRun
         await File.WriteAllTextAsync(Path.Combine(directory, "summary.svg"), OutcomeChart.Draw(outcomes));
         await File.WriteAllTextAsync(Path.Combine(directory, "summary.md"), SummaryPage.Write(outcomes));
         Console.WriteLine($"written: {Path.Combine(directory, "summary.json")}, summary.svg and summary.md");
-        return 0;
+        return failed ? 1 : 0;
     }
 
     private static List<Comparison> Wanted(IReadOnlyList<string> only)
