@@ -3,6 +3,7 @@ using Embeddings.Core.Memory;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Admission;
 using Embeddings.Server.Grpc.Errors;
+using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
@@ -64,6 +65,7 @@ internal static class EmbeddingsServerExtensions
         app.UseMiddleware<MessageDeadlines>();
         app.UseMiddleware<MessageAdmission>();
         app.MapGrpcService<EmbeddingServiceImpl>();
+        app.MapGrpcService<FaceServiceImpl>();
         app.MapGrpcService<IngestServiceImpl>();
         app.MapGrpcService<VectorStoreServiceImpl>();
         app.MapGrpcService<ModelServiceImpl>();
@@ -146,6 +148,9 @@ internal static class EmbeddingsServerExtensions
                 services.GetRequiredService<ServerOptions>().MaxResponseBytes,
                 MemoryBudget.LimitOf(services.GetRequiredService<MemoryOptions>())))
             .AddSingleton<StreamContext>()
+            .AddSingleton<PhotoEmbedder>()
+            .AddSingleton<PhotoIngest>()
+            .AddSingleton<PersonSearch>()
             .AddSingleton<UpsertHandler>()
             .AddSingleton<SearchHandler>();
     }

@@ -33,6 +33,7 @@ internal sealed class MessageRules
         FileDescriptor[] files =
         [
             V1.EmbeddingServiceReflection.Descriptor,
+            V1.FaceServiceReflection.Descriptor,
             V1.IngestServiceReflection.Descriptor,
             V1.ModelServiceReflection.Descriptor,
             V1.VectorStoreServiceReflection.Descriptor,

@@ -20,6 +20,21 @@ internal static class EmbeddingMapping
             ? throw Require.Missing(path)
             : new(ModelKind.Face, model, Require.Within(path, () => ToInput(face.Image, ToLandmarks(face.Landmarks))), wait, path);
 
+    /// <summary>
+    /// A photo, whose landmarks are found by the server. Faults name <paramref name="path"/>, the path of its field.
+    /// </summary>
+    public static ImageInput ToImage(V1.Image image, string path)
+    {
+        try
+        {
+            return ToInput(image);
+        }
+        catch (Fault fault) when (fault.Field.StartsWith("image", StringComparison.Ordinal))
+        {
+            throw fault.Renamed(path + fault.Field["image".Length..]);
+        }
+    }
+
     public static V1.Embedding ToEmbedding(EmbedResult result)
     {
         var embedding = new V1.Embedding { Model = result.Model.Manifest.Name, UnitLength = result.Model.Manifest.UnitLength };

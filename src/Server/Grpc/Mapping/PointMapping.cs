@@ -50,6 +50,14 @@ internal static class PointMapping
         Attributes = AttributeMapping.ToJson(item.Attributes),
     };
 
+    /// <summary>The part of the payload that all faces of a photo have in common.</summary>
+    public static PointPayload ToStored(V1.PhotoItem item) => new()
+    {
+        JobId = Require.Text(item.JobId, "job_id", Require.MaxIdBytes),
+        MediaStoreId = Require.Bounded(item.MediaStoreId, "media_store_id", Require.MaxIdBytes),
+        Attributes = AttributeMapping.ToJson(item.Attributes),
+    };
+
     public static V1.VectorPoint ToContract(StoredPoint point, bool withPayload = true)
     {
         var result = new V1.VectorPoint { PointId = point.Id };
