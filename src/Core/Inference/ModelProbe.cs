@@ -193,7 +193,8 @@ internal sealed class ModelProbe(
     {
         for (var i = 0; i < alone.Values.Length; i++)
         {
-            var (one, other) = (alone.Item(i, 0), together.Item(i, item));
+            var one = alone.Item(i, 0);
+            var other = together.Item(i, item);
             if (manifest.Embeds)
             {
                 var similarity = Similarity(one, other);
