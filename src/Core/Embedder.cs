@@ -31,6 +31,10 @@ public sealed class Embedder
         ModelKind kind, ImageInput image, string model = "", CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
+        if (kind is not (ModelKind.Image or ModelKind.Face))
+        {
+            throw new ArgumentOutOfRangeException(nameof(kind), kind, "The kind must be Image or Face.");
+        }
         return _pipeline.EmbedAsync(new(kind, model, image, Wait: true), cancellationToken);
     }
 }

@@ -182,6 +182,13 @@ internal static class ImageRules
 
     private static void CheckFloats(in ImageInput image, InputSpec spec)
     {
+        if (spec.Channels == 1)
+        {
+            throw Fault.Invalid(
+                Reasons.PixelFormatInvalid,
+                Format,
+                "Float pixels have three channels, but the model's input has one; send RGB8, BGR8, GRAY8 or an encoded file.");
+        }
         if (image.Landmarks is not null)
         {
             throw BadLandmarks("Landmarks must not be set for float pixels: those are the model's input and are not aligned.");
