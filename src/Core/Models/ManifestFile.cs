@@ -193,6 +193,10 @@ internal static class ManifestFile
         {
             throw at.Error("suggested_threshold", $"must be between -1 and 1; got {threshold}");
         }
+        if (manifest.FalseMatchRate is { } rate and not (>= 0 and <= 1))
+        {
+            throw at.Error("false_match_rate", $"must be between 0 and 1; got {rate}");
+        }
     }
 
     // The serializer names the place of the error; the kind of error follows from what is declared there.

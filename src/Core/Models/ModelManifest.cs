@@ -63,6 +63,13 @@ internal sealed record ModelManifest
     /// <summary>Cosine from which two of its vectors are likely the same; null if not measured. Default: null.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public float? SuggestedThreshold { get; set; }
+
+    /// <summary>
+    /// Share of the pairs of different subjects, 0 to 1, whose cosine reached <see cref="SuggestedThreshold"/> when it was
+    /// measured; null if not measured. Default: null.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public float? FalseMatchRate { get; set; }
 }
 
 /// <summary>Preprocessing parameters, from an image to the model's input tensor (float32, NCHW, three channels).</summary>
