@@ -8,8 +8,6 @@ namespace Embeddings.Core.Tests.Imaging;
 /// <summary>Formats of video decoders and cameras give what the RGB that they stand for gives.</summary>
 public sealed class RawPixelsTests
 {
-    private static readonly Landmarks Face = new(new(40, 50), new(70, 50), new(56, 70), new(42, 90), new(70, 91));
-
     // Widths around the steps of the vector loops, odd and even.
     private static readonly int[] Sides = [1, 2, 3, 4, 5, 6, 7, 15, 16, 17, 31, 32, 33, 47, 48, 50, 64, 65, 97];
 
@@ -160,12 +158,12 @@ public sealed class RawPixelsTests
     [InlineData(9)]
     public void Padded_rows_give_what_packed_rows_give(int format)
     {
-        foreach (var landmarks in new[] { null, Face })
+        foreach (var hasFace in new[] { false, true })
         {
             foreach (var (width, height) in new[] { (151, 121), (64, 48) })
             {
                 var spec = TestImages.Spec(64, 48);
-                var packed = Packed(format, width, height) with { Landmarks = landmarks };
+                var packed = Packed(format, width, height) with { Landmarks = hasFace ? Face(height) : null };
                 var expected = TestImages.Rgb(packed, spec);
                 foreach (var padding in new[] { 0, 1, 33 })
                 {
@@ -184,21 +182,21 @@ public sealed class RawPixelsTests
     [InlineData((int)ResizeMode.Letterbox)]
     public void Converted_pixels_are_resized_aligned_and_laid_out_as_their_rgb(int mode)
     {
-        foreach (var landmarks in new[] { null, Face })
+        foreach (var hasFace in new[] { false, true })
         {
             foreach (var (width, height) in new[] { (151, 121), (64, 48), (300, 500) })
             {
                 foreach (var format in new[] { 6, 7, 8, 9 })
                 {
                     var spec = TestImages.Spec(64, 48, (ResizeMode)mode, Interpolation.Bicubic);
-                    var image = Packed(format, width, height) with { Landmarks = landmarks };
+                    var image = Packed(format, width, height) with { Landmarks = hasFace ? Face(height) : null };
                     var rgb = Read(image);
                     if (format == 7)
                     {
                         rgb = [.. rgb.Select((_, i) => rgb[i + 2 - (i % 3 * 2)])];
                     }
                     Assert.Equal(
-                        TestImages.Rgb(new ImageInput(rgb, PixelFormat.Rgb8, width, height, landmarks), spec),
+                        TestImages.Rgb(new ImageInput(rgb, PixelFormat.Rgb8, width, height, image.Landmarks), spec),
                         TestImages.Rgb(image, spec));
                 }
             }
@@ -243,6 +241,13 @@ public sealed class RawPixelsTests
         Assert.True(rows.Rows(3, 2) == data.AsSpan(180, 120));
         using var padded = RawRows.Of(Padded(new ImageInput(data, PixelFormat.Bgr8, 20, 10), 5));
         Assert.True(padded.Rows(3, 2).SequenceEqual(data.AsSpan(180, 120)));
+    }
+
+    private static Landmarks Face(int height)
+    {
+        var scale = height / 121f;
+        return new(
+            new(40 * scale, 50 * scale), new(70 * scale, 50 * scale), new(56 * scale, 70 * scale), new(42 * scale, 90 * scale), new(70 * scale, 91 * scale));
     }
 
     private static byte[] Read(in ImageInput image)
