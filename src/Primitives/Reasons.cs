@@ -16,6 +16,7 @@ internal static class Reasons
     public const string PixelFormatInvalid = "PIXEL_FORMAT_INVALID";
     public const string PixelSizeMismatch = "PIXEL_SIZE_MISMATCH";
     public const string PixelsNotFinite = "PIXELS_NOT_FINITE";
+    public const string FaceNotCropped = "FACE_NOT_CROPPED";
     public const string LandmarksInvalid = "LANDMARKS_INVALID";
     public const string VectorNotFinite = "VECTOR_NOT_FINITE";
     public const string VectorZero = "VECTOR_ZERO";

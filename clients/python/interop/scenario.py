@@ -38,7 +38,7 @@ class Scenario:
     def models(self) -> None:
         stub = model_service_pb2_grpc.ModelServiceStub(self.connection.channel)
         models = self.connection.call(stub.ListModels, model_service_pb2.ListModelsRequest()).models
-        defaults = {model.kind: model.dimension for model in models if model.default_for_kind}
+        defaults = {model.kind: model.dimension for model in models if model.default_for_kind and model.dimension}
         expect(defaults == {model_service_pb2.MODEL_KIND_IMAGE: 512, model_service_pb2.MODEL_KIND_FACE: 512}, f"defaults are {defaults}")
 
     def embed(self) -> None:

@@ -34,7 +34,7 @@ internal static class DecodeCost
         var pixels = (long)file.Width * file.Height;
         var rowBytes = (long)file.Width / shrink * file.PixelBytes;
         var decoded = rowBytes * (file.Height / shrink);
-        var rows = isAligned ? file.Height : Math.Min((long)file.Height / shrink / spec.Height * FilterRows, file.Height);
+        var rows = Rows(file.Height, shrink, isAligned, spec);
         var bytes = Fixed + (rowBytes * (SequentialRows + rows));
         if (file.IsBuffered)
         {
@@ -52,8 +52,18 @@ internal static class DecodeCost
         return ToCharge(bytes, work, gate);
     }
 
-    /// <summary>The cost of raw pixels, which are in memory already.</summary>
-    public static Charge Of(int width, int height, FairGate gate) => ToCharge(0, (long)width * height, gate);
+    /// <summary>The cost of checked raw pixels: they are in memory already, and rows in use that have to be converted.</summary>
+    public static Charge Of(in ImageInput image, InputSpec spec, FairGate gate)
+    {
+        var raw = new RawPixels(image);
+        var rows = Rows(image.Height, 1, image.Landmarks is not null, spec);
+        var bytes = raw.IsPlain ? 0 : Fixed + ((long)image.Width * raw.PixelBytes * rows);
+        return ToCharge(bytes, (long)image.Width * image.Height, gate);
+    }
+
+    // The rows of the source that are in memory together.
+    private static long Rows(int height, int shrink, bool isAligned, InputSpec spec) =>
+        isAligned ? height : Math.Min((long)height / shrink / spec.Height * FilterRows, height);
 
     private static Charge ToCharge(long bytes, long work, FairGate gate) =>
         new(bytes, Math.Max(work, 1), work > LargeWork || bytes > gate.Largest / 6);

@@ -115,7 +115,9 @@ public sealed class ModelsCommandTests : IDisposable
         Assert.True(new FileInfo(Path.Combine(to, "faces.png")).Length > 500);
         Assert.Contains("<svg", File.ReadAllText(Path.Combine(to, "faces.svg")), StringComparison.Ordinal);
         var threshold = figures.GetProperty("threshold").GetDouble();
-        Assert.Contains($"\"suggested_threshold\": {Math.Round(threshold, 3)}", File.ReadAllText(Path.Combine(to, "faces.json")), StringComparison.Ordinal);
+        var manifest = File.ReadAllText(Path.Combine(to, "faces.json"));
+        Assert.Contains($"\"suggested_threshold\": {Math.Round(threshold, 3)}", manifest, StringComparison.Ordinal);
+        Assert.Contains($"\"false_match_rate\": {figures.GetProperty("false_match_rate").GetDouble():0.######}", manifest, StringComparison.Ordinal);
     }
 
     [MaterialFact]

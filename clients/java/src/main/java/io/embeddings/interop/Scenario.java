@@ -71,7 +71,7 @@ final class Scenario {
     void models() {
         Map<ModelKind, Integer> defaults = new TreeMap<>();
         for (Model model : within(ModelServiceGrpc.newBlockingStub(channel)).listModels(ListModelsRequest.getDefaultInstance()).getModelsList()) {
-            if (model.getDefaultForKind()) {
+            if (model.getDefaultForKind() && model.getDimension() > 0) {
                 defaults.put(model.getKind(), model.getDimension());
             }
         }
