@@ -54,7 +54,6 @@ internal sealed class IngestRun(
     Action<IngestOutcome, ItemCounts> report)
 {
     private const long MaxBytesInFlight = 128 << 20;
-    private const string NotCropped = "FACE_NOT_CROPPED";
 
     private readonly ByteBudget _budget = new(MaxBytesInFlight);
 
@@ -81,7 +80,7 @@ internal sealed class IngestRun(
             {
                 StreamIngestResponse.ResultOneofCase.Ack => new(sent.Item, Ack: response.Ack),
                 StreamIngestResponse.ResultOneofCase.PhotoAck => new(sent.Item, PhotoAck: response.PhotoAck),
-                _ => new(sent.Item, Error: Advise(response.Error ?? new ItemError())),
+                _ => new(sent.Item, Error: response.Error ?? new ItemError()),
             });
         }
     }
@@ -141,16 +140,6 @@ internal sealed class IngestRun(
             Report(new(item, Error: fault.Error));
             return null;
         }
-    }
-
-    // The server names calls of the contract; the user of a command has options.
-    private static ItemError Advise(ItemError error)
-    {
-        if (error.Reason == NotCropped)
-        {
-            error.Message += " On the command line: --kind photo, which finds the faces in photos, or --aligned.";
-        }
-        return error;
     }
 
     private void Report(IngestOutcome outcome)
