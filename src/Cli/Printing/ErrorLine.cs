@@ -10,6 +10,8 @@ namespace Embeddings.Cli.Printing;
 /// <summary>Formats exceptions as one line without a stack trace.</summary>
 internal static class ErrorLine
 {
+    private const string NotCropped = "FACE_NOT_CROPPED";
+
     public static string Of(Exception error, string? address) => OneLine(error switch
     {
         // Models load concurrently; the first failure is reported.
@@ -21,7 +23,8 @@ internal static class ErrorLine
     });
 
     /// <summary>Formats the error of one item.</summary>
-    public static string Of(ItemError error) => $"{StatusName.Of(error.Code)} {error.Reason}: {OneLine(error.Message)}";
+    public static string Of(ItemError error) =>
+        $"{StatusName.Of(error.Code)} {error.Reason}: {OneLine(error.Message)}{Advice(error.Reason)}";
 
     /// <summary>
     /// Replaces control characters, so that a stored name cannot break the line or control the terminal.
@@ -50,6 +53,11 @@ internal static class ErrorLine
         }
         var field = e.Field.Length == 0 ? "" : $" [{e.Field}]";
         var retry = e.RetryAfter is { } after ? $" Retry in {after.TotalSeconds:0.###} s." : "";
-        return $"{StatusName.WithReason(e)}: {e.Message}{field}{retry}";
+        return $"{StatusName.WithReason(e)}: {e.Message}{field}{retry}{Advice(e.Reason)}";
     }
+
+    // The server names calls and fields of the contract; the user of the command has options.
+    private static string Advice(string reason) => reason == NotCropped
+        ? " On the command line: ingest --kind photo finds the faces in photos, and so do detect and identify; --aligned accepts the image as a crop."
+        : "";
 }
