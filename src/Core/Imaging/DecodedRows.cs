@@ -71,6 +71,21 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
         return _window.AsSpan((first - _first) * _stride, count * _stride);
     }
 
+    /// <summary>
+    /// Decodes all rows into memory of the caller's: width x height x channels bytes. Only for an image of which no row has been
+    /// read.
+    /// </summary>
+    /// <inheritdoc cref="Rows"/>
+    public void CopyTo(Span<byte> pixels)
+    {
+        while (_end < Height)
+        {
+            var rows = Math.Min(_stripRows, Height - _end);
+            Fetch(rows).CopyTo(pixels[(_end * _stride)..]);
+            _first = _end += rows;
+        }
+    }
+
     /// <summary>Decodes the remaining rows: a damaged file is a fault, not half an image.</summary>
     public void ReadToEnd() => Rows(Height - 1, 1);
 
@@ -100,15 +115,20 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
         }
         _end = Math.Max(_end, first);
         _first = first;
+        while (_end < first + count)
+        {
+            var rows = Math.Min(_stripRows, Height - _end);
+            Fetch(rows).CopyTo(_window, (_end - _first) * _stride);
+            _end += rows;
+        }
+    }
+
+    private byte[] Fetch(int rows)
+    {
+        _cancellation.ThrowIfCancellationRequested();
         try
         {
-            while (_end < first + count)
-            {
-                _cancellation.ThrowIfCancellationRequested();
-                var rows = Math.Min(_stripRows, Height - _end);
-                _region.Fetch(0, _end, Width, rows).CopyTo(_window, (_end - _first) * _stride);
-                _end += rows;
-            }
+            return _region.Fetch(0, _end, Width, rows);
         }
         catch (VipsException e)
         {
