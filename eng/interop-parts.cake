@@ -1,8 +1,8 @@
 // What the interop run is made of: programs with an end, the server, results, the table.
 using System.Diagnostics;
 
-// A language, the Debian packages it needs, the script under clients/ that runs it, and whether it does the steps of faces.
-sealed record Language(string Name, string Packages, string? ScriptFile = null, bool WithFaces = true)
+// A language, the Debian packages it needs, and the script under clients/ that runs it.
+sealed record Language(string Name, string Packages, string? ScriptFile = null)
 {
     public string Script => ScriptFile ?? $"{Name}/interop/do.sh";
 }
@@ -128,8 +128,6 @@ sealed class LanguageRun(Language language)
     public static readonly string[] Steps =
         ["build", "health", "models", "embed", "stream", "ingest", "search", "media", "delete", "count", "faces", "photo", "persons", "errors", "vectors", "tests"];
 
-    private static readonly string[] FaceSteps = ["faces", "photo", "persons"];
-
     private readonly Dictionary<string, (bool? Passed, string Detail)> _results = [];
 
     public Language Language => language;
@@ -158,7 +156,7 @@ sealed class LanguageRun(Language language)
 
     // null: skipped. What was never reached has failed.
     public (bool? Passed, string Detail) Result(string step) =>
-        Missing is not null ? (null, Missing) : !Language.WithFaces && FaceSteps.Contains(step) ? (null, "") : _results.TryGetValue(step, out var result) ? result : (false, "not reached");
+        Missing is not null ? (null, Missing) : _results.TryGetValue(step, out var result) ? result : (false, "not reached");
 
     public static double Distance(double[] a, double[] b) => a.Zip(b, (x, y) => Math.Abs(x - y)).Max();
 }

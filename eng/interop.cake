@@ -13,8 +13,8 @@ var interopLanguages = new Language[]
     new("pip", "", "python/interop/pip.sh"),
     new("node", ""),
     new("go", "golang-go golang-google-grpc-dev golang-github-golang-protobuf-1-5-dev golang-google-protobuf-dev protoc-gen-go protoc-gen-go-grpc protobuf-compiler"),
-    new("cpp", "haproxy g++ cmake make pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc", WithFaces: false),
-    new("java", "haproxy default-jdk-headless libgrpc-java libprotobuf-java libnetty-java libperfmark-java libgeronimo-annotation-1.3-spec-java protobuf-compiler protobuf-compiler-grpc-java-plugin", WithFaces: false),
+    new("cpp", "haproxy g++ cmake make pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc"),
+    new("java", "haproxy default-jdk-headless libgrpc-java libprotobuf-java libnetty-java libperfmark-java libgeronimo-annotation-1.3-spec-java protobuf-compiler protobuf-compiler-grpc-java-plugin"),
 };
 
 // The command is all that this needs of the build.

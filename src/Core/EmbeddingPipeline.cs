@@ -167,7 +167,7 @@ internal sealed class EmbeddingPipeline(
             : Preprocessor.Cost(file, image, spec, gate);
         if (cost.Bytes > gate.Largest)
         {
-            throw ImageRules.TooMuchMemory(image, cost.Bytes, gate.Largest);
+            throw ImageRules.TooMuchMemory(cost.Bytes, gate.Largest, file is null ? ImageRules.Data : ImageRules.Encoded);
         }
         var opened = time.GetElapsedTime(opening);
         await gate.EnterAsync(cost, Caller.Current, cancellationToken);

@@ -48,7 +48,10 @@ public sealed class Fault : Exception
     internal Fault Within(string prefix) =>
         prefix.Length == 0 || Field.Length == 0
             ? this
-            : new Fault(Kind, Reason, Message, $"{prefix}.{Field}", RetryAfter, InnerException).With(_metadata);
+            : At($"{prefix}.{Field}");
+
+    /// <summary>The same fault at another field.</summary>
+    internal Fault At(string field) => new Fault(Kind, Reason, Message, field, RetryAfter, InnerException).With(_metadata);
 
     /// <summary>The same fault with another field, for a message in which the field has another name.</summary>
     internal Fault Renamed(string field) =>

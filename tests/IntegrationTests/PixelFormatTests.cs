@@ -49,6 +49,55 @@ public sealed class PixelFormatTests(ServerFixture server)
         Assert.All(answers, answer => Assert.InRange(Items.Distance(expected, answer.Embedding.Values), 0, 1e-6));
     }
 
+    [TrainedModelsFact]
+    public async Task The_faces_of_a_frame_are_those_of_its_rgb()
+    {
+        await using var trained = await TestServer.StartPlainAsync();
+        var file = await File.ReadAllBytesAsync(Path.Combine(Repository.Root, "clients", "testdata", "two-faces.jpg"));
+        var rgb = TestImages.Decode(file, 480, 240);
+        var expected = await FacesAsync(new() { Width = 480, Height = 240, Format = PixelFormat.Rgb8, Data = ByteString.CopyFrom(rgb) });
+        Assert.Equal(2, expected.Count);
+
+        // The same pixels in another layout, with padding, and nearly the same as luma and chroma.
+        var padded = ByteString.CopyFrom([.. rgb.Chunk(480 * 3).SelectMany(row => row.Chunk(3).SelectMany(p => (byte[])[p[2], p[1], p[0], 255]).Concat(new byte[5]))]);
+        var bgra = await FacesAsync(new() { Width = 480, Height = 240, Format = PixelFormat.Bgra8, RowStride = (480 * 4) + 5, Data = padded });
+        Assert.Equal(expected.Select(face => face.Face.Bbox), bgra.Select(face => face.Face.Bbox));
+        Assert.All(expected.Zip(bgra), pair => Assert.Equal(pair.First.Embedding.Values, pair.Second.Embedding.Values));
+        var nv12 = await FacesAsync(new()
+        {
+            Width = 480,
+            Height = 240,
+            Format = PixelFormat.Nv12,
+            YuvMatrix = YuvMatrix.Bt601,
+            YuvRange = YuvRange.Full,
+            Data = ByteString.CopyFrom(Nv12(rgb, 480, 240)),
+        });
+        Assert.All(expected.Zip(nv12), pair => Assert.InRange(pair.First.Embedding.Values.Zip(pair.Second.Embedding.Values, (a, b) => (double)a * b).Sum(), 0.95, 1.0001));
+
+        async Task<IReadOnlyList<EmbeddedFace>> FacesAsync(PixelBuffer pixels) =>
+            (await trained.Api.Faces.EmbedFacesAsync(new() { Photo = new() { Pixels = pixels } }).Bound()).Faces;
+    }
+
+    // BT.601, full range; the chroma of 2 x 2 pixels is that of the first.
+    private static byte[] Nv12(byte[] rgb, int width, int height)
+    {
+        var data = new byte[width * height * 3 / 2];
+        for (var i = 0; i < width * height; i++)
+        {
+            var (r, g, b) = (rgb[i * 3], rgb[(i * 3) + 1], rgb[(i * 3) + 2]);
+            var luma = (0.299 * r) + (0.587 * g) + (0.114 * b);
+            data[i] = (byte)Math.Round(luma);
+            var (x, y) = (i % width, i / width);
+            if (x % 2 == 0 && y % 2 == 0)
+            {
+                var at = (width * height) + (y / 2 * width) + x;
+                data[at] = (byte)Math.Clamp(Math.Round(128 + ((b - luma) / 1.772)), 0, 255);
+                data[at + 1] = (byte)Math.Clamp(Math.Round(128 + ((r - luma) / 1.402)), 0, 255);
+            }
+        }
+        return data;
+    }
+
     // Gray in all formats, so that the RGB is known without a formula; the formulas are tested where they are.
     private static (Image Frame, byte[] Rgb) Frame(PixelFormat format, int stride)
     {

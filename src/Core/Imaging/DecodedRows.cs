@@ -39,7 +39,13 @@ internal sealed class DecodedRows : RowWindow
     }
 
     /// <summary>Decodes the remaining rows: a damaged file is a fault, not half an image.</summary>
-    public void ReadToEnd() => Rows(Height - 1, 1);
+    public void ReadToEnd()
+    {
+        if (!IsAtEnd)
+        {
+            Rows(Height - 1, 1);
+        }
+    }
 
     public override void Dispose()
     {

@@ -9,10 +9,10 @@ internal static class ImageRules
 {
     public const string Encoded = "image.encoded";
     public const string Data = "image.pixels.data";
+    public const string Format = "image.pixels.format";
 
     private const string Width = "image.pixels.width";
     private const string Height = "image.pixels.height";
-    private const string Format = "image.pixels.format";
     private const string Stride = "image.pixels.row_stride";
     private const string Matrix = "image.pixels.yuv_matrix";
     private const string Range = "image.pixels.yuv_range";
@@ -120,9 +120,9 @@ internal static class ImageRules
     }
 
     /// <summary>An image that needs more memory than the server has for all images.</summary>
-    public static Fault TooMuchMemory(in ImageInput image, long bytes, long limit) => TooLarge(
-        image.Format == PixelFormat.Encoded ? Encoded : Data,
-        $"Decoding the image must need at most {Text(limit)} bytes of memory; it needs {Text(bytes)}. Send it smaller.");
+    public static Fault TooMuchMemory(long bytes, long limit, string field = Encoded) => TooLarge(
+        field,
+        $"Processing the image must need at most {Text(limit)} bytes of memory; it needs {Text(bytes)}. Send it smaller.");
 
     public static Fault UnknownFormat() => Fault.Invalid(
         Reasons.ImageFormatUnknown,

@@ -63,6 +63,9 @@ internal abstract class RowWindow(int width, int height, int channels) : IPixelR
 
     public int Channels { get; } = channels;
 
+    /// <summary>True if all rows have been read.</summary>
+    protected bool IsAtEnd => _end == Height;
+
     public virtual ReadOnlySpan<byte> Rows(int first, int count)
     {
         if (_end < first + count)
@@ -70,6 +73,20 @@ internal abstract class RowWindow(int width, int height, int channels) : IPixelR
             Advance(first, count);
         }
         return _window.AsSpan((first - _first) * _stride, count * _stride);
+    }
+
+    /// <summary>
+    /// Writes all rows to memory of the caller's: width x height x channels bytes. Only for an image of which no row has been
+    /// read.
+    /// </summary>
+    public void CopyTo(Span<byte> pixels)
+    {
+        while (_end < Height)
+        {
+            var rows = Math.Min(_stripRows, Height - _end);
+            Read(_end, rows, pixels.Slice(_end * _stride, rows * _stride));
+            _first = _end += rows;
+        }
     }
 
     public virtual void Dispose()
