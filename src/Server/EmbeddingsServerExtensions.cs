@@ -3,6 +3,7 @@ using Embeddings.Core.Memory;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Admission;
 using Embeddings.Server.Grpc.Errors;
+using Embeddings.Server.Grpc.Persons;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
@@ -67,6 +68,7 @@ internal static class EmbeddingsServerExtensions
         app.MapGrpcService<IngestServiceImpl>();
         app.MapGrpcService<VectorStoreServiceImpl>();
         app.MapGrpcService<ModelServiceImpl>();
+        app.MapGrpcService<PersonServiceImpl>();
         app.MapGrpcHealthChecksService();
         app.MapGrpcReflectionService();
         app.MapHealthChecks("/healthz", new() { Predicate = _ => false });
@@ -147,6 +149,9 @@ internal static class EmbeddingsServerExtensions
                 MemoryBudget.LimitOf(services.GetRequiredService<MemoryOptions>())))
             .AddSingleton<StreamContext>()
             .AddSingleton<UpsertHandler>()
-            .AddSingleton<SearchHandler>();
+            .AddSingleton<SearchHandler>()
+            .AddSingleton<PersonLocks>()
+            .AddSingleton<PersonHandler>()
+            .AddSingleton<ClusterHandler>();
     }
 }

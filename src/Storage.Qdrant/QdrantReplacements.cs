@@ -140,7 +140,8 @@ internal sealed class QdrantReplacements(QdrantReads reads, QdrantDeletes delete
             }
             if (found.Count > 0)
             {
-                await deletes.DeleteAsync(state.Info.Name, new() { Points = new() { Ids = { found } } }, cancellationToken);
+                var points = new PointsSelector { Points = new() { Ids = { found } } };
+                await deletes.DeleteAsync(state.Info.Name, points, cancellationToken);
                 removed += found.Count;
             }
         }

@@ -120,16 +120,15 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
     {
         var engine = Engine;
         var index = engine.Catalog.Require(collection);
-        byte[][] keys = [.. ids.Select(Encoding.UTF8.GetBytes)];
-        return keys.Length == 0
+        return ids.Count == 0
             ? Task.FromResult(0L)
-            : engine.Writer.WriteAsync(new UpdateAttributesRequest(index, keys, change, cancellationToken), cancellationToken);
+            : engine.Writer.WriteAsync(new UpdateAttributesRequest(index, ids, change, cancellationToken), cancellationToken);
     }
 
     public Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
     {
         var index = Engine.Catalog.Require(collection);
-        return Engine.Lookups.RunAsync(session => PointQueries.Find(session, index, Encoding.UTF8.GetBytes(id)), cancellationToken);
+        return Engine.Lookups.RunAsync(session => PointQueries.Find(session, index, id), cancellationToken);
     }
 
     public Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken)

@@ -6,10 +6,9 @@ namespace Embeddings.Storage.Sqlite;
 /// <summary>Queries on a collection's table.</summary>
 internal static class PointQueries
 {
-    /// <summary>Returns the point with this id in UTF-8, or null.</summary>
-    public static StoredPoint? Find(SqliteSession session, CollectionIndex index, byte[] id)
+    public static StoredPoint? Find(SqliteSession session, CollectionIndex index, string id)
     {
-        using var reader = session.Read(index.Statements.ById, id);
+        using var reader = session.Read(index.Statements.ById, Encoding.UTF8.GetBytes(id));
         return reader.Read() ? PointCodec.Decode(reader, withPayload: true, withVector: true) : null;
     }
 

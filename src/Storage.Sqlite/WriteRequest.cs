@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json.Nodes;
 using Embeddings.Primitives;
 using Microsoft.Data.Sqlite;
@@ -214,7 +213,7 @@ internal sealed class ReplaceFacesRequest(
 
 /// <summary>Changes the attributes of points; all of them or, if one does not exist, none.</summary>
 internal sealed class UpdateAttributesRequest(
-    CollectionIndex index, byte[][] ids, Func<StoredPoint, JsonObject?> change, CancellationToken cancellationToken)
+    CollectionIndex index, IReadOnlyList<string> ids, Func<StoredPoint, JsonObject?> change, CancellationToken cancellationToken)
     : WriteRequest(0, cancellationToken)
 {
     protected override long Execute(WriteContext context)
@@ -224,7 +223,7 @@ internal sealed class UpdateAttributesRequest(
         {
             if (PointQueries.Find(context.Session, index, id) is not { } point)
             {
-                throw CollectionFaults.PointNotFound(index.Name, Encoding.UTF8.GetString(id));
+                throw CollectionFaults.PointNotFound(index.Name, id);
             }
 
             if (change(point with { Vector = default }) is { } attributes)

@@ -35,6 +35,7 @@ internal sealed class MessageRules
             V1.EmbeddingServiceReflection.Descriptor,
             V1.IngestServiceReflection.Descriptor,
             V1.ModelServiceReflection.Descriptor,
+            V1.PersonServiceReflection.Descriptor,
             V1.VectorStoreServiceReflection.Descriptor,
         ];
         var shapes = new Dictionary<MessageDescriptor, MessageShape>();
