@@ -14,12 +14,14 @@ public sealed class Embedder
     private readonly ModelCatalog _models;
     private readonly EmbeddingPipeline _pipeline;
     private readonly FaceFinder _finder;
+    private readonly FaceEmbedder _faces;
 
-    internal Embedder(ModelCatalog models, EmbeddingPipeline pipeline, FaceFinder finder)
+    internal Embedder(ModelCatalog models, EmbeddingPipeline pipeline, FaceFinder finder, FaceEmbedder faces)
     {
         _models = models;
         _pipeline = pipeline;
         _finder = finder;
+        _faces = faces;
     }
 
     /// <summary>All models, in ordinal order of their names.</summary>
@@ -70,11 +72,9 @@ public sealed class Embedder
         ImageInput photo, FaceSearch? search = null, string model = "", CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
-        var crop = CropOf(_models.Get(model, ModelKind.Face));
-        var found = await _finder.FindAsync(photo, search ?? new(), crop, wait: true, "photo", cancellationToken);
-        var embeddings = await Task.WhenAll(found.Faces.Select(face => EmbedAsync(
-            ModelKind.Face, new(face.Crop, PixelFormat.Rgb8, crop.Width, crop.Height), model, cancellationToken)));
-        return (found, embeddings);
+        var request = new PhotoRequest(photo, search ?? new(), model, Wait: true, "photo");
+        var embedded = await _faces.EmbedAsync(request, cancellationToken);
+        return (embedded.Photo, embedded.Embeddings);
     }
 
     private static (int Width, int Height) CropOf(ServedModel? model) => model is null

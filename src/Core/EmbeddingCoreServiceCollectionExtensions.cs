@@ -40,10 +40,12 @@ public static class EmbeddingCoreServiceCollectionExtensions
             .AddSingleton<ModelCatalog>()
             .AddSingleton<EmbeddingPipeline>()
             .AddSingleton<FaceFinder>()
+            .AddSingleton<FaceEmbedder>()
             .AddSingleton(services => new Embedder(
                 services.GetRequiredService<ModelCatalog>(),
                 services.GetRequiredService<EmbeddingPipeline>(),
-                services.GetRequiredService<FaceFinder>()))
+                services.GetRequiredService<FaceFinder>(),
+                services.GetRequiredService<FaceEmbedder>()))
             .AddHostedService<ModelMaintenance>();
     }
 }

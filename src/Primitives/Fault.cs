@@ -53,10 +53,6 @@ public sealed class Fault : Exception
     /// <summary>The same fault at another field.</summary>
     internal Fault At(string field) => new Fault(Kind, Reason, Message, field, RetryAfter, InnerException).With(_metadata);
 
-    /// <summary>The same fault with another field, for a message in which the field has another name.</summary>
-    internal Fault Renamed(string field) =>
-        new Fault(Kind, Reason, Message, field, RetryAfter, InnerException).With(_metadata);
-
     /// <summary>Adds a value that programs can read, unless one of that name has been added; returns this fault.</summary>
     internal Fault With(string key, object value)
     {

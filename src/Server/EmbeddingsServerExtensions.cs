@@ -3,8 +3,8 @@ using Embeddings.Core.Memory;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Admission;
 using Embeddings.Server.Grpc.Errors;
-using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Persons;
+using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
@@ -150,7 +150,6 @@ internal static class EmbeddingsServerExtensions
                 services.GetRequiredService<ServerOptions>().MaxResponseBytes,
                 MemoryBudget.LimitOf(services.GetRequiredService<MemoryOptions>())))
             .AddSingleton<StreamContext>()
-            .AddSingleton<PhotoEmbedder>()
             .AddSingleton<PhotoIngest>()
             .AddSingleton<PersonSearch>()
             .AddSingleton<UpsertHandler>()

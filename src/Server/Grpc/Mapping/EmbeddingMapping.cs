@@ -36,7 +36,7 @@ internal static class EmbeddingMapping
         }
         catch (Fault fault) when (fault.Field.StartsWith("image", StringComparison.Ordinal))
         {
-            throw fault.Renamed(path + fault.Field["image".Length..]);
+            throw fault.At(path + fault.Field["image".Length..]);
         }
     }
 

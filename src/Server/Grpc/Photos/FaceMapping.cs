@@ -1,7 +1,6 @@
 using System.Numerics;
 using Embeddings.Core;
 using Embeddings.Core.Faces;
-using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Storage;
 
@@ -10,33 +9,22 @@ namespace Embeddings.Server.Grpc.Photos;
 /// <summary>Converts photos, options and faces between the contract and the core.</summary>
 internal static class FaceMapping
 {
-    public const int DefaultMaxFaces = 100;
-    public const int MaxFaces = 1_000;
-    public const int DefaultMinFaceSize = 40;
-    public const int SmallestFaceSize = 10;
-    public const int LargestFaceSize = 4_096;
-
     /// <summary>
     /// The photo of a request; <paramref name="path"/> is the path of its field. Its landmarks are found, not given.
     /// </summary>
     public static ImageInput ToPhoto(V1.Image? photo, string path) =>
         EmbeddingMapping.ToImage(photo ?? throw Require.Missing(path), path);
 
-    /// <summary>Options of a request, checked; absent ones are the defaults.</summary>
-    public static FaceSearch ToSearch(V1.FaceOptions? options, string path)
+    /// <summary>Options of a request, which the finder checks; absent ones are the defaults.</summary>
+    public static FaceSearch ToSearch(V1.FaceOptions? options)
     {
-        options ??= new();
-        var size = options.MinFaceSize == 0
-            ? DefaultMinFaceSize
-            : Require.InRange(options.MinFaceSize, $"{path}.min_face_size", SmallestFaceSize, LargestFaceSize);
-        return new()
+        var defaults = new FaceSearch();
+        return options is null ? defaults : new()
         {
-            MaxFaces = Require.Count(options.MaxFaces, $"{path}.max_faces", DefaultMaxFaces, MaxFaces),
-            MinFaceSize = size,
-            MinConfidence = options.HasMinConfidence
-                ? Require.InRange(options.MinConfidence, $"{path}.min_confidence", 0, 1)
-                : null,
-            MinQuality = options.HasMinQuality ? Require.InRange(options.MinQuality, $"{path}.min_quality", 0, 1) : null,
+            MaxFaces = options.MaxFaces == 0 ? defaults.MaxFaces : options.MaxFaces,
+            MinFaceSize = options.MinFaceSize == 0 ? defaults.MinFaceSize : options.MinFaceSize,
+            MinConfidence = options.HasMinConfidence ? options.MinConfidence : null,
+            MinQuality = options.HasMinQuality ? options.MinQuality : null,
             TryRotations = options.TryRotations,
             Detector = options.Detector,
             LandmarkModel = options.LandmarkModel,
@@ -78,6 +66,27 @@ internal static class FaceMapping
         Reason = (V1.LeftOutReason)face.Reason,
         Message = face.Message,
     };
+
+    /// <summary>
+    /// The time of a photo. Its faces share batches, so that the longest time of them counts, not their sum.
+    /// </summary>
+    public static V1.Timings ToTimings(
+        PhotoFaces photo, IReadOnlyList<EmbedResult>? embeddings = null, TimeSpan stored = default)
+    {
+        return new()
+        {
+            QueueUs = Microseconds(photo.Queued + Longest(face => face.Queued)),
+            PreprocessUs = Microseconds(photo.Preprocessed + Longest(face => face.Preprocessed)),
+            InferenceUs = Microseconds(photo.Ran + Longest(face => face.Ran)),
+            StoreUs = Microseconds(stored),
+            BatchSize = embeddings is [.., var last] ? last.BatchSize : 0,
+        };
+
+        TimeSpan Longest(Func<EmbedResult, TimeSpan> time) =>
+            embeddings is { Count: > 0 } ? embeddings.Max(time) : TimeSpan.Zero;
+
+        static long Microseconds(TimeSpan time) => (long)time.TotalMicroseconds;
+    }
 
     public static V1.PhotoInfo ToContract(PhotoFaces photo) => new()
     {

@@ -1,7 +1,5 @@
-using Embeddings.Core;
 using Embeddings.Core.Faces;
 using Embeddings.Core.Imaging;
-using Embeddings.Primitives;
 using Embeddings.Primitives.Numerics;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Storage;
@@ -11,7 +9,8 @@ using Grpc.Core;
 namespace Embeddings.Server.Grpc.Photos;
 
 /// <summary>Finds, embeds, compares and identifies the faces of photos.</summary>
-internal sealed class FaceServiceImpl(PhotoEmbedder photos, PersonSearch persons, ResponseBudget budget)
+internal sealed class FaceServiceImpl(
+    FaceFinder finder, FaceEmbedder photos, PersonSearch persons, ResponseBudget budget)
     : V1.FaceService.FaceServiceBase
 {
     // Bytes of a pair in a response.
@@ -21,12 +20,13 @@ internal sealed class FaceServiceImpl(PhotoEmbedder photos, PersonSearch persons
     {
         var photo = Read(request.Photo, "photo", request.Options, "");
         const int Side = FaceAligner.TemplateSide;
-        var found = await photos.FindAsync(photo, (Side, Side), context.CancellationToken);
+        var found = await finder.FindAsync(
+            photo.Photo, photo.Search, (Side, Side), photo.Wait, photo.Path, context.CancellationToken);
         var response = new V1.DetectFacesResponse
         {
             LeftOut = { found.LeftOut.Select(FaceMapping.ToContract) },
             Photo = FaceMapping.ToContract(found),
-            Timings = new EmbeddedPhoto(found, null!, [], []).ToTimings(),
+            Timings = FaceMapping.ToTimings(found),
         };
         for (var i = 0; i < found.Faces.Count; i++)
         {
@@ -47,17 +47,17 @@ internal sealed class FaceServiceImpl(PhotoEmbedder photos, PersonSearch persons
         var input = embedded.Model.Manifest.Input;
         var response = new V1.EmbedFacesResponse
         {
-            LeftOut = { embedded.LeftOut.Select(FaceMapping.ToContract) },
+            LeftOut = { embedded.Photo.LeftOut.Select(FaceMapping.ToContract) },
             Photo = FaceMapping.ToContract(embedded.Photo),
-            Timings = embedded.ToTimings(),
+            Timings = FaceMapping.ToTimings(embedded.Photo, embedded.Embeddings),
         };
-        for (var i = 0; i < embedded.Faces.Count; i++)
+        for (var i = 0; i < embedded.Embeddings.Count; i++)
         {
-            var (found, embedding) = embedded.Faces[i];
+            var found = embedded.Photo.Faces[i];
             var face = new V1.EmbeddedFace
             {
                 Face = FaceMapping.ToContract(found, i),
-                Embedding = EmbeddingMapping.ToEmbedding(embedding),
+                Embedding = EmbeddingMapping.ToEmbedding(embedded.Embeddings[i]),
             };
             if (request.ReturnCrops)
             {
@@ -76,23 +76,23 @@ internal sealed class FaceServiceImpl(PhotoEmbedder photos, PersonSearch persons
         var both = await Task.WhenAll(
             photos.EmbedAsync(first, context.CancellationToken), photos.EmbedAsync(second, context.CancellationToken));
         var (a, b) = (both[0], both[1]);
-        budget.Lease(context).Require((long)a.Faces.Count * b.Faces.Count, PairBytes);
+        budget.Lease(context).Require((long)a.Embeddings.Count * b.Embeddings.Count, PairBytes);
         var threshold = wanted ?? a.Model.Manifest.SuggestedThreshold;
         var pairs =
-            from i in Enumerable.Range(0, a.Faces.Count)
-            from j in Enumerable.Range(0, b.Faces.Count)
-            let similarity = Score.Of(VectorMath.PreciseCosine(a.Faces[i].Embedding.Vector, b.Faces[j].Embedding.Vector))
+            from i in Enumerable.Range(0, a.Embeddings.Count)
+            from j in Enumerable.Range(0, b.Embeddings.Count)
+            let similarity = Score.Of(VectorMath.PreciseCosine(a.Embeddings[i].Vector, b.Embeddings[j].Vector))
             orderby similarity descending, i, j
             select ToPair(i, j, similarity, threshold);
         var response = new V1.CompareFacesResponse
         {
-            FirstFaces = { a.Faces.Select((face, i) => FaceMapping.ToContract(face.Face, i)) },
-            SecondFaces = { b.Faces.Select((face, i) => FaceMapping.ToContract(face.Face, i)) },
+            FirstFaces = { a.Photo.Faces.Select(FaceMapping.ToContract) },
+            SecondFaces = { b.Photo.Faces.Select(FaceMapping.ToContract) },
             Pairs = { pairs },
             Model = a.Model.Name,
             FirstPhoto = FaceMapping.ToContract(a.Photo),
             SecondPhoto = FaceMapping.ToContract(b.Photo),
-            Timings = Sum(a.ToTimings(), b.ToTimings()),
+            Timings = Sum(FaceMapping.ToTimings(a.Photo, a.Embeddings), FaceMapping.ToTimings(b.Photo, b.Embeddings)),
         };
         if (threshold is { } limit)
         {
@@ -110,16 +110,16 @@ internal sealed class FaceServiceImpl(PhotoEmbedder photos, PersonSearch persons
         var (found, threshold, took) = await persons.SearchAsync(query, embedded, lease, context.CancellationToken);
         var response = new V1.IdentifyFacesResponse
         {
-            LeftOut = { embedded.LeftOut.Select(FaceMapping.ToContract) },
+            LeftOut = { embedded.Photo.LeftOut.Select(FaceMapping.ToContract) },
             Photo = FaceMapping.ToContract(embedded.Photo),
             Threshold = threshold,
-            Timings = embedded.ToTimings(took),
+            Timings = FaceMapping.ToTimings(embedded.Photo, embedded.Embeddings, took),
         };
-        for (var i = 0; i < embedded.Faces.Count; i++)
+        for (var i = 0; i < embedded.Embeddings.Count; i++)
         {
             response.Faces.Add(new V1.IdentifiedFace
             {
-                Face = FaceMapping.ToContract(embedded.Faces[i].Face, i),
+                Face = FaceMapping.ToContract(embedded.Photo.Faces[i], i),
                 Persons = { found[i] },
                 Person = found[i] is [{ SamePerson: true } best, ..] ? best.Person : "",
             });
@@ -128,7 +128,7 @@ internal sealed class FaceServiceImpl(PhotoEmbedder photos, PersonSearch persons
     }
 
     private static PhotoRequest Read(V1.Image? photo, string path, V1.FaceOptions? options, string model) =>
-        new(FaceMapping.ToPhoto(photo, path), FaceMapping.ToSearch(options, "options"), model, Wait: false, path);
+        new(FaceMapping.ToPhoto(photo, path), FaceMapping.ToSearch(options), model, Wait: false, path);
 
     private static ByteString Png(FoundFace face, int width, int height) =>
         UnsafeByteOperations.UnsafeWrap(PngFile.Encode(face.Crop.Span, width, height));

@@ -1,6 +1,8 @@
-using Embeddings.Core.Models;
+using Embeddings.Core;
+using Embeddings.Core.Faces;
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Mapping;
+using Embeddings.Server.Grpc.Persons;
 using Embeddings.Storage;
 
 namespace Embeddings.Server.Grpc.Photos;
@@ -22,7 +24,7 @@ internal sealed record PersonQuery(string Collection, int MaxPersons, float? Thr
             Require.Collection(request.Collection, Collections.Faces),
             Require.Count(request.MaxPersons, "max_persons", DefaultPersons, LargestPersons),
             request.HasThreshold ? Require.InRange(request.Threshold, "threshold", -1, 1) : null,
-            filter with { Attributes = [.. filter.Attributes, new(PersonAttributes.PersonKey, Exists: true)] });
+            filter with { Attributes = [.. filter.Attributes, new(PersonAttributes.Person, Exists: true)] });
     }
 }
 
@@ -49,8 +51,8 @@ internal sealed class PersonSearch(IVectorStore store, TimeProvider time)
         info.Spec.Adopts(Collections.SpecFor(query.Collection, photo.Model));
 
         var began = time.GetTimestamp();
-        var result = new List<IReadOnlyList<V1.PersonMatch>>(photo.Faces.Count);
-        foreach (var faces in photo.Faces.Chunk(SearchHandler.MaxQueries))
+        var result = new List<IReadOnlyList<V1.PersonMatch>>(photo.Embeddings.Count);
+        foreach (var faces in photo.Embeddings.Chunk(SearchHandler.MaxQueries))
         {
             var first = Math.Min(query.MaxPersons * PointsPerPerson, MaxPoints);
             result.AddRange(await SearchAsync(query, faces, first, threshold, lease, cancellationToken));
@@ -60,14 +62,14 @@ internal sealed class PersonSearch(IVectorStore store, TimeProvider time)
 
     private async Task<IReadOnlyList<V1.PersonMatch>[]> SearchAsync(
         PersonQuery query,
-        IReadOnlyList<VectorFace> faces,
+        IReadOnlyList<EmbedResult> faces,
         int limit,
         float threshold,
         ResponseLease lease,
         CancellationToken cancellationToken)
     {
         var spec = new SearchSpec { Limit = limit, Filter = query.Filter, Lease = lease };
-        var vectors = faces.Select(face => new VectorQuery(face.Embedding.Vector)).ToList();
+        var vectors = faces.Select(face => new VectorQuery(face.Vector)).ToList();
         var found = await store.SearchAsync(query.Collection, vectors, spec, cancellationToken);
         var persons = found.Select(points => ToPersons(points, query.MaxPersons, threshold)).ToArray();
 

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Embeddings.Core;
 using Embeddings.Core.Faces;
 using Embeddings.Server.Grpc.Mapping;
+using Embeddings.Server.Grpc.Persons;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Storage;
 
@@ -23,7 +24,7 @@ internal sealed record PhotoItem(
         var present = Require.Present(item, path);
         var payload = Require.Within(path, () => PointMapping.ToStored(present));
         var photo = FaceMapping.ToPhoto(present.Photo, $"{path}.photo");
-        var search = FaceMapping.ToSearch(present.Options, $"{path}.options");
+        var search = FaceMapping.ToSearch(present.Options);
         var image = new EmbedRequest(ModelKind.Image, present.ImageModel, photo, wait, $"{path}.photo");
         return (
             new(
@@ -41,11 +42,8 @@ internal sealed record PhotoItem(
 /// in the same write, and the others keep the person that they were given.
 /// </summary>
 internal sealed class PhotoIngest(
-    PhotoEmbedder photos, EmbeddingPipeline pipeline, IVectorStore store, EmbeddingMetrics metrics, TimeProvider time)
+    FaceEmbedder photos, EmbeddingPipeline pipeline, IVectorStore store, EmbeddingMetrics metrics, TimeProvider time)
 {
-    /// <summary>Attribute with the overall quality of a face, 0 to 1.</summary>
-    public const string QualityKey = "face_quality";
-
     // Overlap from which two boxes are the same face of a photo: intersection over union.
     private const float SameFace = 0.5f;
 
@@ -53,9 +51,7 @@ internal sealed class PhotoIngest(
     public async Task<(V1.PhotoAck Ack, V1.Timings Timings)> IngestAsync(
         (PhotoItem Item, PhotoRequest Photo) request, CancellationToken cancellationToken)
     {
-        var image = EmbedImage(request.Item, cancellationToken);
-        var faces = photos.EmbedAsync(request.Photo, cancellationToken);
-        return await StoreAsync(request.Item, faces, image, new(), cancellationToken);
+        return await await EnqueueAsync(request, new(), cancellationToken);
     }
 
     /// <summary>
@@ -64,20 +60,15 @@ internal sealed class PhotoIngest(
     public async ValueTask<Task<(V1.PhotoAck Ack, V1.Timings Timings)>> EnqueueAsync(
         (PhotoItem Item, PhotoRequest Photo) request, StreamOrder order, CancellationToken cancellationToken)
     {
-        var image = request.Item.Image is { } embed
-            ? (await pipeline.EnqueueAsync(embed, cancellationToken)).Completion
-            : Task.FromResult<EmbedResult?>(null);
-        var faces = await photos.EnqueueAsync(request.Photo, cancellationToken);
+        var image = request.Item.Image is { } embed ? await pipeline.EnqueueAsync(embed, cancellationToken) : default;
+        var faces = await photos.StartAsync(request.Photo, cancellationToken);
         return StoreAsync(request.Item, faces, image, order, cancellationToken);
     }
-
-    private async Task<EmbedResult?> EmbedImage(PhotoItem item, CancellationToken cancellationToken) =>
-        item.Image is { } image ? await pipeline.EmbedAsync(image, cancellationToken) : null;
 
     private async Task<(V1.PhotoAck Ack, V1.Timings Timings)> StoreAsync(
         PhotoItem item,
         Task<EmbeddedPhoto> embedding,
-        Task<EmbedResult?> embeddingImage,
+        PendingEmbedding embeddingImage,
         StreamOrder order,
         CancellationToken cancellationToken)
     {
@@ -87,9 +78,8 @@ internal sealed class PhotoIngest(
         long began;
         using (var turn = order.Enter())
         {
-            // Both, so that an error of one does not leave the other unobserved.
-            await Task.WhenAll(embedding, embeddingImage);
-            (photo, image) = (await embedding, await embeddingImage);
+            photo = await embedding;
+            image = item.Image is null ? null : await embeddingImage;
             await turn.Previous;
             began = time.GetTimestamp();
             replaced = await ReplaceAsync(item, photo, cancellationToken);
@@ -103,7 +93,7 @@ internal sealed class PhotoIngest(
         }
         var took = time.GetElapsedTime(began);
         metrics.StageTook(EmbeddingMetrics.StoreStage, took);
-        return (ToAck(item, photo, image, removed), photo.ToTimings(took));
+        return (ToAck(item, photo, image, removed), FaceMapping.ToTimings(photo.Photo, photo.Embeddings, took));
     }
 
     // Completes when the write has been passed to the store, which keeps the order of writes; the inner task when it is durable.
@@ -111,28 +101,27 @@ internal sealed class PhotoIngest(
     {
         var jobId = item.Payload.JobId;
         await store.EnsureCollectionAsync(Collections.SpecFor(item.Collection, photo.Model), cancellationToken);
-        var named = PersonAttributes.IsNamed(item.Payload.Attributes)
+        var named = PersonAttributes.PersonOf(item.Payload.Attributes) is not null
             ? []
             : await NamedFacesAsync(item.Collection, jobId, cancellationToken);
-        var points = new List<StoredPoint>(photo.Faces.Count);
-        for (var i = 0; i < photo.Faces.Count; i++)
+        var faces = photo.Photo.Faces;
+        var points = new List<StoredPoint>(faces.Count);
+        for (var i = 0; i < faces.Count; i++)
         {
-            var (face, embedding) = photo.Faces[i];
-            var payload = FaceMapping.ToPayload(face, i, item.Payload);
             var attributes = (JsonObject?)item.Payload.Attributes?.DeepClone() ?? [];
-            attributes[QualityKey] = (double)face.Quality.Overall;
-            if (TakeSame(named, face.Box) is { } earlier)
+            attributes[PersonAttributes.Quality] = (double)faces[i].Quality.Overall;
+            var payload = FaceMapping.ToPayload(faces[i], i, item.Payload) with
             {
-                PersonAttributes.Carry(earlier.Payload.Attributes!, attributes);
-            }
-            points.Add(new(PointId(jobId, i), embedding.Vector, payload with { Attributes = attributes }));
+                Attributes = PersonAttributes.Carried(TakeSame(named, faces[i].Box)?.Payload.Attributes, attributes),
+            };
+            points.Add(new(PointId(jobId, i), photo.Embeddings[i].Vector, payload));
         }
         return store.ReplaceFacesAsync(item.Collection, jobId, points, cancellationToken);
     }
 
     private async Task<List<StoredPoint>> NamedFacesAsync(string collection, string jobId, CancellationToken cancellationToken)
     {
-        var filter = new PointFilter { JobId = jobId, Attributes = [new(PersonAttributes.PersonKey, Exists: true)] };
+        var filter = new PointFilter { JobId = jobId, Attributes = [new(PersonAttributes.Person, Exists: true)] };
         var named = new List<StoredPoint>();
         var token = "";
         do
@@ -172,17 +161,17 @@ internal sealed class PhotoIngest(
         var ack = new V1.PhotoAck
         {
             Collection = item.Collection,
-            LeftOut = { photo.LeftOut.Select(FaceMapping.ToContract) },
+            LeftOut = { photo.Photo.LeftOut.Select(FaceMapping.ToContract) },
             RemovedCount = removed,
             Photo = FaceMapping.ToContract(photo.Photo),
         };
-        for (var i = 0; i < photo.Faces.Count; i++)
+        for (var i = 0; i < photo.Photo.Faces.Count; i++)
         {
             ack.Faces.Add(new V1.StoredFace
             {
                 PointId = PointId(item.Payload.JobId, i),
-                Face = FaceMapping.ToContract(photo.Faces[i].Face, i),
-                Embedding = item.ReturnEmbedding ? EmbeddingMapping.ToEmbedding(photo.Faces[i].Embedding) : null,
+                Face = FaceMapping.ToContract(photo.Photo.Faces[i], i),
+                Embedding = item.ReturnEmbedding ? EmbeddingMapping.ToEmbedding(photo.Embeddings[i]) : null,
             });
         }
         if (image is not null)
