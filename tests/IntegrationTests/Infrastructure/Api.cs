@@ -15,6 +15,7 @@ public sealed class Api : IDisposable
         Ingest = new(Channel);
         Vectors = new(Channel);
         Models = new(Channel);
+        Persons = new(Channel);
         Health = new(Channel);
     }
 
@@ -27,6 +28,8 @@ public sealed class Api : IDisposable
     public VectorStoreService.VectorStoreServiceClient Vectors { get; }
 
     public ModelService.ModelServiceClient Models { get; }
+
+    public PersonService.PersonServiceClient Persons { get; }
 
     public Health.HealthClient Health { get; }
 

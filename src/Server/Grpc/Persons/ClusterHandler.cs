@@ -2,7 +2,6 @@ using Embeddings.Core.Faces;
 using Embeddings.Core.Memory;
 using Embeddings.Core.Models;
 using Embeddings.Primitives;
-using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
