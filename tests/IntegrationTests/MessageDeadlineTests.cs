@@ -37,6 +37,21 @@ public sealed class MessageDeadlineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_message_that_arrived_in_parts_does_not_count_once_it_is_complete()
+    {
+        var frame = RawCall.Frame(Item);
+        using var call = new HeldCall(Address, Stream, [.. frame, .. frame[..100]]);
+        await call.AnsweredAsync();
+        call.Send(frame[100..]);
+        // Twice the limit, idle and with a message in parts.
+        await Task.Delay(TimeSpan.FromSeconds(2));
+        call.Send(frame[..100]);
+        call.Send(frame[100..]);
+        call.End();
+        Assert.Equal((StatusCode.OK, "", ""), await call.EndAsync());
+    }
+
+    [Fact]
     public async Task Half_a_message_ends_its_unary_call()
     {
         using var call = new HeldCall(Address, Unary, HeldCall.Half(Item));

@@ -38,20 +38,17 @@ internal sealed class MessageDeadline(PipeReader body, bool unary, TimeSpan limi
 
     public override bool TryRead(out ReadResult result) => body.TryRead(out result);
 
-    public override void AdvanceTo(SequencePosition consumed)
-    {
-        if (!unary)
-        {
-            Volatile.Write(ref _began, 0);
-        }
-        body.AdvanceTo(consumed);
-    }
+    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
 
     public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
     {
         if (!consumed.Equals(examined))
         {
             Begin();
+        }
+        else if (!unary)
+        {
+            Volatile.Write(ref _began, 0);
         }
         body.AdvanceTo(consumed, examined);
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Threading.Channels;
 using Google.Protobuf;
 using Google.Rpc;
 using Grpc.Core;
@@ -53,12 +54,15 @@ internal sealed class HeldCall : IDisposable
         var details = headers.TryGetValues("grpc-status-details-bin", out var values) ? values.Single() : "";
         var status = Google.Rpc.Status.Parser.ParseFrom(
             Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')));
-        var reason = status.Details.Select(detail => detail.TryUnpack(out ErrorInfo info) ? info.Reason : "").First();
+        var reason = status.Details.Select(detail => detail.TryUnpack(out ErrorInfo info) ? info.Reason : "").FirstOrDefault("");
         return ((StatusCode)int.Parse(headers.GetValues("grpc-status").Single()), reason, status.Message);
     }
 
+    /// <summary>Sends more bytes.</summary>
+    public void Send(byte[] bytes) => _body.Rest.Writer.TryWrite(bytes);
+
     /// <summary>Ends the request after all.</summary>
-    public void End() => _body.Ended.TrySetResult();
+    public void End() => _body.Rest.Writer.TryComplete();
 
     public void Dispose()
     {
@@ -70,14 +74,18 @@ internal sealed class HeldCall : IDisposable
     {
         public TaskCompletionSource Sent { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public Channel<byte[]> Rest { get; } = Channel.CreateUnbounded<byte[]>();
 
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
             await stream.WriteAsync(beginning);
             await stream.FlushAsync();
             Sent.TrySetResult();
-            await Ended.Task;
+            await foreach (var bytes in Rest.Reader.ReadAllAsync())
+            {
+                await stream.WriteAsync(bytes);
+                await stream.FlushAsync();
+            }
         }
 
         protected override bool TryComputeLength(out long length)

@@ -31,6 +31,9 @@ internal sealed record CheckReport(
     /// </summary>
     public const double SwapMargin = 0.25;
 
+    /// <summary>Share of the pairs of different subjects, 0 to 1, whose cosine is a threshold or above.</summary>
+    public double FalseMatchRate(float threshold) => Different.Count(cosine => cosine >= threshold) / (double)Different.Count;
+
     /// <summary>True if the color order of the manifest is likely wrong.</summary>
     public bool SwappedIsBetter =>
         Swapped.EqualErrorRate <= Separation.EqualErrorRate && Swapped.Distance > Separation.Distance + SwapMargin;
