@@ -46,6 +46,11 @@ internal sealed class PhotoIngest(
     /// <summary>Attribute with the overall quality of a face, 0 to 1.</summary>
     public const string QualityKey = "face_quality";
 
+    /// <summary>
+    /// Clockwise rotation in degrees that <c>try_rotations</c> applied: without it, nobody can find the box in the file.
+    /// </summary>
+    public const string RotationKey = "photo_rotation";
+
     // Overlap from which two boxes are the same face of a photo: intersection over union.
     private const float SameFace = 0.5f;
 
@@ -121,6 +126,10 @@ internal sealed class PhotoIngest(
             var payload = FaceMapping.ToPayload(face, i, item.Payload);
             var attributes = (JsonObject?)item.Payload.Attributes?.DeepClone() ?? [];
             attributes[QualityKey] = (double)face.Quality.Overall;
+            if (photo.Photo.Rotation != 0)
+            {
+                attributes[RotationKey] = photo.Photo.Rotation;
+            }
             if (TakeSame(named, face.Box) is { } earlier)
             {
                 PersonAttributes.Carry(earlier.Payload.Attributes!, attributes);
