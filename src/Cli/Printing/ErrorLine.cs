@@ -10,8 +10,6 @@ namespace Embeddings.Cli.Printing;
 /// <summary>Formats exceptions as one line without a stack trace.</summary>
 internal static class ErrorLine
 {
-    private const string NotCropped = "FACE_NOT_CROPPED";
-
     public static string Of(Exception error, string? address) => OneLine(error switch
     {
         // Models load concurrently; the first failure is reported.
@@ -57,7 +55,7 @@ internal static class ErrorLine
     }
 
     // The server names calls and fields of the contract; the user of the command has options.
-    private static string Advice(string reason) => reason == NotCropped
+    private static string Advice(string reason) => reason == Reasons.FaceNotCropped
         ? " On the command line: ingest --kind photo finds the faces in photos, and so do detect and identify; --aligned accepts the image as a crop."
         : "";
 }

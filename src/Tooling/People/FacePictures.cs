@@ -16,6 +16,9 @@ internal readonly record struct FacePicture(byte[]? Jpeg, string Missing);
 /// <param name="folder">Folder that relative paths start from.</param>
 internal sealed class FacePictures(string folder)
 {
+    // Set by the server if try_rotations turned the photo.
+    private const string Rotation = "photo_rotation";
+
     private readonly Dictionary<string, FacePicture> _byPoint = new(StringComparer.Ordinal);
 
     /// <summary>Returns the thumbnail of a face.</summary>
@@ -29,7 +32,7 @@ internal sealed class FacePictures(string folder)
     public async Task ReadAsync(
         IAsyncEnumerable<VectorPoint> points, IReadOnlySet<string> wanted, CancellationToken cancellationToken)
     {
-        var byFile = new Dictionary<string, List<(string Id, BoundingBox Box)>>(StringComparer.Ordinal);
+        var byFile = new Dictionary<(string Path, int Rotation), List<(string Id, BoundingBox Box)>>();
         await foreach (var point in points.WithCancellation(cancellationToken))
         {
             if (!wanted.Contains(point.PointId))
@@ -44,28 +47,29 @@ internal sealed class FacePictures(string folder)
             {
                 _byPoint[point.PointId] = new(null, "the face has no bbox");
             }
-            else if (byFile.TryGetValue(path, out var others))
+            else if (byFile.TryGetValue((path, RotationOf(point)), out var others))
             {
                 others.Add((point.PointId, box));
             }
             else
             {
-                byFile.Add(path, [(point.PointId, box)]);
+                byFile.Add((path, RotationOf(point)), [(point.PointId, box)]);
             }
         }
-        foreach (var (path, faces) in byFile.OrderBy(file => file.Key, StringComparer.Ordinal))
+        foreach (var ((path, rotation), faces) in byFile)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await CutAsync(path, faces, cancellationToken);
+            await CutAsync(path, rotation, faces, cancellationToken);
         }
     }
 
-    private async Task CutAsync(string path, List<(string Id, BoundingBox Box)> faces, CancellationToken cancellationToken)
+    private async Task CutAsync(
+        string path, int rotation, List<(string Id, BoundingBox Box)> faces, CancellationToken cancellationToken)
     {
         try
         {
             var cut = await FaceThumbnails.CutAsync(
-                Path.Combine(folder, path), [.. faces.Select(face => face.Box)], cancellationToken);
+                Path.Combine(folder, path), [.. faces.Select(face => face.Box)], rotation, cancellationToken);
             foreach (var (face, jpeg) in faces.Zip(cut))
             {
                 _byPoint[face.Id] = new(jpeg, jpeg is null ? $"the face is outside of photo {path}" : "");
@@ -80,6 +84,12 @@ internal sealed class FacePictures(string folder)
             }
         }
     }
+
+    // Anybody may write attributes.
+    private static int RotationOf(VectorPoint point) =>
+        point.Payload?.Attributes?.Fields.TryGetValue(Rotation, out var value) == true && value.NumberValue is 90 or 180 or 270
+            ? (int)value.NumberValue
+            : 0;
 
     private static string? PathOf(VectorPoint point) =>
         point.Payload?.Attributes?.Fields.TryGetValue(ItemAttributes.Path, out var value) == true

@@ -18,12 +18,13 @@ internal static class FaceThumbnails
     /// <summary>Cuts faces of one photo.</summary>
     /// <param name="path">File of the photo.</param>
     /// <param name="boxes">Boxes of the faces in pixels of the upright photo.</param>
+    /// <param name="rotation">Clockwise rotation in degrees that made the photo upright, after its EXIF orientation.</param>
     /// <param name="cancellationToken">Ends the decoding.</param>
     /// <returns>One JPEG file per box; null for a box outside the photo.</returns>
     /// <exception cref="ItemFault">The file does not exist or cannot be read.</exception>
     /// <exception cref="Fault">The file is not an image or is damaged.</exception>
     public static async Task<IReadOnlyList<byte[]?>> CutAsync(
-        string path, IReadOnlyList<BoundingBox> boxes, CancellationToken cancellationToken)
+        string path, IReadOnlyList<BoundingBox> boxes, int rotation, CancellationToken cancellationToken)
     {
         // Opening a pipe would wait for a writer. It has no length, like an empty file.
         if (File.Exists(path) && new FileInfo(path).Length == 0)
@@ -31,22 +32,25 @@ internal static class FaceThumbnails
             throw new ItemFault(Grpc.Core.StatusCode.FailedPrecondition, ItemFault.FileUnreadable, $"File '{path}' is empty.", "path");
         }
         var encoded = (await ImageFile.ReadAsync(path, ImageFile.DefaultMaxBytes, cancellationToken)).Encoded.Memory;
-        return Cut(encoded, boxes, cancellationToken);
+        return Cut(encoded, boxes, rotation, cancellationToken);
     }
 
     /// <inheritdoc cref="CutAsync"/>
     /// <param name="encoded">Content of the photo's file.</param>
     /// <param name="boxes">Boxes of the faces in pixels of the upright photo.</param>
+    /// <param name="rotation">Clockwise rotation in degrees that made the photo upright, after its EXIF orientation.</param>
     /// <param name="cancellationToken">Ends the decoding.</param>
     public static IReadOnlyList<byte[]?> Cut(
-        ReadOnlyMemory<byte> encoded, IReadOnlyList<BoundingBox> boxes, CancellationToken cancellationToken = default)
+        ReadOnlyMemory<byte> encoded, IReadOnlyList<BoundingBox> boxes, int rotation = 0, CancellationToken cancellationToken = default)
     {
         // No larger than the smallest face needs.
         var smallest = boxes.Count > 0 ? boxes.Min(box => Math.Max(box.Width, box.Height)) : 0;
         var shrink = new[] { 8, 4, 2 }.FirstOrDefault(factor => smallest / factor >= Side, 1);
-        var (photo, width, height) = UprightPhoto.Decode(encoded, (_, _) => shrink, cancellationToken);
-        using (photo)
+        var (decoded, width, height) = UprightPhoto.Decode(encoded, (_, _) => shrink, cancellationToken);
+        using (decoded)
         {
+            using var photo = UprightPhoto.Turn(decoded, rotation);
+            (width, height) = rotation % 180 == 0 ? (width, height) : (height, width);
             var scale = ((float)photo.Width / width, (float)photo.Height / height);
             return [.. boxes.Select(box => Cut(photo, box, scale))];
         }

@@ -30,6 +30,26 @@ public sealed class FaceThumbnailsTests
         AssertNear(Red, thumbnail.GetPixel(56, 111 - edge + 5));
     }
 
+    [Theory]
+    [InlineData(90)]
+    [InlineData(180)]
+    [InlineData(270)]
+    public void The_box_of_a_turned_photo_refers_to_the_turned_pixels(int rotation)
+    {
+        // A square in the top left corner of the file, which the rotation moves.
+        var photo = Photo(400, 300, SKRectI.Create(40, 30, 60, 60), ".jpg[Q=92]");
+        var box = rotation switch
+        {
+            90 => Box(300 - 30 - 60, 40, 60, 60),
+            180 => Box(400 - 40 - 60, 300 - 30 - 60, 60, 60),
+            _ => Box(30, 400 - 40 - 60, 60, 60),
+        };
+        using var thumbnail = SKBitmap.Decode(FaceThumbnails.Cut(photo, [box], rotation)[0]);
+        AssertNear(Blue, thumbnail.GetPixel(26, 26));
+        AssertNear(Blue, thumbnail.GetPixel(85, 85));
+        AssertNear(Red, thumbnail.GetPixel(10, 56));
+    }
+
     [Fact]
     public void A_box_that_extends_beyond_the_photo_is_filled_with_black_and_one_outside_has_no_thumbnail()
     {
@@ -47,12 +67,12 @@ public sealed class FaceThumbnailsTests
     {
         using var folder = new TempFolder();
         var box = new[] { Box(0, 0, 10, 10) };
-        var missing = await Assert.ThrowsAsync<ItemFault>(() => FaceThumbnails.CutAsync(folder.File("no.jpg"), box, default));
+        var missing = await Assert.ThrowsAsync<ItemFault>(() => FaceThumbnails.CutAsync(folder.File("no.jpg"), box, 0, default));
         Assert.Equal(ItemFault.FileNotFound, missing.Error.Reason);
-        await Assert.ThrowsAsync<ItemFault>(() => FaceThumbnails.CutAsync(folder.Write("empty.jpg", ""), box, default));
-        await Assert.ThrowsAsync<ItemFault>(() => FaceThumbnails.CutAsync(folder.Path, box, default));
+        await Assert.ThrowsAsync<ItemFault>(() => FaceThumbnails.CutAsync(folder.Write("empty.jpg", ""), box, 0, default));
+        await Assert.ThrowsAsync<ItemFault>(() => FaceThumbnails.CutAsync(folder.Path, box, 0, default));
         var cut = TestImages.Jpeg(1)[..500];
-        await Assert.ThrowsAsync<Fault>(() => FaceThumbnails.CutAsync(folder.Write("cut.jpg", cut), box, default));
+        await Assert.ThrowsAsync<Fault>(() => FaceThumbnails.CutAsync(folder.Write("cut.jpg", cut), box, 0, default));
     }
 
     private static byte[] Photo(int width, int height, SKRectI square, string suffix)

@@ -44,6 +44,11 @@ internal sealed record PhotoItem(
 internal sealed class PhotoIngest(
     FaceEmbedder photos, EmbeddingPipeline pipeline, IVectorStore store, EmbeddingMetrics metrics, TimeProvider time)
 {
+    /// <summary>
+    /// Clockwise rotation in degrees that <c>try_rotations</c> applied: without it, nobody can find the box in the file.
+    /// </summary>
+    public const string RotationKey = "photo_rotation";
+
     // Overlap from which two boxes are the same face of a photo: intersection over union.
     private const float SameFace = 0.5f;
 
@@ -110,6 +115,10 @@ internal sealed class PhotoIngest(
         {
             var attributes = (JsonObject?)item.Payload.Attributes?.DeepClone() ?? [];
             attributes[PersonAttributes.Quality] = (double)faces[i].Quality.Overall;
+            if (photo.Photo.Rotation != 0)
+            {
+                attributes[RotationKey] = (double)photo.Photo.Rotation;
+            }
             var payload = FaceMapping.ToPayload(faces[i], i, item.Payload) with
             {
                 Attributes = PersonAttributes.Carried(TakeSame(named, faces[i].Box)?.Payload.Attributes, attributes),
