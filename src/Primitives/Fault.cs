@@ -80,6 +80,7 @@ internal static class FaultKeys
     public const string Collection = "collection";
     public const string Model = "model";
     public const string Point = "point";
+    public const string Person = "person";
 
     /// <summary>The field of the request.</summary>
     public const string Field = "field";

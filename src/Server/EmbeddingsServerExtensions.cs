@@ -4,6 +4,7 @@ using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Admission;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Grpc.Photos;
+using Embeddings.Server.Grpc.Persons;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
@@ -69,6 +70,7 @@ internal static class EmbeddingsServerExtensions
         app.MapGrpcService<IngestServiceImpl>();
         app.MapGrpcService<VectorStoreServiceImpl>();
         app.MapGrpcService<ModelServiceImpl>();
+        app.MapGrpcService<PersonServiceImpl>();
         app.MapGrpcHealthChecksService();
         app.MapGrpcReflectionService();
         app.MapHealthChecks("/healthz", new() { Predicate = _ => false });
@@ -152,6 +154,9 @@ internal static class EmbeddingsServerExtensions
             .AddSingleton<PhotoIngest>()
             .AddSingleton<PersonSearch>()
             .AddSingleton<UpsertHandler>()
-            .AddSingleton<SearchHandler>();
+            .AddSingleton<SearchHandler>()
+            .AddSingleton<PersonLocks>()
+            .AddSingleton<PersonHandler>()
+            .AddSingleton<ClusterHandler>();
     }
 }

@@ -368,7 +368,7 @@ def landmarks_of(face: Face) -> List[Tuple[float, float]]:
 
 
 def _reason(value: Any) -> str:
-    names = {number.number: number.name for number in face_pb2.LeftOutReason.DESCRIPTOR.values}
+    names: Dict[int, str] = {number.number: number.name for number in face_pb2.LeftOutReason.DESCRIPTOR.values}
     # A newer server may have reasons that this client does not know.
     return names[value][len(_REASON):] if value in names else str(value)
 

@@ -50,12 +50,19 @@ internal static class ModelsCheckCommand
             var path = ModelFiles.FindManifest(parsed.GetValue(name)!, parsed.GetValue(models)!);
             using var model = ModelLoader.Load(path, new InferenceOptions { ProbeBatch = 0 });
             var manifest = model.Manifest;
-            var size = $"{manifest.Input.Width}x{manifest.Input.Height} -> {manifest.Dimension}";
-            output.Line($"{manifest.Name}: loads, {size}, vectors are the same in batches up to {model.MaxBatch}");
+            var size = AddOptions.Sizes(manifest);
+            var results = manifest.Embeds ? "vectors" : "results";
+            output.Line($"{manifest.Name}: loads, {size}, {results} are the same in batches up to {model.MaxBatch}");
             model.Notices.ToList().ForEach(notice => output.Line(ErrorLine.OneLine($"note        {notice}")));
             if (parsed.GetValue(images) is not { } folder)
             {
                 return ExitCode.Done;
+            }
+            if (!manifest.Embeds)
+            {
+                throw new ToolException(
+                    $"Model '{manifest.Name}' is of kind {ManifestFile.Word(manifest.Kind)} and has no vectors to compare; check it "
+                    + "without images.");
             }
             var checker = new ModelChecker(model, new Preprocessor(new ImagingOptions()));
             var report = checker.Check(LabelledImages.Read(folder), cancellationToken: cancellationToken);

@@ -68,8 +68,7 @@ internal static class RunCommand
                 var models = await client.ListAllModelsAsync(cancellationToken).ToListAsync(cancellationToken);
                 foreach (var model in models)
                 {
-                    var dimension = model.Dimension > 0 ? $" -> {model.Dimension}" : "";
-                    var size = $"{model.InputWidth}x{model.InputHeight}{dimension}";
+                    var size = $"{model.InputWidth}x{model.InputHeight}{(model.Dimension > 0 ? $" -> {model.Dimension}" : "")}";
                     output.Line(ErrorLine.OneLine($"model       {model.Name} ({size}): {model.Description}"));
                 }
                 var passed = await ShowAsync(client, output, models, images, parsed.GetValue(kind), cancellationToken);

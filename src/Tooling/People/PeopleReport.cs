@@ -87,7 +87,7 @@ internal static class PeopleReport
         writer.Write(face.Joined ? "<figure class=\"new\"" : "<figure");
         writer.Write($" title=\"{id}\">");
         writer.Write(picture.Jpeg is { } jpeg
-            ? $"<img alt=\"{id}\" src=\"data:image/jpeg;base64,{Convert.ToBase64String(jpeg)}\">"
+            ? $"<img alt=\"{id}\" src=\"data:image/jpeg;base64,{Convert.ToBase64String(jpeg)}\" />"
             : $"<div class=\"none\">{Text(picture.Missing)}</div>");
         writer.Write($"<figcaption>{face.Similarity.ToString("0.00", CultureInfo.InvariantCulture)} {id}</figcaption></figure>\n");
     }

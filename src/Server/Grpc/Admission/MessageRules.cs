@@ -36,6 +36,7 @@ internal sealed class MessageRules
             V1.FaceServiceReflection.Descriptor,
             V1.IngestServiceReflection.Descriptor,
             V1.ModelServiceReflection.Descriptor,
+            V1.PersonServiceReflection.Descriptor,
             V1.VectorStoreServiceReflection.Descriptor,
         ];
         var shapes = new Dictionary<MessageDescriptor, MessageShape>();
