@@ -92,7 +92,7 @@ internal static class Manifests
           "licence": "MIT",
           "origin": "{{UltraFaceOrigin}}",
           "sha256": "{sha256}",
-          "description": "Ultra-Light-Fast-Generic-Face-Detector (RFB) at 320x240: finds faces in photos, without landmarks. It finds mainly upright faces from 20 pixels of its input on. Its publisher does not state what data it was trained on.",
+          "description": "Ultra-Light-Fast-Generic-Face-Detector (RFB) at 320x240: finds faces in photos, without landmarks. It finds mainly upright faces from 16 pixels of its input on. Its publisher does not state what data it was trained on.",
           "detector": {
             "boxes": "corners",
             "scores": "probability",
@@ -106,9 +106,9 @@ internal static class Manifests
               "keypoints": []
             },
             "nms": 0.4,
-            "min_confidence": 0.65,
+            "min_confidence": 0.7,
             "min_score": 0.3,
-            "min_face": 20,
+            "min_face": 16,
             "max_face": 180
           }
         }
@@ -139,7 +139,9 @@ internal static class Manifests
             "output": "landmarks",
             "scale": 1,
             "points": [[37, 38, 40, 41], [43, 44, 46, 47], [30], [48, 60], [54, 64]],
-            "crop_scale": 1
+            "crop_scale": 1.1,
+            "crop_height": 0.82,
+            "crop_down": 0.06
           }
         }
 

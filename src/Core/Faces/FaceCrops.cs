@@ -7,7 +7,12 @@ namespace Embeddings.Core.Faces;
 internal static class FaceCrops
 {
     /// <summary>The part for a landmark model.</summary>
-    public static SourceBox ForLandmarks(FaceBox box, LandmarksSpec spec) => Around(box, spec.CropScale);
+    public static SourceBox ForLandmarks(FaceBox box, LandmarksSpec spec)
+    {
+        var (width, height) = ((double)box.Width * spec.CropScale, (double)box.Height * spec.CropScale * spec.CropHeight);
+        var (x, y) = (box.X + (box.Width / 2), box.Y + (box.Height * (0.5 + spec.CropDown)));
+        return new(x - (width / 2), y - (height / 2), width, height);
+    }
 
     /// <summary>The part around a box with sides <paramref name="scale"/> times as long.</summary>
     public static SourceBox Around(FaceBox box, float scale)

@@ -116,6 +116,8 @@ internal static class FaceModelRules
         at.Text("output", spec.Output, MaxNameLength);
         at.Between("scale", spec.Scale, 1e-3f, 1e4f);
         at.Between("crop_scale", spec.CropScale, 0.5f, 8);
+        at.Between("crop_height", spec.CropHeight, 0.25f, 4);
+        at.Between("crop_down", spec.CropDown, -0.5f, 0.5f);
         if (spec.Points.Count != PointCount || spec.Points.Any(group => group.Count is < 1 or > 16))
         {
             throw at.Error("points", $"must be {PointCount} lists of 1 to 16 landmarks each");

@@ -144,6 +144,17 @@ internal sealed record LandmarksSpec
     /// input. Default: 1.
     /// </summary>
     public float CropScale { get; set; } = 1;
+
+    /// <summary>
+    /// Factor of the crop's height besides that, 0.25 to 4: less than 1 for a model that expects wider boxes than those of
+    /// detectors. Default: 1.
+    /// </summary>
+    public float CropHeight { get; set; } = 1;
+
+    /// <summary>
+    /// Distance of the crop's center below that of the box, as a share of the box's height, -0.5 to 0.5. Default: 0.
+    /// </summary>
+    public float CropDown { get; set; }
 }
 
 /// <summary>How the output of a liveness model becomes a probability.</summary>
