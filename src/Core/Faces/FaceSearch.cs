@@ -107,6 +107,9 @@ public enum LeftOutReason
 
     /// <summary>The landmarks are not those of a face, so that it cannot be aligned.</summary>
     LandmarksInvalid = 5,
+
+    /// <summary>The face model gives no vector for the face.</summary>
+    NoVector = 6,
 }
 
 /// <summary>A box, pixels; (0, 0) is the top left corner of the photo.</summary>
