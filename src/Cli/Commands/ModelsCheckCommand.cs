@@ -121,7 +121,10 @@ internal static class ModelsCheckCommand
         output.Line($"rank-1      {report.Rank1:P1}");
         output.Line($"batch       cosine of an image in a batch and alone: {report.BatchCosine:0.00000} or more");
         output.Line($"colors      {order} separates by {separation.Distance:0.00} standard deviations, swapped by "
-            + $"{report.Swapped.Distance:0.00}; a warning needs {CheckReport.SwapMargin:0.00} more");
+            + $"{report.Swapped.Distance:0.00}; "
+            + (double.IsFinite(report.NeededAdvantage)
+                ? $"a warning needs {report.NeededAdvantage:0.00} more"
+                : "too few subjects to tell an error from noise"));
         if (report.SwappedIsBetter)
         {
             output.Note(

@@ -108,6 +108,7 @@ internal sealed class ModelChecker(EmbeddingSession model, Preprocessor preproce
             Separation.Of(same, different),
             Rank1(labels, vectors),
             Separation.Of(swappedSame, swappedDifferent),
+            DistanceError.Of(labels, vectors, swapped),
             lowest);
     }
 
