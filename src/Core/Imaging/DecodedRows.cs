@@ -87,7 +87,13 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
     }
 
     /// <summary>Decodes the remaining rows: a damaged file is a fault, not half an image.</summary>
-    public void ReadToEnd() => Rows(Height - 1, 1);
+    public void ReadToEnd()
+    {
+        if (_end < Height)
+        {
+            Rows(Height - 1, 1);
+        }
+    }
 
     public void Dispose()
     {
