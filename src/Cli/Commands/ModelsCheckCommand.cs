@@ -34,7 +34,8 @@ internal static class ModelsCheckCommand
         var charts = CommonOptions.Text("--charts", "DIR", "Directory for the histograms, as NAME.svg and NAME.png.");
         var write = new Option<bool>("--write-threshold")
         {
-            Description = "Write the best threshold to the manifest as suggested_threshold.",
+            Description = "Write the best threshold, and the share of different pairs that reach it, to the manifest as "
+                + "suggested_threshold and false_match_rate.",
         };
         var command = new Command(
             "check",
@@ -49,12 +50,19 @@ internal static class ModelsCheckCommand
             var path = ModelFiles.FindManifest(parsed.GetValue(name)!, parsed.GetValue(models)!);
             using var model = ModelLoader.Load(path, new InferenceOptions { ProbeBatch = 0 });
             var manifest = model.Manifest;
-            var size = $"{manifest.Input.Width}x{manifest.Input.Height} -> {manifest.Dimension}";
-            output.Line($"{manifest.Name}: loads, {size}, vectors are the same in batches up to {model.MaxBatch}");
+            var size = AddOptions.Sizes(manifest);
+            var results = manifest.Embeds ? "vectors" : "results";
+            output.Line($"{manifest.Name}: loads, {size}, {results} are the same in batches up to {model.MaxBatch}");
             model.Notices.ToList().ForEach(notice => output.Line(ErrorLine.OneLine($"note        {notice}")));
             if (parsed.GetValue(images) is not { } folder)
             {
                 return ExitCode.Done;
+            }
+            if (!manifest.Embeds)
+            {
+                throw new ToolException(
+                    $"Model '{manifest.Name}' is of kind {ManifestFile.Word(manifest.Kind)} and has no vectors to compare; check it "
+                    + "without images.");
             }
             var checker = new ModelChecker(model, new Preprocessor(new ImagingOptions()));
             var report = checker.Check(LabelledImages.Read(folder), cancellationToken: cancellationToken);
@@ -66,8 +74,9 @@ internal static class ModelsCheckCommand
             if (parsed.GetValue(write))
             {
                 var threshold = MathF.Round((float)report.Separation.Threshold, 3);
-                ModelFiles.ReplaceManifest(path, manifest with { SuggestedThreshold = threshold });
-                output.Line($"written     suggested_threshold {threshold:0.000} to {path}");
+                var rate = MathF.Round((float)report.FalseMatchRate(threshold), 6);
+                ModelFiles.ReplaceManifest(path, manifest with { SuggestedThreshold = threshold, FalseMatchRate = rate });
+                output.Line($"written     suggested_threshold {threshold:0.000} and false_match_rate {rate} to {path}");
             }
             return report.Skipped.Count > 0 ? ExitCode.SomeItemsFailed : ExitCode.Done;
         }, cancellationToken));
@@ -89,6 +98,7 @@ internal static class ModelsCheckCommand
             separation.EqualErrorRate,
             separation.Threshold,
             separation.BalancedAccuracy,
+            FalseMatchRate = report.FalseMatchRate(separation.Threshold),
             report.Rank1,
             report.BatchCosine,
             DPrime = separation.Distance,
@@ -106,7 +116,7 @@ internal static class ModelsCheckCommand
         output.Line($"same        {Range(report.Same)}");
         output.Line($"different   {Range(report.Different)}");
         output.Line($"threshold   {separation.Threshold:0.000}, balanced accuracy {separation.BalancedAccuracy:P1}, "
-            + $"equal error rate {separation.EqualErrorRate:P2}");
+            + $"equal error rate {separation.EqualErrorRate:P2}, false matches {report.FalseMatchRate(separation.Threshold):P2}");
         output.Line($"rank-1      {report.Rank1:P1}");
         output.Line($"batch       cosine of an image in a batch and alone: {report.BatchCosine:0.00000} or more");
         output.Line($"colors      {order} separates by {separation.Distance:0.00} standard deviations, swapped by "

@@ -67,12 +67,12 @@ internal static class FaceModelRules
         at.Between("min_confidence", spec.MinConfidence, 0, 1);
         at.Between("min_score", spec.MinScore, 0.01f, Math.Max(0.01f, spec.MinConfidence));
         at.Between("min_face", spec.MinFace, 1, 4_096);
-        at.Between("max_face", spec.MaxFace, spec.MinFace, 4_096);
         var shortest = Math.Min(input.Width, input.Height);
         if (spec.MinFace > shortest)
         {
             throw at.Error("min_face", $"must be at most the input's shortest side, {shortest}; got {spec.MinFace}");
         }
+        at.Between("max_face", spec.MaxFace, spec.MinFace, 4_096);
     }
 
     private static void Check(DetectorSpec? spec, InputSpec input, ManifestFile.Field at)

@@ -25,11 +25,12 @@ internal sealed class ModelChecks(EmbeddingsClient client, DoctorReport report, 
                 return models.Count > 0 ? $"{models.Count} models" : throw new ToolException("The server has no models.");
             },
             required: true);
-        foreach (var model in models)
+        var embedding = models.Where(model => model.Kind is ModelKind.Image or ModelKind.Face).ToList();
+        foreach (var model in embedding)
         {
             await report.CheckAsync($"model {model.Name}", () => EmbedAsync(model, cancellationToken));
         }
-        foreach (var model in models.Where(model => model.DefaultForKind))
+        foreach (var model in embedding.Where(model => model.DefaultForKind))
         {
             await report.CheckAsync($"collection of {model.Name}", () => CollectionAsync(model, cancellationToken));
         }

@@ -31,6 +31,9 @@ internal sealed record CheckReport(
     /// </summary>
     public const double SwapMargin = 0.25;
 
+    /// <summary>Share of the different pairs whose cosine reaches a threshold, 0 to 1.</summary>
+    public double FalseMatchRate(double threshold) => Different.Count(cosine => cosine >= threshold) / (double)Different.Count;
+
     /// <summary>True if the color order of the manifest is likely wrong.</summary>
     public bool SwappedIsBetter =>
         Swapped.EqualErrorRate <= Separation.EqualErrorRate && Swapped.Distance > Separation.Distance + SwapMargin;
