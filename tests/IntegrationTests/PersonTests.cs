@@ -3,7 +3,6 @@ using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
-using Api = Embeddings.IntegrationTests.Infrastructure.Api;
 
 namespace Embeddings.IntegrationTests;
 
