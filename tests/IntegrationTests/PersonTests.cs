@@ -1,8 +1,9 @@
 using System.Text.Json;
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.V1;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Struct = Google.Protobuf.WellKnownTypes.Struct;
+using Value = Google.Protobuf.WellKnownTypes.Value;
 
 namespace Embeddings.IntegrationTests;
 
