@@ -95,11 +95,13 @@ public sealed class FaceFinderTests : IDisposable
     [Fact]
     public async Task The_detectors_own_landmarks_need_no_landmark_model()
     {
-        // One anchor at (0, 0): the box is 100 x 100 pixels, and the landmarks are those of the template on it.
+        const int Stride = 160;
+
+        // The first of four anchors is at (0, 0): its box is 100 x 100 pixels, and the landmarks are those of the template on it.
         var spec = new DetectorSpec
         {
             Boxes = BoxCoding.Distances,
-            Strides = [Width],
+            Strides = [Stride],
             Outputs = new() { Scores = ["scores"], Boxes = ["boxes"], Keypoints = ["points"] },
             Nms = 0.4f,
             MinConfidence = 0.7f,
@@ -108,9 +110,9 @@ public sealed class FaceFinderTests : IDisposable
         };
         FixedOutput[] outputs =
         [
-            new("scores", [0.9f], 1),
-            new("boxes", [-20f / Width, -30f / Width, 120f / Width, 130f / Width], 4),
-            new("points", [.. Face.Select((value, i) => ((value * 100) + (i % 2 == 0 ? 20 : 30)) / Width)], 10),
+            new("scores", [0.9f, 0, 0, 0], 1),
+            new("boxes", FixedOutputs.Rows(4, 4, 0, (0, [-20f / Stride, -30f / Stride, 120f / Stride, 130f / Stride])), 4),
+            new("points", FixedOutputs.Rows(4, 10, 0, (0, [.. Face.Select((value, i) => ((value * 100) + (i % 2 == 0 ? 20 : 30)) / Stride)])), 10),
         ];
         _models.Save(
             FixedOutputs.Graph(DetectorInput, outputs), FixedOutputs.Manifest(ModelKind.Detector, DetectorInput, "points") with { Detector = spec });
@@ -314,7 +316,7 @@ public sealed class FaceFinderTests : IDisposable
         var pixels = TestImages.Smooth(Height, Width);
         Vips.EnsureStarted();
         using var image = NetVips.Image.NewFromMemoryCopy<byte>(pixels, Height, Width, 3, NetVips.Enums.BandFormat.Uchar);
-        using var tagged = image.Mutate(mutable => mutable.Set("orientation", 6));
+        using var tagged = image.Mutate(mutable => mutable.Set(NetVips.GValue.GIntType, "orientation", 6));
         var photo = await Finder.FindAsync(ImageInput.FromFile(tagged.JpegsaveBuffer()), new(), (112, 112), true, "photo", default);
         Assert.Equal((Width, Height, 6, 0), (photo.Width, photo.Height, photo.ExifOrientation, photo.Rotation));
     }

@@ -11,7 +11,7 @@ public sealed class MaterialFaceTests(FaceServices services, ITestOutputHelper o
     [TrainedModelsFact(NeedsMaterial = true)]
     public async Task All_faces_of_the_photos_are_found_and_distinguish_people()
     {
-        var faces = MaterialFace.All();
+        var faces = PersonPhoto.All();
         var vectors = new List<float[]>();
         var (leastOverlap, leastCosine) = (1f, 1f);
         foreach (var face in faces)
@@ -77,7 +77,7 @@ public sealed class MaterialFaceTests(FaceServices services, ITestOutputHelper o
     [TrainedModelsFact(NeedsMaterial = true)]
     public async Task A_photo_of_one_face_is_turned_rightly()
     {
-        foreach (var face in MaterialFace.All())
+        foreach (var face in PersonPhoto.All())
         {
             var photo = await services.Embedder.FindFacesAsync(ImageInput.FromFile(face.File), new() { TryRotations = true });
             Assert.True(photo.Rotation == 0, face.Path);
@@ -146,7 +146,7 @@ public sealed class MaterialFaceTests(FaceServices services, ITestOutputHelper o
     [TrainedModelsFact(NeedsMaterial = true)]
     public async Task Colors_in_another_order_and_orientations_change_nothing()
     {
-        var face = MaterialFace.All()[0];
+        var face = PersonPhoto.All()[0];
         var expected = await services.Embedder.EmbedFacesAsync(ImageInput.FromFile(face.File));
         var pixels = TestImages.Rgb(ImageInput.FromFile(face.File), TestImages.Spec(expected.Photo.Width, expected.Photo.Height));
         var swapped = (byte[])pixels.Clone();
@@ -182,7 +182,7 @@ public sealed class MaterialFaceTests(FaceServices services, ITestOutputHelper o
     private static string Times(PhotoFaces photo) =>
         $"queued {photo.Queued.TotalMilliseconds:F0} ms, preprocessed {photo.Preprocessed.TotalMilliseconds:F0} ms, ran {photo.Ran.TotalMilliseconds:F0} ms";
 
-    private static void AssertAllFound(IReadOnlyList<MaterialFace> faces, PhotoFaces photo, int others)
+    private static void AssertAllFound(IReadOnlyList<PersonPhoto> faces, PhotoFaces photo, int others)
     {
         foreach (var face in faces)
         {

@@ -8,7 +8,7 @@ namespace Embeddings.Core.Tests.Models;
 /// <summary>The default detector, its landmarks, and the optional models on photos of faces.</summary>
 public sealed class TrainedFaceTests
 {
-    private static readonly Lazy<IReadOnlyList<MaterialFace>> Faces = new(MaterialFace.All);
+    private static readonly Lazy<IReadOnlyList<LabelledFace>> Faces = new(LabelledFace.All);
 
     private static readonly Lazy<float[][]> Found = new(() =>
     {

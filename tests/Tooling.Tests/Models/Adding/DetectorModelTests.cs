@@ -28,7 +28,7 @@ public sealed class DetectorModelTests : IDisposable
         var added = ModelAdder.Add(Request(Material.Path("models", file + ".onnx"), preset));
         Assert.Equal((ModelKind.Detector, 0, maxBatch), (added.Manifest.Kind, added.Manifest.Dimension, added.MaxBatch));
         using var model = ModelLoader.Load(added.File, new());
-        var faces = MaterialFace.All();
+        var faces = LabelledFace.All();
         var found = DetectorRun.Best(model, [.. faces.Select(face => face.File)]);
         Assert.All(found.Zip(faces), pair =>
         {

@@ -7,20 +7,20 @@ namespace Embeddings.Testing;
 /// <param name="File">Path of the photo.</param>
 /// <param name="Box">Left, upper, right and lower edge, pixels.</param>
 /// <param name="Points">Left eye, right eye, nose, left and right corner of the mouth, pixels.</param>
-public sealed record MaterialFace(string File, float[] Box, Vector2[] Points)
+public sealed record LabelledFace(string File, float[] Box, Vector2[] Points)
 {
     /// <summary>Distance between the eyes, pixels.</summary>
     public float EyeDistance => Vector2.Distance(Points[0], Points[1]);
 
     /// <summary>All faces of <c>faces.csv</c>.</summary>
-    public static IReadOnlyList<MaterialFace> All() =>
+    public static IReadOnlyList<LabelledFace> All() =>
     [
         .. System.IO.File.ReadLines(Material.Path("faces.csv")).Skip(1).Select(line =>
         {
             // Three plain columns, and two in quotes.
             var parts = line.Split('"');
             var points = JsonSerializer.Deserialize<float[][]>(parts[1])!;
-            return new MaterialFace(
+            return new LabelledFace(
                 Material.Path(parts[0].Split(',')[2]),
                 JsonSerializer.Deserialize<float[]>(parts[3])!,
                 [.. points.Select(point => new Vector2(point[0], point[1]))]);

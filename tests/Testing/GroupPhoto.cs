@@ -13,16 +13,16 @@ namespace Embeddings.Testing;
 /// <param name="Person">The person.</param>
 /// <param name="Box">Box of the face, pixels.</param>
 /// <param name="Landmarks">Landmarks of the face.</param>
-internal sealed record MaterialFace(string Path, string Person, FaceBox Box, Landmarks Landmarks)
+internal sealed record PersonPhoto(string Path, string Person, FaceBox Box, Landmarks Landmarks)
 {
     /// <summary>Content of the file.</summary>
     public byte[] File => System.IO.File.ReadAllBytes(Path);
 
     /// <summary>All photos of faces.jsonl.</summary>
-    public static IReadOnlyList<MaterialFace> All() =>
+    public static IReadOnlyList<PersonPhoto> All() =>
         [.. System.IO.File.ReadLines(Material.Path("faces.jsonl")).Where(line => line.Length > 0).Select(line => Of(JsonDocument.Parse(line).RootElement))];
 
-    private static MaterialFace Of(JsonElement line)
+    private static PersonPhoto Of(JsonElement line)
     {
         var box = line.GetProperty("bbox");
         var points = line.GetProperty("landmarks").EnumerateArray().Select(at => new Vector2(at[0].GetSingle(), at[1].GetSingle())).ToArray();
@@ -41,7 +41,7 @@ internal sealed record MaterialFace(string Path, string Person, FaceBox Box, Lan
 /// <param name="Width">Width, pixels.</param>
 /// <param name="Height">Height, pixels.</param>
 /// <param name="Faces">The faces, with boxes and landmarks in the group photo.</param>
-internal sealed record GroupPhoto(byte[] Pixels, int Width, int Height, IReadOnlyList<MaterialFace> Faces)
+internal sealed record GroupPhoto(byte[] Pixels, int Width, int Height, IReadOnlyList<PersonPhoto> Faces)
 {
     private const int Columns = 6;
     private const int Rows = 5;
@@ -59,10 +59,10 @@ internal sealed record GroupPhoto(byte[] Pixels, int Width, int Height, IReadOnl
             var (x, y) = (i / 3 % Width, i / 3 / Width);
             pixels[i] = (byte)(90 + (60 * Math.Sin((y / 300.0) + (i % 3))) + (40 * Math.Cos(x / 500.0)));
         }
-        var faces = MaterialFace.All();
+        var faces = PersonPhoto.All();
         var cells = Enumerable.Range(0, Columns * Rows).ToArray();
         random.Shuffle(cells);
-        var placed = new List<MaterialFace>();
+        var placed = new List<PersonPhoto>();
         for (var i = 0; i < faces.Count; i++)
         {
             var side = smallest + ((largest - smallest) * i / (faces.Count - 1));
@@ -75,7 +75,7 @@ internal sealed record GroupPhoto(byte[] Pixels, int Width, int Height, IReadOnl
     public byte[] ToJpeg() => TestImages.Encode(Pixels, Width, Height, 3, ".jpg[Q=92]");
 
     // Scales the photo, cuts it around the face to the size of a cell, and puts it somewhere in the cell.
-    private static MaterialFace Place(MaterialFace face, float scale, int cell, Random random, byte[] pixels, int width, int height)
+    private static PersonPhoto Place(PersonPhoto face, float scale, int cell, Random random, byte[] pixels, int width, int height)
     {
         using var file = EncodedImage.Open(face.File, new());
         using var photo = Photo.Decode(file, CancellationToken.None);
