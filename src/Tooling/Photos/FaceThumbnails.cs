@@ -15,6 +15,9 @@ internal static class FaceThumbnails
     private const float Margin = 0.25f;
     private const int Quality = 82;
 
+    // The gray of faces without a thumbnail in the report.
+    private static readonly SKColor Outside = SKColor.Parse("#eeeeee");
+
     /// <summary>Cuts faces of one photo.</summary>
     /// <param name="path">File of the photo.</param>
     /// <param name="boxes">Boxes of the faces in pixels of the upright photo.</param>
@@ -76,7 +79,7 @@ internal static class FaceThumbnails
         using var thumbnail = new SKBitmap(new SKImageInfo(Side, Side, SKColorType.Rgba8888, SKAlphaType.Opaque));
         using (var canvas = new SKCanvas(thumbnail))
         {
-            canvas.Clear(SKColors.Black);
+            canvas.Clear(Outside);
             using var source = SKImage.FromBitmap(part);
             var target = SKRect.Create(
                 (inside.Left - square.Left) * zoom, (inside.Top - square.Top) * zoom, inside.Width * zoom, inside.Height * zoom);

@@ -90,23 +90,25 @@ internal static class PhotoDrawing
         var label = string.Concat(face.Label.Select(c => char.IsControl(c) ? ' ' : c));
         using var typeface = TypefaceOf(label);
         using var font = new SKFont(typeface, size);
-        var width = font.MeasureText(label);
+        var width = font.MeasureText(label) + (size / 2);
         var bounds = canvas.DeviceClipBounds;
         var x = Math.Clamp(face.Box.X, 0, Math.Max(0, bounds.Width - width));
         var top = face.Box.Y >= size * 1.3f ? face.Box.Y - (size * 1.3f) : Math.Max(face.Box.Y, 0);
         using var back = new SKPaint { Color = color };
         using var front = new SKPaint { Color = SKColors.White, IsAntialias = true };
-        canvas.DrawRect(x, top, width + (size / 2), size * 1.3f, back);
+        canvas.DrawRect(x, top, width, size * 1.3f, back);
         canvas.DrawText(label, x + (size / 4), top + size, SKTextAlign.Left, font, front);
     }
 
-    // The default typeface, unless another one has a letter that it lacks.
-    private static SKTypeface? TypefaceOf(string text)
+    // Without serifs if the machine has such a font; another one if that lacks a letter.
+    private static SKTypeface TypefaceOf(string text)
     {
-        var byDefault = SKFontManager.Default.MatchFamily(ScottPlot.Fonts.Sans) ?? SKTypeface.Default;
+        var fonts = SKFontManager.Default;
+        var family = fonts.FontFamilies.FirstOrDefault(name => name.EndsWith("Sans", StringComparison.Ordinal));
+        var byDefault = (family is null ? null : fonts.MatchFamily(family)) ?? SKTypeface.Default;
         foreach (var rune in text.EnumerateRunes().Where(rune => !byDefault.ContainsGlyph(rune.Value)))
         {
-            if (SKFontManager.Default.MatchCharacter(rune.Value) is { } other)
+            if (fonts.MatchCharacter(rune.Value) is { } other)
             {
                 return other;
             }
