@@ -309,6 +309,30 @@ public sealed class FaceFinderTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_that_fails_on_a_tile_fails_the_photo_with_its_error()
+    {
+        // Boxes that depend on the image become infinite for bright tiles only: the test runs at load are dark.
+        FixedOutput[] outputs =
+        [
+            new("scores", [0.9f], 1),
+            new("boxes", [0.1f, 0.1f, 0.5f, 0.5f], 4, Factor: 3e38f),
+        ];
+        _models.Save(
+            FixedOutputs.Graph(DetectorInput, outputs),
+            FixedOutputs.Manifest(ModelKind.Detector, DetectorInput, "detector") with { Detector = Spec() });
+        AddLandmarks(Face);
+        var (width, height) = (1_600, 1_200);
+        var bright = new ImageInput(Enumerable.Repeat((byte)255, width * height * 3).ToArray(), PixelFormat.Rgb8, width, height);
+        foreach (var wait in (bool[])[true, false])
+        {
+            var fault = await Assert.ThrowsAsync<Fault>(() => Finder.FindAsync(bright, new(), (112, 112), wait, "photo", default));
+            Assert.Equal((Reasons.VectorNotFinite, "photo"), (fault.Reason, fault.Field));
+        }
+        AssertNothingInUse();
+        Assert.All(Services.GetRequiredService<ModelCatalog>().All, model => Assert.Equal(0, model.InFlight));
+    }
+
+    [Fact]
     public async Task Orientations_of_the_file_are_applied_and_echoed()
     {
         AddDetector((10, 10, 100, 120, 0.95f));
@@ -347,18 +371,20 @@ public sealed class FaceFinderTests : IDisposable
                     [face.X / Width, face.Y / Height, (face.X + face.Width) / Width, (face.Y + face.Height) / Height])],
                 4),
         ];
-        var spec = new DetectorSpec
-        {
-            Boxes = BoxCoding.Corners,
-            Outputs = new() { Scores = ["scores"], Boxes = ["boxes"] },
-            Nms = 0.4f,
-            MinConfidence = 0.7f,
-            MinFace = 16,
-            MaxFace = 200,
-        };
         _models.Save(
-            FixedOutputs.Graph(DetectorInput, outputs), FixedOutputs.Manifest(ModelKind.Detector, DetectorInput, "detector") with { Detector = spec });
+            FixedOutputs.Graph(DetectorInput, outputs),
+            FixedOutputs.Manifest(ModelKind.Detector, DetectorInput, "detector") with { Detector = Spec() });
     }
+
+    private static DetectorSpec Spec() => new()
+    {
+        Boxes = BoxCoding.Corners,
+        Outputs = new() { Scores = ["scores"], Boxes = ["boxes"] },
+        Nms = 0.4f,
+        MinConfidence = 0.7f,
+        MinFace = 16,
+        MaxFace = 200,
+    };
 
     private void AddLandmarks(float[] points) => _models.Save(
         FixedOutputs.Graph(CropInput, [new("points", points, 10)]),
