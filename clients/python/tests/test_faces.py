@@ -312,7 +312,8 @@ class DoubleTests(unittest.TestCase):
     @unittest.skipIf(Image is None, "Pillow is not installed")
     def test_all_forms_of_a_photo_are_accepted(self) -> None:
         faces, picture = Faces(connection=self.connection), Image.open(SAMPLE).convert("RGB")
-        for form, source in ((SAMPLE, "encoded"), (str(SAMPLE), "encoded"), (SAMPLE.read_bytes(), "encoded"), (picture, "pixels"), (np.asarray(picture), "pixels"), (np.asarray(picture.convert("L")), "pixels")):
+        encoded, pixels = (SAMPLE, str(SAMPLE), SAMPLE.read_bytes()), (picture, np.asarray(picture), np.asarray(picture.convert("L")))
+        for form, source in [*((form, "encoded") for form in encoded), *((form, "pixels") for form in pixels)]:
             with self.subTest(type(form)):
                 faces.detect_faces(form)
                 self.assertEqual(self.faces.asked[-1].photo.WhichOneof("source"), source)

@@ -132,6 +132,7 @@ internal static class PeopleChanges
     private static void Print(Output output, string changeId, long changed)
     {
         output.Object(new { ChangeId = changeId, ChangedCount = changed });
-        output.Line($"{FaceFields.Count(changed, "face", "faces")} changed; 'embeddings people undo {ErrorLine.OneLine(changeId)}' reverts it");
+        var undo = changed > 0 ? $"; 'embeddings people undo {ErrorLine.OneLine(changeId)}' reverts it" : "";
+        output.Line($"{FaceFields.Count(changed, "face", "faces")} changed{undo}");
     }
 }

@@ -12,8 +12,8 @@ namespace Embeddings.Tooling.Ingesting;
 
 /// <summary>
 /// One line of an item list, as JSON in snake case. <c>path</c> and <c>job_id</c> are required to ingest an item;
-/// unknown and duplicate fields are errors. Fields that describe a face are used for faces only, not for images and photos. <c>line</c>, <c>error</c> and <c>text</c> occur in lists of failed items and
-/// are ignored when such a list is read.
+/// unknown and duplicate fields are errors. Fields that describe a face are used for faces only, not for images and photos.
+/// <c>line</c>, <c>error</c> and <c>text</c> occur in lists of failed items and are ignored when such a list is read.
 /// </summary>
 internal sealed record ItemListLine
 {

@@ -43,26 +43,39 @@ public sealed class PhotoIngestTests : IAsyncLifetime
     {
         var result = await _server.RunAsync("ingest", _folder.File("in"), "--kind", "photo", "--failed", _folder.File("f.jsonl"), "--json");
         var photo = result.Objects.Single(item => item.TryGetProperty("job_id", out var id) && id.GetString() == "ada/2.jpg");
-        Assert.Equal(["ada/2.jpg-0", "ada/2.jpg-1"], photo.GetProperty("faces").EnumerateArray().Select(face => face.GetProperty("point_id").GetString()));
-        Assert.Equal(0.875f, photo.GetProperty("faces")[0].GetProperty("face").GetProperty("confidence").GetSingle());
-        Assert.Equal(("TOO_SMALL", 1, 640), (photo.GetProperty("left_out")[0].GetProperty("reason").GetString(), photo.GetProperty("removed_count").GetInt32(), photo.GetProperty("photo").GetProperty("width").GetInt32()));
+        Assert.Equal(["ada/2.jpg-0", "ada/2.jpg-1", "0.875"], photo.Texts("faces.0.point_id", "faces.1.point_id", "faces.0.face.confidence"));
+        Assert.Equal(["TOO_SMALL", "1", "640"], photo.Texts("left_out.0.reason", "removed_count", "photo.width"));
         var summary = result.Objects[^1].GetProperty("summary");
-        Assert.Equal((4, 6, 1, 3), (summary.GetProperty("stored").GetInt32(), summary.GetProperty("faces").GetInt32(), summary.GetProperty("photos_without_faces").GetInt32(), summary.GetProperty("removed_faces").GetInt32()));
-        Assert.Equal(3, summary.GetProperty("left_out").GetProperty("TOO_SMALL").GetInt32());
+        Assert.Equal(["4", "6", "1", "3"], summary.Texts("stored", "faces", "photos_without_faces", "removed_faces"));
+        Assert.Equal(["3", "1"], summary.Texts("left_out.TOO_SMALL", "left_out.LOW_QUALITY"));
     }
 
     [Fact]
     public async Task Attributes_persons_and_paths_are_stored()
     {
         await _server.RunAsync(
-            "ingest", _folder.File("in"), "--kind", "photo", "--failed", _folder.File("f.jsonl"), "--person-from-folder", "--attribute", "year=2024",
-            "--attribute", "good=true");
+            "ingest",
+            _folder.File("in"),
+            "--kind",
+            "photo",
+            "--failed",
+            _folder.File("f.jsonl"),
+            "--person-from-folder",
+            "--attribute",
+            "year=2024",
+            "--attribute",
+            "good=true");
         var photos = _server.Requests.OfType<StreamIngestRequest>().ToDictionary(request => request.Photo.JobId, request => request.Photo);
         Assert.Equal(5, photos.Count);
         Assert.Equal(Path.Combine(_folder.File("in"), "ada", "2.jpg"), photos["ada/2.jpg"].Attributes.Fields["path"].StringValue);
-        Assert.Equal(("ada", "bob"), (photos["ada/2.jpg"].Attributes.Fields["person"].StringValue, photos["bob/deep/3.jpg"].Attributes.Fields["person"].StringValue));
+        Assert.Equal("ada", photos["ada/2.jpg"].Attributes.Fields["person"].StringValue);
+        Assert.Equal("bob", photos["bob/deep/3.jpg"].Attributes.Fields["person"].StringValue);
         Assert.False(photos["1.jpg"].Attributes.Fields.ContainsKey("person"));
-        Assert.All(photos.Values, photo => Assert.Equal((2024d, true, 1), (photo.Attributes.Fields["year"].NumberValue, photo.Attributes.Fields["good"].BoolValue, photo.Options.MaxFaces)));
+        Assert.All(photos.Values, photo =>
+        {
+            var fields = photo.Attributes.Fields;
+            Assert.Equal((2024d, true, 1), (fields["year"].NumberValue, fields["good"].BoolValue, photo.Options.MaxFaces));
+        });
 
         await _server.RunAsync("ingest", _folder.File("in/ada"), "--kind", "photo", "--no-path", "--max-faces", "7", "-c", "other", "--model", "");
         var request = _server.Last<StreamIngestRequest>();
@@ -73,9 +86,15 @@ public sealed class PhotoIngestTests : IAsyncLifetime
     [Fact]
     public async Task Resume_skips_photos_whose_first_face_is_stored()
     {
-        _server.Answer(_ => new ListCollectionsResponse { Collections = { new Collection { Name = "face_embeddings", PointCount = 2, Model = "face" } } });
+        _server.Answer(_ => new ListCollectionsResponse
+        {
+            Collections = { new Collection { Name = "face_embeddings", PointCount = 2, Model = "face" } },
+        });
         _server.Answer(_ => new CountVectorsResponse { Count = 2 });
-        _server.Answer(_ => new ListVectorsResponse { Points = { new VectorPoint { PointId = "ada/2.jpg-0" }, new VectorPoint { PointId = "1.jpg-1" } } });
+        _server.Answer(_ => new ListVectorsResponse
+        {
+            Points = { new VectorPoint { PointId = "ada/2.jpg-0" }, new VectorPoint { PointId = "1.jpg-1" } },
+        });
         var result = await _server.RunAsync("ingest", _folder.File("in"), "--kind", "photo", "--failed", _folder.File("f.jsonl"), "--resume");
         Assert.StartsWith("3 photos stored, 1 skipped, 1 failed", result.Lines[^1], StringComparison.Ordinal);
         Assert.DoesNotContain(_server.Requests.OfType<StreamIngestRequest>(), request => request.Photo.JobId == "ada/2.jpg");
@@ -101,7 +120,8 @@ public sealed class PhotoIngestTests : IAsyncLifetime
         Assert.Equal(ExitCode.SomeItemsFailed, result.ExitCode);
         Assert.Contains(
             result.ErrorLines,
-            line => line.StartsWith("2.jpg: INVALID_ARGUMENT FACE_NOT_CROPPED: The image is a whole photo. On the command line: ingest --kind photo", StringComparison.Ordinal));
+            line => line.StartsWith("2.jpg: INVALID_ARGUMENT FACE_NOT_CROPPED: The image is a whole photo.", StringComparison.Ordinal)
+                && line.Contains("ingest --kind photo", StringComparison.Ordinal));
         Assert.False(_server.Last<StreamIngestRequest>().Face.Face.Aligned);
         await _server.RunAsync("ingest", _folder.File("in/ada"), "--kind", "face", "--failed", _folder.File("f.jsonl"), "--aligned");
         Assert.True(_server.Last<StreamIngestRequest>().Face.Face.Aligned);
@@ -114,7 +134,9 @@ public sealed class PhotoIngestTests : IAsyncLifetime
         var result = await _server.RunAsync("ingest", list, "--kind", "photo");
         Assert.Equal(ExitCode.Done, result.ExitCode);
         var photo = _server.Last<StreamIngestRequest>().Photo;
-        Assert.Equal(("one", "m", "Ada", _folder.File("in/1.jpg")), (photo.JobId, photo.MediaStoreId, photo.Attributes.Fields["person"].StringValue, photo.Attributes.Fields["path"].StringValue));
+        Assert.Equal(("one", "m"), (photo.JobId, photo.MediaStoreId));
+        Assert.Equal("Ada", photo.Attributes.Fields["person"].StringValue);
+        Assert.Equal(_folder.File("in/1.jpg"), photo.Attributes.Fields["path"].StringValue);
         result = await _server.RunAsync("ingest", list, "--kind", "photo", "--person-from-folder");
         Assert.Contains("--person-from-folder requires a directory", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
     }
