@@ -55,6 +55,7 @@ public sealed class PhotoTests(ITestOutputHelper output)
         Assert.Equal(photos.Select(photo => photo.JobId), answers.Select(answer => answer.ItemId));
         var stored = answers.SelectMany(answer => answer.PhotoAck.Faces, (answer, face) => (answer.ItemId, face.PointId)).ToList();
         output.WriteLine($"{stored.Count} faces in {photos.Count} photos");
+        Assert.Equal(photos.Count, stored.Count);
         Assert.Equal(stored.Count, (await api.Vectors.CountVectorsAsync(new() { Collection = Faces }).Bound()).Count);
 
         var groups = new Dictionary<string, string>();

@@ -9,6 +9,16 @@ namespace Embeddings.Core.Faces;
 /// <param name="cancellationToken">Ends the search.</param>
 internal sealed class FaceDetector(ModelRun run, PhotoClock clock, CancellationToken cancellationToken)
 {
+    // Score from which a candidate is a face without a second look.
+    private const float Certain = 0.95f;
+
+    // Share of the input's shorter side that a candidate fills in the second look. Of 0.2 to 0.67, the largest tells hands and
+    // clothes from faces best: 0.04 and 0.06 against 1.00 for all faces of 29 photos.
+    private const float Filling = 2f / 3;
+
+    // Intersection over union from which the box of the second look is that of the first.
+    private const float SameBox = 0.4f;
+
     private readonly Lock _lock = new();
     private readonly List<Candidate> _found = [];
     private readonly DetectorSpec _spec = run.Manifest.Detector!;
@@ -56,6 +66,32 @@ internal sealed class FaceDetector(ModelRun run, PhotoClock clock, CancellationT
         return Candidates.DropParts(Candidates.Join(_found, _spec.Nms));
     }
 
+    /// <summary>
+    /// Looks again at candidates that are not certain, each enlarged or reduced so that it fills the detector's input: what
+    /// resembles a face at one size rarely does at another. The score becomes the mean of both looks.
+    /// </summary>
+    public async Task<IReadOnlyList<Candidate>> ConfirmAsync(Photo photo, IReadOnlyList<Candidate> candidates)
+    {
+        var input = run.Manifest.Input;
+        Candidate[] result = [.. candidates];
+        for (var i = 0; i < result.Length; i++)
+        {
+            var (index, candidate) = (i, result[i]);
+            if (candidate.Score >= Certain)
+            {
+                continue;
+            }
+            var part = Part(candidate.Box, input);
+            await run.AddAsync(
+                FaceCrops.Draw,
+                (photo, part, input),
+                photo.Format,
+                values => result[index] = candidate with { Score = (candidate.Score + Score(values, candidate.Box, part)) / 2 });
+        }
+        await run.CompleteAsync();
+        return result;
+    }
+
     private async Task AddAsync(Photo photo, Photo source, TileLevel size)
     {
         var input = run.Manifest.Input;
@@ -93,6 +129,35 @@ internal sealed class FaceDetector(ModelRun run, PhotoClock clock, CancellationT
         {
             from.Slice((((tile.Y + y) * level.Width) + tile.X) * source.Channels, width).CopyTo(pixels[(y * stride)..]);
         }
+    }
+
+    private static SourceBox Part(FaceBox box, InputSpec input)
+    {
+        var scale = Filling * Math.Min(input.Width, input.Height) / box.LongerSide;
+        var (width, height) = (input.Width / scale, input.Height / scale);
+        return new(box.X + ((box.Width - width) / 2), box.Y + ((box.Height - height) / 2), width, height);
+    }
+
+    // The highest score of a box that is this one.
+    private float Score(ReadOnlySpan<float> values, FaceBox box, SourceBox part)
+    {
+        var input = run.Manifest.Input;
+        var (x, y) = (part.Width / input.Width, part.Height / input.Height);
+        var length = 5 + (2 * _spec.Keypoints);
+        var highest = 0f;
+        for (; values.Length >= length; values = values[length..])
+        {
+            var other = new FaceBox(
+                (float)(part.Left + (values[0] * x)),
+                (float)(part.Top + (values[1] * y)),
+                (float)((values[2] - values[0]) * x),
+                (float)((values[3] - values[1]) * y));
+            if (values[4] > highest && other.Overlap(box) > SameBox)
+            {
+                highest = values[4];
+            }
+        }
+        return highest;
     }
 
     // On the thread of the result: the candidates of each tile are joined while other tiles run, and their number is bounded

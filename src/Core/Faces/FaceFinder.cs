@@ -176,8 +176,12 @@ internal sealed class FaceFinder(
         {
             var levels = FaceDetector.Plan(run.Manifest, photo.Width, photo.Height, job.Search.MinFaceSize);
             run.IsAlone = job.IsUnary && TilePlan.Tiles(levels) == 1;
-            candidates = await new FaceDetector(run, job.Clock, cancellationToken).FindAsync(photo, levels);
+            var detector = new FaceDetector(run, job.Clock, cancellationToken);
+            var found = await detector.FindAsync(photo, levels);
             least = job.Search.MinConfidence ?? run.Manifest.Detector!.MinConfidence;
+            var likely = found.Where(candidate => candidate.Score >= least).ToList();
+            run.IsAlone = job.IsUnary && likely.Count == 1;
+            candidates = [.. await detector.ConfirmAsync(photo, likely), .. found.Where(candidate => candidate.Score < least)];
         }
         foreach (var candidate in candidates.OrderByDescending(candidate => candidate.Box.Area))
         {
