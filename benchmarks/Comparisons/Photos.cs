@@ -73,12 +73,12 @@ internal static class Photos
     {
         var next = 0;
         var began = Stopwatch.GetTimestamp();
-        Parallel.For(0, Environment.ProcessorCount, _ =>
+        Parallel.For(0, Environment.ProcessorCount, processor =>
         {
             do
             {
                 using var image = VipsImage.NewFromBuffer(photos[Interlocked.Increment(ref next) % photos.Count], access: Enums.Access.Sequential);
-                _ = image.WriteToMemory();
+                _ = image.WriteToMemory<byte>();
             }
             while (Stopwatch.GetElapsedTime(began) < about);
         });
