@@ -164,7 +164,10 @@ internal sealed record IngestSource(
         .Select((file, i) => new IngestItem(
             i + 1,
             new ItemListLine { Path = file, JobId = file.Replace(Path.DirectorySeparatorChar, '/') },
-            Path.Combine(folder, file)) { Given = Path.Combine(given, file) })
+            Path.Combine(folder, file))
+        {
+            Given = Path.Combine(given, file),
+        })
         .ToAsyncEnumerable();
 
     private static async Task<long> CountAsync(string list, CancellationToken cancellationToken)

@@ -41,7 +41,9 @@ public sealed class DetectorTests : IDisposable
         {
             Outputs = new()
             {
-                Scores = ["448", "471", "494"], Boxes = ["451", "474", "497"], Keypoints = ["454", "477", "500"],
+                Scores = ["448", "471", "494"],
+                Boxes = ["451", "474", "497"],
+                Keypoints = ["454", "477", "500"],
             },
         };
         // The second anchor of the cell in row 2 and column 1 of the second grid, at (16, 32), and the last of all, at (32, 32).
