@@ -23,7 +23,7 @@ public sealed class TrainedModelTests
             models.Select(model => (model.Name, model.Kind, model.Dimension, model.ColorOrder)));
         Assert.All(models, model => Assert.Equal(("MIT", true, true), (model.Licence, model.Origin.Length > 0, model.DefaultForKind)));
         Assert.All(models.Where(model => model.Name != "resnet18"), model => Assert.Contains("does not state", model.Description, StringComparison.Ordinal));
-        Assert.Equal([256], models[0].Std);
+        Assert.Equal([256f], models[0].Std.ToArray());
         Assert.True(models[1].HasSuggestedThreshold);
         Assert.Equal((true, 0), (models[1].HasFalseMatchRate, models[1].FalseMatchRate));
         Assert.False(models[3].HasFalseMatchRate);
