@@ -207,7 +207,7 @@ public sealed class PhotoTests(ITestOutputHelper output)
             .FailsAsync(StatusCode.InvalidArgument, "IMAGE_MALFORMED", "photo.encoded");
         await faces.DetectFacesAsync(new() { Photo = TestImages.FloatCrop(0.5f).Image })
             .FailsAsync(StatusCode.InvalidArgument, "PIXEL_FORMAT_INVALID", "photo.pixels.format");
-        foreach (var (field, options) in (ReadOnlySpan<(string, FaceOptions)>)
+        foreach (var (field, options) in ((string, FaceOptions)[])
             [
                 ("max_faces", new() { MaxFaces = 1001 }),
                 ("max_faces", new() { MaxFaces = -1 }),
@@ -239,7 +239,7 @@ public sealed class PhotoTests(ITestOutputHelper output)
     public async Task Photos_of_any_size_are_answered()
     {
         await using var server = await TestServer.StartPlainAsync();
-        foreach (var (width, height) in (ReadOnlySpan<(int, int)>)[(1, 1), (1, 3000), (3000, 1), (17, 5), (320, 240), (5000, 60)])
+        foreach (var (width, height) in ((int, int)[])[(1, 1), (1, 3000), (3000, 1), (17, 5), (320, 240), (5000, 60)])
         {
             var photo = TestImages.Pixels(PixelFormat.Rgb8, width, height, TestImages.Busy(width, height));
             var found = await server.Api.Faces.DetectFacesAsync(new() { Photo = photo }).Bound();

@@ -140,10 +140,12 @@ internal static class FaceMeasures
         double sum = 0, squares = 0;
         for (var y = 1; y < side - 1; y++)
         {
-            for (var x = 1; x < side - 1; x++)
+            var above = luminance.Slice((y - 1) * side, side);
+            var row = luminance.Slice(y * side, side);
+            var below = luminance.Slice((y + 1) * side, side);
+            for (var x = 1; x < row.Length - 1; x++)
             {
-                var i = (y * side) + x;
-                var value = luminance[i - 1] + luminance[i + 1] + luminance[i - side] + luminance[i + side] - (4 * luminance[i]);
+                var value = row[x - 1] + row[x + 1] + above[x] + below[x] - (4 * row[x]);
                 sum += value;
                 squares += (double)value * value;
             }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.ExceptionServices;
 using Embeddings.Core.Batching;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Models;
@@ -16,6 +17,7 @@ internal sealed class ModelRun(ModelLease lease, PhotoClock clock, CancellationT
 {
     private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     private readonly List<Task> _items = [];
+    private Exception? _failure;
 
     /// <summary>True if there will be one item, and its caller has nothing else to do than to run it.</summary>
     public bool IsAlone { get; set; }
@@ -33,11 +35,11 @@ internal sealed class ModelRun(ModelLease lease, PhotoClock clock, CancellationT
     public async ValueTask AddAsync<TState>(
         Draw<TState> draw, TState state, PixelFormat format, Action<float[]> read)
     {
-        _stop.Token.ThrowIfCancellationRequested();
+        ThrowIfStopped();
         var began = clock.Start();
         using var prepared = Prepare(draw, state, format);
         clock.Preprocess(began);
-        var item = await lease.Runner.Queue.ReserveAsync(_stop.Token);
+        var item = await ReserveAsync();
         began = clock.Start();
         try
         {
@@ -58,18 +60,41 @@ internal sealed class ModelRun(ModelLease lease, PhotoClock clock, CancellationT
     /// <summary>Completes when all items have been read. Throws the first error; the items after it are dropped.</summary>
     public async Task CompleteAsync()
     {
-        foreach (var item in _items)
-        {
-            await item;
-        }
+        await EndAsync();
+        ThrowIfStopped();
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        await Task.WhenAll(_items).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await EndAsync();
         lease.Release();
         _stop.Dispose();
+    }
+
+    private async Task EndAsync() => await Task.WhenAll(_items).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private async ValueTask<BatchItem> ReserveAsync()
+    {
+        try
+        {
+            return await lease.Runner.Queue.ReserveAsync(_stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The cause is another item, unless the caller has gone.
+            ThrowIfStopped();
+            throw;
+        }
+    }
+
+    private void ThrowIfStopped()
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_failure is { } failure)
+        {
+            ExceptionDispatchInfo.Throw(failure);
+        }
     }
 
     private PreparedImage Prepare<TState>(Draw<TState> draw, TState state, PixelFormat format)
@@ -97,8 +122,10 @@ internal sealed class ModelRun(ModelLease lease, PhotoClock clock, CancellationT
             lease.Model.Record(result);
             read(result.Vector);
         }
-        catch
+        catch (Exception e)
         {
+            // Those after the first are cancelled because of it.
+            Interlocked.CompareExchange(ref _failure, e, null);
             await _stop.CancelAsync();
             throw;
         }

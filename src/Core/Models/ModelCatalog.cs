@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Embeddings.Core.Batching;
 using Embeddings.Core.Inference;
@@ -132,8 +133,9 @@ internal sealed class ModelCatalog : IDisposable
     {
         var session = ModelLoader.Load(file, _options.Inference);
         var model = session.Model;
+        var vectors = model.Manifest.Embeds ? $"{model.Dimension}-d" : "no vectors";
         CoreLog.ModelLoaded(
-            _log, model.Name, model.Kind.ToString(), model.Dimension, session.ExecutionProvider, model.Manifest.Description);
+            _log, model.Name, model.Kind.ToString(), vectors, session.ExecutionProvider, model.Manifest.Description);
         foreach (var notice in session.Notices)
         {
             CoreLog.ModelNotice(_log, model.Name, notice);
@@ -282,7 +284,9 @@ internal sealed class ModelCatalog : IDisposable
     {
         try
         {
-            models.AsParallel().ForAll(model => model.Load());
+            // The largest first, and one at a time to each processor, so that small models do not wait behind a large one.
+            var largestFirst = models.OrderByDescending(model => ModelFile.Bytes(Path.ChangeExtension(model.File, ".onnx")));
+            Partitioner.Create(largestFirst, EnumerablePartitionerOptions.NoBuffering).AsParallel().ForAll(model => model.Load());
         }
         catch (AggregateException e)
         {

@@ -10,7 +10,7 @@ public sealed class ClusteringTests(ITestOutputHelper output)
     [Theory]
     [InlineData(1, 0.6)]
     [InlineData(2, 0.9)]
-    [InlineData(3, 1.0)]
+    [InlineData(3, 0.95)]
     public void Faces_of_synthetic_people_are_grouped_by_person(int seed, double noise)
     {
         var random = new Random(seed);
@@ -305,8 +305,8 @@ public sealed class ClusteringTests(ITestOutputHelper output)
         using var clustering = new Clustering(Dimension);
         for (var i = 0; i < Faces; i++)
         {
-            // One person has a quarter of all faces, which makes three million similar pairs.
-            var person = i % 4 == 0 ? 0 : random.Next(people.Count);
+            // One person has a quarter of all faces, which makes twelve million similar pairs. Nobody is twice in a photo.
+            var person = i % 4 == 0 ? 0 : (3 * random.Next(1, people.Count / 3)) + (i % 3);
             clustering.Add(new($"{person:D3}-{i:D5}", $"{i / 3}", random.NextSingle(), null), Near(people[person], 0.8, random));
         }
         var before = GC.GetTotalMemory(forceFullCollection: true);

@@ -17,7 +17,6 @@ public sealed class Api : IDisposable
         Persons = new(Channel);
         Vectors = new(Channel);
         Models = new(Channel);
-        Persons = new(Channel);
         Health = new(Channel);
     }
 
@@ -34,8 +33,6 @@ public sealed class Api : IDisposable
     public VectorStoreService.VectorStoreServiceClient Vectors { get; }
 
     public ModelService.ModelServiceClient Models { get; }
-
-    public PersonService.PersonServiceClient Persons { get; }
 
     public Health.HealthClient Health { get; }
 

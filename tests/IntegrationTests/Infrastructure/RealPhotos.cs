@@ -12,7 +12,7 @@ internal sealed record RealPhoto(string Path, string Person, BoundingBox Box, Fa
 {
     public string JobId { get; } = System.IO.Path.GetFileNameWithoutExtension(Path);
 
-    public Image Image { get; } = new() { Encoded = ByteString.CopyFrom(File.ReadAllBytes(Path)) };
+    public Image Image { get; init; } = new() { Encoded = ByteString.CopyFrom(File.ReadAllBytes(Path)) };
 
     /// <summary>Returns the share of this box and another that is in both.</summary>
     public double Overlap(BoundingBox box)

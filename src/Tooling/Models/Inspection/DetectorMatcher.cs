@@ -13,13 +13,16 @@ internal static class DetectorMatcher
     private const int BoxValues = 4;
     private const int PointValues = 10;
 
-    /// <summary>Names of the presets whose detectors have such outputs.</summary>
-    public static IReadOnlyList<string> Presets(IReadOnlyList<GraphTensor> outputs) =>
-    [
-        .. PresetCatalog.All
-            .Where(preset => preset.Detector is { } detector && Match(detector, outputs) is not null)
-            .Select(preset => preset.Name),
-    ];
+    /// <summary>
+    /// Names of the presets whose detectors have such outputs: those with the same names, or else those with the same sizes.
+    /// </summary>
+    public static IReadOnlyList<string> Presets(IReadOnlyList<GraphTensor> outputs)
+    {
+        var detectors = PresetCatalog.All.Where(preset => preset.Detector is not null).ToList();
+        var named = detectors.Where(preset => HasNames(preset.Detector!, outputs)).ToList();
+        var found = named.Count > 0 ? named : detectors.Where(preset => Match(preset.Detector!, outputs) is not null);
+        return [.. found.Select(preset => preset.Name)];
+    }
 
     /// <summary>Returns the outputs by what they contain.</summary>
     /// <exception cref="ModelException">The model does not have the outputs of the preset.</exception>
@@ -37,8 +40,7 @@ internal static class DetectorMatcher
 
     private static DetectorOutputs? Match(DetectorSpec spec, IReadOnlyList<GraphTensor> outputs)
     {
-        var names = spec.Outputs.All;
-        if (names.Count > 0 && names.All(name => outputs.Any(output => output.Name == name)))
+        if (HasNames(spec, outputs))
         {
             return spec.Outputs;
         }
@@ -66,6 +68,9 @@ internal static class DetectorMatcher
             && (objectness.Count == 0 || objectness.Count == scores.Count);
         return fits ? new() { Scores = scores, Objectness = objectness, Boxes = boxes, Keypoints = points } : null;
     }
+
+    private static bool HasNames(DetectorSpec spec, IReadOnlyList<GraphTensor> outputs) =>
+        spec.Outputs.All is { Count: > 0 } names && names.All(name => outputs.Any(output => output.Name == name));
 
     private static bool Fits(List<string> names, int grids) => names.Count == grids || names.Count == 1;
 
