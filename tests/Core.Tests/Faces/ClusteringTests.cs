@@ -3,6 +3,7 @@ using static Embeddings.Core.Tests.Faces.SyntheticFaces;
 
 namespace Embeddings.Core.Tests.Faces;
 
+[Collection(ClusteringCollection.Name)]
 public sealed class ClusteringTests(ITestOutputHelper output)
 {
     private const float Threshold = 0.45f;
@@ -373,4 +374,11 @@ public sealed class ClusteringTests(ITestOutputHelper output)
     }
 
     private static double Pairs(int count) => count * (count - 1.0) / 2;
+}
+
+/// <summary>Not in parallel with other tests, whose memory would be measured.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class ClusteringCollection
+{
+    public const string Name = "clustering alone";
 }
