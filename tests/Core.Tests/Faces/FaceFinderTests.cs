@@ -384,18 +384,20 @@ public sealed class FaceFinderTests : IDisposable
                     [face.X / Width, face.Y / Height, (face.X + face.Width) / Width, (face.Y + face.Height) / Height])],
                 4),
         ];
-        var spec = new DetectorSpec
-        {
-            Boxes = BoxCoding.Corners,
-            Outputs = new() { Scores = ["scores"], Boxes = ["boxes"] },
-            Nms = 0.4f,
-            MinConfidence = 0.7f,
-            MinFace = 16,
-            MaxFace = 200,
-        };
         _models.Save(
-            FixedOutputs.Graph(DetectorInput, outputs), FixedOutputs.Manifest(ModelKind.Detector, DetectorInput, "detector") with { Detector = spec });
+            FixedOutputs.Graph(DetectorInput, outputs),
+            FixedOutputs.Manifest(ModelKind.Detector, DetectorInput, "detector") with { Detector = Spec() });
     }
+
+    private static DetectorSpec Spec() => new()
+    {
+        Boxes = BoxCoding.Corners,
+        Outputs = new() { Scores = ["scores"], Boxes = ["boxes"] },
+        Nms = 0.4f,
+        MinConfidence = 0.7f,
+        MinFace = 16,
+        MaxFace = 200,
+    };
 
     private void AddLandmarks(float[] points) => _models.Save(
         FixedOutputs.Graph(CropInput, [new("points", points, 10)]),

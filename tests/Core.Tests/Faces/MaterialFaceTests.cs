@@ -2,6 +2,8 @@ using System.Numerics.Tensors;
 using Embeddings.Core.Faces;
 using Embeddings.Primitives;
 using Embeddings.Testing;
+using Embeddings.Tooling.Models.Adding;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.Core.Tests.Faces;
 
@@ -141,6 +143,48 @@ public sealed class MaterialFaceTests(FaceServices services, ITestOutputHelper o
         }
         Assert.Equal(0, services.Memory.Photos.Used);
         Assert.Equal(0, services.Memory.Decoding.Used);
+    }
+
+    [TrainedModelsFact]
+    public async Task The_smallest_and_the_narrowest_photos_have_no_faces()
+    {
+        foreach (var (width, height) in ((int, int)[])[(1, 1), (1, 500), (500, 1), (2, 3), (16_384, 1), (1, 16_384), (39, 39)])
+        {
+            var pixels = new ImageInput(TestImages.Busy(width, height), PixelFormat.Rgb8, width, height);
+            var photo = await services.Embedder.FindFacesAsync(pixels, new() { TryRotations = true, MinFaceSize = 10 });
+            Assert.Empty(photo.Faces);
+            Assert.Equal(0, photo.Rotation);
+            Assert.Equal((width, height), (photo.Width, photo.Height));
+        }
+    }
+
+    [TrainedModelsFact(NeedsMaterial = true)]
+    public async Task A_detector_with_landmarks_of_its_own_finds_all_faces_too()
+    {
+        using var models = new TempFolder();
+        ModelAdder.Add(new()
+        {
+            File = Material.Path("models", "face_detection_yunet_2023mar.onnx"), Directory = models.Path, Preset = "yunet", Replace = true,
+        });
+        await using var core = new ServiceCollection()
+            .AddEmbeddingCore(new() { Models = new() { UseDefaults = false, Directories = [models.Path] } })
+            .BuildServiceProvider();
+        var embedder = core.GetRequiredService<Embedder>();
+        var (leastOverlap, leastCosine) = (1f, 1f);
+        foreach (var face in PersonPhoto.All())
+        {
+            var photo = await embedder.FindFacesAsync(ImageInput.FromFile(face.File));
+            var found = photo.Faces.MaxBy(found => found.Box.Overlap(face.Box));
+            Assert.True(found is not null, $"{face.Path}: {string.Join("; ", photo.LeftOut)}");
+            leastOverlap = Math.Min(leastOverlap, found.Box.Overlap(face.Box));
+            var crop = new ImageInput(found.Crop, PixelFormat.Rgb8, 112, 112);
+            var vector = (await services.Embedder.EmbedAsync(ModelKind.Face, crop)).Vector;
+            var known = (await services.Embedder.EmbedAsync(ModelKind.Face, ImageInput.FromFile(face.File, face.Landmarks))).Vector;
+            leastCosine = Math.Min(leastCosine, TensorPrimitives.Dot<float>(vector, known));
+        }
+        output.WriteLine($"overlap at least {leastOverlap:F3}, cosine to known landmarks at least {leastCosine:F3}");
+        Assert.InRange(leastOverlap, 0.6f, 1);
+        Assert.InRange(leastCosine, 0.9f, 1);
     }
 
     [TrainedModelsFact(NeedsMaterial = true)]
