@@ -126,7 +126,7 @@ sealed class InteropServer : IDisposable
 sealed class LanguageRun(Language language)
 {
     public static readonly string[] Steps =
-        ["build", "health", "models", "embed", "stream", "ingest", "search", "media", "delete", "count", "errors", "vectors", "tests"];
+        ["build", "health", "models", "embed", "stream", "ingest", "search", "media", "delete", "count", "faces", "photo", "persons", "errors", "vectors", "tests"];
 
     private readonly Dictionary<string, (bool? Passed, string Detail)> _results = [];
 

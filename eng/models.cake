@@ -6,7 +6,8 @@ const string FaceArchive = ModelSources + "/faceplugin-face-recognition-js-0.0.1
 // What to do without them; the same words wherever they are missing.
 const string WithoutModels = "To go on without them: ./build.sh run --models none, or --models DIR with models of your own";
 
-string[] preparedFiles = ["resnet18.onnx", "resnet18.onnx.data", "resnet18.json", "mobilefacenet.onnx", "mobilefacenet.json"];
+string[] preparedFiles = ["resnet18.onnx.data", .. ((string[])["resnet18", "mobilefacenet", "ultraface", "landmarks68", "optional/liveness", "optional/pose"])
+    .SelectMany(model => (string[])[$"{model}.onnx", $"{model}.json", $"{model}.licence.txt"])];
 
 Task("__PrepareModels").Does(() =>
 {

@@ -12,6 +12,8 @@ internal sealed record Comparison(IReadOnlyList<string> Ids, Func<BenchSettings,
     [
         new(["P1"], Served.FaceCropsAsync),
         new(["P1b"], Served.JpegsAsync),
+        new(["P1p"], Photos.SingleAsync),
+        new(["P1p12"], Photos.GroupAsync),
         new(["P2", "CPU"], Served.FreeAsync),
         new(["P3"], Idle.RunAsync),
         new(["P4"], Layout.RunAsync),

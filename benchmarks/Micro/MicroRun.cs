@@ -15,7 +15,7 @@ internal static class MicroRun
 {
     private static readonly Type[] Benchmarks =
     [
-        typeof(LayoutBenchmark), typeof(FloatLayoutBenchmark), typeof(DotProductsBenchmark), typeof(NormalizeBenchmark), typeof(HalfFloatsBenchmark),
+        typeof(LayoutBenchmark), typeof(FloatLayoutBenchmark), typeof(RawPixelsBenchmark), typeof(DotProductsBenchmark), typeof(NormalizeBenchmark), typeof(HalfFloatsBenchmark),
         typeof(BatchQueueBenchmark),
     ];
 

@@ -18,14 +18,14 @@ internal sealed record BenchModel
     /// <summary>Bytes of a raw picture of its size.</summary>
     public int PixelBytes => Manifest.Input.TensorLength;
 
-    public static BenchModel MobileFaceNet(string directory) => Copy(directory, "mobilefacenet");
+    public static BenchModel MobileFaceNet(string directory) => Default(directory, "mobilefacenet");
 
-    public static BenchModel ResNet18(string directory) => Copy(directory, "resnet18");
+    public static BenchModel ResNet18(string directory) => Default(directory, "resnet18");
 
     public static BenchModel Free(string directory) => Write(directory, "bench-free", ModelKind.Face, 112, 64, Networks.Free);
 
-    // One of the default models; in a folder of its own like all others.
-    private static BenchModel Copy(string directory, string name)
+    /// <summary>One of the default models; in a folder of its own like all others.</summary>
+    public static BenchModel Default(string directory, string name)
     {
         var folder = Path.Combine(directory, "models", name);
         var source = Path.Combine(AppContext.BaseDirectory, "models");

@@ -1,5 +1,5 @@
-// Package embeddings is a client of the Embeddings service, which embeds images and face crops, stores their vectors, and
-// searches them.
+// Package embeddings is a client of the Embeddings service, which embeds images and the faces of photos, stores their
+// vectors, and searches them.
 //
 // go generate generates the stubs in gen/embeddings/v1. This package adds streams and errors.
 package embeddings
@@ -18,10 +18,15 @@ import (
 
 //go:generate go run github.com/bufbuild/buf/cmd/buf@v1.74.0 generate
 
-// Calls that cannot reach the server are retried, except deletions: their number of deleted points would be wrong.
+// Calls that cannot reach the server are retried, except deletions and changes of persons: their counts would be wrong, and
+// the id of a change would be lost.
 const serviceConfig = `{"methodConfig": [
 	{"name": [{}], "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.2s", "maxBackoff": "2s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}},
-	{"name": [{"service": "embeddings.v1.VectorStoreService", "method": "DeleteVectors"}, {"service": "embeddings.v1.VectorStoreService", "method": "DeleteByJobId"}]}]}`
+	{"name": [
+		{"service": "embeddings.v1.VectorStoreService", "method": "DeleteVectors"}, {"service": "embeddings.v1.VectorStoreService", "method": "DeleteByJobId"},
+		{"service": "embeddings.v1.VectorStoreService", "method": "DeleteCollection"}, {"service": "embeddings.v1.PersonService", "method": "NamePerson"},
+		{"service": "embeddings.v1.PersonService", "method": "MergePersons"}, {"service": "embeddings.v1.PersonService", "method": "SplitPerson"},
+		{"service": "embeddings.v1.PersonService", "method": "UndoPersonChange"}, {"service": "embeddings.v1.PersonService", "method": "ClusterFaces"}]}]}`
 
 const maxMessage = 64 << 20
 

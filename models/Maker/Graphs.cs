@@ -14,21 +14,53 @@ internal static class Graphs
     public const string Output = "embedding";
 
     /// <summary>
-    /// Creates a model with one input [batch, 3, size, size] and one output [batch, dimension]. Shapes of inner tensors
-    /// are
-    /// omitted, because the published ones fix the batch at 1.
+    /// Creates a model with one input [batch, 3, size, size] and one output [batch, dimension].
     /// </summary>
-    public static ModelProto Model(string name, string origin, GraphProto source, long opset, int size, int dimension)
+    public static ModelProto Model(string name, string origin, GraphProto source, long opset, int size, int dimension) =>
+        Model(name, origin, source, opset, [3, size, size], (Output, [dimension]));
+
+    /// <summary>
+    /// Creates a model with one input and some outputs of any batch. Shapes of inner tensors are omitted, because the published
+    /// ones fix the batch at 1.
+    /// </summary>
+    public static ModelProto Model(
+        string name, string origin, GraphProto source, long opset, long[] input, params (string Name, long[] Sizes)[] outputs)
     {
         var used = source.Node.SelectMany(node => node.Input).ToHashSet();
         var graph = new GraphProto { Name = name };
         graph.Node.Add(source.Node);
         graph.Initializer.Add(source.Initializer.Where(constant => used.Contains(constant.Name)).Select(Raw));
-        graph.Input.Add(Value(Input, 3, size, size));
-        graph.Output.Add(Value(Output, dimension));
+        graph.Input.Add(Value(Input, input));
+        graph.Output.Add(outputs.Select(output => Value(output.Name, output.Sizes)));
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "Embeddings.Models.Maker", DocString = $"Made from {origin}", Graph = graph };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = opset });
         return model;
+    }
+
+    /// <summary>
+    /// Makes the reshapes to a batch of 1 keep the batch of their input: a 0 in the new shape means the old size.
+    /// </summary>
+    /// <exception cref="InvalidDataException">There are no such reshapes.</exception>
+    public static void FreeReshapes(GraphProto graph)
+    {
+        var shapes = graph.Node.Where(node => node.OpType == "Reshape").Select(node => node.Input[1]).ToHashSet();
+        var freed = 0;
+        foreach (var constant in graph.Node.Where(node => node.OpType == "Constant" && shapes.Contains(node.Output[0])))
+        {
+            var value = constant.Attribute.Single(attribute => attribute.Name == "value");
+            var sizes = MemoryMarshal.Cast<byte, long>(value.T.RawData.Span).ToArray();
+            if (sizes is not [1, _, ..])
+            {
+                throw new InvalidDataException($"{graph.Name}: must reshape to a batch of 1; got [{string.Join(", ", sizes)}].");
+            }
+            sizes[0] = 0;
+            value.T = Tensors.Longs(value.T.Name, sizes, sizes.Length);
+            freed++;
+        }
+        if (freed != shapes.Count)
+        {
+            throw new InvalidDataException($"{graph.Name}: must have {shapes.Count} constant shapes; got {freed}.");
+        }
     }
 
     /// <summary>Renames a tensor in all nodes.</summary>
@@ -132,7 +164,7 @@ internal static class Graphs
             ? Tensors.Floats(tensor.Name, tensor.FloatData.ToArray(), tensor.Dims.ToArray())
             : tensor;
 
-    private static ValueInfoProto Value(string name, params ReadOnlySpan<long> sizes)
+    private static ValueInfoProto Value(string name, ReadOnlySpan<long> sizes)
     {
         var shape = new TensorShapeProto();
         shape.Dim.Add(new Dimension { DimParam = "batch" });

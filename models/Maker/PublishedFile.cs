@@ -32,7 +32,23 @@ public sealed record PublishedFile(string Package, string Version, string Path, 
     public static PublishedFile MobileFaceNet { get; } = new(
         FacePackage, FaceVersion, "model/fr_feature.onnx", "87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581");
 
-    /// <summary>Licence of the package with MobileFaceNet.</summary>
+    /// <summary>Ultra-Light-Fast-Generic-Face-Detector, a detector.</summary>
+    public static PublishedFile UltraFace { get; } = new(
+        FacePackage, FaceVersion, "model/fr_detect.onnx", "6c0256ccd3164f844736a401faf936ec2930764a87ae39442180887d0c5c8854");
+
+    /// <summary>Landmarks of faces.</summary>
+    public static PublishedFile Landmarks68 { get; } = new(
+        FacePackage, FaceVersion, "model/fr_landmark.onnx", "f10b0ba1d2a8a099adefede1ebf3733e44fe370715e7303dbeb7f59c02142258");
+
+    /// <summary>Liveness of faces.</summary>
+    public static PublishedFile Liveness { get; } = new(
+        FacePackage, FaceVersion, "model/fr_liveness.onnx", "afa783b7e902fdfcf323a7240cac2a1c580c25314ea4161129dc1b0d100dc32d");
+
+    /// <summary>Pose of heads.</summary>
+    public static PublishedFile Pose { get; } = new(
+        FacePackage, FaceVersion, "model/fr_pose.onnx", "72d032ec941b7153bf8d3f2c03a4c165453cc7e63d479041ec7c6ef087e5839d");
+
+    /// <summary>Licence of the package with the models of faces.</summary>
     public static PublishedFile FaceLicence { get; } = new(FacePackage, FaceVersion, "LICENSE", "");
 
     /// <summary>Name of the file without directories.</summary>

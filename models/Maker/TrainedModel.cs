@@ -69,6 +69,44 @@ public sealed class TrainedModel(string name, ModelProto graph, string manifest,
         return new("mobilefacenet", Graphs.Model("mobilefacenet", Manifests.MobileFaceNetOrigin, graph, Opset(model), 112, 512), Manifests.MobileFaceNet);
     }
 
+    /// <summary>Creates the detector for batches of any size.</summary>
+    /// <param name="network">Content of <see cref="PublishedFile.UltraFace"/>.</param>
+    public static TrainedModel UltraFace(byte[] network) => Renamed(
+        network, "ultraface", Manifests.UltraFaceOrigin, Manifests.UltraFace, [3, 240, 320], ("scores", "scores", [4420, 2]), ("boxes", "boxes", [4420, 4]));
+
+    /// <summary>Creates the landmark model for batches of any size.</summary>
+    /// <param name="network">Content of <see cref="PublishedFile.Landmarks68"/>.</param>
+    public static TrainedModel Landmarks68(byte[] network) => Renamed(
+        network, "landmarks68", Manifests.Landmarks68Origin, Manifests.Landmarks68, [1, 64, 64], ("output", "landmarks", [136]));
+
+    /// <summary>Creates the liveness model for batches of any size.</summary>
+    /// <param name="network">Content of <see cref="PublishedFile.Liveness"/>.</param>
+    public static TrainedModel Liveness(byte[] network) => Renamed(
+        network, "liveness", Manifests.LivenessOrigin, Manifests.Liveness, [3, 128, 128], ("output", "classes", [3]));
+
+    /// <summary>Creates the pose model for batches of any size.</summary>
+    /// <param name="network">Content of <see cref="PublishedFile.Pose"/>.</param>
+    public static TrainedModel Pose(byte[] network) => Renamed(
+        network, "pose", Manifests.PoseOrigin, Manifests.Pose, [3, 224, 224], ("output", "yaw", [66]), ("617", "pitch", [66]), ("618", "roll", [66]));
+
+    // Only the declared sizes fix the batch at 1, except in the pose model, whose reshapes do as well.
+    private static TrainedModel Renamed(
+        byte[] network, string name, string origin, string manifest, long[] input, params (string From, string To, long[] Sizes)[] outputs)
+    {
+        var model = Load(network);
+        var graph = model.Graph;
+        Graphs.Rename(graph, Graphs.OnlyInput(graph), Graphs.Input);
+        foreach (var (from, to, _) in outputs)
+        {
+            Graphs.Rename(graph, from, to);
+        }
+        if (name == "pose")
+        {
+            Graphs.FreeReshapes(graph);
+        }
+        return new(name, Graphs.Model(name, origin, graph, Opset(model), input, [.. outputs.Select(output => (output.To, output.Sizes))]), manifest);
+    }
+
     private static ModelProto Load(byte[] content) => OnnxFile.Load(new MemoryStream(content));
 
     private static long Opset(ModelProto model) => model.OpsetImport.Single(set => set.Domain.Length == 0).Version;

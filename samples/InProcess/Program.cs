@@ -10,7 +10,8 @@ if (args.Length == 0)
 
 await using var services = new ServiceCollection().AddEmbeddingCore().BuildServiceProvider();
 var embedder = services.GetRequiredService<Embedder>();
-foreach (var model in embedder.Models)
+// Those that embed; others find faces in photos, for example.
+foreach (var model in embedder.Models.Where(model => model.Dimension > 0))
 {
     Console.WriteLine($"{model.Name}: {model.Kind}, {model.InputWidth} x {model.InputHeight}, {model.Dimension} dimensions");
 }

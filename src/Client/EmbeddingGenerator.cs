@@ -17,7 +17,7 @@ public static class EmbeddingGeneratorExtensions
     /// <param name="client">Client to use. Dispose of it only after the last use of the generator.</param>
     /// <param name="kind">
     /// Kind of model: <see cref="ModelKind.Image"/> for whole images, <see cref="ModelKind.Face"/> for aligned face
-    /// crops.
+    /// crops, which are square or have at most 128 pixels per side; the server rejects whole photos.
     /// </param>
     /// <param name="model">
     /// Name of a model of that kind. If empty, the server's default model of that kind is used.
@@ -40,7 +40,7 @@ public static class EmbeddingGeneratorExtensions
     /// <param name="client">Client to use. Dispose of it only after the last use of the generator.</param>
     /// <param name="kind">
     /// Kind of model: <see cref="ModelKind.Image"/> for whole images, <see cref="ModelKind.Face"/> for aligned face
-    /// crops.
+    /// crops, which are square or have at most 128 pixels per side; the server rejects whole photos.
     /// </param>
     /// <param name="model">
     /// Name of a model of that kind. If empty, the server's default model of that kind is used.

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Embeddings.Client;
 
 /// <summary>
-/// Client of the Embeddings service, which embeds images and face crops, stores their vectors, and searches them.
-/// Create one instance and reuse it: it owns the connections and is thread-safe. Every RPC of the contract has a method
+/// Client of the Embeddings service, which embeds images and the faces of photos, stores their vectors, and searches
+/// them. Create one instance and reuse it: it owns the connections and is thread-safe. Every RPC of the contract has a method
 /// of the same name; <see cref="EmbeddingsClientExtensions"/> has shorter forms. All methods are virtual so that a test
 /// double can override the ones that it needs.
 /// </summary>
@@ -29,6 +29,8 @@ public partial class EmbeddingsClient : IDisposable
     private readonly IngestService.IngestServiceClient _ingest;
     private readonly VectorStoreService.VectorStoreServiceClient _vectorStore;
     private readonly ModelService.ModelServiceClient _models;
+    private readonly FaceService.FaceServiceClient _faces;
+    private readonly PersonService.PersonServiceClient _persons;
 
     /// <summary>Creates a client. It connects when the first call is made.</summary>
     /// <param name="options">Addresses of the servers and client settings.</param>
@@ -69,6 +71,8 @@ public partial class EmbeddingsClient : IDisposable
         _ingest = new IngestService.IngestServiceClient(_calls);
         _vectorStore = new VectorStoreService.VectorStoreServiceClient(_calls);
         _models = new ModelService.ModelServiceClient(_calls);
+        _faces = new FaceService.FaceServiceClient(_calls);
+        _persons = new PersonService.PersonServiceClient(_calls);
     }
 
     private EmbeddingsClient(

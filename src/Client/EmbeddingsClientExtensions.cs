@@ -36,15 +36,20 @@ public static class EmbeddingsClientExtensions
     /// <param name="landmarks">
     /// Landmarks used to align the face, in pixels of the image, or null if the image is an aligned crop.
     /// </param>
+    /// <param name="aligned">
+    /// Whether the image is an aligned crop, whatever its size and shape. Otherwise an image without landmarks that is
+    /// plainly a whole photo is rejected: use <see cref="EmbedFacesAsync"/> for photos.
+    /// </param>
     /// <param name="cancellationToken">Cancels the call.</param>
     public static Task<EmbedFaceResponse> EmbedFaceAsync(
         this EmbeddingsClient client,
         ReadOnlyMemory<byte> encoded,
         string model = "",
         FaceLandmarks? landmarks = null,
+        bool aligned = false,
         CancellationToken cancellationToken = default)
     {
-        var face = new FaceCrop { Image = Encoded(encoded), Landmarks = landmarks };
+        var face = new FaceCrop { Image = Encoded(encoded), Landmarks = landmarks, Aligned = aligned };
         return client.EmbedFaceAsync(new EmbedFaceRequest { Face = face, Model = model }, cancellationToken);
     }
 
@@ -77,6 +82,214 @@ public static class EmbeddingsClientExtensions
         };
         return client.IngestImageAsync(new IngestImageRequest { Item = item, Collection = collection }, cancellationToken);
     }
+
+    /// <summary>Finds the faces in a photo, with landmarks and quality.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="encoded">Content of an image file. Not copied: do not modify it before the call completes.</param>
+    /// <param name="options">Faces to keep, or null for the defaults.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public static Task<DetectFacesResponse> DetectFacesAsync(
+        this EmbeddingsClient client,
+        ReadOnlyMemory<byte> encoded,
+        FaceOptions? options = null,
+        CancellationToken cancellationToken = default) =>
+        client.DetectFacesAsync(new DetectFacesRequest { Photo = Encoded(encoded), Options = options }, cancellationToken);
+
+    /// <summary>Finds the faces in a photo and embeds each.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="encoded">Content of an image file. Not copied: do not modify it before the call completes.</param>
+    /// <param name="options">Faces to keep, or null for the defaults.</param>
+    /// <param name="model">Name of a face model. If empty, the server's default face model is used.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public static Task<EmbedFacesResponse> EmbedFacesAsync(
+        this EmbeddingsClient client,
+        ReadOnlyMemory<byte> encoded,
+        FaceOptions? options = null,
+        string model = "",
+        CancellationToken cancellationToken = default)
+    {
+        var request = new EmbedFacesRequest { Photo = Encoded(encoded), Options = options, Model = model };
+        return client.EmbedFacesAsync(request, cancellationToken);
+    }
+
+    /// <summary>Compares each face of one photo with each face of another.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="first">Content of an image file. Not copied: do not modify it before the call completes.</param>
+    /// <param name="second">Content of another image file.</param>
+    /// <param name="threshold">
+    /// Similarity from which two faces show the same person, from -1 to 1, or null for that of the model.
+    /// </param>
+    /// <param name="options">Faces to keep of each photo, or null for the defaults.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public static Task<CompareFacesResponse> CompareFacesAsync(
+        this EmbeddingsClient client,
+        ReadOnlyMemory<byte> first,
+        ReadOnlyMemory<byte> second,
+        float? threshold = null,
+        FaceOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        var request = new CompareFacesRequest { First = Encoded(first), Second = Encoded(second), Options = options };
+        if (threshold is { } from)
+        {
+            request.Threshold = from;
+        }
+
+        return client.CompareFacesAsync(request, cancellationToken);
+    }
+
+    /// <summary>Finds the persons of a collection that each face of a photo probably shows.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="encoded">Content of an image file. Not copied: do not modify it before the call completes.</param>
+    /// <param name="collection">
+    /// Name of the collection with the known faces. If empty, <c>face_embeddings</c> is used.
+    /// </param>
+    /// <param name="threshold">
+    /// Similarity from which a face shows a person, from -1 to 1, or null for that of the model.
+    /// </param>
+    /// <param name="options">Faces to keep, or null for the defaults.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public static Task<IdentifyFacesResponse> IdentifyFacesAsync(
+        this EmbeddingsClient client,
+        ReadOnlyMemory<byte> encoded,
+        string collection = "",
+        float? threshold = null,
+        FaceOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        var request = new IdentifyFacesRequest { Photo = Encoded(encoded), Collection = collection, Options = options };
+        if (threshold is { } from)
+        {
+            request.Threshold = from;
+        }
+
+        return client.IdentifyFacesAsync(request, cancellationToken);
+    }
+
+    /// <summary>
+    /// Finds the faces in a photo, embeds them, and stores them with the point ids <c>job_id-face_index</c>.
+    /// </summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="jobId">Job that the photo belongs to; 1 to 512 bytes. Ingesting it again replaces its faces.</param>
+    /// <param name="encoded">Content of an image file. Not copied: do not modify it before the call completes.</param>
+    /// <param name="mediaStoreId">Media item that the photo belongs to; at most 512 bytes.</param>
+    /// <param name="collection">Name of the collection. If empty, <c>face_embeddings</c> is used.</param>
+    /// <param name="attributes">
+    /// User-defined attributes of each face by name, or null for none. See <see cref="AttributesExtensions.ToStruct"/>.
+    /// </param>
+    /// <param name="options">Faces to keep, or null for the defaults.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="ArgumentException">An attribute has a type or a value that cannot be stored.</exception>
+    public static Task<IngestPhotoResponse> IngestPhotoAsync(
+        this EmbeddingsClient client,
+        string jobId,
+        ReadOnlyMemory<byte> encoded,
+        string mediaStoreId = "",
+        string collection = "",
+        IReadOnlyDictionary<string, object?>? attributes = null,
+        FaceOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        var item = new PhotoItem
+        {
+            JobId = jobId,
+            MediaStoreId = mediaStoreId,
+            Photo = Encoded(encoded),
+            Attributes = attributes?.ToStruct(),
+            Options = options,
+        };
+        return client.IngestPhotoAsync(new IngestPhotoRequest { Item = item, Collection = collection }, cancellationToken);
+    }
+
+    /// <summary>Names the person of some faces.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="person">Name of the person; 1 to 256 bytes.</param>
+    /// <param name="pointIds">Points of the faces, 1 to 10,000.</param>
+    /// <param name="collection">Name of the collection. If empty, <c>face_embeddings</c> is used.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public static Task<NamePersonResponse> NamePersonAsync(
+        this EmbeddingsClient client,
+        string person,
+        IEnumerable<string> pointIds,
+        string collection = "",
+        CancellationToken cancellationToken = default)
+    {
+        var request = new NamePersonRequest { Person = person, PointIds = { pointIds }, Collection = collection };
+        return client.NamePersonAsync(request, cancellationToken);
+    }
+
+    /// <summary>Merges persons into one.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="persons">Names of the persons to merge, 1 to 100.</param>
+    /// <param name="into">Name of the person that gets all faces; 1 to 256 bytes.</param>
+    /// <param name="collection">Name of the collection. If empty, <c>face_embeddings</c> is used.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public static Task<MergePersonsResponse> MergePersonsAsync(
+        this EmbeddingsClient client,
+        IEnumerable<string> persons,
+        string into,
+        string collection = "",
+        CancellationToken cancellationToken = default)
+    {
+        var request = new MergePersonsRequest { Persons = { persons }, Into = into, Collection = collection };
+        return client.MergePersonsAsync(request, cancellationToken);
+    }
+
+    /// <summary>Moves some faces of a person to another name.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="person">Name of the person.</param>
+    /// <param name="pointIds">Points of the faces to move, 1 to 10,000.</param>
+    /// <param name="newPerson">New name of these faces. If empty, they become unnamed.</param>
+    /// <param name="collection">Name of the collection. If empty, <c>face_embeddings</c> is used.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public static Task<SplitPersonResponse> SplitPersonAsync(
+        this EmbeddingsClient client,
+        string person,
+        IEnumerable<string> pointIds,
+        string newPerson = "",
+        string collection = "",
+        CancellationToken cancellationToken = default)
+    {
+        var request = new SplitPersonRequest
+        {
+            Person = person,
+            PointIds = { pointIds },
+            NewPerson = newPerson,
+            Collection = collection,
+        };
+        return client.SplitPersonAsync(request, cancellationToken);
+    }
+
+    /// <summary>Undoes a change of persons.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="changeId">Id of the change.</param>
+    /// <param name="collection">Name of the collection. If empty, <c>face_embeddings</c> is used.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public static Task<UndoPersonChangeResponse> UndoPersonChangeAsync(
+        this EmbeddingsClient client,
+        string changeId,
+        string collection = "",
+        CancellationToken cancellationToken = default)
+    {
+        var request = new UndoPersonChangeRequest { ChangeId = changeId, Collection = collection };
+        return client.UndoPersonChangeAsync(request, cancellationToken);
+    }
+
+    /// <summary>Enumerates all persons of a collection, sorted by name.</summary>
+    /// <param name="client">Client to use.</param>
+    /// <param name="collection">Name of the collection. If empty, <c>face_embeddings</c> is used.</param>
+    /// <param name="cancellationToken">Cancels the enumeration.</param>
+    public static IAsyncEnumerable<Person> ListAllPersonsAsync(
+        this EmbeddingsClient client, string collection = "", CancellationToken cancellationToken = default) =>
+        PagesAsync(
+            "",
+            async (token, cancel) =>
+            {
+                var request = new ListPersonsRequest { Collection = collection, PageToken = token };
+                var response = await client.ListPersonsAsync(request, cancel).ConfigureAwait(false);
+                return (response.Persons, response.NextPageToken);
+            },
+            cancellationToken);
 
     /// <summary>Returns one stored point with its vector and payload.</summary>
     /// <param name="client">Client to use.</param>

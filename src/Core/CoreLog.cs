@@ -16,10 +16,10 @@ internal static partial class CoreLog
     [LoggerMessage(
         1002,
         LogLevel.Information,
-        "Model '{Model}' ({Kind}, {Dimension}-d, {Provider}): {Description}",
+        "Model '{Model}' ({Kind}, {Vectors}, {Provider}): {Description}",
         EventName = "ModelLoaded")]
     public static partial void ModelLoaded(
-        ILogger log, string model, string kind, int dimension, string provider, string description);
+        ILogger log, string model, string kind, string vectors, string provider, string description);
 
     [LoggerMessage(1003, LogLevel.Warning, "Model '{Model}': {Notice}", EventName = "ModelNotice")]
     public static partial void ModelNotice(ILogger log, string model, string notice);

@@ -40,6 +40,13 @@ public sealed record ModelOptions
     public bool UseDefaults { get; init; } = true;
 
     /// <summary>
+    /// Serves the optional models as well (the folder <c>models/optional</c> of the program): liveness and pose. The start
+    /// fails if they are missing.
+    /// </summary>
+    /// <value>Default: false.</value>
+    public bool UseOptional { get; init; }
+
+    /// <summary>
     /// More folders, in which every manifest (a <c>.json</c> with an <c>.onnx</c> of the same name) is a model.
     /// </summary>
     /// <value>Default: none.</value>
@@ -56,6 +63,28 @@ public sealed record ModelOptions
     /// </summary>
     /// <value>Default: empty.</value>
     public string DefaultFace { get; init; } = "";
+
+    /// <summary>
+    /// The detector for requests that name none; empty for the first detector by name, default models last.
+    /// </summary>
+    /// <value>Default: empty.</value>
+    public string DefaultDetector { get; init; } = "";
+
+    /// <summary>
+    /// The landmark model for requests that name none; empty for the first landmark model by name, default models last.
+    /// </summary>
+    /// <value>Default: empty.</value>
+    public string DefaultLandmarks { get; init; } = "";
+
+    /// <summary>
+    /// The liveness model; empty for the first liveness model by name, optional models last.
+    /// </summary>
+    /// <value>Default: empty.</value>
+    public string DefaultLiveness { get; init; } = "";
+
+    /// <summary>The pose model; empty for the first pose model by name, optional models last.</summary>
+    /// <value>Default: empty.</value>
+    public string DefaultPose { get; init; } = "";
 
     /// <summary>
     /// Loads models with the first request for them instead of at start; default models are always loaded at start. Saves

@@ -1,4 +1,5 @@
 using Embeddings.Core;
+using Embeddings.Core.Faces;
 using Embeddings.Core.Imaging;
 using Embeddings.Core.Memory;
 using Embeddings.Core.Models;
@@ -38,8 +39,13 @@ public static class EmbeddingCoreServiceCollectionExtensions
             .AddSingleton<Preprocessor>()
             .AddSingleton<ModelCatalog>()
             .AddSingleton<EmbeddingPipeline>()
+            .AddSingleton<FaceFinder>()
+            .AddSingleton<FaceEmbedder>()
             .AddSingleton(services => new Embedder(
-                services.GetRequiredService<ModelCatalog>(), services.GetRequiredService<EmbeddingPipeline>()))
+                services.GetRequiredService<ModelCatalog>(),
+                services.GetRequiredService<EmbeddingPipeline>(),
+                services.GetRequiredService<FaceFinder>(),
+                services.GetRequiredService<FaceEmbedder>()))
             .AddHostedService<ModelMaintenance>();
     }
 }

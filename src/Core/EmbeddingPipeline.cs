@@ -65,6 +65,10 @@ internal sealed class EmbeddingPipeline(
         {
             var model = models.Get(request.Model, request.Kind);
             preprocessor.Validate(request.Image, model.Manifest.Input);
+            if (request.Image.Format != PixelFormat.Encoded)
+            {
+                CheckFace(request, request.Image.Width, request.Image.Height, model.Manifest.Input);
+            }
             var lease = await model.AdmitAsync(request.Image.Data.Length, request.Wait, cancellationToken);
 
             // Raw crops of the model's size are laid out at once, by the thread that read the message: what waits is the
@@ -122,7 +126,7 @@ internal sealed class EmbeddingPipeline(
             TimeSpan decoded;
             try
             {
-                (prepared, decoded) = await DecodeAsync(request.Image, lease.Input, cancellationToken);
+                (prepared, decoded) = await DecodeAsync(request, lease.Input, cancellationToken);
             }
             catch
             {
@@ -148,17 +152,22 @@ internal sealed class EmbeddingPipeline(
 
     // The time does not contain the wait.
     private async ValueTask<(PreparedImage Prepared, TimeSpan Took)> DecodeAsync(
-        ImageInput image, InputSpec spec, CancellationToken cancellationToken)
+        EmbedRequest request, InputSpec spec, CancellationToken cancellationToken)
     {
+        var image = request.Image;
         var opening = time.GetTimestamp();
         using var file = image.Format == PixelFormat.Encoded ? preprocessor.Open(image, spec) : null;
+        if (file is not null)
+        {
+            CheckFace(request, file.Width, file.Height, spec);
+        }
         var gate = memory.Decoding;
         var cost = file is null
-            ? DecodeCost.Of(image.Width, image.Height, gate)
+            ? DecodeCost.Of(image, spec, gate)
             : Preprocessor.Cost(file, image, spec, gate);
         if (cost.Bytes > gate.Largest)
         {
-            throw ImageRules.TooMuchMemory(cost.Bytes, gate.Largest);
+            throw ImageRules.TooMuchMemory(cost.Bytes, gate.Largest, file is null ? ImageRules.Data : ImageRules.Encoded);
         }
         var opened = time.GetElapsedTime(opening);
         await gate.EnterAsync(cost, Caller.Current, cancellationToken);
@@ -187,6 +196,14 @@ internal sealed class EmbeddingPipeline(
         finally
         {
             gate.Exit(cost);
+        }
+    }
+
+    private static void CheckFace(in EmbedRequest request, int width, int height, InputSpec spec)
+    {
+        if (request is { Kind: ModelKind.Face, Image: { Landmarks: null, IsAligned: false } })
+        {
+            ImageRules.CheckCropped(width, height, spec);
         }
     }
 

@@ -18,9 +18,35 @@ public readonly record struct ImageInput(
     /// </param>
     public static ImageInput FromFile(ReadOnlyMemory<byte> file, Landmarks? landmarks = null) =>
         new(file, PixelFormat.Encoded, 0, 0, landmarks);
+
+    /// <summary>
+    /// Bytes from the start of a row of pixels to the start of the next, at least the bytes of the row's pixels and at most
+    /// 1,048,576; 0 if rows are packed. For <see cref="PixelFormat.Nv12"/> it is the stride of both planes; for
+    /// <see cref="PixelFormat.I420"/> that of the luma plane, and the planes of chroma have half of it, rounded up.
+    /// Default: 0.
+    /// </summary>
+    public int RowStride { get; init; }
+
+    /// <summary>
+    /// Matrix of <see cref="PixelFormat.Nv12"/> and <see cref="PixelFormat.I420"/>; unspecified for other formats. Default:
+    /// unspecified.
+    /// </summary>
+    public YuvMatrix YuvMatrix { get; init; }
+
+    /// <summary>
+    /// Range of <see cref="PixelFormat.Nv12"/> and <see cref="PixelFormat.I420"/>; unspecified for other formats. Default:
+    /// unspecified.
+    /// </summary>
+    public YuvRange YuvRange { get; init; }
+
+    /// <summary>
+    /// True if the image is an aligned crop of a face, whatever its size and shape. A face without landmarks that has the
+    /// size or shape of a photo is refused unless this is set. Default: false.
+    /// </summary>
+    public bool IsAligned { get; init; }
 }
 
-/// <summary>Layout of raw pixels, row by row and interleaved; the values are those of the contract.</summary>
+/// <summary>Layout of raw pixels, row by row; the values are those of the contract.</summary>
 public enum PixelFormat
 {
     /// <summary>Not pixels but an encoded file.</summary>
@@ -40,6 +66,44 @@ public enum PixelFormat
 
     /// <summary>Three little-endian floats per pixel, blue first, in the size and scale of the model's input.</summary>
     BgrF32 = 5,
+
+    /// <summary>Four bytes per pixel: red, green, blue, alpha, not premultiplied.</summary>
+    Rgba8 = 6,
+
+    /// <summary>Four bytes per pixel: blue, green, red, alpha, not premultiplied.</summary>
+    Bgra8 = 7,
+
+    /// <summary>A plane of luma, then a plane of pairs of Cb and Cr, one pair for every 2 x 2 pixels.</summary>
+    Nv12 = 8,
+
+    /// <summary>A plane of luma, then a plane of Cb and one of Cr, one byte each for every 2 x 2 pixels.</summary>
+    I420 = 9,
+}
+
+/// <summary>Matrix from which luma and chroma were computed; the values are those of the contract.</summary>
+public enum YuvMatrix
+{
+    /// <summary>Not stated; for other formats than NV12 and I420.</summary>
+    Unspecified = 0,
+
+    /// <summary>ITU-R BT.601, used for standard definition and by most cameras.</summary>
+    Bt601 = 1,
+
+    /// <summary>ITU-R BT.709, used for high definition.</summary>
+    Bt709 = 2,
+}
+
+/// <summary>Range of the values of luma and chroma; the values are those of the contract.</summary>
+public enum YuvRange
+{
+    /// <summary>Not stated; for other formats than NV12 and I420.</summary>
+    Unspecified = 0,
+
+    /// <summary>Luma from 16 to 235, chroma from 16 to 240.</summary>
+    Limited = 1,
+
+    /// <summary>Luma and chroma from 0 to 255.</summary>
+    Full = 2,
 }
 
 /// <summary>

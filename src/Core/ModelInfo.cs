@@ -14,10 +14,10 @@ public sealed class ModelInfo
     /// <summary>Name that requests use.</summary>
     public string Name => Manifest.Name;
 
-    /// <summary>Kind of items it embeds.</summary>
+    /// <summary>Purpose of the model.</summary>
     public ModelKind Kind => Manifest.Kind;
 
-    /// <summary>Number of values in its vectors.</summary>
+    /// <summary>Number of values in its vectors; 0 if it has none.</summary>
     public int Dimension => Manifest.Dimension;
 
     /// <summary>True if its vectors have L2 norm 1.</summary>
@@ -37,14 +37,26 @@ public sealed class ModelInfo
     internal ModelManifest Manifest { get; }
 }
 
-/// <summary>Kind of items a model embeds.</summary>
+/// <summary>Purpose of a model; the values are those of the contract.</summary>
 public enum ModelKind
 {
-    /// <summary>Complete images, with vectors as the model produces them.</summary>
+    /// <summary>Embeds complete images, with vectors as the model produces them.</summary>
     Image = 1,
 
-    /// <summary>Face crops; vectors of L2 norm 1.</summary>
+    /// <summary>Embeds face crops; vectors of L2 norm 1.</summary>
     Face = 2,
+
+    /// <summary>Finds faces in photos; no vectors.</summary>
+    Detector = 3,
+
+    /// <summary>Finds five points in a crop of a face; no vectors.</summary>
+    Landmarks = 4,
+
+    /// <summary>Estimates whether a face was taken from life; no vectors.</summary>
+    Liveness = 5,
+
+    /// <summary>Estimates the rotation of a head; no vectors.</summary>
+    Pose = 6,
 }
 
 /// <summary>

@@ -48,7 +48,10 @@ public sealed class Fault : Exception
     internal Fault Within(string prefix) =>
         prefix.Length == 0 || Field.Length == 0
             ? this
-            : new Fault(Kind, Reason, Message, $"{prefix}.{Field}", RetryAfter, InnerException).With(_metadata);
+            : At($"{prefix}.{Field}");
+
+    /// <summary>The same fault at another field.</summary>
+    internal Fault At(string field) => new Fault(Kind, Reason, Message, field, RetryAfter, InnerException).With(_metadata);
 
     /// <summary>Adds a value that programs can read, unless one of that name has been added; returns this fault.</summary>
     internal Fault With(string key, object value)
@@ -73,6 +76,7 @@ internal static class FaultKeys
     public const string Collection = "collection";
     public const string Model = "model";
     public const string Point = "point";
+    public const string Person = "person";
 
     /// <summary>The field of the request.</summary>
     public const string Field = "field";

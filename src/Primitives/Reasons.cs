@@ -16,6 +16,7 @@ internal static class Reasons
     public const string PixelFormatInvalid = "PIXEL_FORMAT_INVALID";
     public const string PixelSizeMismatch = "PIXEL_SIZE_MISMATCH";
     public const string PixelsNotFinite = "PIXELS_NOT_FINITE";
+    public const string FaceNotCropped = "FACE_NOT_CROPPED";
     public const string LandmarksInvalid = "LANDMARKS_INVALID";
     public const string VectorNotFinite = "VECTOR_NOT_FINITE";
     public const string VectorZero = "VECTOR_ZERO";
@@ -31,6 +32,9 @@ internal static class Reasons
     public const string ModelKindMismatch = "MODEL_KIND_MISMATCH";
     public const string ModelUnavailable = "MODEL_UNAVAILABLE";
     public const string PointNotFound = "POINT_NOT_FOUND";
+    public const string PersonNotFound = "PERSON_NOT_FOUND";
+    public const string PersonMismatch = "PERSON_MISMATCH";
+    public const string PersonChangeNotFound = "PERSON_CHANGE_NOT_FOUND";
     public const string CollectionNotFound = "COLLECTION_NOT_FOUND";
     public const string CollectionModelMismatch = "COLLECTION_MODEL_MISMATCH";
     public const string CollectionRestricted = "COLLECTION_RESTRICTED";
@@ -38,6 +42,7 @@ internal static class Reasons
     // Server state
     public const string QueueFull = "QUEUE_FULL";
     public const string MemoryFull = "MEMORY_FULL";
+    public const string TooManyFaces = "TOO_MANY_FACES";
     public const string StoreFull = "STORE_FULL";
     public const string StoreUnavailable = "STORE_UNAVAILABLE";
     public const string ShuttingDown = "SHUTTING_DOWN";

@@ -3,6 +3,8 @@ using Embeddings.Core.Memory;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Admission;
 using Embeddings.Server.Grpc.Errors;
+using Embeddings.Server.Grpc.Persons;
+using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
@@ -64,9 +66,11 @@ internal static class EmbeddingsServerExtensions
         app.UseMiddleware<MessageDeadlines>();
         app.UseMiddleware<MessageAdmission>();
         app.MapGrpcService<EmbeddingServiceImpl>();
+        app.MapGrpcService<FaceServiceImpl>();
         app.MapGrpcService<IngestServiceImpl>();
         app.MapGrpcService<VectorStoreServiceImpl>();
         app.MapGrpcService<ModelServiceImpl>();
+        app.MapGrpcService<PersonServiceImpl>();
         app.MapGrpcHealthChecksService();
         app.MapGrpcReflectionService();
         app.MapHealthChecks("/healthz", new() { Predicate = _ => false });
@@ -146,7 +150,12 @@ internal static class EmbeddingsServerExtensions
                 services.GetRequiredService<ServerOptions>().MaxResponseBytes,
                 MemoryBudget.LimitOf(services.GetRequiredService<MemoryOptions>())))
             .AddSingleton<StreamContext>()
+            .AddSingleton<PhotoIngest>()
+            .AddSingleton<PersonSearch>()
             .AddSingleton<UpsertHandler>()
-            .AddSingleton<SearchHandler>();
+            .AddSingleton<SearchHandler>()
+            .AddSingleton<PersonLocks>()
+            .AddSingleton<PersonHandler>()
+            .AddSingleton<ClusterHandler>();
     }
 }

@@ -26,7 +26,8 @@ internal static class AttributeValues
         var fields = new Struct();
         foreach (var (name, node) in attributes)
         {
-            fields.Fields.Add(AttributeKeys.Encode(name), IsPlain(node, MaxDepth) ? ToValue(node) : AsText(node!));
+            var isPlain = IsPlain(node, MaxDepth) && !IsListWithoutValues(node);
+            fields.Fields.Add(AttributeKeys.Encode(name), isPlain ? ToValue(node) : AsText(node!));
         }
         return new() { StructValue = fields };
     }
@@ -117,6 +118,9 @@ internal static class AttributeValues
 
     private static Value AsText(JsonNode node) =>
         new() { StructValue = new() { Fields = { [TextKey] = node.ToJsonString(Deep) } } };
+
+    // For Qdrant, such a list does not exist. No condition on values matches it in either form.
+    private static bool IsListWithoutValues(JsonNode? node) => node is JsonArray items && items.All(item => item is null);
 
     // An object that looks like one stored as text is itself stored as text, so that reading is unambiguous.
     private static bool IsPlain(JsonNode? node, int depth) => node switch

@@ -95,12 +95,26 @@ internal sealed partial class FilterIndexes(
         log.IndexCreated(name, field.Path, field.Type);
     }
 
-    private static IEnumerable<IndexedField> Missing(CollectionState state, Filter filter) =>
-        filter.Must.Concat(filter.MustNot)
-            .Where(condition => condition.Field is not null)
-            .Select(condition => new IndexedField(condition.Field.Key, TypeOf(condition.Field)))
-            .Distinct()
-            .Where(field => !state.Indexes.TryGetValue(field.Key, out var type) || !Supports(type, field.Type));
+    private static IEnumerable<IndexedField> Missing(CollectionState state, Filter filter)
+    {
+        Condition[] conditions = [.. filter.Must, .. filter.MustNot];
+        IndexedField[] typed =
+        [
+            .. conditions
+                .Where(condition => condition.Field is not null)
+                .Select(condition => new IndexedField(condition.Field.Key, TypeOf(condition.Field)))
+                .Distinct(),
+        ];
+        // Whether a field exists can be read from an index of any type.
+        var untyped = conditions
+            .Where(condition => condition.IsEmpty is not null)
+            .Select(condition => new IndexedField(condition.IsEmpty.Key, FieldType.Keyword))
+            .DistinctBy(field => field.Key)
+            .Where(field => !state.Indexes.ContainsKey(field.Key) && !typed.Any(other => other.Key == field.Key));
+        return typed
+            .Where(field => !state.Indexes.TryGetValue(field.Key, out var type) || !Supports(type, field.Type))
+            .Concat(untyped);
+    }
 
     private static FieldType TypeOf(FieldCondition condition) => condition.Match?.MatchValueCase switch
     {

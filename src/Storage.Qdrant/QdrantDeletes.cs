@@ -62,7 +62,8 @@ internal sealed class QdrantDeletes(
         }
     }
 
-    private Task<UpdateStatus> DeleteAsync(string collection, PointsSelector points, CancellationToken cancellationToken)
+    /// <summary>Deletes the points that are selected.</summary>
+    public Task<UpdateStatus> DeleteAsync(string collection, PointsSelector points, CancellationToken cancellationToken)
     {
         var delete = new DeletePoints { CollectionName = collection, Points = points, Wait = true };
         return calls.RunAsync(

@@ -48,16 +48,30 @@ internal static class QdrantFilters
         return result.Must.Count + result.MustNot.Count > 0 ? result : null;
     }
 
+    /// <summary>Matches the points of a job that have a face index, except for the given points.</summary>
+    public static Filter OtherFaces(string jobId, IEnumerable<Guid> except, ReadOnlySpan<Guid> reserved) => new()
+    {
+        Must = { Conditions.MatchKeyword(PayloadKeys.JobId, jobId), Conditions.Range(PayloadKeys.FaceIndex, new() { Gte = 0 }) },
+        MustNot = { Conditions.HasId([.. except, .. reserved]) },
+    };
+
     /// <summary>Returns true if an attribute would have to have values of several types.</summary>
     private static bool IsContradictory(PointFilter filter) =>
         filter.Attributes.Count > 1
         && filter.Attributes
+            .Where(condition => condition.Exists is null)
             .GroupBy(condition => condition.Key, StringComparer.Ordinal)
             .Any(group => group.DistinctBy(condition => (condition.Text is null, condition.Flag is null)).Skip(1).Any());
 
     private static void Add(Filter filter, AttributeCondition condition)
     {
         var path = AttributeKeys.Path(condition.Key);
+        if (condition.Exists is { } exists)
+        {
+            // For Qdrant, lists without values are empty, too; they are stored as texts (AttributeValues).
+            (exists ? filter.MustNot : filter.Must).Add(Conditions.IsEmpty(path));
+            return;
+        }
         filter.Must.Add(On(path, condition));
         // In Qdrant a list matches if one of its items does; in this store a list never equals its item. The path of a
         // list's items matches only lists.

@@ -7,6 +7,7 @@ namespace Embeddings.Storage.Qdrant;
 internal sealed class QdrantReads(QdrantCalls calls, FilterIndexes indexes, ReplySize replySize)
 {
     private const int CountedPerCall = 10_000;
+    private const int IdsPerPage = 1000;
 
     public async Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
     {
@@ -113,6 +114,22 @@ internal sealed class QdrantReads(QdrantCalls calls, FilterIndexes indexes, Repl
         var reply = await calls.RunAsync(
             QdrantCallKind.Read, collection, (client, call) => client.Points.GetAsync(get, call), cancellationToken);
         return [.. reply.Result.Where(point => point.Id.HasUuid).Select(point => Guid.Parse(point.Id.Uuid))];
+    }
+
+    /// <summary>Returns the ids of a page of points, and the position of the next page or null.</summary>
+    public async Task<(List<PointId> Ids, PointId? Next)> IdsAsync(
+        CollectionState state, Filter filter, PointId? from, CancellationToken cancellationToken)
+    {
+        var scroll = new ScrollPoints
+        {
+            CollectionName = state.Info.Name,
+            Filter = filter,
+            Limit = (uint)Math.Min(IdsPerPage, state.Limits.MaxQueryLimit),
+            Offset = from,
+            WithPayload = false,
+        };
+        var reply = await ScrollAsync(state, scroll, cancellationToken);
+        return ([.. reply.Result.Select(point => point.Id)], reply.NextPageOffset);
     }
 
     // For collections whose strict mode forbids exact counts.

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Embeddings.Primitives;
 
 namespace Embeddings.Storage.Qdrant;
@@ -18,6 +19,8 @@ internal sealed class QdrantVectorStore : IVectorStore
     private readonly QdrantReads _reads;
     private readonly QdrantSearch _search;
     private readonly QdrantDeletes _deletes;
+    private readonly QdrantReplacements _replacements;
+    private readonly QdrantAttributeUpdates _updates;
     private bool _started;
     private bool _disposed;
 
@@ -35,6 +38,8 @@ internal sealed class QdrantVectorStore : IVectorStore
         _reads = new(calls, indexes, replySize);
         _search = new(calls, indexes, _reads, replySize);
         _deletes = new(calls, indexes, _reads, _batchers);
+        _replacements = new(_reads, _deletes);
+        _updates = new(calls, _reads, replySize);
         if (options.ApiKey is { Length: > 0 }
             && _connection.Nodes.FirstOrDefault(node => node.Address is { Scheme: "http", IsLoopback: false }) is { } node)
         {
@@ -90,6 +95,27 @@ internal sealed class QdrantVectorStore : IVectorStore
         return _catalog.Cached(collection) is { } state
             ? Write(state, points, cancellationToken)
             : UpsertUncachedAsync(collection, points, cancellationToken);
+    }
+
+    public Task<long> ReplaceFacesAsync(
+        string collection, string jobId, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
+    {
+        RequireStarted();
+        cancellationToken.ThrowIfCancellationRequested();
+        // As in UpsertAsync.
+        return _catalog.Cached(collection) is { } state
+            ? ReplaceAsync(state, jobId, points, cancellationToken)
+            : ReplaceUncachedAsync(collection, jobId, points, cancellationToken);
+    }
+
+    public async Task<long> UpdateAttributesAsync(
+        string collection,
+        IReadOnlyList<string> ids,
+        Func<StoredPoint, JsonObject?> change,
+        CancellationToken cancellationToken)
+    {
+        return await OnAsync(
+            collection, state => _updates.UpdateAsync(state, ids, change, cancellationToken), cancellationToken);
     }
 
     public async Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
@@ -176,14 +202,35 @@ internal sealed class QdrantVectorStore : IVectorStore
         string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
         await Write(await _catalog.RequireAsync(collection, cancellationToken), points, cancellationToken);
 
+    private async Task<long> ReplaceUncachedAsync(
+        string collection, string jobId, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
+        await ReplaceAsync(
+            await _catalog.RequireAsync(collection, cancellationToken), jobId, points, cancellationToken);
+
+    private Task<long> ReplaceAsync(
+        CollectionState state, string jobId, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
+    {
+        CheckDimensions(state, points);
+        return _replacements.ReplaceAsync(state, jobId, points, () => Send(state, points, cancellationToken), cancellationToken);
+    }
+
     private Task Write(CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
     {
-        foreach (var point in points)
-        {
-            CheckDimension(state, point.Vector.Length);
-        }
-        return points.Count == 0 ? Task.CompletedTask : _batchers.Of(state.Info.Name).WriteAsync(points, cancellationToken);
+        CheckDimensions(state, points);
+        return _replacements.Protect(state.Info.Name, points) is { } removal
+            ? WriteAfterAsync(removal, state, points, cancellationToken)
+            : Send(state, points, cancellationToken);
     }
+
+    private async Task WriteAfterAsync(
+        Task removal, CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
+    {
+        await removal.WaitAsync(cancellationToken);
+        await Write(state, points, cancellationToken);
+    }
+
+    private Task Send(CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
+        points.Count == 0 ? Task.CompletedTask : _batchers.Of(state.Info.Name).WriteAsync(points, cancellationToken);
 
     // Removes a collection from the cache if another program has dropped it or changed its limits, in which case the work
     // is repeated within the new limits.
@@ -225,6 +272,14 @@ internal sealed class QdrantVectorStore : IVectorStore
         catch (Fault fault) when (fault.Kind is FaultKind.NotFound or FaultKind.FailedPrecondition)
         {
             return null;
+        }
+    }
+
+    private static void CheckDimensions(CollectionState state, IReadOnlyList<StoredPoint> points)
+    {
+        foreach (var point in points)
+        {
+            CheckDimension(state, point.Vector.Length);
         }
     }
 

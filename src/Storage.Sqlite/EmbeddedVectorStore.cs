@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Embeddings.Primitives;
 using Embeddings.Primitives.Numerics;
 
@@ -98,14 +99,30 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
             return;
         }
 
-        var rows = new PointRow[points.Count];
-        for (var i = 0; i < rows.Length; i++)
-        {
-            RequireDimension(index, points[i].Vector.Length);
-            rows[i] = PointCodec.Encode(points[i]);
-        }
+        await engine.Writer.WriteAsync(new UpsertRequest(index, Encode(index, points), cancellationToken), cancellationToken);
+    }
 
-        await engine.Writer.WriteAsync(new UpsertRequest(index, rows, cancellationToken), cancellationToken);
+    public Task<long> ReplaceFacesAsync(
+        string collection, string jobId, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
+    {
+        var engine = Engine;
+        var index = engine.Catalog.Require(collection);
+        var request = new ReplaceFacesRequest(
+            index, Encoding.UTF8.GetBytes(jobId), Encode(index, points), cancellationToken);
+        return engine.Writer.WriteAsync(request, cancellationToken);
+    }
+
+    public Task<long> UpdateAttributesAsync(
+        string collection,
+        IReadOnlyList<string> ids,
+        Func<StoredPoint, JsonObject?> change,
+        CancellationToken cancellationToken)
+    {
+        var engine = Engine;
+        var index = engine.Catalog.Require(collection);
+        return ids.Count == 0
+            ? Task.FromResult(0L)
+            : engine.Writer.WriteAsync(new UpdateAttributesRequest(index, ids, change, cancellationToken), cancellationToken);
     }
 
     public Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken)
@@ -223,6 +240,18 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         }
 
         return vectors;
+    }
+
+    private static PointRow[] Encode(CollectionIndex index, IReadOnlyList<StoredPoint> points)
+    {
+        var rows = new PointRow[points.Count];
+        for (var i = 0; i < rows.Length; i++)
+        {
+            RequireDimension(index, points[i].Vector.Length);
+            rows[i] = PointCodec.Encode(points[i]);
+        }
+
+        return rows;
     }
 
     private static void RequireDimension(CollectionIndex index, int dimension)

@@ -84,11 +84,13 @@ internal sealed class AttributeMatcher
 
     private readonly IReadOnlyList<AttributeCondition> _conditions;
     private readonly byte[][] _keys;
+    private readonly int _absent;
 
     public AttributeMatcher(IReadOnlyList<AttributeCondition> conditions)
     {
         _conditions = conditions;
         _keys = [.. conditions.Select(condition => Encoding.UTF8.GetBytes(condition.Key))];
+        _absent = conditions.Count(condition => condition.Exists is false);
     }
 
     /// <summary>A matcher without conditions, which matches every point.</summary>
@@ -97,12 +99,13 @@ internal sealed class AttributeMatcher
     /// <summary>Returns true if the attributes, a JSON object in UTF-8 or null, meet all conditions.</summary>
     public bool Matches(byte[]? json)
     {
+        // Those that hold for an absent field are met until the field is found.
+        var met = _absent;
         if (_conditions.Count == 0 || json is null)
         {
-            return _conditions.Count == 0;
+            return met == _conditions.Count;
         }
 
-        var met = 0;
         var reader = new Utf8JsonReader(json, Options);
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -118,7 +121,7 @@ internal sealed class AttributeMatcher
                         return false;
                     }
 
-                    met++;
+                    met += _conditions[i].Exists is false ? 0 : 1;
                 }
             }
 
@@ -135,6 +138,7 @@ internal sealed class AttributeMatcher
             { Flag: { } flag } => value.TokenType == (flag ? JsonTokenType.True : JsonTokenType.False),
             { Number: { } number } => value.TokenType == JsonTokenType.Number && value.GetDouble() == number,
             { Range: { } range } => value.TokenType == JsonTokenType.Number && Holds(range, value.GetDouble()),
+            { Exists: { } exists } => value.TokenType == JsonTokenType.Null != exists,
             _ => false,
         };
 

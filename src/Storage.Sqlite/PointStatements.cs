@@ -12,6 +12,8 @@ internal sealed class PointStatements
     private readonly string _insert;
     private readonly string _replace;
     private readonly string _delete;
+    private readonly string _update;
+    private readonly string _checked;
 
     public PointStatements(long collection)
     {
@@ -25,6 +27,9 @@ internal sealed class PointStatements
         _delete = $"DELETE FROM {Table} WHERE id = CAST($1 AS TEXT) RETURNING row";
         ById = $"SELECT {PointCodec.Columns}, vector FROM {Table} WHERE id = CAST($1 AS TEXT)";
         DeleteRow = $"DELETE FROM {Table} WHERE row = $1";
+        FacesOfJob = $"SELECT id, row FROM {Table} WHERE job_id = CAST($1 AS TEXT) AND face_index IS NOT NULL";
+        _checked = $"SELECT {PointChecksum.Columns} FROM {Table} WHERE id = ?1";
+        _update = $"UPDATE {Table} SET attributes = ?2, checksum = ?3 WHERE id = ?1";
     }
 
     public string Table { get; }
@@ -32,6 +37,9 @@ internal sealed class PointStatements
     public string ById { get; }
 
     public string DeleteRow { get; }
+
+    /// <summary>Selects the ids and row numbers of a job's points that have a face index.</summary>
+    public string FacesOfJob { get; }
 
     /// <summary>Inserts the point with this row number. Returns false if its id exists.</summary>
     public bool TryInsert(SqliteSession session, PointRow point, long row)
@@ -51,6 +59,32 @@ internal sealed class PointStatements
         var statement = session.Statement(_replace);
         Bind(statement, point);
         return (long)statement.Scalar()!;
+    }
+
+    /// <summary>Replaces the attributes of the point with this id, whose other columns are the same.</summary>
+    public void UpdateAttributes(SqliteSession session, PointRow point)
+    {
+        var isIntact = IsIntact(session, point.IdText);
+        var statement = session.Statement(_update);
+        statement.BindText(1, point.IdText);
+        statement.BindText(2, point.Attributes);
+        // A point that is damaged must not get a checksum that holds.
+        statement.Bind(3, isIntact ? point.Checksum : ~point.Checksum);
+        statement.Execute();
+    }
+
+    private bool IsIntact(SqliteSession session, byte[] id)
+    {
+        var statement = session.Statement(_checked);
+        statement.BindText(1, id);
+        try
+        {
+            return statement.Step() && PointChecksum.Holds(statement);
+        }
+        finally
+        {
+            statement.Reset();
+        }
     }
 
     /// <summary>Deletes a point by id and returns its row number; null if it does not exist.</summary>

@@ -11,6 +11,7 @@ internal sealed class WriteContext(SqliteSession session)
     private const int OverheadBytes = 1024;
 
     private readonly List<Action> _afterCommit = [];
+    private long _updatedBytes;
 
     public SqliteSession Session { get; } = session;
 
@@ -20,7 +21,7 @@ internal sealed class WriteContext(SqliteSession session)
     public long NetPoints { get; private set; }
 
     /// <summary>The approximate number of bytes written.</summary>
-    public long Bytes => Changes.Sum(static change => OverheadBytes + (long)(change.Point?.Vector.Length ?? 0));
+    public long Bytes => _updatedBytes + Changes.Sum(static change => OverheadBytes + (long)(change.Point?.Vector.Length ?? 0));
 
     public void Inserted(CollectionIndex index, long row, PointRow point)
     {
@@ -36,6 +37,9 @@ internal sealed class WriteContext(SqliteSession session)
         Changes.Add(new IndexChange(index, row, null));
         NetPoints--;
     }
+
+    /// <summary>Counts a row whose change is only in the file.</summary>
+    public void Updated(PointRow point) => _updatedBytes += OverheadBytes + (long)point.Vector.Length;
 
     public void AfterCommit(Action action) => _afterCommit.Add(action);
 

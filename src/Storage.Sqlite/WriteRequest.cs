@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Embeddings.Primitives;
 using Microsoft.Data.Sqlite;
 
@@ -154,7 +155,8 @@ internal sealed class DropCollectionRequest(Catalog catalog, CollectionIndex ind
 internal sealed class UpsertRequest(CollectionIndex index, PointRow[] points, CancellationToken cancellationToken)
     : WriteRequest(points.Length, cancellationToken)
 {
-    protected override long Execute(WriteContext context)
+    /// <summary>Inserts or replaces points in order.</summary>
+    public static void Write(WriteContext context, CollectionIndex index, PointRow[] points)
     {
         foreach (var point in points)
         {
@@ -167,8 +169,73 @@ internal sealed class UpsertRequest(CollectionIndex index, PointRow[] points, Ca
                 context.Replaced(index, index.Statements.Replace(context.Session, point), point);
             }
         }
+    }
 
+    protected override long Execute(WriteContext context)
+    {
+        Write(context, index, points);
         return points.Length;
+    }
+}
+
+/// <summary>Inserts or replaces the faces of a job, and removes its other faces.</summary>
+internal sealed class ReplaceFacesRequest(
+    CollectionIndex index, byte[] jobId, PointRow[] faces, CancellationToken cancellationToken)
+    : WriteRequest(faces.Length, cancellationToken)
+{
+    public override bool Removes => faces.Length == 0;
+
+    protected override long Execute(WriteContext context)
+    {
+        UpsertRequest.Write(context, index, faces);
+        var kept = faces.Select(static face => face.Id).ToHashSet(StringComparer.Ordinal);
+        var removed = new List<long>();
+        using (var reader = context.Session.Read(index.Statements.FacesOfJob, jobId))
+        {
+            while (reader.Read())
+            {
+                if (!kept.Contains(PointCodec.Text(reader, 0)))
+                {
+                    removed.Add(reader.GetInt64(1));
+                }
+            }
+        }
+
+        foreach (var row in removed)
+        {
+            context.Session.Execute(index.Statements.DeleteRow, row);
+            context.Deleted(index, row);
+        }
+
+        return removed.Count;
+    }
+}
+
+/// <summary>Changes the attributes of points; all of them or, if one does not exist, none.</summary>
+internal sealed class UpdateAttributesRequest(
+    CollectionIndex index, IReadOnlyList<string> ids, Func<StoredPoint, JsonObject?> change, CancellationToken cancellationToken)
+    : WriteRequest(0, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        var changed = 0L;
+        foreach (var id in ids)
+        {
+            if (PointQueries.Find(context.Session, index, id) is not { } point)
+            {
+                throw CollectionFaults.PointNotFound(index.Name, id);
+            }
+
+            if (change(point with { Vector = default }) is { } attributes)
+            {
+                var row = PointCodec.Encode(point with { Payload = point.Payload with { Attributes = attributes } });
+                index.Statements.UpdateAttributes(context.Session, row);
+                context.Updated(row);
+                changed++;
+            }
+        }
+
+        return changed;
     }
 }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Embeddings.Primitives;
 
 namespace Embeddings.Storage;
@@ -47,6 +48,43 @@ internal interface IVectorStore : IAsyncDisposable
     /// RESOURCE_EXHAUSTED if the store is full.
     /// </summary>
     Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Replaces the faces of a job: writes points, as <see cref="UpsertAsync"/> does, and removes the points of the job that
+    /// have a face index and are not among them. Completes when both are durable, and returns the number removed. Writes
+    /// of the job through this store take effect in the order of the calls. The embedded store does both in one
+    /// transaction. Qdrant removes right after it has written: a failure in between leaves earlier faces, which the next
+    /// call removes. A face of the job that is written through another server at the same time may be removed.
+    /// </summary>
+    /// <param name="collection">The collection.</param>
+    /// <param name="jobId">The job; not empty.</param>
+    /// <param name="points">The faces, all of this job. If there are none, all faces of the job are removed.</param>
+    /// <param name="cancellationToken">Cancels the wait; the write may happen nevertheless.</param>
+    Task<long> ReplaceFacesAsync(
+        string collection, string jobId, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Changes the attributes of existing points, whose vectors and other fields stay as they are, and returns the number of
+    /// points changed once that is durable. NOT_FOUND if a point does not exist; then none is changed, and neither if
+    /// <paramref name="change"/> throws.
+    /// </summary>
+    /// <remarks>
+    /// The embedded store changes all points in one transaction, in order with all other writes. Qdrant checks all points
+    /// before it changes the first, and writes only the fields that differ. There, a failed call may have changed some of
+    /// the points, and a write to one of the points between reading and writing keeps its own fields but also gets these.
+    /// </remarks>
+    /// <param name="collection">The collection.</param>
+    /// <param name="ids">The ids of the points, without repetitions.</param>
+    /// <param name="change">
+    /// Returns the new attributes of a point, or null to leave them as they are. It gets the point without its vector, must
+    /// not modify it, and may be called more than once for a point. It runs while other writes wait, so it must be fast.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the change unless it has begun.</param>
+    Task<long> UpdateAttributesAsync(
+        string collection,
+        IReadOnlyList<string> ids,
+        Func<StoredPoint, JsonObject?> change,
+        CancellationToken cancellationToken);
 
     /// <summary>Returns one point with its vector, or null.</summary>
     Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken);

@@ -58,11 +58,17 @@ internal sealed record PointFilter
 }
 
 /// <summary>
-/// A condition on one top-level field of the user's attributes: exactly one of the four values is not null. Types are
-/// strict, and an absent field never matches.
+/// A condition on one top-level field of the user's attributes: exactly one of the five values is not null. Types are
+/// strict, and an absent field only matches <see cref="Exists"/> set to false.
 /// </summary>
+/// <param name="Key">The name of the field.</param>
+/// <param name="Text">The text that the field equals.</param>
+/// <param name="Number">The number that the field equals.</param>
+/// <param name="Flag">The Boolean value that the field equals.</param>
+/// <param name="Range">The range of the field, a number.</param>
+/// <param name="Exists">True: the field is present and not null, but may be empty. False: it is absent or null.</param>
 internal sealed record AttributeCondition(
-    string Key, string? Text = null, double? Number = null, bool? Flag = null, NumericRange? Range = null);
+    string Key, string? Text = null, double? Number = null, bool? Flag = null, NumericRange? Range = null, bool? Exists = null);
 
 /// <summary>A numeric range. All bounds that are not null must hold; at least one is not null.</summary>
 internal sealed record NumericRange(double? Gt, double? Gte, double? Lt, double? Lte);

@@ -11,6 +11,7 @@ public sealed class EmbeddingsClientTests
     private static readonly ServiceDescriptor[] Services =
     [
         EmbeddingService.Descriptor, IngestService.Descriptor, VectorStoreService.Descriptor, ModelService.Descriptor,
+        FaceService.Descriptor, PersonService.Descriptor,
     ];
 
     public static TheoryData<string> UnaryRpcs => new(Rpcs(streaming: false).Select(method => method.Name));
@@ -30,6 +31,9 @@ public sealed class EmbeddingsClientTests
             var method = typeof(EmbeddingsClient).GetMethod($"{rpc.Name}Async", [requests, typeof(CancellationToken)]);
             Assert.Equal(typeof(IAsyncEnumerable<>).MakeGenericType(rpc.OutputType.ClrType), method?.ReturnType);
         }
+
+        var answersWithStream = Assert.Single(Services.SelectMany(service => service.Methods), rpc => rpc.IsServerStreaming && !rpc.IsClientStreaming);
+        Assert.Equal(("ClusterFaces", true), (answersWithStream.Name, typeof(EmbeddingsClient).GetMethod("ClusterFacesAsync")!.IsVirtual));
     }
 
     [Theory]
@@ -145,5 +149,5 @@ public sealed class EmbeddingsClientTests
     }
 
     private static IEnumerable<MethodDescriptor> Rpcs(bool streaming) =>
-        Services.SelectMany(service => service.Methods).Where(method => method.IsClientStreaming == streaming);
+        Services.SelectMany(service => service.Methods).Where(method => streaming ? method.IsClientStreaming : !method.IsClientStreaming && !method.IsServerStreaming);
 }

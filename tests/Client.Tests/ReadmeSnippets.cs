@@ -64,6 +64,31 @@ internal static class ReadmeSnippets
         return (found, faces, deleted);
     }
 
+    public static async Task PhotosAsync(EmbeddingsClient client, byte[] jpeg)
+    {
+        var stored = await client.IngestPhotoAsync("job-1", jpeg, attributes: new Dictionary<string, object?> { ["album"] = "summer" });
+        Console.WriteLine($"{stored.Ack.Faces.Count} faces stored, {stored.Ack.LeftOut.Count} left out");
+        await client.NamePersonAsync("Ada", stored.Ack.Faces.Select(face => face.PointId));
+        var identified = await client.IdentifyFacesAsync(jpeg);
+        foreach (var face in identified.Faces)
+        {
+            Console.WriteLine($"{face.Face.Bbox}: {(face.Person.Length > 0 ? face.Person : "unknown")}");
+        }
+    }
+
+    public static async Task PersonsAsync(EmbeddingsClient client)
+    {
+        await foreach (var message in client.ClusterFacesAsync(new ClusterFacesRequest { Apply = true }))
+        {
+            Console.WriteLine(message.Summary is { } summary ? $"{summary.PersonCount} persons, change {summary.ChangeId}" : "");
+        }
+
+        await foreach (var person in client.ListAllPersonsAsync())
+        {
+            Console.WriteLine($"{person.Name}: {person.FaceCount} faces");
+        }
+    }
+
     public static async Task<object?> AttributesAsync(EmbeddingsClient client, byte[] jpeg)
     {
         var attributes = new Dictionary<string, object?> { ["tag"] = "red", ["year"] = 2024, ["sizes"] = new[] { 1, 2 } };

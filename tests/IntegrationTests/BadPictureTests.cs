@@ -27,6 +27,15 @@ public sealed class BadPictureTests(ServerFixture server)
         ["no width"] = (TestImages.Pixels(PixelFormat.Rgb8, 0, 2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.width"),
         ["negative height"] = (TestImages.Pixels(PixelFormat.Rgb8, 2, -2, new byte[12]), "PIXEL_SIZE_MISMATCH", "image.pixels.height"),
         ["overflowing"] = (TestImages.Pixels(PixelFormat.RgbF32, int.MaxValue, int.MaxValue, new byte[12]), "IMAGE_TOO_LARGE", "image.pixels.width"),
+        ["a negative stride"] = (Layout(PixelFormat.Rgb8, 12, stride: -6), "PIXEL_SIZE_MISMATCH", "image.pixels.row_stride"),
+        ["a stride shorter than a row"] = (Layout(PixelFormat.Rgba8, 16, stride: 7), "PIXEL_SIZE_MISMATCH", "image.pixels.row_stride"),
+        ["a stride above the limit"] = (Layout(PixelFormat.Gray8, 16, stride: int.MaxValue), "PIXEL_SIZE_MISMATCH", "image.pixels.row_stride"),
+        ["less data than the stride"] = (Layout(PixelFormat.Bgr8, 13, stride: 8), "PIXEL_SIZE_MISMATCH", "image.pixels.data"),
+        ["no matrix"] = (Layout(PixelFormat.Nv12, 6, range: YuvRange.Full), "PIXEL_FORMAT_INVALID", "image.pixels.yuv_matrix"),
+        ["no range"] = (Layout(PixelFormat.I420, 6, YuvMatrix.Bt709), "PIXEL_FORMAT_INVALID", "image.pixels.yuv_range"),
+        ["an unknown range"] = (Layout(PixelFormat.I420, 6, YuvMatrix.Bt709, (YuvRange)9), "PIXEL_FORMAT_INVALID", "image.pixels.yuv_range"),
+        ["a matrix of RGB"] = (Layout(PixelFormat.Rgb8, 12, YuvMatrix.Bt601), "PIXEL_FORMAT_INVALID", "image.pixels.yuv_matrix"),
+        ["luma alone"] = (Layout(PixelFormat.Nv12, 4, YuvMatrix.Bt601, YuvRange.Full), "PIXEL_SIZE_MISMATCH", "image.pixels.data"),
         ["floats of another size"] = (TestImages.Pixels(PixelFormat.RgbF32, 2, 1, new byte[24]), "PIXEL_SIZE_MISMATCH", "image.pixels.width"),
     };
 
@@ -39,7 +48,7 @@ public sealed class BadPictureTests(ServerFixture server)
         var (image, reason, field) = Bad[name];
         var alone = await server.Api.Embedding.EmbedImageAsync(new() { Image = image }).FailsAsync(StatusCode.InvalidArgument, reason, field);
         var answers = await server.Api.Embedding.StreamEmbed().ExchangeAsync(
-            [Items.EmbedFace("before", TestImages.Crop(1)), new() { ItemId = "bad", Face = new() { Image = image } }, Items.EmbedFace("after", TestImages.Crop(2))]);
+            [Items.EmbedFace("before", TestImages.Crop(1)), new() { ItemId = "bad", Face = new() { Image = image, Aligned = true } }, Items.EmbedFace("after", TestImages.Crop(2))]);
         Assert.NotNull(answers[0].Embedding);
         Assert.NotNull(answers[2].Embedding);
         Assert.Equal(("bad", (int)StatusCode.InvalidArgument, reason, $"face.{field}"), (answers[1].ItemId, answers[1].Error.Code, answers[1].Error.Reason, answers[1].Error.Field));
@@ -83,6 +92,21 @@ public sealed class BadPictureTests(ServerFixture server)
     [Fact]
     public async Task A_face_is_required() =>
         await server.Api.Embedding.EmbedFaceAsync(new()).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "face");
+
+    private static Image Layout(
+        PixelFormat format, int length, YuvMatrix matrix = default, YuvRange range = default, int stride = 0) => new()
+        {
+            Pixels = new()
+            {
+                Width = 2,
+                Height = 2,
+                Format = format,
+                Data = Google.Protobuf.ByteString.CopyFrom(new byte[length]),
+                RowStride = stride,
+                YuvMatrix = matrix,
+                YuvRange = range,
+            },
+        };
 
     // Two thirds of a JPEG file and the marker of its end.
     private static byte[] WithoutMiddle(byte[] file) => [.. file[..(file.Length * 2 / 3)], 0xFF, 0xD9];

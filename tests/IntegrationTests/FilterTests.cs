@@ -25,6 +25,8 @@ public sealed class FilterTests(ServerFixture server) : IAsyncLifetime
         ["flag"] = (new() { Attributes = { new AttributeCondition { Key = "even", Flag = true } } }, i => i % 2 == 0),
         ["range"] = (new() { Attributes = { new AttributeCondition { Key = "n", Range = new() { Gt = 10, Lte = 20 } } } }, i => i is > 10 and <= 20),
         ["strict types"] = (new() { Attributes = { new AttributeCondition { Key = "n", Text = "7" } } }, _ => false),
+        ["exists"] = (new() { Attributes = { new AttributeCondition { Key = "only7", Exists = true } } }, i => i % 7 == 0),
+        ["does not exist"] = (new() { JobId = "job4", Attributes = { new AttributeCondition { Key = "only7", Exists = false } } }, i => i % 10 == 4 && i % 7 != 0),
         ["absent"] = (new() { Attributes = { new AttributeCondition { Key = "x.y", Flag = false } } }, _ => false),
         ["all must hold"] = (
             new() { JobId = "job4", Attributes = { new AttributeCondition { Key = "even", Flag = true }, new AttributeCondition { Key = "n", Range = new() { Lt = 50 } } } },
@@ -51,6 +53,7 @@ public sealed class FilterTests(ServerFixture server) : IAsyncLifetime
                         ["color"] = Value.ForString(i % 3 == 0 ? "red" : "blue"),
                         ["n"] = Value.ForNumber(i),
                         ["even"] = Value.ForBool(i % 2 == 0),
+                        [i % 7 == 0 ? "only7" : "other"] = Value.ForList(),
                     },
                 },
             }));

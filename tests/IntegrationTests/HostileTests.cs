@@ -36,13 +36,28 @@ public sealed class HostileTests(ServerFixture server)
     public void Random_pixels_and_landmarks() => Holds(
         from width in Sizes
         from height in Sizes
-        from format in Gen.Choose(-1, 7)
-        from length in Gen.Elements(0, 1, 3, 4, 12, 192, 112 * 112 * 3, 112 * 112 * 12)
+        from format in Gen.Choose(-1, 10)
+        from length in Gen.Elements(0, 1, 3, 4, 12, 192, 112 * 112 * 3, 112 * 112 * 12, 112 * 112 * 3 / 2)
+        from stride in Gen.Elements(0, 0, 112, 336, -1, int.MaxValue, int.MinValue)
+        from matrix in Gen.Choose(-1, 3)
+        from range in Gen.Choose(-1, 3)
         from points in Gen.ListOf(Floats, 10)
         from aligned in Gen.Elements(true, false)
         select new FaceCrop
         {
-            Image = TestImages.Pixels((PixelFormat)format, width, height, new byte[length]),
+            Image = new()
+            {
+                Pixels = new()
+                {
+                    Format = (PixelFormat)format,
+                    Width = width,
+                    Height = height,
+                    Data = ByteString.CopyFrom(new byte[length]),
+                    RowStride = stride,
+                    YuvMatrix = (YuvMatrix)matrix,
+                    YuvRange = (YuvRange)range,
+                },
+            },
             Landmarks = aligned ? Landmarks([.. points]) : null,
         },
         face => server.Api.Embedding.EmbedFaceAsync(new() { Face = face }).Bound());

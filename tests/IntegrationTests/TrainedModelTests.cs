@@ -1,6 +1,7 @@
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.Testing;
 using Embeddings.V1;
+using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
@@ -12,10 +13,34 @@ public sealed class TrainedModelTests
     {
         await using var server = await TestServer.StartPlainAsync();
         var models = (await server.Api.Models.ListModelsAsync(new()).Bound()).Models;
-        Assert.Equal([("mobilefacenet", true), ("resnet18", true)], models.Select(model => (model.Name, model.DefaultForKind)));
-        Assert.All(models, model => Assert.Equal(("MIT", true), (model.Licence, model.Origin.Length > 0)));
-        Assert.Contains("does not state", models[0].Description, StringComparison.Ordinal);
-        Assert.True(models[0].HasSuggestedThreshold);
+        Assert.Equal(
+            [
+                ("landmarks68", ModelKind.Landmarks, 0, ColorOrder.Gray),
+                ("mobilefacenet", ModelKind.Face, 512, ColorOrder.Bgr),
+                ("resnet18", ModelKind.Image, 512, ColorOrder.Bgr),
+                ("ultraface", ModelKind.Detector, 0, ColorOrder.Rgb),
+            ],
+            models.Select(model => (model.Name, model.Kind, model.Dimension, model.ColorOrder)));
+        Assert.All(models, model => Assert.Equal(("MIT", true, true), (model.Licence, model.Origin.Length > 0, model.DefaultForKind)));
+        Assert.All(models.Where(model => model.Name != "resnet18"), model => Assert.Contains("does not state", model.Description, StringComparison.Ordinal));
+        Assert.Equal([256f], models[0].Std.ToArray());
+        Assert.True(models[1].HasSuggestedThreshold);
+        Assert.Equal((true, 0), (models[1].HasFalseMatchRate, models[1].FalseMatchRate));
+        Assert.False(models[3].HasFalseMatchRate);
+        await server.Api.Embedding.EmbedImageAsync(new() { Image = TestImages.Photo(1), Model = "ultraface" })
+            .FailsAsync(StatusCode.InvalidArgument, "MODEL_KIND_MISMATCH", "model");
+        await server.Api.Vectors.UpsertVectorsAsync(new() { Points = { Items.Point("p", [1, 2]) }, Model = "ultraface", Collection = ServerFixture.NewCollection() })
+            .FailsAsync(StatusCode.InvalidArgument, "MODEL_KIND_MISMATCH", "model");
+    }
+
+    [TrainedModelsFact]
+    public async Task Optional_models_are_served_if_the_operator_wants_them()
+    {
+        await using var server = await TestServer.StartPlainAsync("--Models:UseOptional=true");
+        var models = (await server.Api.Models.ListModelsAsync(new()).Bound()).Models;
+        Assert.Equal(
+            [("liveness", true, true), ("pose", true, true)],
+            models.Where(model => model.Kind is ModelKind.Liveness or ModelKind.Pose).Select(model => (model.Name, model.DefaultForKind, model.Loaded)));
     }
 
     [TrainedModelsFact(NeedsMaterial = true)]

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Embeddings.Testing;
 
 namespace Embeddings.Storage.Qdrant.Tests;
@@ -27,6 +28,14 @@ internal sealed class PrefixedStore(IVectorStore store, string prefix, Func<Task
 
     public Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
         store.UpsertAsync(prefix + collection, points, cancellationToken);
+
+    public Task<long> ReplaceFacesAsync(
+        string collection, string jobId, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
+        store.ReplaceFacesAsync(prefix + collection, jobId, points, cancellationToken);
+
+    public Task<long> UpdateAttributesAsync(
+        string collection, IReadOnlyList<string> ids, Func<StoredPoint, JsonObject?> change, CancellationToken cancellationToken) =>
+        store.UpdateAttributesAsync(prefix + collection, ids, change, cancellationToken);
 
     public Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken) =>
         store.GetAsync(prefix + collection, id, cancellationToken);

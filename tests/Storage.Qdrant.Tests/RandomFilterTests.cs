@@ -105,7 +105,7 @@ public class RandomFilterTests(RealQdrant real) : IDisposable
         2 => $"t{random.Next(3)}",
         3 => $"{random.Next(4)}",
         4 => random.Next(4) + 0.5,
-        5 => new JsonArray(random.Next(4), $"t{random.Next(3)}", true),
+        5 => random.Next(4) == 0 ? new JsonArray() : new JsonArray(random.Next(4), $"t{random.Next(3)}", true),
         6 => new JsonObject { ["year"] = random.Next(4) },
         7 => (double)random.Next(-2, 4),
         8 => 9007199254740993 + random.Next(2),
@@ -130,8 +130,9 @@ public class RandomFilterTests(RealQdrant real) : IDisposable
                 ? new(key, Number: random.Next(1999, 2011))
                 : new(key, Range: RandomRange(random, () => random.Next(1999, 2011)));
         }
-        return random.Next(6) switch
+        return random.Next(8) switch
         {
+            6 or 7 => new(key, Exists: random.Next(2) == 0),
             0 => new(key, Flag: random.Next(2) == 0),
             1 or 2 => new(key, Text: random.Next(3) == 0 ? $"{random.Next(4)}" : $"t{random.Next(3)}"),
             3 => new(key, Number: random.Next(4) == 0 ? random.Next(4) + 0.5 : random.Next(-2, 4)),

@@ -9,6 +9,9 @@ public static class TrainedModels
     /// <summary>The reason that their tests cannot run, or null.</summary>
     public static string? Missing { get; } = Reason();
 
+    /// <summary>The folder of the optional models.</summary>
+    public static string Optional { get; } = Path.Combine(Folder, "optional");
+
     /// <summary>Path of a model's <c>.onnx</c> file.</summary>
     public static string PathOf(string name) => Path.Combine(Folder, $"{name}.onnx");
 
@@ -17,7 +20,9 @@ public static class TrainedModels
 
     private static string? Reason()
     {
-        string[] files = [PathOf("resnet18"), PathOf("mobilefacenet"), Source("ResNet18.onnx"), Source("ResNetPreprocess.onnx"), Source("fr_feature.onnx")];
+        string[] models = ["resnet18", "mobilefacenet", "ultraface", "landmarks68", "optional/liveness", "optional/pose"];
+        string[] sources = ["ResNet18", "ResNetPreprocess", "fr_feature", "fr_detect", "fr_landmark", "fr_liveness", "fr_pose"];
+        string[] files = [.. models.Select(PathOf), .. sources.Select(source => Source($"{source}.onnx"))];
         return files.FirstOrDefault(file => !File.Exists(file)) is { } missing
             ? $"the default models are not prepared ({Path.GetFileName(missing)} is missing): ./build.sh models"
             : null;

@@ -1,12 +1,15 @@
 // Runs the interop scenario described in clients/README.md.
 // Usage: interop HOST:PORT JPEG VECTORS.json
 #include <exception>
+#include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <string>
 #include <utility>
 
+#include "faces.hpp"
 #include "scenario.hpp"
 
 int main(int count, char** arguments) {
@@ -16,14 +19,18 @@ int main(int count, char** arguments) {
   }
   std::ifstream input(arguments[2], std::ios::binary);
   Scenario scenario(arguments[1], std::string(std::istreambuf_iterator<char>(input), {}));
-  const std::pair<const char*, void (Scenario::*)()> steps[] = {
-      {"health", &Scenario::health}, {"models", &Scenario::models}, {"embed", &Scenario::embed},   {"stream", &Scenario::stream}, {"ingest", &Scenario::ingest},
-      {"search", &Scenario::search}, {"media", &Scenario::media},   {"delete", &Scenario::remove}, {"count", &Scenario::count},   {"errors", &Scenario::errors},
+  FaceScenario photos(arguments[1], std::filesystem::path(arguments[2]).parent_path().string());
+  const std::pair<const char*, std::function<void()>> steps[] = {
+      {"health", [&] { scenario.health(); }}, {"models", [&] { scenario.models(); }}, {"embed", [&] { scenario.embed(); }},
+      {"stream", [&] { scenario.stream(); }}, {"ingest", [&] { scenario.ingest(); }}, {"search", [&] { scenario.search(); }},
+      {"media", [&] { scenario.media(); }},   {"delete", [&] { scenario.remove(); }}, {"count", [&] { scenario.count(); }},
+      {"faces", [&] { photos.faces(); }},     {"photo", [&] { photos.photo(); }},     {"persons", [&] { photos.persons(); }},
+      {"errors", [&] { scenario.errors(); }},
   };
   int code = 0;
   for (const auto& [name, step] : steps) {
     try {
-      (scenario.*step)();
+      step();
       std::cout << "ok " << name << std::endl;
     } catch (const std::exception& error) {
       std::cout << "FAILED " << name << " " << error.what() << std::endl;

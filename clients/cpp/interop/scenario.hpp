@@ -42,7 +42,7 @@ class Scenario {
     embeddings::check(v1::ModelService::NewStub(channel_)->ListModels(embeddings::within().get(), {}, &answer));
     std::map<int, int> defaults;
     for (const auto& model : answer.models()) {
-      if (model.default_for_kind()) {
+      if (model.default_for_kind() && model.dimension() > 0) {
         defaults[model.kind()] = model.dimension();
       }
     }

@@ -1,11 +1,14 @@
 // Runs the interop scenario described in clients/README.md.
 // Usage: scenario.js HOST:PORT JPEG VECTORS.json
 import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { EmbeddingsClient, EmbeddingsError, status, type StreamEmbedRequest, type StreamIngestRequest } from '../src/index.js';
 
 const [address, jpeg, output] = process.argv.slice(2) as [string, string, string];
 const collection = 'interop_node';
 const job = 'job-node';
+const people = 'interop_node_people';
+const photoJob = 'photo-node';
 const crops = 2000;
 const items = 300;
 
@@ -26,6 +29,10 @@ function crop(number: number): Buffer {
   }
   return data;
 }
+
+// Two drawn faces, the left one larger, and the left one once more in another light.
+const twoFaces = { encoded: readFileSync(join(dirname(jpeg), 'two-faces.jpg')) };
+const oneFace = { encoded: readFileSync(join(dirname(jpeg), 'one-face.jpg')) };
 
 const pixels = (data: Buffer) => ({ pixels: { width: 112, height: 112, format: 'PIXEL_FORMAT_RGB8' as const, data } });
 
@@ -55,7 +62,8 @@ const steps: Record<string, () => Promise<void>> = {
   },
   async models() {
     const { models } = await client.call(client.models, client.models.listModels, {});
-    const defaults = models.filter((model) => model.defaultForKind).map((model) => `${model.kind} ${model.dimension}`).sort();
+    const embedding = models.filter((model) => model.dimension > 0);
+    const defaults = embedding.filter((model) => model.defaultForKind).map((model) => `${model.kind} ${model.dimension}`).sort();
     expect(defaults.join() === 'MODEL_KIND_FACE 512,MODEL_KIND_IMAGE 512', `defaults are ${defaults}`);
   },
   async embed() {
@@ -121,6 +129,48 @@ const steps: Record<string, () => Promise<void>> = {
     counts.push(await count());
     expect(counts.join() === `${items - 2},1`, `counts are ${counts}`);
     expect((await forget('other-node')) === 1, 'the other job was not found');
+  },
+  async faces() {
+    const { faces, leftOut, photo } = await client.call(client.faces, client.faces.detectFaces, { photo: twoFaces });
+    expect(faces.length === 2 && leftOut.length === 0 && photo?.width === 480 && photo.height === 240, `${faces.length} faces, ${leftOut.length} left out`);
+    const [left, right] = faces.map(({ face }) => face?.bbox);
+    expect(left!.x + left!.width < 240 && right!.x > 240, `faces at ${left?.x} and ${right?.x}`);
+    const sound = faces.every(({ face }, at) => face!.faceIndex === at && face!.confidence > 0.8 && face!.quality!.overall > 0 && face!.landmarks?.nose != null);
+    expect(sound, 'a face lacks confidence, quality, or landmarks');
+    const embedded = await client.call(client.faces, client.faces.embedFaces, { photo: twoFaces });
+    expect(embedded.faces.every(({ embedding }) => Math.abs(Math.hypot(...embedding!.values) - 1) < 1e-5), 'norms are not 1');
+    const { pairs } = await client.call(client.faces, client.faces.compareFaces, { first: oneFace, second: twoFaces });
+    const compared = pairs.map((pair) => `${pair.firstIndex} ${pair.secondIndex} ${pair.samePerson}`).join();
+    expect(compared === '0 0 true,0 1 false' && pairs[0]!.similarity > 0.8 && pairs[1]!.similarity < 0.5, `pairs are ${JSON.stringify(pairs)}`);
+  },
+  async photo() {
+    const item = { jobId: photoJob, photo: twoFaces };
+    for await (const answer of client.streamIngest([{ itemId: 'photo', collection: people, photo: item }])) {
+      const ids = answer.photoAck?.faces.map((face) => face.pointId).join();
+      expect(ids === `${photoJob}-0,${photoJob}-1`, `stored ${ids} ${answer.error?.message ?? ''}`);
+    }
+    const again = await client.call(client.ingest, client.ingest.ingestPhoto, { item: { jobId: photoJob, photo: oneFace }, collection: people });
+    expect(again.ack?.faces.length === 1 && again.ack.removedCount === 1, `${again.ack?.removedCount} removed`);
+    const back = await client.call(client.ingest, client.ingest.ingestPhoto, { item, collection: people });
+    expect(back.ack?.faces.length === 2 && back.ack.removedCount === 0, `${back.ack?.faces.length} stored`);
+  },
+  async persons() {
+    const { persons } = client;
+    const named = await client.call(persons, persons.namePerson, { collection: people, pointIds: [`${photoJob}-0`], person: 'Ada' });
+    expect(named.changedCount === 1, `${named.changedCount} named`);
+    const { faces } = await client.call(client.faces, client.faces.identifyFaces, { photo: twoFaces, collection: people });
+    expect(faces.map((face) => face.person).join() === 'Ada,', `persons are ${faces.map((face) => face.person)}`);
+    const listed = await client.call(persons, persons.listPersons, { collection: people });
+    expect(listed.persons.map((person) => `${person.name} ${person.faceCount}`).join() === 'Ada 1' && listed.unnamedCount === 1, `listed ${JSON.stringify(listed)}`);
+    const undone = await client.call(persons, persons.undoPersonChange, { collection: people, changeId: named.changeId });
+    expect(undone.restoredCount === 1, `${undone.restoredCount} restored`);
+    let summary;
+    for await (const message of client.clusterFaces({ collection: people })) {
+      summary = message.summary ?? summary;
+    }
+    expect(summary?.personCount === 2 && summary.groupedCount === 2 && summary.changeId === '', `summary ${JSON.stringify(summary)}`);
+    const { deletedCount } = await client.call(client.store, client.store.deleteByJobId, { jobId: photoJob, collection: people });
+    expect(deletedCount === 2, `${deletedCount} deleted`);
   },
   async errors() {
     const error = await client.call(client.embedding, client.embedding.embedImage, { image: { encoded: Buffer.from('not an image') } }).catch((e: unknown) => e);

@@ -1,5 +1,7 @@
 import { credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { EmbeddingsError } from './errors.js';
+import type { ClusterFacesRequest } from './generated/embeddings/v1/ClusterFacesRequest.js';
+import type { ClusterFacesResponse__Output } from './generated/embeddings/v1/ClusterFacesResponse.js';
 import type { StreamEmbedRequest } from './generated/embeddings/v1/StreamEmbedRequest.js';
 import type { StreamEmbedResponse__Output } from './generated/embeddings/v1/StreamEmbedResponse.js';
 import type { StreamIngestRequest } from './generated/embeddings/v1/StreamIngestRequest.js';
@@ -7,7 +9,7 @@ import type { StreamIngestResponse__Output } from './generated/embeddings/v1/Str
 import type { StreamUpsertVectorsRequest } from './generated/embeddings/v1/StreamUpsertVectorsRequest.js';
 import type { StreamUpsertVectorsResponse__Output } from './generated/embeddings/v1/StreamUpsertVectorsResponse.js';
 import { protos } from './protos.js';
-import { exchange, type Source, type StreamOptions } from './stream.js';
+import { exchange, receive, type Source, type StreamOptions } from './stream.js';
 
 /** Options of a client. */
 export interface ClientOptions extends Partial<StreamOptions> {
@@ -37,6 +39,8 @@ export class EmbeddingsClient {
   readonly ingest;
   readonly store;
   readonly models;
+  readonly faces;
+  readonly persons;
   readonly health;
   private readonly options: StreamOptions;
   private closed = false;
@@ -60,11 +64,14 @@ export class EmbeddingsClient {
     this.ingest = new protos.embeddings.v1.IngestService(target, security, shared);
     this.store = new protos.embeddings.v1.VectorStoreService(target, security, shared);
     this.models = new protos.embeddings.v1.ModelService(target, security, shared);
+    this.faces = new protos.embeddings.v1.FaceService(target, security, shared);
+    this.persons = new protos.embeddings.v1.PersonService(target, security, shared);
     this.health = new protos.grpc.health.v1.Health(target, security, shared);
   }
 
   /**
-   * Makes a unary call with the deadline, for example `await client.call(client.store, client.store.searchVectors, {...})`.
+   * Makes a unary call with the deadline, for example `await client.call(client.store, client.store.searchVectors, {...})` or
+   * `await client.call(client.faces, client.faces.identifyFaces, {...})`.
    * @throws EmbeddingsError if the call fails
    */
   call<Request, Response>(service: object, method: Unary<Request, Response>, request: Request): Promise<Response> {
@@ -92,10 +99,18 @@ export class EmbeddingsClient {
     return exchange(() => this.opened().store.streamUpsertVectors(), requests, this.options);
   }
 
+  /**
+   * Groups the faces of a collection into persons. Yields progress, then one or more messages per person, largest first, then a
+   * summary. Has no deadline, since a large collection takes minutes, and is not retried. To cancel it, stop reading.
+   */
+  clusterFaces(request: ClusterFacesRequest): AsyncGenerator<ClusterFacesResponse__Output> {
+    return receive(() => this.opened().persons.clusterFaces(request));
+  }
+
   /** Closes the connection and cancels the calls in progress. */
   close(): void {
     this.closed = true;
-    for (const service of [this.embedding, this.ingest, this.store, this.models, this.health]) {
+    for (const service of [this.embedding, this.ingest, this.store, this.models, this.faces, this.persons, this.health]) {
       service.close();
     }
   }

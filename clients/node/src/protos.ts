@@ -4,13 +4,15 @@ import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { ProtoGrpcType as EmbeddingProto } from './generated/embedding_service.js';
 import type { ProtoGrpcType as StatusProto } from './generated/embeddings_status.js';
+import type { ProtoGrpcType as FaceProto } from './generated/face_service.js';
 import type { ProtoGrpcType as HealthProto } from './generated/health.js';
 import type { ProtoGrpcType as IngestProto } from './generated/ingest_service.js';
 import type { ProtoGrpcType as ModelProto } from './generated/model_service.js';
+import type { ProtoGrpcType as PersonProto } from './generated/person_service.js';
 import type { ProtoGrpcType as StoreProto } from './generated/vector_store_service.js';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../protos');
-const services = ['embedding_service', 'ingest_service', 'vector_store_service', 'model_service'];
+const services = ['embedding_service', 'ingest_service', 'vector_store_service', 'model_service', 'face_service', 'person_service'];
 
 // Must match the options in generate.mjs so that the types are correct.
 const definition = loadSync(
@@ -19,7 +21,7 @@ const definition = loadSync(
 );
 
 /** Services and messages of the contract. */
-export const protos = loadPackageDefinition(definition) as unknown as EmbeddingProto & IngestProto & StoreProto & ModelProto & HealthProto;
+export const protos = loadPackageDefinition(definition) as unknown as EmbeddingProto & IngestProto & StoreProto & ModelProto & FaceProto & PersonProto & HealthProto;
 
 interface Decoder<T> {
   deserialize(bytes: Buffer): T;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
+import { type ClientDuplexStream, type ClientReadableStream, type ServiceError, status } from '@grpc/grpc-js';
 import { EmbeddingsError } from './errors.js';
 
 /** Source of requests, synchronous or asynchronous. */
@@ -87,6 +87,25 @@ export async function* exchange<Request extends Named, Response extends { itemId
     }
   } finally {
     pump.close();
+  }
+}
+
+/**
+ * Yields the responses of a call that answers with a stream.
+ * @throws EmbeddingsError if the call fails
+ */
+export async function* receive<Response>(open: () => ClientReadableStream<Response>): AsyncGenerator<Response> {
+  const call = open();
+  // Without this listener, Node.js would exit if the reader has stopped.
+  call.on('error', () => {});
+  try {
+    for await (const answer of call as AsyncIterable<Response>) {
+      yield answer;
+    }
+  } catch (error) {
+    throw toError(error);
+  } finally {
+    call.cancel();
   }
 }
 

@@ -37,6 +37,15 @@ class UnaryUnary(Protocol[Request, Response]):
     ) -> Any: ...
 
 
+class UnaryStream(Protocol[Request, Response]):
+    """A method with a stream of responses."""
+
+    def __call__(
+        self, request: Request, timeout: Optional[float] = None, metadata: Any = None, credentials: Any = None,
+        wait_for_ready: Optional[bool] = None, compression: Any = None,
+    ) -> StreamCall[Response]: ...
+
+
 class StreamStream(Protocol[Request, Response]):
     """A bidirectional streaming method."""
 

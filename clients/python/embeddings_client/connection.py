@@ -19,9 +19,20 @@ Self = TypeVar("Self", bound="Connected")
 
 DEFAULT_URL = "http://localhost:50051"
 
-_STORE = "embeddings.v1.VectorStoreService"
-
-# Unary calls that cannot reach a server are retried, except deletions: their number of deleted points would be wrong.
+# Unary calls that cannot reach a server are retried, except deletions and changes of persons, which the server may have carried
+# out: their counts would be wrong, and a change could be made twice.
+_NOT_RETRIED = [
+    {"service": f"embeddings.v1.{service}", "method": method}
+    for service, method in (
+        ("VectorStoreService", "DeleteVectors"),
+        ("VectorStoreService", "DeleteByJobId"),
+        ("PersonService", "NamePerson"),
+        ("PersonService", "MergePersons"),
+        ("PersonService", "SplitPerson"),
+        ("PersonService", "UndoPersonChange"),
+        ("PersonService", "ClusterFaces"),
+    )
+]
 _SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
@@ -35,7 +46,7 @@ _SERVICE_CONFIG = json.dumps(
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
             },
-            {"name": [{"service": _STORE, "method": "DeleteVectors"}, {"service": _STORE, "method": "DeleteByJobId"}]},
+            {"name": _NOT_RETRIED},
         ]
     }
 )

@@ -32,23 +32,32 @@ class PillowImage(Protocol):
 #: - The path of a JPEG, PNG, WebP, GIF, TIFF, or AVIF file, as a str or a path-like object.
 #: - The content of such a file.
 #: - A Pillow image. Its orientation and its color profile are applied as for a file.
-#: - An HxWx3 (RGB) or HxW (grayscale) uint8 array of any size.
+#: - An HxWx3 or HxW (grayscale) uint8 array of any size. The color channels are red, green, blue, unless a method says
+#:   otherwise or has the argument `color_order`.
 #: - An HxWx3 float array that has the model's input size and whose values are already on the model's scale.
 ImageLike = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, PillowImage, "NDArray[Any]"]
 
-#: A face: an image (see `ImageLike`), or a dict with the keys ``image`` (required) and ``landmarks`` (see `to_landmarks`).
+#: A face: an image (see `ImageLike`), or a dict with the keys ``image`` (required), ``landmarks`` (see `to_landmarks`), and
+#: ``aligned`` (True if the image is an aligned crop, whatever its size and shape).
 FaceLike = Union[ImageLike, Mapping[str, Any]]
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth_corner", "right_mouth_corner")
 
 
-def to_image(buffer: ImageLike, input_size: Optional[Tuple[int, int]] = None, field: str = "image") -> image_pb2.Image:
+#: Orders of the color channels of uint8 arrays. "BGR" is that of OpenCV.
+COLOR_ORDERS = ("RGB", "BGR")
+
+
+def to_image(
+    buffer: ImageLike, input_size: Optional[Tuple[int, int]] = None, field: str = "image", color_order: str = "RGB"
+) -> image_pb2.Image:
     """Converts an image to a message.
 
     Args:
         buffer: Image; see `ImageLike`. Float arrays are sent as RGB_F32, which the server never rescales.
         input_size: Height and width required of float arrays, in pixels. If None, the server checks the size.
         field: Path of the image in error messages.
+        color_order: Order of the color channels if the image is an array: "RGB" or "BGR".
 
     Raises:
         InvalidInput: If the image is empty or has an unsupported type, shape, or size, or if the file cannot be read.
@@ -63,13 +72,17 @@ def to_image(buffer: ImageLike, input_size: Optional[Tuple[int, int]] = None, fi
     if _is(other, "PIL.Image", "Image"):
         return _pillow(other, field)
     if _is(other, "numpy", "ndarray"):
-        return _array(other, input_size, f"{field}.pixels")
+        return _array(other, input_size, f"{field}.pixels", color_order)
     expected = "a path, bytes, a Pillow image, or a numpy array"
     raise InvalidInput("FIELD_INVALID", field, f"The image must be {expected}; got {type(buffer).__name__}.")
 
 
 def to_face(
-    buffer: FaceLike, landmarks: Any = None, input_size: Optional[Tuple[int, int]] = None, field: str = "face"
+    buffer: FaceLike,
+    landmarks: Any = None,
+    input_size: Optional[Tuple[int, int]] = None,
+    field: str = "face",
+    aligned: bool = False,
 ) -> image_pb2.FaceCrop:
     """Converts a face to a message.
 
@@ -78,19 +91,22 @@ def to_face(
         landmarks: Five points as in `to_landmarks`, or None. Overrides those of `buffer`.
         input_size: Height and width required of float arrays, in pixels. If None, the server checks the size.
         field: Path of the face in error messages.
+        aligned: Whether the image is an aligned crop, whatever its size and shape. Without it, the server rejects an image
+            without landmarks that is plainly a whole photo.
 
     Raises:
         InvalidInput: If the image or the landmarks are invalid.
     """
     image: Any = buffer
     if isinstance(buffer, Mapping):
-        if "image" not in buffer or any(key not in ("image", "landmarks") for key in buffer):
+        if "image" not in buffer or any(key not in ("image", "landmarks", "aligned") for key in buffer):
             keys = ", ".join(str(key) for key in buffer) or "none"
-            message = f"A face must be an image or a dict with the keys image and landmarks; got the keys {keys}."
+            message = f"A face must be an image or a dict with the keys image, landmarks, and aligned; got the keys {keys}."
             raise InvalidInput("FIELD_INVALID", field, message)
         image = buffer["image"]
         landmarks = buffer.get("landmarks") if landmarks is None else landmarks
-    face = image_pb2.FaceCrop(image=to_image(image, input_size, f"{field}.image"))
+        aligned = aligned or bool(buffer.get("aligned"))
+    face = image_pb2.FaceCrop(image=to_image(image, input_size, f"{field}.image"), aligned=aligned)
     if landmarks is not None:
         face.landmarks.CopyFrom(to_landmarks(landmarks, f"{field}.landmarks"))
     return face
@@ -164,7 +180,10 @@ def _pillow(image: Any, field: str) -> image_pb2.Image:
         raise InvalidInput("FIELD_INVALID", field, f"The Pillow image (mode {image.mode}) cannot be read: {error}") from error
 
 
-def _array(values: NDArray[Any], input_size: Optional[Tuple[int, int]], field: str) -> image_pb2.Image:
+def _array(values: NDArray[Any], input_size: Optional[Tuple[int, int]], field: str, color_order: str) -> image_pb2.Image:
+    if color_order not in COLOR_ORDERS:
+        raise InvalidInput("FIELD_INVALID", "color_order", f"color_order must be RGB or BGR; got {color_order!r}.")
+    is_rgb = color_order == "RGB"
     shape, color = values.shape, values.ndim == 3 and values.shape[2] == 3
     if 0 in shape:
         raise InvalidInput("IMAGE_EMPTY", field, f"The image is empty: its array has shape {shape}.")
@@ -172,7 +191,8 @@ def _array(values: NDArray[Any], input_size: Optional[Tuple[int, int]], field: s
         if not color and not (values.ndim == 2 or (values.ndim == 3 and shape[2] == 1)):
             message = f"A uint8 array must have shape HxWx3, HxW, or HxWx1; got {shape}."
             raise InvalidInput("PIXEL_SIZE_MISMATCH", field, message)
-        pixel_format = image_pb2.PIXEL_FORMAT_RGB8 if color else image_pb2.PIXEL_FORMAT_GRAY8
+        colors = image_pb2.PIXEL_FORMAT_RGB8 if is_rgb else image_pb2.PIXEL_FORMAT_BGR8
+        pixel_format = colors if color else image_pb2.PIXEL_FORMAT_GRAY8
     elif values.dtype.kind == "f":
         if not color:
             raise InvalidInput("PIXEL_SIZE_MISMATCH", field, f"A float array must have shape HxWx3; got {shape}.")
@@ -183,7 +203,7 @@ def _array(values: NDArray[Any], input_size: Optional[Tuple[int, int]], field: s
             )
             raise InvalidInput("PIXEL_SIZE_MISMATCH", field, message)
         values = values.astype("<f4", copy=False)
-        pixel_format = image_pb2.PIXEL_FORMAT_RGB_F32
+        pixel_format = image_pb2.PIXEL_FORMAT_RGB_F32 if is_rgb else image_pb2.PIXEL_FORMAT_BGR_F32
     else:
         message = f"The array must have dtype uint8 or float32; got {values.dtype}."
         raise InvalidInput("PIXEL_FORMAT_INVALID", f"{field}.format", message)

@@ -211,17 +211,20 @@ class FaceEmbeddingInference(_RemoteInference):
     ) -> None:
         super().__init__(embedding_dim, input_size, url, model, connection, timeout)
 
-    def infer(self, buffer: FaceLike, label: str = "", landmarks: Any = None) -> Vector:
+    def infer(self, buffer: FaceLike, label: str = "", landmarks: Any = None, aligned: bool = False) -> Vector:
         """Embeds one face.
 
         Args:
             buffer: Crop of the face, in any of the forms of `ImageEmbeddingInference.infer`, or a dict with the keys ``image``
-                (required) and ``landmarks``. `infer_batch` and `infer_stream` also accept such dicts.
+                (required), ``landmarks``, and ``aligned``. `infer_batch` and `infer_stream` also accept such dicts.
             label: Name of the face, used in log messages.
             landmarks: Left eye, right eye, nose, and left and right mouth corner, in pixels of the crop: a 5x2 array or five
                 pairs (x, y) in this order, or a dict from ``left_eye``, ``right_eye``, ``nose``, ``left_mouth_corner``, and
                 ``right_mouth_corner`` to ``{"x", "y"}``. If set, the server aligns the face; otherwise the crop must already
                 be aligned. Default: None.
+            aligned: Whether the image is an aligned crop, whatever its size and shape. If False, the server rejects an image
+                without landmarks that is plainly a whole photo (FACE_NOT_CROPPED): `Faces` finds the faces in photos.
+                Default: False.
 
         Returns:
             float32 array of shape (embedding_dim,) with an L2 norm of 1.
@@ -230,10 +233,12 @@ class FaceEmbeddingInference(_RemoteInference):
             EmbeddingsError: If the call fails. Invalid input raises `InvalidInput`, which is also a ValueError, for example
                 with the reason LANDMARKS_INVALID.
         """
-        if landmarks is None:
+        if landmarks is None and not aligned:
             return super().infer(buffer, label)
-        image = buffer["image"] if isinstance(buffer, Mapping) else buffer
-        return super().infer({"image": image, "landmarks": landmarks}, label)
+        face = dict(buffer) if isinstance(buffer, Mapping) else {"image": buffer}
+        if landmarks is not None:
+            face["landmarks"] = landmarks
+        return super().infer({**face, "aligned": aligned or bool(face.get("aligned"))}, label)
 
     def _unary(self, buffer: FaceLike) -> embedding_pb2.Embedding:
         request = embedding_service_pb2.EmbedFaceRequest(face=to_face(buffer, None, self.input_size), model=self.model)

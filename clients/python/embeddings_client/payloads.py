@@ -18,7 +18,7 @@ _BOUNDS = ("gt", "gte", "lt", "lte")
 
 #: Conditions that must all hold: ``job_id``, ``media_store_id``, ``face_index``, a range of ``confidence``, and the names of
 #: attributes. An attribute equals a string, number, or bool, or is in a range: a dict with at least one of ``gt``, ``gte``,
-#: ``lt``, and ``lte``.
+#: ``lt``, and ``lte``. The dict ``{"exists": True}`` selects points that have the attribute, ``{"exists": False}`` those that do not.
 FilterLike = Mapping[str, Union[str, bool, int, float, Mapping[str, float]]]
 
 
@@ -94,6 +94,8 @@ def _condition(key: str, value: Any, field: str) -> point_pb2.AttributeCondition
         return point_pb2.AttributeCondition(key=key, flag=value)
     if isinstance(value, (int, float)):
         return point_pb2.AttributeCondition(key=key, number=to_float(value, field))
+    if isinstance(value, Mapping) and list(value) == ["exists"] and isinstance(value["exists"], bool):
+        return point_pb2.AttributeCondition(key=key, exists=value["exists"])
     return point_pb2.AttributeCondition(key=key, range=_range(value, field))
 
 

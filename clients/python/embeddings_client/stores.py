@@ -199,10 +199,12 @@ class _RemoteStore(Connected, StoreInterface):
             filter: Conditions that must all hold, as a flat dict like a payload: ``job_id``, ``media_store_id``, and
                 ``face_index`` are equal to the value; ``confidence`` is in a range; every other key names an attribute that
                 equals the string, number, or bool, or is in the range. A range is a dict with at least one of ``gt``,
-                ``gte``, ``lt``, and ``lte``. At most 16 attributes. If None, all points are searched.
+                ``gte``, ``lt``, and ``lte``; ``{"exists": bool}`` selects points with or without the attribute. At most 16
+                attributes. If None, all points are searched.
 
         Returns:
-            ``{"id": str, "score": float, **payload}``, best first. Empty if the collection does not exist yet.
+            ``{"id": str, "score": float, **payload}``, best first. Empty if the collection does not exist yet. If the threshold
+            of the collection's face model is known, ``same_person`` says whether the score reaches it.
 
         Raises:
             EmbeddingsError: If the call fails. Invalid input raises `InvalidInput`, which is also a ValueError.
@@ -335,7 +337,11 @@ def _query(vector: VectorLike) -> store_pb2.SearchQuery:
 
 
 def _found(result: store_pb2.SearchResult) -> List[Dict[str, Any]]:
-    return [{**from_payload(scored.point.payload), "id": scored.point.point_id, "score": scored.score} for scored in result.points]
+    found: List[Dict[str, Any]] = []
+    for scored in result.points:
+        point = {**from_payload(scored.point.payload), "id": scored.point.point_id, "score": scored.score}
+        found.append({**point, "same_person": scored.same_person} if scored.HasField("same_person") else point)
+    return found
 
 
 def _none_if_missing(error: EmbeddingsError) -> List[Dict[str, Any]]:

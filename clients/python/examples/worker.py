@@ -3,10 +3,15 @@
 
 A job is a file `QUEUE/NAME.json`. Write it with another file extension and rename it when it is complete:
 
+    {"job_id": "job-1", "media_store_id": "media-1", "image": "photo.jpg", "photo": "photo.jpg"}
+
+or, if the faces have been found already, with their crops:
+
     {"job_id": "job-1", "media_store_id": "media-1", "image": "photo.jpg",
      "faces": [{"path": "crop.png", "face_index": 0, "bbox": {"x": 1, "y": 2, "width": 80, "height": 90}, "confidence": 0.98}]}
 
-Paths are relative to QUEUE. `image` and `faces` are optional. A worker takes a job by renaming it to `.taken`, so several
+Paths are relative to QUEUE. `image` is embedded as a whole, and the server finds the faces in `photo`. Everything but the job's
+id is optional. A worker takes a job by renaming it to `.taken`, so several
 workers can share a queue. When the job ends, it is renamed to `.done`, or to `.failed` with the errors in the file. Items
 can safely be sent again, because point ids are derived from `job_id` and `face_index`.
 """
@@ -18,9 +23,9 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
-from embeddings_client import EmbeddingsError, FaceItem, ImageItem, Ingest
+from embeddings_client import EmbeddingsError, FaceItem, ImageItem, Ingest, PhotoItem
 
-Item = Union[ImageItem, FaceItem]
+Item = Union[ImageItem, FaceItem, PhotoItem]
 
 
 def take(queue: Path) -> Optional[Path]:
@@ -41,9 +46,12 @@ def items_of(queue: Path, job: Dict[str, Any]) -> List[Item]:
     items: List[Item] = []
     if "image" in job:
         items.append(ImageItem(job["job_id"], (queue / job["image"]).read_bytes(), media, job.get("attributes")))
+    if "photo" in job:
+        items.append(PhotoItem(job["job_id"], (queue / job["photo"]).read_bytes(), media, job.get("attributes")))
     for index, face in enumerate(job.get("faces", [])):
         extra = {name: face.get(name) for name in ("bbox", "confidence", "landmarks", "attributes")}
-        items.append(FaceItem(job["job_id"], face.get("face_index", index), (queue / face["path"]).read_bytes(), media, **extra))
+        image = (queue / face["path"]).read_bytes()
+        items.append(FaceItem(job["job_id"], face.get("face_index", index), image, media, **extra, aligned=face.get("aligned", False)))
     return items
 
 

@@ -11,15 +11,20 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from embeddings_client import (
     EmbeddingsError,
     FaceEmbeddingInference,
+    FaceOptions,
+    Faces,
     ImageEmbeddingInference,
     ImageItem,
     Ingest,
     InvalidInput,
+    Persons,
+    PhotoItem,
+    PhotoResult,
     QdrantImageStore,
     Vector,
 )
 
-COLLECTION, JOB = "interop_program", "job-program"
+COLLECTION, FACES, JOB = "interop_program", "interop_program_faces", "job-program"
 
 
 def ids(points: List[Dict[str, object]]) -> List[object]:
@@ -49,8 +54,8 @@ def main(url: str, jpeg: Path) -> None:
 
     with QdrantImageStore(url, COLLECTION) as store:
         store.delete(filter={"job_id": JOB})
-        stored: int = store.add_vectors(points())
-        assert stored == 20 and store.count() == 20 and store.count({"number": {"lt": 5}}) == 5
+        added: int = store.add_vectors(points())
+        assert added == 20 and store.count() == 20 and store.count({"number": {"lt": 5}}) == 5
         found = store.search([1.0] * 512, limit=3, filter={"job_id": JOB, "number": 7})
         assert ids(found) == [f"{JOB}-7"]
         assert ids(list(store.list({"number": {"gte": 18}}, with_vectors=True))) == [f"{JOB}-18", f"{JOB}-19"]
@@ -61,6 +66,17 @@ def main(url: str, jpeg: Path) -> None:
     with Ingest(url) as ingest:
         for result in ingest.stream([ImageItem(JOB, jpeg, attributes={"source": "program"})], collection=COLLECTION):
             assert result.error is None and result.point_id == JOB
+        photo: PhotoResult = ingest.ingest_photo(PhotoItem(JOB, jpeg.parent / "two-faces.jpg"), collection=FACES, return_embedding=True)
+        assert [face.point_id for face in photo.faces] == [f"{JOB}-0", f"{JOB}-1"]
+        stored: Optional[Vector] = photo.faces[0].face.embedding
+        assert stored is not None and len(stored) == 512
+
+    with Faces(url) as faces_of, Persons(url, FACES) as persons:
+        left, right = faces_of.detect_faces(jpeg.parent / "two-faces.jpg", FaceOptions(max_faces=2)).faces
+        assert left.bbox["x"] < right.bbox["x"] and left.quality["overall"] > 0
+        change = persons.name(f"{JOB}-0", "Ada")
+        assert {person.name: person.face_count for person in persons.list()} == {"Ada": 1}
+        assert persons.undo(change).restored == 1
     print("ok program")
 
 

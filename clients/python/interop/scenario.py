@@ -12,10 +12,23 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings_client import Connection, FaceEmbeddingInference, FaceItem, ImageEmbeddingInference, Ingest, InvalidInput, QdrantFaceStore
+from embeddings_client import (
+    Connection,
+    FaceAnalysis,
+    FaceEmbeddingInference,
+    FaceItem,
+    Faces,
+    ImageEmbeddingInference,
+    Ingest,
+    InvalidInput,
+    Persons,
+    PhotoItem,
+    QdrantFaceStore,
+)
 from embeddings_client.stubs.embeddings.v1 import image_pb2, ingest_service_pb2, ingest_service_pb2_grpc, model_service_pb2, model_service_pb2_grpc
 
 COLLECTION, JOB, CROPS, ITEMS = "interop_python", "job-python", 2000, 300
+PEOPLE, PHOTO = "interop_python_people", "photo-python"
 
 
 def crop(number: int) -> NDArray[np.uint8]:
@@ -24,10 +37,12 @@ def crop(number: int) -> NDArray[np.uint8]:
 
 
 class Scenario:
-    def __init__(self, address: str, jpeg: bytes) -> None:
+    def __init__(self, address: str, jpeg: bytes, folder: Path) -> None:
         self.connection = Connection(f"http://{address}", timeout=60)
         self.store = QdrantFaceStore(collection=COLLECTION, connection=self.connection)
         self.jpeg = jpeg
+        # Two drawn faces, the left one larger, and the left one once more in another light.
+        self.two, self.one = folder / "two-faces.jpg", folder / "one-face.jpg"
         self.vectors: Dict[str, List[float]] = {}
         self.query = np.zeros(0, np.float32)
         self.counts: List[int] = []
@@ -38,7 +53,7 @@ class Scenario:
     def models(self) -> None:
         stub = model_service_pb2_grpc.ModelServiceStub(self.connection.channel)
         models = self.connection.call(stub.ListModels, model_service_pb2.ListModelsRequest()).models
-        defaults = {model.kind: model.dimension for model in models if model.default_for_kind}
+        defaults = {model.kind: model.dimension for model in models if model.default_for_kind and model.dimension}
         expect(defaults == {model_service_pb2.MODEL_KIND_IMAGE: 512, model_service_pb2.MODEL_KIND_FACE: 512}, f"defaults are {defaults}")
 
     def embed(self) -> None:
@@ -94,6 +109,47 @@ class Scenario:
         expect(self.counts == [ITEMS - 2, 1], f"counts are {self.counts}")
         expect(self.store.delete_by_job_id("other-python") == 1, "the other job is not there")
 
+    def faces(self) -> None:
+        faces = Faces(connection=self.connection)
+        found = faces.detect_faces(self.two)
+        expect(len(found.faces) == 2 and not found.left_out, f"{len(found.faces)} faces, {len(found.left_out)} left out")
+        expect((found.photo.width, found.photo.height) == (480, 240), f"photo is {found.photo}")
+        left, right = (face.bbox for face in found.faces)
+        expect(left["x"] + left["width"] < 240 < right["x"], f"faces at {left} and {right}")
+        sound = [face.face_index == at and face.confidence > 0.8 and face.quality["overall"] > 0 and face.landmarks["nose"]["x"] > 0 for at, face in enumerate(found.faces)]
+        expect(all(sound), "a face lacks confidence, quality, or landmarks")
+        # The convention of insightface gives the same faces.
+        analyzed = FaceAnalysis(connection=self.connection).get(self.two)
+        expect(len(analyzed) == 2 and all(abs(float(np.linalg.norm(face.normed_embedding)) - 1) < 1e-5 for face in analyzed), "norms are not 1")
+        expect(abs(float(analyzed[0].bbox[0]) - left["x"]) < 1e-3, f"box is {analyzed[0].bbox}")
+        pairs = faces.compare_faces(self.one, self.two).pairs
+        expect([(pair.first_index, pair.second_index, pair.same_person) for pair in pairs] == [(0, 0, True), (0, 1, False)], f"pairs are {pairs}")
+        expect(pairs[0].similarity > 0.8 and pairs[1].similarity < 0.5, f"pairs are {pairs}")
+
+    def photo(self) -> None:
+        ingest = Ingest(connection=self.connection)
+        (result,) = ingest.ingest_photos([PhotoItem(PHOTO, self.two)], collection=PEOPLE)
+        ids = [face.point_id for face in result.photo.faces] if result.photo else []
+        expect(ids == [f"{PHOTO}-0", f"{PHOTO}-1"], f"stored {ids} {result.error}")
+        again = ingest.ingest_photo(PhotoItem(PHOTO, self.one), collection=PEOPLE)
+        expect((len(again.faces), again.removed) == (1, 1), f"{again}")
+        back = ingest.ingest_photo(PhotoItem(PHOTO, self.two), collection=PEOPLE)
+        expect((len(back.faces), back.removed) == (2, 0), f"{back}")
+
+    def persons(self) -> None:
+        persons = Persons(collection=PEOPLE, connection=self.connection)
+        named = persons.name(f"{PHOTO}-0", "Ada")
+        expect(named.changed == 1, f"{named.changed} named")
+        identified = [face.person for face in Faces(connection=self.connection).identify_faces(self.two, collection=PEOPLE).faces]
+        expect(identified == ["Ada", ""], f"identified {identified}")
+        listed = [(person.name, person.face_count) for person in persons.list()]
+        expect(listed == [("Ada", 1)] and persons.unnamed_count() == 1, f"listed {listed}")
+        expect(persons.undo(named).restored == 1, "the name was not undone")
+        groups = persons.cluster()
+        expect((len(groups.persons), groups.grouped, groups.change_id) == (2, 2, ""), f"grouped {groups}")
+        deleted = QdrantFaceStore(collection=PEOPLE, connection=self.connection).delete_by_job_id(PHOTO)
+        expect(deleted == 2, f"{deleted} deleted")
+
     def errors(self) -> None:
         try:
             ImageEmbeddingInference(connection=self.connection).infer(b"not an image")
@@ -132,8 +188,8 @@ def run(name: str, step: Callable[[], Any]) -> bool:
 
 def main() -> int:
     address, jpeg, output = sys.argv[1:]
-    scenario = Scenario(address, Path(jpeg).read_bytes())
-    steps = ("health", "models", "embed", "stream", "ingest", "search", "media", "delete", "count", "errors")
+    scenario = Scenario(address, Path(jpeg).read_bytes(), Path(jpeg).parent)
+    steps = ("health", "models", "embed", "stream", "ingest", "search", "media", "delete", "count", "faces", "photo", "persons", "errors")
     outcomes = [run(name, getattr(scenario, name)) for name in steps]
     Path(output).write_text(json.dumps(scenario.vectors), encoding="utf-8")
     return 0 if all(outcomes) else 1

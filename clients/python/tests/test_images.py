@@ -110,3 +110,17 @@ class ImagesTests(unittest.TestCase):
         for bad in ({"x": 1}, (1, 2, 3), 5, ("a", 1, 2, 3)):
             with self.assertRaises(InvalidInput):
                 to_bbox(bad)  # type: ignore[arg-type]
+
+    def test_the_color_order_of_arrays_can_be_stated(self) -> None:
+        array = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+        self.assertEqual(to_image(array, color_order="BGR").pixels.format, image_pb2.PIXEL_FORMAT_BGR8)
+        self.assertEqual(to_image(array[..., 0], color_order="BGR").pixels.format, image_pb2.PIXEL_FORMAT_GRAY8)
+        self.assertEqual(to_image(array.astype(np.float32), color_order="BGR").pixels.format, image_pb2.PIXEL_FORMAT_BGR_F32)
+        with self.assertRaises(InvalidInput) as caught:
+            to_image(array, color_order="rgb")
+        self.assertEqual(caught.exception.field, "color_order")
+
+    def test_a_face_may_be_marked_as_aligned(self) -> None:
+        self.assertTrue(to_face({"image": b"1", "aligned": True}).aligned)
+        self.assertTrue(to_face(b"1", aligned=True).aligned)
+        self.assertFalse(to_face(b"1").aligned)

@@ -11,7 +11,7 @@ from embeddings_client import QdrantFaceStore, QdrantImageStore
 from .server import needs_server, unique
 
 HERE = Path(__file__).resolve().parent
-SAMPLE = HERE.parent.parent / "testdata" / "sample.jpg"
+TESTDATA = HERE.parent.parent / "testdata"
 
 
 @needs_server
@@ -20,11 +20,13 @@ class WorkerTests(unittest.TestCase):
         job = unique("job")
         with tempfile.TemporaryDirectory() as folder, QdrantFaceStore() as faces, QdrantImageStore() as images:
             queue = Path(folder)
-            (queue / "photo.jpg").write_bytes(SAMPLE.read_bytes())
+            (queue / "photo.jpg").write_bytes((TESTDATA / "sample.jpg").read_bytes())
+            (queue / "people.jpg").write_bytes((TESTDATA / "two-faces.jpg").read_bytes())
             (queue / "broken.jpg").write_bytes(b"not an image")
-            (queue / "a.json").write_text(json.dumps({"job_id": job, "media_store_id": "m", "image": "photo.jpg", "faces": [{"path": "photo.jpg", "confidence": 0.5}]}))
-            (queue / "b.json").write_text(json.dumps({"job_id": job, "faces": [{"path": "broken.jpg", "face_index": 1}, {"path": "photo.jpg", "face_index": 2}]}))
+            (queue / "a.json").write_text(json.dumps({"job_id": job, "media_store_id": "m", "image": "photo.jpg", "faces": [{"path": "photo.jpg", "confidence": 0.5, "aligned": True}]}))
+            (queue / "b.json").write_text(json.dumps({"job_id": job, "faces": [{"path": "broken.jpg", "face_index": 1}, {"path": "photo.jpg", "face_index": 2, "aligned": True}]}))
             (queue / "c.json").write_text("{")
+            (queue / "d.json").write_text(json.dumps({"job_id": f"{job}-photo", "photo": "people.jpg"}))
             done = subprocess.run(
                 [sys.executable, str(HERE.parent / "examples" / "worker.py"), folder, "--once"], cwd=HERE.parent, timeout=60, capture_output=True, text=True,
                 env={**os.environ, "PYTHONPATH": str(HERE.parent)},
@@ -34,5 +36,6 @@ class WorkerTests(unittest.TestCase):
             failed = json.loads((queue / "b.failed").read_text())
             self.assertEqual([(error["item"], error["reason"]) for error in failed["errors"]], [(f"{job}-1", "IMAGE_FORMAT_UNKNOWN")])
             self.assertTrue((queue / "c.failed").exists())
-            self.assertEqual(faces.delete_by_job_id(job), 2)
+            self.assertTrue((queue / "d.done").exists())
+            self.assertEqual((faces.delete_by_job_id(job), faces.delete_by_job_id(f"{job}-photo")), (2, 2))
             self.assertTrue(images.delete_vector(job))

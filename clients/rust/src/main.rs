@@ -193,8 +193,8 @@ fn face(number: i32) -> pb::FaceCrop {
             }
         }
     }
-    let pixels = pb::PixelBuffer { width: SIDE, height: SIDE, format: pb::PixelFormat::Rgb8 as i32, data };
-    pb::FaceCrop { image: Some(pb::Image { source: Some(pb::image::Source::Pixels(pixels)) }), landmarks: None }
+    let pixels = pb::PixelBuffer { width: SIDE, height: SIDE, format: pb::PixelFormat::Rgb8 as i32, data, ..Default::default() };
+    pb::FaceCrop { image: Some(pb::Image { source: Some(pb::image::Source::Pixels(pixels)) }), ..Default::default() }
 }
 
 fn expect(holds: bool, otherwise: impl FnOnce() -> String) -> Outcome<()> {

@@ -23,7 +23,7 @@ internal sealed class AddOptions
     private readonly Option<ColorOrder?> _colorOrder = Named<ColorOrder>("--color-order", "Order of the input channels");
 
     private readonly Option<IReadOnlyList<float>?> _mean = Channels(
-        "--mean", "Value to subtract from each channel, on the scale 0 to 255, in the order of the model.");
+        "--mean", "Value to subtract from each channel, on the scale 0 to 255, in the order of the model; one value for gray.");
 
     private readonly Option<IReadOnlyList<float>?> _std = Channels(
         "--std", "Value to divide each channel by afterwards, on the scale 0 to 255.");
@@ -76,6 +76,10 @@ internal sealed class AddOptions
     /// <summary>Directory of models if none is given.</summary>
     public static string Folder => CommonOptions.FromEnvironment("EMBEDDINGS_Models__Directories__0", DefaultDirectory);
 
+    /// <summary>Sizes of input and vectors, for people: <c>112x112 -> 512</c>, or <c>320x240</c> without vectors.</summary>
+    public static string Sizes(ModelManifest manifest) =>
+        $"{manifest.Input.Width}x{manifest.Input.Height}{(manifest.Embeds ? $" -> {manifest.Dimension}" : "")}";
+
     public void AddTo(Command command)
     {
         Option[] options =
@@ -125,8 +129,9 @@ internal sealed class AddOptions
     {
         Description = description,
         HelpName = "A,B,C",
-        CustomParser = result => CommonOptions.Floats(result.Tokens[0].Value) is { Count: 3 } values
+        CustomParser = result => CommonOptions.Floats(result.Tokens[0].Value) is { Count: 1 or 3 } values
             ? values
-            : CommonOptions.Error<IReadOnlyList<float>>(result, $"{name} must be three numbers separated by commas"),
+            : CommonOptions.Error<IReadOnlyList<float>>(
+                result, $"{name} must be three numbers separated by commas, or one for a gray input"),
     };
 }

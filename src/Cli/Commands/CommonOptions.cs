@@ -6,6 +6,7 @@ using Embeddings.Cli.Printing;
 using Embeddings.Client;
 using Embeddings.Tooling.Ingesting;
 using Embeddings.V1;
+using Google.Protobuf.WellKnownTypes;
 using Spectre.Console;
 
 namespace Embeddings.Cli.Commands;
@@ -83,9 +84,14 @@ internal static class CommonOptions
     public static Option<ItemKind> Kind() => Kind("Kind of the images. [default: image]");
 
     /// <summary>Creates an option for a kind of items.</summary>
-    public static Option<ItemKind> Kind(string description) =>
-        new Option<ItemKind>("--kind", "-k") { Description = description, HelpName = "image|face" }
-            .AcceptOnlyFromAmong("image", "face");
+    /// <param name="description">Description.</param>
+    /// <param name="kinds">Kinds that the command accepts.</param>
+    public static Option<ItemKind> Kind(string description, params string[] kinds)
+    {
+        kinds = kinds is [] ? ["image", "face"] : kinds;
+        return new Option<ItemKind>("--kind", "-k") { Description = description, HelpName = string.Join('|', kinds) }
+            .AcceptOnlyFromAmong(kinds);
+    }
 
     public static Option<string> Model() => new("--model", "-m")
     {
@@ -98,14 +104,7 @@ internal static class CommonOptions
         string name, int byDefault, int minimum, int maximum, string description, params string[] aliases)
     {
         var option = new Option<int>(name, aliases) { Description = description, DefaultValueFactory = _ => byDefault };
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens is [var token] && int.TryParse(token.Value, CultureInfo.InvariantCulture, out var number)
-                && (number < minimum || number > maximum))
-            {
-                result.AddError($"{name} must be between {minimum} and {maximum}; got {number}.");
-            }
-        });
+        option.Validators.Add(result => CheckRange(result, name, minimum, maximum));
         return option;
     }
 
@@ -114,6 +113,47 @@ internal static class CommonOptions
         "x,y,x,y,x,y,x,y,x,y",
         "Five points of the face in pixels of the image: left eye, right eye, nose, left and right mouth corner. "
         + "Without it, the image must be an aligned crop.");
+
+    /// <summary>Creates the option that sends an image as a face without the check that it is not a whole photo.</summary>
+    public static Option<bool> Aligned() => new("--aligned")
+    {
+        Description = "With --kind face: the images are aligned crops, whatever their size and shape. Without it, an image that is "
+            + "plainly a whole photo is rejected.",
+    };
+
+    /// <summary>Creates the option for a collection of faces.</summary>
+    public static Option<string> Faces() => new("--collection", "-c")
+    {
+        Description = "Name of the collection with the faces. [default: face_embeddings]",
+        DefaultValueFactory = _ => ItemKind.Face.Collection(),
+    };
+
+    /// <summary>Creates an option for a similarity from which two faces show the same person.</summary>
+    public static Option<float?> Threshold(string description)
+    {
+        var option = new Option<float?>("--threshold", "-t") { Description = description };
+        option.Validators.Add(result => CheckRange(result, "--threshold", -1, 1));
+        return option;
+    }
+
+    /// <summary>Creates an option for a number from 0 to 1.</summary>
+    public static Option<float?> Fraction(string name, string description)
+    {
+        var option = new Option<float?>(name) { Description = description };
+        option.Validators.Add(result => CheckRange(result, name, 0, 1));
+        return option;
+    }
+
+    /// <summary>Reports a number that is out of range. A text that is not a number is reported by the parser.</summary>
+    public static void CheckRange(OptionResult result, string name, double minimum, double maximum)
+    {
+        if (result.Tokens is [var token]
+            && double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            && !(number >= minimum && number <= maximum))
+        {
+            result.AddError(FormattableString.Invariant($"{name} must be between {minimum} and {maximum}; got {token.Value}."));
+        }
+    }
 
     /// <summary>Parses the value of <see cref="Landmarks"/>.</summary>
     /// <exception cref="ToolException">The value is invalid, or the kind is not face.</exception>
@@ -172,6 +212,13 @@ internal sealed class CollectionOptions
 
     /// <summary>Creates the options of a command that sends images.</summary>
     public static CollectionOptions WithImages() => new(CommonOptions.Kind());
+
+    /// <summary>Creates the options of a command that sends images or photos.</summary>
+    public static CollectionOptions WithPhotos() => new(CommonOptions.Kind(
+        "Kind of the images: image, one vector of each; face, aligned crops; photo, all faces in each. [default: image]",
+        "image",
+        "face",
+        "photo"));
 
     /// <summary>
     /// Creates the options of a command without images: the kind only selects the collection, so that it cannot be
@@ -291,6 +338,20 @@ internal sealed partial class FilterOptions
             _ => new NumericRange { Lte = bound },
         };
         return new AttributeCondition { Key = key, Range = range };
+    }
+
+    /// <summary>Parses an attribute to store: <c>place=beach</c>, <c>good=true</c>, <c>year=2024</c>, <c>code="1"</c> (a string).</summary>
+    /// <exception cref="ToolException">The attribute is invalid.</exception>
+    public static (string Key, Value Value) ParseValue(string text)
+    {
+        var condition = ParseAttribute(text);
+        return condition.ConditionCase switch
+        {
+            AttributeCondition.ConditionOneofCase.Text => (condition.Key, Value.ForString(condition.Text)),
+            AttributeCondition.ConditionOneofCase.Number => (condition.Key, Value.ForNumber(condition.Number)),
+            AttributeCondition.ConditionOneofCase.Flag => (condition.Key, Value.ForBool(condition.Flag)),
+            _ => throw ArgumentErrors.New($"--attribute must be KEY=VALUE; got '{text}'."),
+        };
     }
 
     private static AttributeCondition Equal(string key, string value) => value switch

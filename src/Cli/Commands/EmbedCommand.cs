@@ -2,7 +2,6 @@ using System.CommandLine;
 using Embeddings.Cli.Printing;
 using Embeddings.Client;
 using Embeddings.V1;
-using Grpc.Core;
 
 namespace Embeddings.Cli.Commands;
 
@@ -15,48 +14,28 @@ internal static class EmbedCommand
         var kind = CommonOptions.Kind();
         var model = CommonOptions.Model();
         var landmarks = CommonOptions.Landmarks();
+        var aligned = CommonOptions.Aligned();
         var command = new Command(
             "embed", "Embeds images and prints their vectors: shape, norm and first values, or all values with --json.")
         {
-            files, kind, model, landmarks,
+            files, kind, model, landmarks, aligned,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var output = globals.Output(parsed);
             var face = CommonOptions.ParseLandmarks(parsed.GetValue(landmarks), parsed.GetValue(kind));
             using var client = globals.Client(parsed);
-            var (paths, exitCode) = (parsed.GetValue(files)!, ExitCode.Done);
-            foreach (var file in paths)
-            {
-                if (await TryEmbedAsync(file) is { } error)
+            return await PhotoFiles.RunAsync(
+                output,
+                parsed.GetValue(files)!,
+                async (file, image) =>
                 {
-                    Report(output, file, error);
-                    exitCode = paths.Length == 1 ? ExitCode.Failed : ExitCode.SomeItemsFailed;
-                }
-            }
-            return exitCode;
-
-            // Returns the error of a file, or null.
-            async Task<ItemError?> TryEmbedAsync(string file)
-            {
-                try
-                {
-                    var image = await ImageFile.ReadAsync(file, ImageFile.DefaultMaxBytes, cancellationToken);
-                    var crop = new FaceCrop { Image = image, Landmarks = face };
+                    var crop = new FaceCrop { Image = image, Landmarks = face, Aligned = parsed.GetValue(aligned) };
                     var (embedding, timings) =
                         await EmbedAsync(client, crop, parsed.GetValue(kind), parsed.GetValue(model)!, cancellationToken);
                     Print(output, file, parsed.GetValue(kind), embedding, timings);
-                    return null;
-                }
-                catch (ItemFault fault)
-                {
-                    return fault.Error;
-                }
-                catch (EmbeddingsException e) when (e.Status is StatusCode.InvalidArgument or StatusCode.ResourceExhausted)
-                {
-                    return new() { Code = (int)e.Status, Reason = e.Reason, Message = e.Message, Field = e.Field };
-                }
-            }
+                },
+                cancellationToken);
         });
         return command;
     }
@@ -88,11 +67,5 @@ internal static class EmbedCommand
             embedding.Values,
         });
         output.Line($"{ErrorLine.OneLine(file)}: {embedding.Model} {Vectors.Summary(embedding.Values)}");
-    }
-
-    private static void Report(Output output, string file, ItemError error)
-    {
-        output.Object(new { Path = file, Error = JsonFields.Of(error) }, omitNulls: true);
-        output.Note($"embeddings: {ErrorLine.OneLine(file)}: {ErrorLine.Of(error)}");
     }
 }

@@ -14,7 +14,7 @@ internal static class ModelsAddCommand
         var options = new AddOptions();
         var command = new Command(
             "add",
-            "Adds a model file: reads its graph, runs it, and writes its manifest. Values that a model file does not "
+            "Adds a model file, for embeddings or a detector: reads its graph, runs it, and writes its manifest. Values that a model file does not "
             + "contain (color order, mean, std) come from a preset or options.")
         {
             file,
@@ -44,12 +44,16 @@ internal static class ModelsAddCommand
             added.Fingerprint,
             added.Notices,
         });
-        var size = $"{input.Width}x{input.Height} -> {manifest.Dimension}";
-        output.Line($"{manifest.Name}: {ManifestFile.Word(manifest.Kind)}, {size}, batches up to {added.MaxBatch}");
+        output.Line($"{manifest.Name}: {ManifestFile.Word(manifest.Kind)}, {AddOptions.Sizes(manifest)}, batches up to {added.MaxBatch}");
         var scale = $"mean {string.Join(' ', input.Mean)}, std {string.Join(' ', input.Std)}";
         var resize = $"{ManifestFile.Word(input.Resize)}, {ManifestFile.Word(input.Interpolation)}";
         output.Line($"input       {ManifestFile.Word(input.ColorOrder)}, {scale}, {resize}");
         output.Line($"graph       {string.Join("; ", added.Facts)}");
+        if (manifest.Detector is { } detector)
+        {
+            var points = detector.Keypoints > 0 ? "with five points" : "without points; it needs a landmark model";
+            output.Line($"faces       {detector.MinFace} to {detector.MaxFace} pixels of the input, {points}");
+        }
         foreach (var notice in added.Notices)
         {
             output.Line(ErrorLine.OneLine($"note        {notice}"));

@@ -34,7 +34,8 @@ internal static class ModelsCheckCommand
         var charts = CommonOptions.Text("--charts", "DIR", "Directory for the histograms, as NAME.svg and NAME.png.");
         var write = new Option<bool>("--write-threshold")
         {
-            Description = "Write the best threshold to the manifest as suggested_threshold.",
+            Description = "Write the best threshold and its false match rate to the manifest, as suggested_threshold and "
+                + "false_match_rate.",
         };
         var command = new Command(
             "check",
@@ -49,12 +50,19 @@ internal static class ModelsCheckCommand
             var path = ModelFiles.FindManifest(parsed.GetValue(name)!, parsed.GetValue(models)!);
             using var model = ModelLoader.Load(path, new InferenceOptions { ProbeBatch = 0 });
             var manifest = model.Manifest;
-            var size = $"{manifest.Input.Width}x{manifest.Input.Height} -> {manifest.Dimension}";
-            output.Line($"{manifest.Name}: loads, {size}, vectors are the same in batches up to {model.MaxBatch}");
+            var size = AddOptions.Sizes(manifest);
+            var results = manifest.Embeds ? "vectors" : "results";
+            output.Line($"{manifest.Name}: loads, {size}, {results} are the same in batches up to {model.MaxBatch}");
             model.Notices.ToList().ForEach(notice => output.Line(ErrorLine.OneLine($"note        {notice}")));
             if (parsed.GetValue(images) is not { } folder)
             {
                 return ExitCode.Done;
+            }
+            if (!manifest.Embeds)
+            {
+                throw new ToolException(
+                    $"Model '{manifest.Name}' is of kind {ManifestFile.Word(manifest.Kind)} and has no vectors to compare; check it "
+                    + "without images.");
             }
             var checker = new ModelChecker(model, new Preprocessor(new ImagingOptions()));
             var report = checker.Check(LabelledImages.Read(folder), cancellationToken: cancellationToken);
@@ -65,9 +73,10 @@ internal static class ModelsCheckCommand
             }
             if (parsed.GetValue(write))
             {
-                var threshold = MathF.Round((float)report.Separation.Threshold, 3);
-                ModelFiles.ReplaceManifest(path, manifest with { SuggestedThreshold = threshold });
-                output.Line($"written     suggested_threshold {threshold:0.000} to {path}");
+                var threshold = Rounded(report.Separation.Threshold);
+                var rate = MathF.Round((float)report.FalseMatchRate(threshold), 6);
+                ModelFiles.ReplaceManifest(path, manifest with { SuggestedThreshold = threshold, FalseMatchRate = rate });
+                output.Line($"written     suggested_threshold {threshold:0.000} and false_match_rate {rate:0.######} to {path}");
             }
             return report.Skipped.Count > 0 ? ExitCode.SomeItemsFailed : ExitCode.Done;
         }, cancellationToken));
@@ -89,6 +98,7 @@ internal static class ModelsCheckCommand
             separation.EqualErrorRate,
             separation.Threshold,
             separation.BalancedAccuracy,
+            FalseMatchRate = report.FalseMatchRate(Rounded(separation.Threshold)),
             report.Rank1,
             report.BatchCosine,
             DPrime = separation.Distance,
@@ -106,11 +116,15 @@ internal static class ModelsCheckCommand
         output.Line($"same        {Range(report.Same)}");
         output.Line($"different   {Range(report.Different)}");
         output.Line($"threshold   {separation.Threshold:0.000}, balanced accuracy {separation.BalancedAccuracy:P1}, "
-            + $"equal error rate {separation.EqualErrorRate:P2}");
+            + $"equal error rate {separation.EqualErrorRate:P2}, "
+            + $"false match rate {report.FalseMatchRate(Rounded(separation.Threshold)):P2}");
         output.Line($"rank-1      {report.Rank1:P1}");
         output.Line($"batch       cosine of an image in a batch and alone: {report.BatchCosine:0.00000} or more");
         output.Line($"colors      {order} separates by {separation.Distance:0.00} standard deviations, swapped by "
-            + $"{report.Swapped.Distance:0.00}; a warning needs {CheckReport.SwapMargin:0.00} more");
+            + $"{report.Swapped.Distance:0.00}; "
+            + (double.IsFinite(report.NeededAdvantage)
+                ? $"a warning needs {report.NeededAdvantage:0.00} more"
+                : "too few subjects to tell an error from noise"));
         if (report.SwappedIsBetter)
         {
             output.Note(
@@ -118,6 +132,9 @@ internal static class ModelsCheckCommand
                 + "likely wrong");
         }
     }
+
+    // As it is written to the manifest.
+    private static float Rounded(double threshold) => MathF.Round((float)threshold, 3);
 
     private static string Range(IReadOnlyList<float> cosines) =>
         $"{cosines.Min():0.000} to {cosines.Max():0.000}, mean {cosines.Average():0.000}";

@@ -13,7 +13,8 @@ internal static class ModelsInspectCommand
         var file = new Argument<FileInfo>("file") { Description = "The .onnx file." }.AcceptExistingOnly();
         var command = new Command(
             "inspect",
-            "Prints the inputs, outputs and properties of a model file, and the output that 'models add' would select.")
+            "Prints the inputs, outputs and properties of a model file, and the output that 'models add' would select, or the "
+            + "preset for a detector.")
         {
             file,
         };

@@ -24,8 +24,8 @@ internal static class ModelsListCommand
                     model.Name,
                     Kind(model),
                     $"{model.InputWidth}x{model.InputHeight}",
-                    $"{model.Dimension}",
-                    YesNo(model.UnitLength),
+                    model.Dimension > 0 ? $"{model.Dimension}" : "-",
+                    model.Dimension > 0 ? YesNo(model.UnitLength) : "-",
                     YesNo(model.DefaultForKind),
                     model.Loaded ? model.ExecutionProvider : "not loaded",
                     model.Licence);
@@ -54,6 +54,7 @@ internal static class ModelsListCommand
         model.Fingerprint,
         model.Description,
         SuggestedThreshold = model.HasSuggestedThreshold ? model.SuggestedThreshold : (float?)null,
+        FalseMatchRate = model.HasFalseMatchRate ? model.FalseMatchRate : (float?)null,
         model.Notices,
     };
 

@@ -68,7 +68,7 @@ internal static class RunCommand
                 var models = await client.ListAllModelsAsync(cancellationToken).ToListAsync(cancellationToken);
                 foreach (var model in models)
                 {
-                    var size = $"{model.InputWidth}x{model.InputHeight} -> {model.Dimension}";
+                    var size = $"{model.InputWidth}x{model.InputHeight}{(model.Dimension > 0 ? $" -> {model.Dimension}" : "")}";
                     output.Line(ErrorLine.OneLine($"model       {model.Name} ({size}): {model.Description}"));
                 }
                 var passed = await ShowAsync(client, output, models, images, parsed.GetValue(kind), cancellationToken);
@@ -95,7 +95,7 @@ internal static class RunCommand
         ItemKind kind,
         CancellationToken cancellationToken)
     {
-        var kinds = models.Where(model => model.DefaultForKind)
+        var kinds = models.Where(model => model is { DefaultForKind: true, Kind: ModelKind.Image or ModelKind.Face })
             .Select(model => model.Kind == ModelKind.Face ? ItemKind.Face : ItemKind.Image)
             .Order()
             .ToList();

@@ -22,12 +22,13 @@ internal static class SearchCommand
         var model = CommonOptions.Model();
         var collection = CollectionOptions.WithImages();
         var landmarks = CommonOptions.Landmarks();
+        var aligned = CommonOptions.Aligned();
         var limit = CommonOptions.Number("--limit", 10, 1, 1_000, "Maximum number of points, 1 to 1,000.", "-n");
         var threshold = new Option<float?>("--threshold", "-t") { Description = "Minimum cosine, -1 to 1." };
         var filter = new FilterOptions();
         var command = new Command("search", "Finds the stored points nearest to an image or to a stored point.")
         {
-            file, point, model, landmarks, limit, threshold,
+            file, point, model, landmarks, aligned, limit, threshold,
         };
         collection.AddTo(command);
         filter.AddTo(command);
@@ -60,7 +61,7 @@ internal static class SearchCommand
                 var image = await ImageFile.ReadAsync(path, ImageFile.DefaultMaxBytes, cancellationToken);
                 if (parsed.GetValue(collection.Kind) == ItemKind.Face)
                 {
-                    query.Face = new FaceCrop { Image = image, Landmarks = face };
+                    query.Face = new FaceCrop { Image = image, Landmarks = face, Aligned = parsed.GetValue(aligned) };
                 }
                 else
                 {

@@ -21,7 +21,8 @@ internal static class ErrorLine
     });
 
     /// <summary>Formats the error of one item.</summary>
-    public static string Of(ItemError error) => $"{StatusName.Of(error.Code)} {error.Reason}: {OneLine(error.Message)}";
+    public static string Of(ItemError error) =>
+        $"{StatusName.Of(error.Code)} {error.Reason}: {OneLine(error.Message)}{Advice(error.Reason)}";
 
     /// <summary>
     /// Replaces control characters, so that a stored name cannot break the line or control the terminal.
@@ -50,6 +51,11 @@ internal static class ErrorLine
         }
         var field = e.Field.Length == 0 ? "" : $" [{e.Field}]";
         var retry = e.RetryAfter is { } after ? $" Retry in {after.TotalSeconds:0.###} s." : "";
-        return $"{StatusName.WithReason(e)}: {e.Message}{field}{retry}";
+        return $"{StatusName.WithReason(e)}: {e.Message}{field}{retry}{Advice(e.Reason)}";
     }
+
+    // The server names calls and fields of the contract; the user of the command has options.
+    private static string Advice(string reason) => reason == Reasons.FaceNotCropped
+        ? " On the command line: ingest --kind photo finds the faces in photos, and so do detect and identify; --aligned accepts the image as a crop."
+        : "";
 }

@@ -1,9 +1,11 @@
+using System.Runtime.CompilerServices;
 using Grpc.Core;
 
 namespace Embeddings.Client.Calls;
 
 /// <summary>
-/// Makes unary calls with one deadline for all attempts, retries safe failures, and converts errors to exceptions.
+/// Makes unary calls with one deadline for all attempts, and calls that respond with a stream; retries safe failures, and
+/// converts errors to exceptions.
 /// </summary>
 /// <remarks>
 /// The retry policy of a gRPC service config does not suffice: it ignores RetryInfo, and it keeps a copy of every request,
@@ -45,6 +47,52 @@ internal sealed class UnaryCaller(EmbeddingsClientOptions options, TimeProvider 
                 }
 
                 wait = delay;
+            }
+
+            await Task.Delay(wait, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Calls an RPC that responds with a stream, which has no deadline. Retries until the first message.</summary>
+    /// <param name="rpc">Method of the generated stub.</param>
+    /// <param name="request">Request to send.</param>
+    /// <param name="repeatable">Whether running the call twice has the same effect as running it once.</param>
+    /// <param name="cancellationToken">Cancels the call and the wait for a retry.</param>
+    public async IAsyncEnumerable<TResponse> StreamAsync<TRequest, TResponse>(
+        Func<TRequest, CallOptions, AsyncServerStreamingCall<TResponse>> rpc,
+        TRequest request,
+        bool repeatable,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        for (var failures = 1; ; failures++)
+        {
+            TimeSpan wait;
+            var hasStarted = false;
+            cancellationToken.ThrowIfCancellationRequested();
+            using var call = rpc(request, new CallOptions(cancellationToken: cancellationToken));
+            while (true)
+            {
+                try
+                {
+                    if (!await call.ResponseStream.MoveNext(cancellationToken).ConfigureAwait(false))
+                    {
+                        yield break;
+                    }
+                }
+                catch (RpcException error)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    if (hasStarted || Wait(error, failures, repeatable) is not { } delay)
+                    {
+                        throw ErrorDetails.ToException(error);
+                    }
+
+                    wait = delay;
+                    break;
+                }
+
+                hasStarted = true;
+                yield return call.ResponseStream.Current;
             }
 
             await Task.Delay(wait, time, cancellationToken).ConfigureAwait(false);

@@ -1,7 +1,10 @@
 namespace Embeddings.Core.Batching;
 
 /// <summary>The outcome of a run for one item.</summary>
-/// <param name="Vector">The model's raw vector, a copy that belongs to the item.</param>
+/// <param name="Vector">
+/// The model's raw vector, or what its outputs mean if it does not embed (<see cref="Inference.OutputDecoder"/>); it belongs to
+/// the item.
+/// </param>
 /// <param name="BatchSize">Items in the run.</param>
 /// <param name="Queued">Time from commit to the start of the run.</param>
 /// <param name="Ran">Duration of the run.</param>
@@ -18,7 +21,7 @@ internal readonly record struct BatchResult(float[] Vector, int BatchSize, TimeS
 /// </remarks>
 internal sealed class BatchItem(BatchQueue queue, Batch batch, int index) : TaskCompletionSource<BatchResult>
 {
-    /// <summary>The item's input: 3 x height x width floats.</summary>
+    /// <summary>The item's input: channels x height x width floats.</summary>
     public Span<float> Tensor => Batch.Tensor.Item(Index);
 
     public Batch Batch { get; } = batch;

@@ -161,7 +161,7 @@ internal sealed class BatchRunner : IDisposable
         for (var i = 0; i < items.Length; i++)
         {
             var queued = _time.GetElapsedTime(items[i].Committed, began);
-            results[i] = (items[i], new(batch.Tensor.Vector(first + i).ToArray(), items.Length, queued, ran));
+            results[i] = (items[i], new(batch.Tensor.TakeResult(first + i), items.Length, queued, ran));
         }
         if (isCaller)
         {

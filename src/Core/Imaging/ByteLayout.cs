@@ -52,11 +52,28 @@ internal static class ByteLayout
         }
     }
 
-    /// <summary>Writes gray pixels to three planes, each with its own mean and std.</summary>
+    /// <summary>
+    /// Writes interleaved pixels to one plane of (y - mean) / std, where y is the luminance of <see cref="ColorOrder.Gray"/>.
+    /// With <paramref name="swap"/> the first channel is blue.
+    /// </summary>
+    public static void Luminance(ReadOnlySpan<byte> pixels, Span<float> tensor, InputSpec spec, bool swap)
+    {
+        var (red, blue) = swap ? (2, 0) : (0, 2);
+        var (mean, std) = (spec.Mean[0], spec.Std[0]);
+        pixels = pixels[..(3 * tensor.Length)];
+        for (var i = 0; i < tensor.Length; i++)
+        {
+            var pixel = pixels.Slice(3 * i, 3);
+            var luminance = (0.299f * pixel[red]) + (0.587f * pixel[1]) + (0.114f * pixel[blue]);
+            tensor[i] = (luminance - mean) / std;
+        }
+    }
+
+    /// <summary>Writes gray pixels to each of the model's planes, each with its own mean and std.</summary>
     public static void Gray(ReadOnlySpan<byte> pixels, Span<float> tensor, InputSpec spec)
     {
-        var count = tensor.Length / 3;
-        for (var channel = 0; channel < 3; channel++)
+        var count = tensor.Length / spec.Channels;
+        for (var channel = 0; channel < spec.Channels; channel++)
         {
             var scale = ChannelScale.Of(spec, channel);
             var plane = tensor.Slice(channel * count, count);

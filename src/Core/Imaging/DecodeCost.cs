@@ -10,7 +10,7 @@ namespace Embeddings.Core.Imaging;
 internal static class DecodeCost
 {
     // Work from which an image is large: about half a second, at 6 nanoseconds for a pixel of a JPEG.
-    private const long LargeWork = 100_000_000;
+    public const long LargeWork = 100_000_000;
 
     // Buffers of the decoders and of libvips: lines, tiles, tables.
     private const long Fixed = 1 << 20;
@@ -31,29 +31,49 @@ internal static class DecodeCost
     /// <param name="gate">The gate that it will be admitted to.</param>
     public static Charge Of(EncodedImage file, int shrink, bool isAligned, InputSpec spec, FairGate gate)
     {
-        var pixels = (long)file.Width * file.Height;
+        var rows = Rows(file.Height, shrink, isAligned, spec);
+        return ToCharge(Bytes(file, shrink, rows), Work(file, shrink), gate);
+    }
+
+    /// <summary>Memory that decoding an image needs, bytes.</summary>
+    /// <param name="file">The image.</param>
+    /// <param name="shrink">The factor by which it is shrunk while it is decoded.</param>
+    /// <param name="rows">Rows of the source that are in memory together.</param>
+    public static long Bytes(EncodedImage file, int shrink, long rows)
+    {
         var rowBytes = (long)file.Width / shrink * file.PixelBytes;
-        var decoded = rowBytes * (file.Height / shrink);
-        var rows = isAligned ? file.Height : Math.Min((long)file.Height / shrink / spec.Height * FilterRows, file.Height);
         var bytes = Fixed + (rowBytes * (SequentialRows + rows));
         if (file.IsBuffered)
         {
-            bytes += pixels * BytesPerPixel(file);
+            bytes += (long)file.Width * file.Height * BytesPerPixel(file);
         }
         if (!file.Orientation.IsUpright)
         {
-            bytes += decoded;
+            bytes += rowBytes * (file.Height / shrink);
         }
-        var work = pixels * WorkPerPixel(file.Format);
-        if (file.ConvertsColors)
-        {
-            work += pixels / shrink / shrink * ProfileWork;
-        }
-        return ToCharge(bytes, work, gate);
+        return bytes;
     }
 
-    /// <summary>The cost of raw pixels, which are in memory already.</summary>
-    public static Charge Of(int width, int height, FairGate gate) => ToCharge(0, (long)width * height, gate);
+    /// <summary>Work of decoding an image, in pixels of a JPEG.</summary>
+    public static long Work(EncodedImage file, int shrink)
+    {
+        var pixels = (long)file.Width * file.Height;
+        var work = pixels * WorkPerPixel(file.Format);
+        return file.ConvertsColors ? work + (pixels / shrink / shrink * ProfileWork) : work;
+    }
+
+    /// <summary>The cost of checked raw pixels: they are in memory already, and rows in use that have to be converted.</summary>
+    public static Charge Of(in ImageInput image, InputSpec spec, FairGate gate)
+    {
+        var raw = new RawPixels(image);
+        var rows = Rows(image.Height, 1, image.Landmarks is not null, spec);
+        var bytes = raw.IsPlain ? 0 : Fixed + ((long)image.Width * raw.PixelBytes * rows);
+        return ToCharge(bytes, (long)image.Width * image.Height, gate);
+    }
+
+    // The rows of the source that are in memory together.
+    private static long Rows(int height, int shrink, bool isAligned, InputSpec spec) =>
+        isAligned ? height : Math.Min((long)height / shrink / spec.Height * FilterRows, height);
 
     private static Charge ToCharge(long bytes, long work, FairGate gate) =>
         new(bytes, Math.Max(work, 1), work > LargeWork || bytes > gate.Largest / 6);

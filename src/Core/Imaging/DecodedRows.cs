@@ -1,35 +1,23 @@
-using System.Buffers;
 using NetVips;
 
 namespace Embeddings.Core.Imaging;
 
 /// <summary>
-/// An image that libvips decodes while it is read, upright, RGB or gray. Only a window of it is in memory: its pixels are
-/// still in the processor's caches when they are read, and the system does not have to provide the pages of a whole image,
-/// which takes half as long as decoding a JPEG of 640x480.
+/// An image that libvips decodes while it is read, upright, RGB or gray. Decoding a JPEG of 640x480 to a whole image in memory
+/// would take half as long again.
 /// </summary>
 /// <remarks>
 /// It decodes on the thread that reads. If libvips writes a whole image to memory, another thread does it and signals every
 /// strip: half as much processor time again. A region belongs to a thread, so that an instance is created, read and disposed
 /// on one.
 /// </remarks>
-internal sealed class DecodedRows : IPixelRows, IDisposable
+internal sealed class DecodedRows : RowWindow
 {
-    // Arrays of 85,000 bytes and more are expensive for the garbage collector; only a longer row exceeds it.
-    private const int StripBytes = 64 * 1024;
-
     private readonly Region _region;
     private readonly FileFormat _format;
     private readonly CancellationToken _cancellation;
     private readonly CancellationTokenRegistration _registration;
     private readonly Image? _whole;
-    private readonly int _stride;
-    private readonly int _stripRows;
-
-    // The rows from _first to before _end; empty at first, as what the pool returns for length 0.
-    private byte[] _window = [];
-    private int _first;
-    private int _end;
 
     /// <param name="image">Unsigned bytes of one or three bands.</param>
     /// <param name="format">Format of the file, for faults.</param>
@@ -38,13 +26,9 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
     /// </param>
     /// <param name="cancellationToken">Ends the decoding.</param>
     public DecodedRows(Image image, FileFormat format, Image? whole = null, CancellationToken cancellationToken = default)
+        : base(image.Width, image.Height, image.Bands)
     {
-        Width = image.Width;
-        Height = image.Height;
-        Channels = image.Bands;
         _format = format;
-        _stride = Width * Channels;
-        _stripRows = Math.Max(StripBytes / _stride, 1);
         _region = Region.New(image);
         _cancellation = cancellationToken;
         _whole = whole;
@@ -54,61 +38,31 @@ internal sealed class DecodedRows : IPixelRows, IDisposable
         }
     }
 
-    public int Width { get; }
-
-    public int Height { get; }
-
-    public int Channels { get; }
-
-    /// <inheritdoc/>
-    /// <remarks>Throws a fault if the file is damaged, and a cancellation between two strips.</remarks>
-    public ReadOnlySpan<byte> Rows(int first, int count)
+    /// <summary>Decodes the remaining rows: a damaged file is a fault, not half an image.</summary>
+    public void ReadToEnd()
     {
-        if (_end < first + count)
+        if (!IsAtEnd)
         {
-            Advance(first, count);
+            Rows(Height - 1, 1);
         }
-        return _window.AsSpan((first - _first) * _stride, count * _stride);
     }
 
-    /// <summary>Decodes the remaining rows: a damaged file is a fault, not half an image.</summary>
-    public void ReadToEnd() => Rows(Height - 1, 1);
-
-    public void Dispose()
+    public override void Dispose()
     {
         _registration.Dispose();
         _region.Dispose();
         _whole?.Dispose();
-        ArrayPool<byte>.Shared.Return(_window);
-        _window = [];
+        base.Dispose();
     }
 
-    // Drops the rows above `first` and reads on until `count` from there are in the window.
-    private void Advance(int first, int count)
+    /// <inheritdoc/>
+    /// <remarks>Throws a fault if the file is damaged, and a cancellation between two strips.</remarks>
+    protected override void Read(int first, int count, Span<byte> rows)
     {
-        var kept = Math.Max(_end - first, 0);
-        var old = _window;
-        var most = Math.Min(count + _stripRows, Height - first) * _stride;
-        if (old.Length < most)
-        {
-            _window = ArrayPool<byte>.Shared.Rent(most);
-        }
-        old.AsSpan((_end - kept - _first) * _stride, kept * _stride).CopyTo(_window);
-        if (old != _window)
-        {
-            ArrayPool<byte>.Shared.Return(old);
-        }
-        _end = Math.Max(_end, first);
-        _first = first;
+        _cancellation.ThrowIfCancellationRequested();
         try
         {
-            while (_end < first + count)
-            {
-                _cancellation.ThrowIfCancellationRequested();
-                var rows = Math.Min(_stripRows, Height - _end);
-                _region.Fetch(0, _end, Width, rows).CopyTo(_window, (_end - _first) * _stride);
-                _end += rows;
-            }
+            _region.Fetch(0, first, Width, count).CopyTo(rows);
         }
         catch (VipsException e)
         {

@@ -9,11 +9,24 @@ internal static class ImageRules
 {
     public const string Encoded = "image.encoded";
     public const string Data = "image.pixels.data";
+    public const string Format = "image.pixels.format";
 
     private const string Width = "image.pixels.width";
     private const string Height = "image.pixels.height";
-    private const string Format = "image.pixels.format";
+    private const string Stride = "image.pixels.row_stride";
+    private const string Matrix = "image.pixels.yuv_matrix";
+    private const string Range = "image.pixels.yuv_range";
     private const string LandmarksField = "landmarks";
+    private const string Image = "image";
+
+    // An image is taken for a photo, not for an aligned crop, if it is larger than a thumbnail and has another shape than
+    // crops, or if it is larger than the crops of data sets, which have up to 1,024 pixels per side. A square photo of that
+    // size cannot be told from a crop without decoding it. A crop of another shape would be stretched, which changes its
+    // vector: on 29 photos, the equal error rate is 0 % with aligned crops, 11 % with the boxes of a detector, which are
+    // higher than wide, and 15 % with whole photos.
+    private const int MaxThumbnailSide = 128;
+    private const int MaxCropSide = 1024;
+    private const double MaxStretch = 1.05;
 
     // The limit of libvips for untrusted files.
     private const int MaxAvifItems = 256;
@@ -65,6 +78,27 @@ internal static class ImageRules
         }
     }
 
+    /// <summary>
+    /// Throws a fault if a face without landmarks is plainly a whole photo. An image is taken for an aligned crop if it has at
+    /// most 128 pixels per side, or at most 1,024 and, within 5 percent, the shape of a square or of the model's input.
+    /// </summary>
+    public static void CheckCropped(int width, int height, InputSpec spec)
+    {
+        var longer = Math.Max(width, height);
+        var hasShape = IsStretchSmall(width, height, 1, 1) || IsStretchSmall(width, height, spec.Width, spec.Height);
+        if (longer <= MaxThumbnailSide || (longer <= MaxCropSide && hasShape) || (width == spec.Width && height == spec.Height))
+        {
+            return;
+        }
+        throw Fault.Invalid(
+            Reasons.FaceNotCropped,
+            Image,
+            $"The image of {width} x {height} pixels is taken for a whole photo, not for an aligned crop of a face: a crop has "
+                + $"at most {MaxThumbnailSide} pixels per side, or at most {Text(MaxCropSide)} and is square within "
+                + $"{(int)Math.Round((MaxStretch - 1) * 100)} percent. Send the landmarks of the face, or send the photo to "
+                + "FaceService or IngestPhoto, which find its faces, or set `aligned` if it is an aligned crop.");
+    }
+
     /// <summary>Checks the number of pixels of an image that is decoded as a whole.</summary>
     public static void CheckBuffered(FileFormat format, int width, int height, ImagingOptions options)
     {
@@ -86,9 +120,9 @@ internal static class ImageRules
     }
 
     /// <summary>An image that needs more memory than the server has for all images.</summary>
-    public static Fault TooMuchMemory(long bytes, long limit) => TooLarge(
-        Encoded,
-        $"Decoding the image must need at most {Text(limit)} bytes of memory; it needs {Text(bytes)}. Send it smaller.");
+    public static Fault TooMuchMemory(long bytes, long limit, string field = Encoded) => TooLarge(
+        field,
+        $"Processing the image must need at most {Text(limit)} bytes of memory; it needs {Text(bytes)}. Send it smaller.");
 
     public static Fault UnknownFormat() => Fault.Invalid(
         Reasons.ImageFormatUnknown,
@@ -147,41 +181,89 @@ internal static class ImageRules
 
     private static void CheckPixels(in ImageInput image, InputSpec spec, ImagingOptions options)
     {
-        var bytes = image.Format switch
+        if (image.Format is < PixelFormat.Rgb8 or > PixelFormat.I420)
         {
-            PixelFormat.Rgb8 or PixelFormat.Bgr8 => 3,
-            PixelFormat.Gray8 => 1,
-            PixelFormat.RgbF32 or PixelFormat.BgrF32 => 3 * sizeof(float),
-            _ => throw Fault.Invalid(
+            throw Fault.Invalid(
                 Reasons.PixelFormatInvalid,
                 Format,
-                $"The pixel format must be RGB8, BGR8, GRAY8, RGB_F32 or BGR_F32; got {image.Format}."),
-        };
+                "The pixel format must be RGB8, BGR8, GRAY8, RGB_F32, BGR_F32, RGBA8, BGRA8, NV12 or I420; "
+                    + $"got {(int)image.Format}.");
+        }
         if (image.Width <= 0 || image.Height <= 0)
         {
             var side = image.Width <= 0 ? Width : Height;
             throw Fault.Invalid(
                 Reasons.PixelSizeMismatch, side, $"Width and height must be at least 1; got {image.Width} x {image.Height}.");
         }
+        CheckColors(image);
         CheckSize(image.Width, image.Height, options, Data);
         CheckNotEmpty(image.Data, Data);
-        var expected = (long)image.Width * image.Height * bytes;
-        if (image.Data.Length != expected)
-        {
-            throw Fault.Invalid(
-                Reasons.PixelSizeMismatch,
-                Data,
-                $"{image.Width} x {image.Height} pixels of {bytes} bytes must have {Text(expected)} bytes; "
-                    + $"got {Text(image.Data.Length)}.");
-        }
-        if (bytes == 3 * sizeof(float))
+        CheckLength(image);
+        if (image.Format is PixelFormat.RgbF32 or PixelFormat.BgrF32)
         {
             CheckFloats(image, spec);
         }
     }
 
+    // Colors would be wrong by up to 50 levels if the server guessed.
+    private static void CheckColors(in ImageInput image)
+    {
+        var isYuv = image.Format is PixelFormat.Nv12 or PixelFormat.I420;
+        if (isYuv ? image.YuvMatrix is not (YuvMatrix.Bt601 or YuvMatrix.Bt709) : image.YuvMatrix != YuvMatrix.Unspecified)
+        {
+            throw Fault.Invalid(
+                Reasons.PixelFormatInvalid,
+                Matrix,
+                isYuv
+                    ? $"The matrix of {Name(image.Format)} pixels must be BT601 or BT709; got {(int)image.YuvMatrix}."
+                    : $"The matrix must not be set for {Name(image.Format)} pixels: only NV12 and I420 have one.");
+        }
+        if (isYuv ? image.YuvRange is not (YuvRange.Limited or YuvRange.Full) : image.YuvRange != YuvRange.Unspecified)
+        {
+            throw Fault.Invalid(
+                Reasons.PixelFormatInvalid,
+                Range,
+                isYuv
+                    ? $"The range of {Name(image.Format)} pixels must be LIMITED or FULL; got {(int)image.YuvRange}."
+                    : $"The range must not be set for {Name(image.Format)} pixels: only NV12 and I420 have one.");
+        }
+    }
+
+    // The sides are within the limits.
+    private static void CheckLength(in ImageInput image)
+    {
+        var planes = PixelPlanes.Of(image);
+        var least = planes.SmallestStride;
+        if (image.RowStride != 0 && (image.RowStride < least || image.RowStride > PixelPlanes.MaxStride))
+        {
+            throw Fault.Invalid(
+                Reasons.PixelSizeMismatch,
+                Stride,
+                $"The row stride of {Name(image.Format)} pixels that are {image.Width} wide must be between {Text(least)} and "
+                    + $"{Text(PixelPlanes.MaxStride)} bytes, or 0 for packed rows; got {Text(image.RowStride)}.");
+        }
+        var (shortest, longest) = (planes.ShortestLength, planes.Length);
+        if (image.Data.Length < shortest || image.Data.Length > longest)
+        {
+            var rows = image.RowStride == 0 ? "" : $" with a row stride of {Text(image.RowStride)}";
+            var bytes = shortest == longest ? $"{Text(longest)}" : $"from {Text(shortest)} to {Text(longest)}";
+            throw Fault.Invalid(
+                Reasons.PixelSizeMismatch,
+                Data,
+                $"{image.Width} x {image.Height} pixels of {Name(image.Format)}{rows} must have {bytes} bytes; "
+                    + $"got {Text(image.Data.Length)}.");
+        }
+    }
+
     private static void CheckFloats(in ImageInput image, InputSpec spec)
     {
+        if (spec.Channels == 1)
+        {
+            throw Fault.Invalid(
+                Reasons.PixelFormatInvalid,
+                Format,
+                "Float pixels have three channels, but the model's input has one; send RGB8, BGR8, GRAY8 or an encoded file.");
+        }
         if (image.Landmarks is not null)
         {
             throw BadLandmarks("Landmarks must not be set for float pixels: those are the model's input and are not aligned.");
@@ -203,6 +285,19 @@ internal static class ImageRules
             throw Fault.Invalid(Reasons.ImageEmpty, field, "The image must not be empty.");
         }
     }
+
+    private static bool IsStretchSmall(int width, int height, int shapeWidth, int shapeHeight)
+    {
+        var stretch = (double)width * shapeHeight / ((double)height * shapeWidth);
+        return stretch is <= MaxStretch and >= 1 / MaxStretch;
+    }
+
+    private static string Name(PixelFormat format) => format switch
+    {
+        PixelFormat.RgbF32 => "RGB_F32",
+        PixelFormat.BgrF32 => "BGR_F32",
+        _ => format.ToString().ToUpperInvariant(),
+    };
 
     private static string Name(FileFormat format) =>
         format == FileFormat.WebP ? "WebP" : format.ToString().ToUpperInvariant();

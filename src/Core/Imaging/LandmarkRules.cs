@@ -20,8 +20,35 @@ internal static class LandmarkRules
     // give 19 or more, only the corners of the mouth 16.6, a mirror image (x and y swapped, or left and right) 22.
     private const double MaxResidual = 16;
 
+    /// <summary>
+    /// True if the points can be a face in an image of this size, so that <see cref="Check"/> and <see cref="CheckWithin"/>
+    /// throw nothing.
+    /// </summary>
+    public static bool IsFace(Landmarks? landmarks, int width, int height) =>
+        landmarks is not null && Problem(landmarks) is null && ProblemWithin(landmarks, width, height) is null;
+
     /// <summary>Checks the points without the image. Throws a fault.</summary>
     public static void Check(Landmarks landmarks)
+    {
+        if (Problem(landmarks) is { } problem)
+        {
+            throw ImageRules.BadLandmarks(problem);
+        }
+    }
+
+    /// <summary>
+    /// Checks the points against the upright image: a face at the edge may have some outside, but not far, and not its center.
+    /// Throws a fault.
+    /// </summary>
+    public static void CheckWithin(Landmarks landmarks, int width, int height)
+    {
+        if (ProblemWithin(landmarks, width, height) is { } problem)
+        {
+            throw ImageRules.BadLandmarks(problem);
+        }
+    }
+
+    private static string? Problem(Landmarks landmarks)
     {
         double x = 0, y = 0;
         Span<Vector2> points = stackalloc Vector2[5];
@@ -30,7 +57,7 @@ internal static class LandmarkRules
         {
             if (!float.IsFinite(point.X) || !float.IsFinite(point.Y))
             {
-                throw ImageRules.BadLandmarks("Landmarks must be finite; got NaN or infinity.");
+                return "Landmarks must be finite; got NaN or infinity.";
             }
             x += point.X / 5.0;
             y += point.Y / 5.0;
@@ -50,31 +77,24 @@ internal static class LandmarkRules
         var radius = Math.Sqrt((xx - yy) * (xx - yy) / 4 + xy * xy);
         if (middle * 2 / 5 < MinSpread * MinSpread)
         {
-            throw ImageRules.BadLandmarks("Landmarks must not coincide.");
+            return "Landmarks must not coincide.";
         }
         if (middle - radius < (middle + radius) * MinFlatness * MinFlatness)
         {
-            throw ImageRules.BadLandmarks("Landmarks must not be on one line.");
+            return "Landmarks must not be on one line.";
         }
         var transform = FaceAligner.TransformTo(FaceAligner.TemplateSide, FaceAligner.TemplateSide, landmarks);
         var residual = FaceAligner.Residual(landmarks, transform);
         if (!(residual <= MaxResidual))
         {
-            throw ImageRules.BadLandmarks(
-                $"Landmarks must be arranged as those of a face, with an error of at most {MaxResidual} pixels on the template of 112; "
-                    + $"got {residual.ToString("0.0", CultureInfo.InvariantCulture)}. Send x before y, in pixels of the upright "
-                    + "image, and the points on the left side of the image as left.");
+            return $"Landmarks must be arranged as those of a face, with an error of at most {MaxResidual} pixels on the template of 112; "
+                + $"got {residual.ToString("0.0", CultureInfo.InvariantCulture)}. Send x before y, in pixels of the upright "
+                + "image, and the points on the left side of the image as left.";
         }
-        if (!(transform.Scale >= MinScale))
-        {
-            throw ImageRules.BadLandmarks("Landmarks must span at most 100,000 pixels.");
-        }
+        return transform.Scale >= MinScale ? null : "Landmarks must span at most 100,000 pixels.";
     }
 
-    /// <summary>
-    /// Checks the points against the upright image: a face at the edge may have some outside, but not far, and not its center.
-    /// </summary>
-    public static void CheckWithin(Landmarks landmarks, int width, int height)
+    private static string? ProblemWithin(Landmarks landmarks, int width, int height)
     {
         var center = Vector2.Zero;
         Span<Vector2> points = stackalloc Vector2[5];
@@ -83,15 +103,13 @@ internal static class LandmarkRules
         {
             if (!IsWithin(point, width, height, 0.5f))
             {
-                throw ImageRules.BadLandmarks(
-                    $"Landmarks must be at most half the image's size outside the image of {width} x {height} pixels.");
+                return $"Landmarks must be at most half the image's size outside the image of {width} x {height} pixels.";
             }
             center += point / 5;
         }
-        if (!IsWithin(center, width, height, 0))
-        {
-            throw ImageRules.BadLandmarks($"The center of the landmarks must be inside the image of {width} x {height} pixels.");
-        }
+        return IsWithin(center, width, height, 0)
+            ? null
+            : $"The center of the landmarks must be inside the image of {width} x {height} pixels.";
     }
 
     private static bool IsWithin(Vector2 point, int width, int height, float margin) =>

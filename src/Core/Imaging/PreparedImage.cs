@@ -27,8 +27,8 @@ internal sealed class PreparedImage : IDisposable
     public static PreparedImage Pooled(byte[] array, int length, PixelFormat format) => new(array, length, format);
 
     /// <summary>
-    /// Writes (x - mean) / std, channels first, in the model's channel order; floats are only sorted. Throws a fault if floats
-    /// are not finite; the content of the tensor is then undefined.
+    /// Writes (x - mean) / std, channels first, in the model's channel order; floats are only sorted. Colors become luminance
+    /// if the model has one channel. Throws a fault if floats are not finite; the content of the tensor is then undefined.
     /// </summary>
     /// <param name="tensor"><see cref="InputSpec.TensorLength"/> floats.</param>
     /// <param name="spec">Parameters the image was prepared for.</param>
@@ -43,6 +43,9 @@ internal sealed class PreparedImage : IDisposable
         {
             case PixelFormat.Gray8:
                 ByteLayout.Gray(_pixels.Span, tensor, spec);
+                break;
+            case PixelFormat.Rgb8 or PixelFormat.Bgr8 when spec.Channels == 1:
+                ByteLayout.Luminance(_pixels.Span, tensor, spec, _format == PixelFormat.Bgr8);
                 break;
             case PixelFormat.Rgb8 or PixelFormat.Bgr8:
                 ByteLayout.Colors(_pixels.Span, tensor, spec, swap);

@@ -46,17 +46,16 @@ internal sealed class Preprocessor
         Validate(image, spec);
         if (IsImmediate(image, spec))
         {
-            return new PreparedImage(image.Data, image.Format);
+            return Whole(image);
         }
         if (image.Format == PixelFormat.Encoded)
         {
             using var file = EncodedImage.Open(image.Data, _options);
             return Prepare(file, image, spec, CancellationToken.None);
         }
-        var channels = image.Format == PixelFormat.Gray8 ? 1 : 3;
-        var view = new PixelView(image.Data.Span, image.Width, image.Height, channels);
+        using var rows = RawRows.Of(image);
         var box = SourceBox.Whole(image.Width, image.Height);
-        return Fit(view, box, Placement.Of(image.Width, image.Height, spec), image.Landmarks, image.Format, spec);
+        return Fit(rows, box, Placement.Of(image.Width, image.Height, spec), image.Landmarks, rows.Format, spec);
     }
 
     /// <summary>Reads the header of an encoded image, and checks it against the limits. Throws a fault.</summary>
@@ -97,6 +96,20 @@ internal sealed class Preprocessor
             fitted.Dispose();
             throw;
         }
+    }
+
+    // Pixels of the model's size: as they are, or converted as a whole.
+    private static PreparedImage Whole(in ImageInput image)
+    {
+        var pixels = new RawPixels(image);
+        if (pixels.IsPlain)
+        {
+            return new PreparedImage(image.Data, image.Format);
+        }
+        var length = image.Width * image.Height * pixels.PixelBytes;
+        var pooled = ArrayPool<byte>.Shared.Rent(length);
+        pixels.CopyTo(0, image.Height, pooled);
+        return PreparedImage.Pooled(pooled, length, pixels.Format);
     }
 
     private static int Shrink(EncodedImage file, in ImageInput image, Placement placement) =>

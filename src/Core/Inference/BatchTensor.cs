@@ -16,10 +16,12 @@ internal sealed class BatchTensor : IDisposable
 {
     private readonly TensorLayout _layout;
     private readonly AlignedBuffer _input;
-    private readonly AlignedBuffer _output;
+    private readonly AlignedBuffer? _output;
     private readonly AlignedBuffer? _halfInput;
     private readonly AlignedBuffer? _halfOutput;
     private readonly Dictionary<(int First, int Count), (OrtValue Input, OrtValue? Output)> _views = [];
+    // Of models that do not embed, by item.
+    private readonly float[]?[] _results;
     private readonly int _itemLength;
     private readonly int _rows;
 
@@ -34,9 +36,10 @@ internal sealed class BatchTensor : IDisposable
         var inputs = (nuint)_rows * (nuint)_itemLength;
         var outputs = (nuint)_rows * (nuint)layout.Dimension;
         _input = new(inputs * sizeof(float));
-        _output = new(outputs * sizeof(float));
+        _output = layout.Dimension > 0 ? new(outputs * sizeof(float)) : null;
+        _results = layout.Dimension > 0 ? [] : new float[]?[capacity];
         _halfInput = layout.HalfInput ? new(inputs * 2) : null;
-        _halfOutput = layout.HalfOutput ? new(outputs * 2) : null;
+        _halfOutput = layout is { HalfOutput: true, Dimension: > 0 } ? new(outputs * 2) : null;
         for (var row = 0; padded && row < _rows; row++)
         {
             Slice<float>(_input, row, 1, _itemLength).Clear();
@@ -49,12 +52,30 @@ internal sealed class BatchTensor : IDisposable
     public TensorLayout Layout => _layout;
 
     /// <summary>
-    /// The input of one item: 3 x height x width floats, channels first. Not thread-safe for one item; items are independent.
+    /// The input of one item: channels x height x width floats, channels first. Not thread-safe for one item; items are independent.
     /// </summary>
     public Span<float> Item(int index) => Slice<float>(_input, Checked(index), 1, _itemLength);
 
     /// <summary>The raw vector of one item after a run: one float per dimension of the model.</summary>
-    public Span<float> Vector(int index) => Slice<float>(_output, Checked(index), 1, _layout.Dimension);
+    public Span<float> Vector(int index) => Slice<float>(_output!, Checked(index), 1, _layout.Dimension);
+
+    /// <summary>
+    /// Returns the result of an item after a run, as an array of the caller's own: its raw vector, or what the model's outputs
+    /// mean if it does not embed. Called once for each item of a run.
+    /// </summary>
+    public float[] TakeResult(int index)
+    {
+        if (_layout.Dimension > 0)
+        {
+            return Vector(index).ToArray();
+        }
+        var result = _results[Checked(index)];
+        _results[index] = null;
+        return result ?? throw new InvalidOperationException($"Item {index} has not run.");
+    }
+
+    /// <summary>Stores the result of an item of a model that does not embed.</summary>
+    public void SetResult(int index, float[] result) => _results[Checked(index)] = result;
 
     /// <summary>
     /// Calls <paramref name="run"/> with the views of some items; that of the output is null if the layout leaves it to the
@@ -86,7 +107,7 @@ internal sealed class BatchTensor : IDisposable
             {
                 VectorMath.ToSingle(
                     Slice<Half>(_halfOutput, first, count, _layout.Dimension),
-                    Slice<float>(_output, first, count, _layout.Dimension));
+                    Slice<float>(_output!, first, count, _layout.Dimension));
             }
         }
         finally
@@ -101,7 +122,7 @@ internal sealed class BatchTensor : IDisposable
     /// <summary>Copies an output that the runtime allocated, with the values of <paramref name="count"/> vectors.</summary>
     public void CopyOutput(int first, int count, OrtValue output)
     {
-        var vectors = Slice<float>(_output, first, count, _layout.Dimension);
+        var vectors = Slice<float>(_output!, first, count, _layout.Dimension);
         if (_layout.HalfOutput)
         {
             var halves = MemoryMarshal.Cast<Float16, Half>(output.GetTensorDataAsSpan<Float16>());
@@ -125,7 +146,7 @@ internal sealed class BatchTensor : IDisposable
             _views.Clear();
         }
         _input.Dispose();
-        _output.Dispose();
+        _output?.Dispose();
         _halfInput?.Dispose();
         _halfOutput?.Dispose();
     }
@@ -164,7 +185,7 @@ internal sealed class BatchTensor : IDisposable
         {
             return (input, _layout.OutputShape is null
                 ? null
-                : View(_halfOutput ?? _output, _layout.HalfOutput, first, count, _layout.Dimension, _layout.OutputShapeOf(count)));
+                : View(_halfOutput ?? _output!, _layout.HalfOutput, first, count, _layout.Dimension, _layout.OutputShapeOf(count)));
         }
         catch
         {
@@ -198,8 +219,10 @@ internal sealed class BatchTensor : IDisposable
 }
 
 /// <summary>The sizes and types of a model's tensors.</summary>
-/// <param name="Input">Height and width of the input.</param>
-/// <param name="Dimension">Number of values in one vector.</param>
+/// <param name="Input">Channels, height and width of the input.</param>
+/// <param name="Dimension">
+/// Number of values in one vector; 0 if the model does not embed. Then the runtime allocates all outputs.
+/// </param>
 /// <param name="HalfInput">True if the input is float16.</param>
 /// <param name="HalfOutput">True if the output is float16.</param>
 /// <param name="OutputShape">
@@ -222,7 +245,7 @@ internal sealed record TensorLayout(
     /// <summary>Number of rows in a run of some items.</summary>
     public int RowsOf(int count) => Buckets ? (int)BitOperations.RoundUpToPowerOf2((uint)count) : Math.Max(count, FixedBatch);
 
-    public long[] InputShapeOf(int count) => [count, 3, Input.Height, Input.Width];
+    public long[] InputShapeOf(int count) => [count, Input.Channels, Input.Height, Input.Width];
 
     public long[] OutputShapeOf(int count) => [count, .. OutputShape!];
 }

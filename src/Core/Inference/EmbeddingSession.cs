@@ -6,7 +6,7 @@ using Microsoft.ML.OnnxRuntime;
 namespace Embeddings.Core.Inference;
 
 /// <summary>
-/// A model in memory that turns tensors into vectors. Thread-safe except for <see cref="Run"/>, which needs a slot of the
+/// A model in memory that turns tensors into vectors, or into what its kind finds in faces and photos. Thread-safe except for <see cref="Run"/>, which needs a slot of the
 /// caller's own. An interface for the tests and benchmarks of the queue.
 /// </summary>
 internal interface IEmbeddingSession : IDisposable
@@ -38,8 +38,8 @@ internal interface IEmbeddingSession : IDisposable
     BatchTensor CreateTensor();
 
     /// <summary>
-    /// Runs <paramref name="count"/> items of the tensor, from <paramref name="first"/> on, and leaves their raw vectors in
-    /// <see cref="BatchTensor.Vector"/>. Slots 0 to <see cref="MultiThreadedRuns"/> - 1 are multi-threaded, the
+    /// Runs <paramref name="count"/> items of the tensor, from <paramref name="first"/> on, and leaves their results in
+    /// <see cref="BatchTensor.TakeResult"/>. Slots 0 to <see cref="MultiThreadedRuns"/> - 1 are multi-threaded, the
     /// <see cref="SingleThreadedRuns"/> after them single-threaded; each takes one caller at a time. Throws what the runtime
     /// throws.
     /// </summary>
@@ -47,7 +47,8 @@ internal interface IEmbeddingSession : IDisposable
 
     /// <summary>
     /// Turns a raw vector into the result: checks it, and normalizes it if the model's vectors have unit length. A
-    /// <see cref="Fault"/> if it is not finite or all zeros.
+    /// <see cref="Fault"/> if it is not finite or all zeros. The result of a model that does not embed is only checked: a
+    /// <see cref="Fault"/> if an output was not finite.
     /// </summary>
     void Finish(Span<float> vector);
 }
@@ -60,28 +61,28 @@ internal sealed class EmbeddingSession : IEmbeddingSession
     private readonly IReadOnlyList<string> _notices;
     private readonly string[] _inputNames;
     private readonly string[] _outputNames;
+    private readonly OutputDecoder? _decoder;
 
     /// <param name="manifest">The manifest.</param>
-    /// <param name="signature">Input and output of the graph.</param>
-    /// <param name="layout">Sizes and types of the tensors.</param>
-    /// <param name="maxBatch">The largest usable batch.</param>
+    /// <param name="signature">Input and outputs of the graph.</param>
+    /// <param name="probe">What test runs have shown.</param>
     /// <param name="notices">Notices for the operator.</param>
     /// <param name="sessions">Sessions of ONNX Runtime; disposed with this instance.</param>
     public EmbeddingSession(
         ModelManifest manifest,
         ModelSignature signature,
-        TensorLayout layout,
-        int maxBatch,
+        ProbeResult probe,
         IReadOnlyList<string> notices,
         RuntimeSessions sessions)
     {
         Model = new(manifest);
-        MaxBatch = maxBatch;
-        _notices = notices;
+        MaxBatch = probe.MaxBatch;
+        _notices = [.. probe.Notices, .. notices];
         _sessions = sessions;
-        _layout = layout;
+        _layout = probe.Layout;
+        _decoder = probe.Decoder;
         _inputNames = [signature.Input];
-        _outputNames = [signature.Output];
+        _outputNames = [.. signature.Outputs];
     }
 
     /// <inheritdoc/>
@@ -126,7 +127,7 @@ internal sealed class EmbeddingSession : IEmbeddingSession
         // Vectors of faces always have L2 norm 1, within 1e-6, so that cosine is a dot product.
         var isUsable = Manifest.UnitLength
             ? VectorMath.TryNormalize(vector)
-            : VectorMath.IsFinite(vector) && !VectorMath.IsZero(vector);
+            : VectorMath.IsFinite(vector) && (_decoder is not null || !VectorMath.IsZero(vector));
         if (isUsable)
         {
             return;
@@ -151,6 +152,11 @@ internal sealed class EmbeddingSession : IEmbeddingSession
             return;
         }
         using var results = session.Run(options, _inputNames, [input], _outputNames);
+        if (_decoder is not null)
+        {
+            Decode(_decoder, tensor, first, count, results);
+            return;
+        }
         var expected = (long)_layout.RowsOf(count) * _layout.Dimension;
         var values = results[0].GetTensorTypeAndShape().ElementCount;
         if (values != expected)
@@ -159,5 +165,26 @@ internal sealed class EmbeddingSession : IEmbeddingSession
                 $"Model {Model.Name} must produce {expected} values for {count} items; got {values}.");
         }
         tensor.CopyOutput(first, count, results[0]);
+    }
+
+    private void Decode(
+        OutputDecoder decoder, BatchTensor tensor, int first, int count, IDisposableReadOnlyCollection<OrtValue> results)
+    {
+        using var outputs = new RunOutputs(results);
+        var rows = _layout.RowsOf(count);
+        for (var i = 0; i < decoder.Sizes.Count; i++)
+        {
+            var size = decoder.Sizes[i];
+            if (outputs[i].Length != (long)rows * size.Length)
+            {
+                throw new InvalidOperationException(
+                    $"Model {Model.Name} must produce {(long)rows * size.Length} values of {size.Name} for {count} items; "
+                        + $"got {outputs[i].Length}.");
+            }
+        }
+        for (var i = 0; i < count; i++)
+        {
+            tensor.SetResult(first + i, decoder.Decode(new ItemOutputs(outputs, decoder.Sizes, i)));
+        }
     }
 }

@@ -46,7 +46,7 @@ internal static class ModelLoader
                 first.Dispose();
                 all = new RuntimeSessions(file, options, wanted);
             }
-            return new EmbeddingSession(manifest, signature, probe.Layout, probe.MaxBatch, [.. probe.Notices, .. notices], all);
+            return new EmbeddingSession(manifest, signature, probe, notices, all);
         }
         finally
         {
@@ -57,11 +57,10 @@ internal static class ModelLoader
         }
     }
 
-    private static (TensorLayout Layout, int MaxBatch, IReadOnlyList<string> Notices) Probe(
-        ModelProbe probe, RuntimeSessions sessions, string file, TimeSpan limit)
+    private static ProbeResult Probe(ModelProbe probe, RuntimeSessions sessions, string file, TimeSpan limit)
     {
         using var timeout = new CancellationTokenSource(limit, TimeProvider.System);
-        (TensorLayout, int, IReadOnlyList<string>)? result = null;
+        ProbeResult? result = null;
         ModelException? failure = null;
         using (timeout.Token.Register(sessions.Terminate))
         {

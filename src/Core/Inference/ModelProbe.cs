@@ -4,18 +4,29 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Embeddings.Core.Inference;
 
+/// <summary>What test runs of a model have shown.</summary>
+/// <param name="Layout">Sizes and types of its tensors.</param>
+/// <param name="MaxBatch">Its largest usable batch.</param>
+/// <param name="Notices">Notices for the operator.</param>
+/// <param name="Decoder">Decodes its outputs; null if it embeds.</param>
+internal sealed record ProbeResult(TensorLayout Layout, int MaxBatch, IReadOnlyList<string> Notices, OutputDecoder? Decoder);
+
 /// <summary>
-/// Runs a model before it is served. The declarations of a graph are not trusted: the shape and the values of the output, and
-/// whether a batch may be larger than 1, come from runs.
+/// Runs a model before it is served. The declarations of a graph are not trusted: the shapes and the values of the outputs,
+/// and whether a batch may be larger than 1, come from runs.
 /// </summary>
 internal sealed class ModelProbe(
     string file, ModelManifest manifest, ModelSignature signature, RuntimeSessions sessions, InferenceOptions options)
 {
     private const float SameVector = 0.9999f;
 
-    /// <summary>Finds the tensors' layout, the largest usable batch, and notices for the operator.</summary>
-    /// <exception cref="ModelException">The model does not produce vectors of the manifest's dimension.</exception>
-    public (TensorLayout Layout, int MaxBatch, IReadOnlyList<string> Notices) Run()
+    // Of the largest value of an output; outputs that are not vectors contain a few values that matter among many that do
+    // not, which a cosine would hide.
+    private const float SameOutput = 0.01f;
+
+    /// <summary>Makes the test runs.</summary>
+    /// <exception cref="ModelException">The model does not produce what its manifest says.</exception>
+    public ProbeResult Run()
     {
         var fixedBatch = signature.FixedBatch;
         var buckets = options.BatchBuckets ?? options.Provider != ExecutionProvider.Cpu;
@@ -47,97 +58,112 @@ internal sealed class ModelProbe(
             ProbeImage.Draw(tensor.Item(i), manifest.Input, i == batch - 1 && batch > 2 ? 0 : i);
         }
 
-        var single = RunAlone(tensor);
-        var alone = tensor.Vector(0).ToArray();
-        if (!VectorMath.IsFinite(alone))
-        {
-            throw new ModelException(file, "must produce finite values; got NaN or infinity for an ordinary image");
-        }
-        var inner = single[0] == 1 ? single[1..] : null;
+        var alone = RunAlone(tensor, out var decoder);
+        var inner = manifest.Embeds && alone.Shapes[0][0] == 1 ? alone.Shapes[0][1..] : null;
         var layout = guess with { OutputShape = inner };
         if (fixedBatch == 1)
         {
             IReadOnlyList<string> notices = ["its batch is fixed at 1 in the file: it runs one item at a time"];
-            return (layout, 1, manifest.MaxBatch == 1 ? [] : notices);
+            return new(layout, 1, manifest.MaxBatch == 1 ? [] : notices, decoder);
         }
         if (batch == 1)
         {
-            return (layout, 1, []);
+            return new(layout, 1, [], decoder);
         }
 
-        if (RunBatch(tensor, batch) is not { } shape)
+        if (RunBatch(tensor, batch, alone) is not { } together)
         {
-            return (layout, 1, ["it fails on more than one item at once: it runs one item at a time"]);
+            return new(layout, 1, ["it fails on more than one item at once: it runs one item at a time"], decoder);
         }
-        var similarity = Similarity(alone, tensor.Vector(0));
+        var difference = Difference(alone, together, 0);
         if (batch > 2)
         {
-            similarity = Math.Min(similarity, Similarity(alone, tensor.Vector(batch - 1)));
+            difference ??= Difference(alone, together, batch - 1);
         }
-        if (similarity < SameVector)
+        if (difference is not null)
         {
-            var reason = $"its vectors depend on their neighbours in a batch (cosine {similarity:F4} to the same item alone)";
-            return (layout, 1, [$"{reason}: it runs one item at a time"]);
+            return new(layout, 1, [$"its {difference}: it runs one item at a time"], decoder);
         }
         var batchFirst = !signature.FixedOutput
             && inner is not null
-            && shape.SequenceEqual([tensor.Layout.RowsOf(batch), .. inner]);
-        return (batchFirst ? layout : guess, manifest.MaxBatch, []);
+            && together.Shapes[0].SequenceEqual([tensor.Layout.RowsOf(batch), .. inner]);
+        return new(batchFirst ? layout : guess, manifest.MaxBatch, [], decoder);
     }
 
     // A file that fixes its batch above 1 runs with empty rows for missing items, which is safe only if rows do not mix.
-    private (TensorLayout Layout, int MaxBatch, IReadOnlyList<string> Notices) ProbeFixed(
-        BatchTensor tensor, TensorLayout guess, int batch)
+    private ProbeResult ProbeFixed(BatchTensor tensor, TensorLayout guess, int batch)
     {
         for (var i = 0; i < batch; i++)
         {
             tensor.Item(i).Clear();
         }
         ProbeImage.Draw(tensor.Item(0), manifest.Input, 0);
-        var shape = RunAlone(tensor);
-        var alone = tensor.Vector(0).ToArray();
-        if (!VectorMath.IsFinite(alone))
-        {
-            throw new ModelException(file, "must produce finite values; got NaN or infinity for an ordinary image");
-        }
+        var alone = RunAlone(tensor, out var decoder);
         for (var i = 1; i < batch; i++)
         {
             ProbeImage.Draw(tensor.Item(i), manifest.Input, i);
         }
-        if (RunBatch(tensor, batch) is null || Similarity(alone, tensor.Vector(0)) < SameVector)
+        if (RunBatch(tensor, batch, alone) is not { } together || Difference(alone, together, 0) is not null)
         {
             throw new ModelException(
-                file, $"has a fixed batch of {batch} in which neighbours change each other's vectors; it cannot be served");
+                file, $"has a fixed batch of {batch} in which neighbours change each other's results; it cannot be served");
         }
-        var layout = shape[0] == batch ? guess with { OutputShape = shape[1..] } : guess;
-        return (layout, batch, [$"its batch is fixed at {batch} in the file: fewer items cost as much"]);
+        var shape = alone.Shapes[0];
+        var layout = manifest.Embeds && shape[0] == batch ? guess with { OutputShape = shape[1..] } : guess;
+        return new(layout, batch, [$"its batch is fixed at {batch} in the file: fewer items cost as much"], decoder);
     }
 
-    private long[] RunAlone(BatchTensor tensor)
+    private Outputs RunAlone(BatchTensor tensor, out OutputDecoder? decoder)
     {
+        Outputs alone;
         try
         {
-            var shape = RunOnce(tensor, 1);
-            var rows = tensor.Layout.RowsOf(1);
-            return Count(shape) == rows * (long)manifest.Dimension
-                ? shape
-                : throw new ModelException(
-                    file,
-                    $"output {signature.Output} must have {manifest.Dimension} values per item as in the manifest; "
-                        + $"got [{string.Join(", ", shape)}] for a batch of {rows}");
+            alone = RunOnce(tensor, 1);
         }
         catch (OnnxRuntimeException e)
         {
             throw new ModelException(file, $"cannot run: {e.Message}", e);
         }
+        var rows = tensor.Layout.RowsOf(1);
+        for (var i = 0; i < alone.Shapes.Length; i++)
+        {
+            var (name, shape, length) = (signature.Outputs[i], alone.Shapes[i], alone.Values[i].Length);
+            if (manifest.Embeds && length != rows * (long)manifest.Dimension)
+            {
+                throw new ModelException(
+                    file,
+                    $"output {name} must have {manifest.Dimension} values per item as in the manifest; "
+                        + $"got [{string.Join(", ", shape)}] for a batch of {rows}");
+            }
+            if (length == 0 || length % rows != 0)
+            {
+                throw new ModelException(
+                    file,
+                    $"output {name} must have the same number of values for every item; "
+                        + $"got [{string.Join(", ", shape)}] for a batch of {rows}");
+            }
+        }
+        var sizes = alone.Shapes.Select((shape, i) =>
+        {
+            var length = alone.Values[i].Length / rows;
+            // A scalar per item can come as [batch].
+            return new OutputSize(signature.Outputs[i], length, length % shape[^1] == 0 ? (int)shape[^1] : 1);
+        });
+        decoder = OutputDecoder.Create(file, manifest, [.. sizes]);
+        return alone.Values.All(values => VectorMath.IsFinite(values.AsSpan(0, values.Length / rows)))
+            ? alone with { Rows = rows }
+            : throw new ModelException(file, "must produce finite values; got NaN or infinity for an ordinary image");
     }
 
-    private long[]? RunBatch(BatchTensor tensor, int count)
+    // Null if the run fails, or its outputs do not have as many values per item as those of one item.
+    private Outputs? RunBatch(BatchTensor tensor, int count, Outputs alone)
     {
         try
         {
-            var shape = RunOnce(tensor, count);
-            return Count(shape) == (long)tensor.Layout.RowsOf(count) * manifest.Dimension ? shape : null;
+            var together = RunOnce(tensor, count) with { Rows = tensor.Layout.RowsOf(count) };
+            var fits = alone.Values.Zip(together.Values)
+                .All(pair => pair.First.Length * (long)together.Rows == pair.Second.Length * (long)alone.Rows);
+            return fits ? together : null;
         }
         catch (OnnxRuntimeException)
         {
@@ -145,24 +171,54 @@ internal sealed class ModelProbe(
         }
     }
 
-    // The runtime allocates the output, since its shape is not known. Vectors are copied if there are as many values as
-    // expected.
-    private long[] RunOnce(BatchTensor tensor, int count)
+    // The runtime allocates the outputs, since their shapes are not known.
+    private Outputs RunOnce(BatchTensor tensor, int count)
     {
-        long[] shape = [];
+        long[][] shapes = [];
+        float[][] values = [];
         sessions.Use(0, 0, (session, runOptions, _) => tensor.Use(0, count, 0, (_, input, _) =>
         {
-            using var results = session.Run(runOptions, [signature.Input], [input], [signature.Output]);
-            shape = results[0].GetTensorTypeAndShape().Shape;
-            if (Count(shape) == (long)tensor.Layout.RowsOf(count) * manifest.Dimension)
-            {
-                tensor.CopyOutput(0, count, results[0]);
-            }
+            using var results = session.Run(runOptions, [signature.Input], [input], signature.Outputs);
+            using var outputs = new RunOutputs(results);
+            shapes = [.. results.Select(result => result.GetTensorTypeAndShape().Shape)];
+            // A scalar has no sizes.
+            shapes = [.. shapes.Select(shape => shape.Length > 0 ? shape : [1])];
+            values = [.. Enumerable.Range(0, shapes.Length).Select(i => outputs[i].ToArray())];
         }));
-        return shape;
+        return new(shapes, values, 1);
     }
 
-    private static long Count(long[] shape) => shape.Aggregate(1L, (product, size) => product * size);
+    // What differs between an item alone and in a batch, or null if nothing does.
+    private string? Difference(Outputs alone, Outputs together, int item)
+    {
+        for (var i = 0; i < alone.Values.Length; i++)
+        {
+            var one = alone.Item(i, 0);
+            var other = together.Item(i, item);
+            if (manifest.Embeds)
+            {
+                var similarity = Similarity(one, other);
+                if (similarity < SameVector)
+                {
+                    return $"vectors depend on their neighbours in a batch (cosine {similarity:F4} to the same item alone)";
+                }
+                continue;
+            }
+            var (largest, difference) = (0f, 0f);
+            for (var k = 0; k < one.Length; k++)
+            {
+                largest = MathF.Max(largest, MathF.Abs(one[k]));
+                difference = MathF.Max(difference, MathF.Abs(one[k] - other[k]));
+            }
+            // Not less than or equal, so that NaN is a difference.
+            if (!(difference <= SameOutput * largest))
+            {
+                return $"output {signature.Outputs[i]} depends on the neighbours in a batch (by up to {difference:G3}, "
+                    + $"with values up to {largest:G3})";
+            }
+        }
+        return null;
+    }
 
     private static float Similarity(ReadOnlySpan<float> left, ReadOnlySpan<float> right)
     {
@@ -173,6 +229,16 @@ internal sealed class ModelProbe(
         }
         var cosine = VectorMath.CosineSimilarity(left, right);
         return float.IsNaN(cosine) ? 0 : cosine;
+    }
+
+    /// <summary>Outputs of one run with some rows.</summary>
+    private sealed record Outputs(long[][] Shapes, float[][] Values, int Rows)
+    {
+        public ReadOnlySpan<float> Item(int output, int item)
+        {
+            var length = Values[output].Length / Rows;
+            return Values[output].AsSpan(item * length, length);
+        }
     }
 }
 

@@ -5,18 +5,20 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace Embeddings.Core.Inference;
 
 /// <summary>
-/// The input and the output of a model, found in its graph and checked against its manifest as far as the graph declares them.
+/// The input and the outputs of a model, found in its graph and checked against its manifest as far as the graph declares
+/// them.
 /// </summary>
 /// <param name="Input">Name of the input tensor, NCHW.</param>
 /// <param name="HalfInput">True if the input is float16, false if float32.</param>
 /// <param name="FixedBatch">The batch that the file fixes; 0 if it takes any.</param>
-/// <param name="Output">Name of the output tensor.</param>
-/// <param name="HalfOutput">True if the output is float16, false if float32.</param>
+/// <param name="Outputs">Names of the outputs that a run reads; one if the model embeds.</param>
+/// <param name="HalfOutput">True if the first output is float16, false if float32.</param>
 /// <param name="FixedOutput">
-/// True if the output declares a batch of 1. The runtime then accepts no buffer for more, though it allocates more itself.
+/// True if the first output declares a batch of 1. The runtime then accepts no buffer for more, though it allocates more
+/// itself.
 /// </param>
 internal sealed record ModelSignature(
-    string Input, bool HalfInput, int FixedBatch, string Output, bool HalfOutput, bool FixedOutput)
+    string Input, bool HalfInput, int FixedBatch, IReadOnlyList<string> Outputs, bool HalfOutput, bool FixedOutput)
 {
     private const int MaxFixedBatch = 1_024;
 
@@ -31,40 +33,52 @@ internal sealed record ModelSignature(
         var halfInput = IsHalf(file, $"input {input}", inputType);
         var fixedBatch = CheckInput(file, input, inputType.Dimensions, manifest.Input);
 
-        var (output, outputType) = FindOutput(session, manifest, file);
-        var halfOutput = IsHalf(file, $"output {output}", outputType);
-        CheckOutput(file, output, outputType.Dimensions, manifest.Dimension);
-        return new(input, halfInput, fixedBatch, output, halfOutput, outputType.Dimensions is [> 0, ..]);
+        var outputs = manifest.OutputNames.Select(name => FindOutput(session, name, manifest, file)).ToList();
+        var halves = outputs.Select(output => IsHalf(file, $"output {output.Name}", output.Type)).ToList();
+        var (first, firstType) = outputs[0];
+        if (manifest.Embeds)
+        {
+            CheckOutput(file, first, firstType.Dimensions, manifest.Dimension);
+        }
+        return new(
+            input, halfInput, fixedBatch, [.. outputs.Select(output => output.Name)], halves[0], firstType.Dimensions is [> 0, ..]);
     }
 
     private static int CheckInput(string file, string name, int[] shape, InputSpec spec)
     {
         // -1 is a size known only at run time.
-        if (shape.Length != 4 || !Fits(shape[1], 3) || !Fits(shape[2], spec.Height) || !Fits(shape[3], spec.Width))
+        if (shape.Length != 4 || !Fits(shape[1], spec.Channels) || !Fits(shape[2], spec.Height) || !Fits(shape[3], spec.Width))
         {
             throw new ModelException(
-                file, $"input {name} must be [batch, 3, {spec.Height}, {spec.Width}] as in the manifest; got {Show(shape)}");
+                file,
+                $"input {name} must be [batch, {spec.Channels}, {spec.Height}, {spec.Width}] as in the manifest; "
+                    + $"got {Show(shape)}");
         }
         return shape[0] <= MaxFixedBatch
             ? Math.Max(shape[0], 0)
             : throw new ModelException(file, $"input {name} must have a batch of at most {MaxFixedBatch}; got {Show(shape)}");
     }
 
-    private static (string Name, NodeMetadata Type) FindOutput(InferenceSession session, ModelManifest manifest, string file)
+    private static (string Name, NodeMetadata Type) FindOutput(
+        InferenceSession session, string name, ModelManifest manifest, string file)
     {
         var outputs = session.OutputMetadata;
-        if (manifest.Output.Length > 0)
+        if (name.Length > 0)
         {
-            return outputs.TryGetValue(manifest.Output, out var named)
-                ? (manifest.Output, named)
-                : throw new ModelException(file, $"has no output {manifest.Output}; its outputs are {Names(outputs)}");
+            return outputs.TryGetValue(name, out var named)
+                ? (name, named)
+                : throw new ModelException(file, $"has no output {name}; its outputs are {Names(outputs)}");
         }
-        return outputs.Count == 1
-            ? (outputs.Single().Key, outputs.Single().Value)
-            : throw new ModelException(
-                file,
-                $"has {outputs.Count} outputs ({Names(outputs)}); the manifest's output must name one "
-                    + "(a detector is not an embedding model)");
+        if (outputs.Count == 1)
+        {
+            return (outputs.Single().Key, outputs.Single().Value);
+        }
+        var field = manifest.Embeds ? "output" : $"{ManifestFile.Word(manifest.Kind)}.output";
+        var detector = manifest.Embeds
+            ? " (for a detector, kind must be detector; 'embeddings models add --preset' writes such a manifest)"
+            : "";
+        throw new ModelException(
+            file, $"has {outputs.Count} outputs ({Names(outputs)}); the manifest's {field} must name one{detector}");
     }
 
     // The first size is the batch, which cannot be relied on: some exporters declare 1 for N.

@@ -1,9 +1,10 @@
 namespace Embeddings.Core.Memory;
 
 /// <summary>
-/// The memory for work in flight: what the process may use, less what it uses anyway (models, the store's index). Half of it is
-/// for messages that are received, parsed or wait in a queue, the other half for images that are decoded, so that neither waits
-/// for the other. What is left, a quarter of the limit, is for everything that is not counted.
+/// The memory for work in flight: what the process may use, less what it uses anyway (models, the store's index). Three eighths
+/// of it are for messages that are received, parsed or wait in a queue, as much for images that are decoded, and the rest for
+/// photos in which faces are looked for, so that none waits for another kind. What is left, a quarter of the limit, is for
+/// everything that is not counted.
 /// </summary>
 internal sealed class MemoryBudget
 {
@@ -17,6 +18,9 @@ internal sealed class MemoryBudget
     private const int LargeObject = 85_000;
 
     private const long Mebibyte = 1 << 20;
+
+    // More only wait for the detector.
+    private const int MaxPhotos = 256;
 
     private readonly Lock _lock = new();
     private readonly long _usable;
@@ -33,8 +37,9 @@ internal sealed class MemoryBudget
         _floor = Math.Max(Limit / 16, 16 * Mebibyte);
         _initial = Math.Max(_usable, _floor);
         Slots = imaging.MaxConcurrentDecodes > 0 ? imaging.MaxConcurrentDecodes : Environment.ProcessorCount;
-        Messages = new(int.MaxValue, _initial / 2);
-        Decoding = new(Slots, _initial / 2);
+        Messages = new(int.MaxValue, Share(_initial));
+        Decoding = new(Slots, Share(_initial));
+        Photos = new(MaxPhotos, Rest(_initial));
     }
 
     /// <summary>Memory that the process may use, bytes.</summary>
@@ -49,8 +54,11 @@ internal sealed class MemoryBudget
     /// <summary>Images that are decoded.</summary>
     public FairGate Decoding { get; }
 
+    /// <summary>Photos in which faces are looked for, each as a whole in memory.</summary>
+    public FairGate Photos { get; }
+
     /// <summary>Bytes in use.</summary>
-    public long Used => Messages.Used + Decoding.Used;
+    public long Used => Messages.Used + Decoding.Used + Photos.Used;
 
     /// <summary>True if other parts of the process have taken more than half of the budget since the start.</summary>
     public bool IsScarce { get; private set; }
@@ -73,8 +81,9 @@ internal sealed class MemoryBudget
         }
         bytes = Math.Min(bytes, _initial);
         IsScarce = bytes < _initial / 2;
-        Messages.Resize(bytes / 2, isInitial);
-        Decoding.Resize(bytes / 2, isInitial);
+        Messages.Resize(Share(bytes), isInitial);
+        Decoding.Resize(Share(bytes), isInitial);
+        Photos.Resize(Rest(bytes), isInitial);
     }
 
     /// <summary>
@@ -100,6 +109,10 @@ internal sealed class MemoryBudget
         }
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
     }
+
+    private static long Share(long bytes) => bytes / 8 * 3;
+
+    private static long Rest(long bytes) => bytes - (2 * Share(bytes));
 
     // The collector knows the limit of the container; it counts memory as scarce from 90 % of it on.
     private static long Available()

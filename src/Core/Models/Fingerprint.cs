@@ -6,7 +6,7 @@ namespace Embeddings.Core.Models;
 
 /// <summary>
 /// Fingerprint of a model: two vectors can be compared if their models have the same one. It covers the model file and all
-/// processing of an image before and of a vector after the run, but not name, licence, batch size or descriptions.
+/// processing of an image before and of the outputs after the run, but not name, licence, batch size or descriptions.
 /// </summary>
 internal static class Fingerprint
 {
@@ -33,16 +33,19 @@ internal static class Fingerprint
             "embeddings-fingerprint 1",
             $"sha256 {manifest.Sha256.ToLowerInvariant()}{data}",
             $"input {Number(input.Width)}x{Number(input.Height)} {ManifestFile.Word(input.ColorOrder)}",
-            $"mean {Channels(input.Mean)}",
-            $"std {Channels(input.Std)}",
+            $"mean {Channels(input, input.Mean)}",
+            $"std {Channels(input, input.Std)}",
             $"resize {ManifestFile.Word(input.Resize)} {Number(resizeTo)} {ManifestFile.Word(input.Interpolation)}",
             $"output {manifest.Output}",
-            $"unit_length {(manifest.UnitLength ? "true" : "false")}");
+            $"unit_length {(manifest.UnitLength ? "true" : "false")}{Section(manifest)}");
     }
+
+    // Only of models that do not embed, which have one; no collection depends on it.
+    private static string Section(ModelManifest manifest) => ManifestFile.Section(manifest) is { } json ? $"\n{json}" : "";
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 
     // Adding zero turns -0 into 0.
-    private static string Channels(IReadOnlyList<float> values) =>
-        string.Join(' ', values.Select(v => (v + 0f).ToString("R", CultureInfo.InvariantCulture)));
+    private static string Channels(InputSpec input, IReadOnlyList<float> values) =>
+        string.Join(' ', values.Take(input.Channels).Select(v => (v + 0f).ToString("R", CultureInfo.InvariantCulture)));
 }

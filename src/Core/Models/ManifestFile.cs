@@ -20,7 +20,7 @@ internal static class ManifestFile
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 8 };
 
     private static readonly JsonSerializerOptions Options =
-        CreateOptions(ManifestJson.Default.WithAddedModifier(OmitEmptyChecksum));
+        CreateOptions(ManifestJson.Default.WithAddedModifier(OmitUnused));
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="ModelException">The file cannot be read, or is not a manifest.</exception>
@@ -75,12 +75,30 @@ internal static class ManifestFile
             DataSha256 = manifest.DataSha256.ToLowerInvariant(),
         };
         Check(manifest, new(file, ""));
-        return manifest;
+        return manifest with { Input = OneSpelling(manifest.Input) };
     }
+
+    /// <summary>One channel's mean and std as one number each, however they were written.</summary>
+    internal static InputSpec OneSpelling(InputSpec input) =>
+        input.Channels == 1 ? input with { Mean = [input.Mean[0]], Std = [input.Std[0]] } : input;
 
     /// <summary>The content of a file: UTF-8, with a line feed at the end.</summary>
     public static byte[] Write(ModelManifest manifest) =>
         [.. JsonSerializer.SerializeToUtf8Bytes(manifest, Options.GetTypeInfo(typeof(ModelManifest))), (byte)'\n'];
+
+    /// <summary>The section of a model that does not embed, as JSON; null for others.</summary>
+    public static string? Section(ModelManifest manifest)
+    {
+        object? section = manifest switch
+        {
+            { Detector: { } detector } => detector,
+            { Landmarks: { } landmarks } => landmarks,
+            { Liveness: { } liveness } => liveness,
+            { Pose: { } pose } => pose,
+            _ => null,
+        };
+        return section is null ? null : JsonSerializer.Serialize(section, Options.GetTypeInfo(section.GetType()));
+    }
 
     /// <summary>The spelling of a value of an enumeration: <c>CenterCrop</c> is <c>center_crop</c>.</summary>
     public static string Word<T>(T value)
@@ -140,6 +158,10 @@ internal static class ManifestFile
         at.Between("resize_to", input.ResizeTo, 0, 8_192);
         foreach (var (name, values) in ((string, IReadOnlyList<float>)[])[("mean", input.Mean), ("std", input.Std)])
         {
+            if (input.Channels == 1 ? values.Distinct().Count() != 1 : values.Count != 3)
+            {
+                throw at.Error(name, input.Channels == 1 ? "must be one number for a gray input" : "must be three numbers");
+            }
             if (values.FirstOrDefault(value => !(MathF.Abs(value) <= MaxScale)) is var value and not 0)
             {
                 throw at.Error(name, $"must be between {-MaxScale:N0} and {MaxScale:N0}; got {value}");
@@ -167,7 +189,15 @@ internal static class ManifestFile
             throw at.Error("name", "must be 1 to 64 of a-z, A-Z, 0-9, _, - and .");
         }
         Check(manifest.Input, at with { Prefix = "input." });
-        at.Between("dimension", manifest.Dimension, 1, 65_536);
+        if (manifest.Embeds)
+        {
+            at.Between("dimension", manifest.Dimension, 1, 65_536);
+        }
+        else
+        {
+            CheckUnused(manifest, at);
+        }
+        FaceModelRules.Check(manifest, at);
         at.Between("max_batch", manifest.MaxBatch, 1, 1_024);
         var values = (long)manifest.MaxBatch * manifest.Input.TensorLength;
         if (values > MaxBatchValues)
@@ -192,6 +222,31 @@ internal static class ManifestFile
         if (manifest.SuggestedThreshold is { } threshold and not (>= -1 and <= 1))
         {
             throw at.Error("suggested_threshold", $"must be between -1 and 1; got {threshold}");
+        }
+        if (manifest.FalseMatchRate is { } rate)
+        {
+            at.Between("false_match_rate", rate, 0, 1);
+            if (manifest.SuggestedThreshold is null)
+            {
+                throw at.Error("false_match_rate", "must be absent without suggested_threshold, at which it is measured");
+            }
+        }
+    }
+
+    // What only vectors have.
+    private static void CheckUnused(ModelManifest manifest, Field at)
+    {
+        (string Name, bool IsSet)[] fields =
+        [
+            ("dimension", manifest.Dimension != 0),
+            ("unit_length", manifest.UnitLength),
+            ("output", manifest.Output.Length > 0),
+            ("suggested_threshold", manifest.SuggestedThreshold is not null),
+            ("false_match_rate", manifest.FalseMatchRate is not null),
+        ];
+        if (fields.FirstOrDefault(field => field.IsSet).Name is { } name)
+        {
+            throw at.Error(name, $"must be absent: a model of kind {Word(manifest.Kind)} has no vectors");
         }
     }
 
@@ -233,14 +288,22 @@ internal static class ManifestFile
             var whole when whole == typeof(int) => "must be a whole number",
             var number when number == typeof(float) => "must be a number",
             var channels when channels == typeof(IReadOnlyList<float>) => "must be three numbers",
+            var list when list == typeof(IReadOnlyList<int>) => "must be a list of whole numbers",
+            var list when list == typeof(IReadOnlyList<string>) => "must be a list of strings",
+            var lists when lists == typeof(IReadOnlyList<IReadOnlyList<int>>) => "must be a list of lists of whole numbers",
             _ => "must be a JSON object",
         };
 
-    private static void OmitEmptyChecksum(JsonTypeInfo type)
+    private static void OmitUnused(JsonTypeInfo type)
     {
-        foreach (var property in type.Properties.Where(property => property.Name == "data_sha256"))
+        foreach (var property in type.Type == typeof(ModelManifest) ? type.Properties : [])
         {
-            property.ShouldSerialize = static (_, value) => value is string { Length: > 0 };
+            property.ShouldSerialize = property.Name switch
+            {
+                "data_sha256" => static (_, value) => value is string { Length: > 0 },
+                "unit_length" or "output" => static (manifest, _) => ((ModelManifest)manifest).Embeds,
+                _ => property.ShouldSerialize,
+            };
         }
     }
 
@@ -256,6 +319,14 @@ internal static class ManifestFile
             if (value < min || value > max)
             {
                 throw Error(name, $"must be between {min:N0} and {max:N0}; got {value:N0}");
+            }
+        }
+
+        public void Between(string name, float value, float min, float max)
+        {
+            if (!(value >= min && value <= max))
+            {
+                throw Error(name, string.Create(CultureInfo.InvariantCulture, $"must be between {min} and {max}; got {value}"));
             }
         }
 
@@ -298,23 +369,85 @@ internal sealed class WordConverter<T> : JsonConverter<T>
         writer.WriteStringValue(ManifestFile.Word(value));
 }
 
-/// <summary>One value per channel, written on one line; an indented writer would take five.</summary>
-internal sealed class ChannelsConverter : JsonConverter<IReadOnlyList<float>>
+/// <summary>A list of numbers or strings, written on one line.</summary>
+internal class LineConverter<T> : JsonConverter<IReadOnlyList<T>>
 {
-    public override IReadOnlyList<float> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    public override IReadOnlyList<T> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
             throw new JsonException();
         }
-        var values = new List<float>(3);
+        var values = new List<T>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            values.Add(reader.GetSingle());
+            values.Add(Line.Read<T>(ref reader));
         }
-        return values.Count == 3 ? values : throw new JsonException();
+        return values;
     }
 
-    public override void Write(Utf8JsonWriter writer, IReadOnlyList<float> value, JsonSerializerOptions options) =>
-        writer.WriteRawValue($"[{string.Join(", ", value.Select(v => v.ToString(CultureInfo.InvariantCulture)))}]");
+    public override void Write(Utf8JsonWriter writer, IReadOnlyList<T> value, JsonSerializerOptions options) =>
+        writer.WriteRawValue(Line.Of(value));
+}
+
+/// <summary>One value per channel.</summary>
+internal sealed class ChannelsConverter : LineConverter<float>
+{
+    public override IReadOnlyList<float> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        base.Read(ref reader, typeToConvert, options) is { Count: 1 or 3 } values ? values : throw new JsonException();
+}
+
+/// <summary>A list of lists of whole numbers, written on one line.</summary>
+internal sealed class GroupsConverter : JsonConverter<IReadOnlyList<IReadOnlyList<int>>>
+{
+    private static readonly LineConverter<int> Group = new();
+
+    public override IReadOnlyList<IReadOnlyList<int>> Read(
+        ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            throw new JsonException();
+        }
+        var groups = new List<IReadOnlyList<int>>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            groups.Add(Group.Read(ref reader, typeToConvert, options));
+        }
+        return groups;
+    }
+
+    public override void Write(
+        Utf8JsonWriter writer, IReadOnlyList<IReadOnlyList<int>> value, JsonSerializerOptions options) =>
+        writer.WriteRawValue($"[{string.Join(", ", value.Select(Line.Of))}]");
+}
+
+/// <summary>Lists on one line; an indented writer would take a line for each value.</summary>
+file static class Line
+{
+    public static T Read<T>(ref Utf8JsonReader reader)
+    {
+        if (typeof(T) == typeof(string))
+        {
+            return (T)(object)(reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw new JsonException());
+        }
+        if (reader.TokenType != JsonTokenType.Number)
+        {
+            throw new JsonException();
+        }
+        if (typeof(T) == typeof(int))
+        {
+            return reader.TryGetInt32(out var whole) ? (T)(object)whole : throw new JsonException();
+        }
+        return reader.TryGetSingle(out var number) ? (T)(object)number : throw new JsonException();
+    }
+
+    public static string Of<T>(IReadOnlyList<T> values) => $"[{string.Join(", ", values.Select(Json))}]";
+
+    private static string Json<T>(T value) => value switch
+    {
+        string text => $"\"{JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"",
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+        _ => throw new ArgumentException("The value must be a number or a string.", nameof(value)),
+    };
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Embeddings.Core.Batching;
 using Embeddings.Core.Inference;
@@ -14,6 +15,7 @@ internal sealed class ModelCatalog : IDisposable
 {
     // The build puts them into the program's own folder.
     private static readonly string DefaultFolder = Path.Combine(AppContext.BaseDirectory, "models");
+    private static readonly string OptionalFolder = Path.Combine(DefaultFolder, "optional");
 
     private readonly EmbeddingCoreOptions _options;
     private readonly EmbeddingMetrics _metrics;
@@ -33,7 +35,9 @@ internal sealed class ModelCatalog : IDisposable
         _log = log;
         var models = options.Models;
         ReportIgnored(models.Directories);
-        var files = models.Directories.SelectMany(Manifests).Concat(models.UseDefaults ? DefaultManifests(DefaultFolder) : []);
+        var files = models.Directories.SelectMany(Manifests)
+            .Concat(models.UseDefaults ? DefaultManifests(DefaultFolder) : [])
+            .Concat(models.UseOptional ? OptionalManifests(OptionalFolder) : []);
         // In this order: the first model of a kind is its default, and the default models come last.
         var ordered = new List<ServedModel>();
         foreach (var file in files)
@@ -49,6 +53,10 @@ internal sealed class ModelCatalog : IDisposable
         All = [.. ordered.OrderBy(model => model.Name, StringComparer.Ordinal)];
         ChooseDefault(ModelKind.Image, models.DefaultImage, ordered);
         ChooseDefault(ModelKind.Face, models.DefaultFace, ordered);
+        ChooseDefault(ModelKind.Detector, models.DefaultDetector, ordered);
+        ChooseDefault(ModelKind.Landmarks, models.DefaultLandmarks, ordered);
+        ChooseDefault(ModelKind.Liveness, models.DefaultLiveness, ordered);
+        ChooseDefault(ModelKind.Pose, models.DefaultPose, ordered);
         var later = ordered.Where(model => models.Lazy && !_defaults.ContainsValue(model)).ToList();
         foreach (var model in later)
         {
@@ -63,36 +71,57 @@ internal sealed class ModelCatalog : IDisposable
     /// <summary>
     /// The model that a request means. NOT_FOUND for an unknown name or kind, INVALID_ARGUMENT for a model of another kind.
     /// </summary>
-    public ServedModel Get(string name, ModelKind kind)
+    /// <param name="name">Name of the model; empty for the default one of its kind.</param>
+    /// <param name="kind">Kind that the request needs.</param>
+    /// <param name="field">Field of the request that holds the name.</param>
+    public ServedModel Get(string name, ModelKind kind, string field = "model")
     {
         if (name.Length == 0)
         {
             return DefaultOf(kind) ?? throw new Fault(
                 FaultKind.NotFound,
                 Reasons.ModelNotFound,
-                $"There is no {Word(kind)} model; add one to Models:Directories.",
-                "model");
+                $"There is no {Noun(kind)}; {Remedy(kind)}.",
+                field);
         }
-        var model = Find(name);
+        var model = Find(name, field);
         return model.Info.Kind == kind
             ? model
             : throw Fault.Invalid(
-                Reasons.ModelKindMismatch, "model", $"model must embed {Word(kind)}s; '{name}' embeds {Word(model.Info.Kind)}s.")
+                Reasons.ModelKindMismatch,
+                field,
+                $"{field} must be {Article(kind)} {Noun(kind)}; '{name}' is {Article(model.Info.Kind)} {Noun(model.Info.Kind)}.")
                 .With(FaultKeys.Model, name)
                 .With(FaultKeys.Expected, Word(kind))
                 .With(FaultKeys.Actual, Word(model.Info.Kind));
     }
 
     /// <summary>The model of a name. NOT_FOUND if there is none.</summary>
-    public ServedModel Find(string name) =>
+    public ServedModel Find(string name, string field = "model") =>
         _models.TryGetValue(name, out var model)
             ? model
             : throw new Fault(
                 FaultKind.NotFound,
                 Reasons.ModelNotFound,
-                $"model must be one of {string.Join(", ", All.Select(model => model.Name))}; "
+                $"{field} must be one of {string.Join(", ", All.Select(model => model.Name))}; "
                     + $"got '{(name.Length <= 64 ? name : name[..64] + "...")}'.",
-                "model").With(FaultKeys.Model, name);
+                field).With(FaultKeys.Model, name);
+
+    /// <summary>The model of a name, which must have vectors. NOT_FOUND, or INVALID_ARGUMENT if it has none.</summary>
+    public ServedModel FindEmbedding(string name)
+    {
+        var model = Find(name);
+        var kind = model.Info.Kind;
+        return model.Manifest.Embeds
+            ? model
+            : throw Fault.Invalid(
+                Reasons.ModelKindMismatch,
+                "model",
+                $"model must be an image model or a face model; '{name}' is {Article(kind)} {Noun(kind)}.")
+                .With(FaultKeys.Model, name)
+                .With(FaultKeys.Expected, $"{Word(ModelKind.Image)} or {Word(ModelKind.Face)}")
+                .With(FaultKeys.Actual, Word(kind));
+    }
 
     /// <summary>The model for requests of a kind that name none, or null.</summary>
     public ServedModel? DefaultOf(ModelKind kind) => _defaults.GetValueOrDefault(kind);
@@ -104,8 +133,9 @@ internal sealed class ModelCatalog : IDisposable
     {
         var session = ModelLoader.Load(file, _options.Inference);
         var model = session.Model;
+        var vectors = model.Manifest.Embeds ? $"{model.Dimension}-d" : "no vectors";
         CoreLog.ModelLoaded(
-            _log, model.Name, model.Kind.ToString(), model.Dimension, session.ExecutionProvider, model.Manifest.Description);
+            _log, model.Name, model.Kind.ToString(), vectors, session.ExecutionProvider, model.Manifest.Description);
         foreach (var notice in session.Notices)
         {
             CoreLog.ModelNotice(_log, model.Name, notice);
@@ -173,6 +203,16 @@ internal sealed class ModelCatalog : IDisposable
                     + "or start without them: --models none or --models DIR on the command line, "
                     + "or the setting Models:UseDefaults=false.");
 
+    /// <summary>The manifests of the optional models.</summary>
+    /// <exception cref="ModelException">There are none.</exception>
+    internal static IReadOnlyList<string> OptionalManifests(string folder) =>
+        Directory.Exists(folder) && Manifests(folder).ToList() is { Count: > 0 } files
+            ? files
+            : throw new ModelException(
+                folder,
+                $"the optional models are missing from {folder}. Run ./build.sh models and build again, "
+                    + "or start without them: Models:UseOptional=false.");
+
     private static IEnumerable<string> Manifests(string directory)
     {
         if (!Directory.Exists(directory))
@@ -196,6 +236,19 @@ internal sealed class ModelCatalog : IDisposable
     }
 
     private static string Word(ModelKind kind) => ManifestFile.Word(kind);
+
+    private static string Noun(ModelKind kind) => kind switch
+    {
+        ModelKind.Detector => "detector",
+        ModelKind.Landmarks => "landmark model",
+        _ => $"{Word(kind)} model",
+    };
+
+    private static string Article(ModelKind kind) => kind == ModelKind.Image ? "an" : "a";
+
+    private static string Remedy(ModelKind kind) => kind is ModelKind.Liveness or ModelKind.Pose
+        ? "set Models:UseOptional=true, or add one to Models:Directories"
+        : "add one to Models:Directories";
 
     private void ReportIgnored(IReadOnlyList<string> directories)
     {
@@ -223,7 +276,7 @@ internal sealed class ModelCatalog : IDisposable
         else if (name.Length > 0)
         {
             throw new ModelException(
-                name, $"cannot be the default {Word(kind)} model: there is no {Word(kind)} model of that name");
+                name, $"cannot be the default {Noun(kind)}: there is no {Noun(kind)} of that name");
         }
     }
 
@@ -231,7 +284,9 @@ internal sealed class ModelCatalog : IDisposable
     {
         try
         {
-            models.AsParallel().ForAll(model => model.Load());
+            // The largest first, and one at a time to each processor, so that small models do not wait behind a large one.
+            var largestFirst = models.OrderByDescending(model => ModelFile.Bytes(Path.ChangeExtension(model.File, ".onnx")));
+            Partitioner.Create(largestFirst, EnumerablePartitionerOptions.NoBuffering).AsParallel().ForAll(model => model.Load());
         }
         catch (AggregateException e)
         {

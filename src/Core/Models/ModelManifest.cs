@@ -17,18 +17,21 @@ internal sealed record ModelManifest
     /// <summary>Name that requests use: 1 to 64 of a-z, A-Z, 0-9, <c>_</c>, <c>-</c>, <c>.</c>.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Kind of items it embeds.</summary>
+    /// <summary>Purpose of the model.</summary>
     [JsonConverter(typeof(WordConverter<ModelKind>))]
     public required ModelKind Kind { get; init; }
 
     /// <summary>Preprocessing of its input.</summary>
     public required InputSpec Input { get; init; }
 
-    /// <summary>Number of values in its vectors, 1 to 65,536.</summary>
-    public required int Dimension { get; init; }
+    /// <summary>
+    /// Number of values in its vectors, 1 to 65,536. Required for models that embed; 0, and not in the file, for others.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Dimension { get; set; }
 
     /// <summary>
-    /// True if its vectors are normalized to L2 norm 1. Always true for faces. Default: false for images.
+    /// True if its vectors are normalized to L2 norm 1. Always true for faces. Default: false for all others.
     /// </summary>
     public bool UnitLength
     {
@@ -39,7 +42,10 @@ internal sealed record ModelManifest
     /// <summary>The largest batch it runs, 1 to 1,024; the queue finds the fastest size up to it. Default: 32.</summary>
     public int MaxBatch { get; set; } = 32;
 
-    /// <summary>Name of the output tensor; empty for the graph's only one. Default: empty.</summary>
+    /// <summary>
+    /// Name of the output tensor with the vectors; empty for the graph's only one. Models that do not embed name theirs in
+    /// their section. Default: empty.
+    /// </summary>
     public string Output { get; set; } = "";
 
     /// <summary>Licence of the weights, an SPDX identifier if there is one. Default: empty.</summary>
@@ -63,9 +69,49 @@ internal sealed record ModelManifest
     /// <summary>Cosine from which two of its vectors are likely the same; null if not measured. Default: null.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public float? SuggestedThreshold { get; set; }
+
+    /// <summary>
+    /// Share of pairs of different subjects, 0 to 1, whose cosine reached <see cref="SuggestedThreshold"/> when it was
+    /// measured; null if not measured. Default: null.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public float? FalseMatchRate { get; set; }
+
+    /// <summary>How the outputs of a detector become boxes. Required for detectors, absent for others.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DetectorSpec? Detector { get; set; }
+
+    /// <summary>How the output of a landmark model becomes five points. Required for those, absent for others.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LandmarksSpec? Landmarks { get; set; }
+
+    /// <summary>
+    /// How the output of a liveness model becomes a probability. Required for those, absent for others.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LivenessSpec? Liveness { get; set; }
+
+    /// <summary>How the outputs of a pose model become angles. Required for those, absent for others.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PoseSpec? Pose { get; set; }
+
+    /// <summary>True if the model produces vectors.</summary>
+    [JsonIgnore]
+    public bool Embeds => Kind is ModelKind.Image or ModelKind.Face;
+
+    /// <summary>Names of the outputs that a run reads; an empty name means the graph's only output.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> OutputNames => this switch
+    {
+        { Detector.Outputs: var outputs } => outputs.All,
+        { Landmarks: { } landmarks } => [landmarks.Output],
+        { Liveness: { } liveness } => [liveness.Output],
+        { Pose: { } pose } => [pose.Yaw, pose.Pitch, pose.Roll],
+        _ => [Output],
+    };
 }
 
-/// <summary>Preprocessing parameters, from an image to the model's input tensor (float32, NCHW, three channels).</summary>
+/// <summary>Preprocessing parameters, from an image to the model's input tensor (float32, NCHW).</summary>
 internal sealed record InputSpec
 {
     /// <summary>Width of the input, pixels, 1 to 4,096.</summary>
@@ -74,17 +120,21 @@ internal sealed record InputSpec
     /// <summary>Height of the input, pixels, 1 to 4,096.</summary>
     public required int Height { get; init; }
 
-    /// <summary>Order of the channels. Default: RGB.</summary>
+    /// <summary>Order of the channels; with gray there is only one. Default: RGB.</summary>
     [JsonConverter(typeof(WordConverter<ColorOrder>))]
     public ColorOrder ColorOrder { get; set; } = ColorOrder.Rgb;
 
     /// <summary>
-    /// Subtracted from each channel, in the model's channel order, on the scale 0 to 255. Default: 0, 0, 0.
+    /// Subtracted from each channel, in the model's channel order, on the scale 0 to 255. With gray one number, or three
+    /// equal ones, which are read as one. Default: 0 for each channel.
     /// </summary>
     [JsonConverter(typeof(ChannelsConverter))]
     public IReadOnlyList<float> Mean { get; set; } = [0, 0, 0];
 
-    /// <summary>Divisor of each channel after that, on the scale 0 to 255; not zero. Default: 1, 1, 1.</summary>
+    /// <summary>
+    /// Divisor of each channel after that, on the scale 0 to 255; not zero. As many numbers as <see cref="Mean"/> has. Default:
+    /// 1 for each channel.
+    /// </summary>
     [JsonConverter(typeof(ChannelsConverter))]
     public IReadOnlyList<float> Std { get; set; } = [1, 1, 1];
 
@@ -102,16 +152,23 @@ internal sealed record InputSpec
     [JsonConverter(typeof(WordConverter<Interpolation>))]
     public Interpolation Interpolation { get; set; } = Interpolation.Bilinear;
 
-    /// <summary>Number of values in one item's tensor: 3 x height x width.</summary>
+    /// <summary>Number of channels: 1 with gray, otherwise 3.</summary>
     [JsonIgnore]
-    public int TensorLength => 3 * Width * Height;
+    public int Channels => ColorOrder == ColorOrder.Gray ? 1 : 3;
+
+    /// <summary>Number of values in one item's tensor: channels x height x width.</summary>
+    [JsonIgnore]
+    public int TensorLength => Channels * Width * Height;
 }
 
-/// <summary>Order of a model's input channels.</summary>
+/// <summary>Order of a model's input channels; the values are those of the contract.</summary>
 internal enum ColorOrder
 {
     Rgb = 1,
     Bgr = 2,
+
+    /// <summary>One channel of luminance: 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), not rounded.</summary>
+    Gray = 3,
 }
 
 /// <summary>Ways to bring an image to the model's input size.</summary>

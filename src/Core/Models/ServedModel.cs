@@ -270,7 +270,10 @@ internal readonly record struct ModelLease(ServedModel Model, BatchRunner Runner
     /// <summary>
     /// Preprocessing parameters of the session; the model may have been replaced since the request was checked.
     /// </summary>
-    public InputSpec Input => Runner.Session.Model.Manifest.Input;
+    public InputSpec Input => Manifest.Input;
+
+    /// <summary>The manifest of the session.</summary>
+    public ModelManifest Manifest => Runner.Session.Model.Manifest;
 
     public void Release() => Model.Release(Runner, Cost);
 }

@@ -1,5 +1,6 @@
 using Embeddings.Core;
 using Embeddings.Server.Grpc.Mapping;
+using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Storage;
 using Grpc.Core;
@@ -8,7 +9,12 @@ namespace Embeddings.Server.Grpc;
 
 /// <summary>Embeds images and faces and stores the vectors; an ack means that the point is durable.</summary>
 internal sealed class IngestServiceImpl(
-    EmbeddingPipeline pipeline, IVectorStore store, StreamContext streams, EmbeddingMetrics metrics, TimeProvider time)
+    EmbeddingPipeline pipeline,
+    PhotoIngest photos,
+    IVectorStore store,
+    StreamContext streams,
+    EmbeddingMetrics metrics,
+    TimeProvider time)
     : V1.IngestService.IngestServiceBase
 {
     public override async Task<V1.IngestImageResponse> IngestImage(V1.IngestImageRequest request, ServerCallContext context)
@@ -20,6 +26,14 @@ internal sealed class IngestServiceImpl(
     public override async Task<V1.IngestFaceResponse> IngestFace(V1.IngestFaceRequest request, ServerCallContext context)
     {
         var (ack, timings) = await IngestAsync(IngestItem.Read(request), context.CancellationToken);
+        return new() { Ack = ack, Timings = timings };
+    }
+
+    public override async Task<V1.IngestPhotoResponse> IngestPhoto(V1.IngestPhotoRequest request, ServerCallContext context)
+    {
+        var item = PhotoItem.Read(
+            request.Item, "item", request.Model, request.Collection, request.ReturnEmbedding, wait: false);
+        var (ack, timings) = await photos.IngestAsync(item, context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
@@ -36,11 +50,31 @@ internal sealed class IngestServiceImpl(
             request => request.ItemId,
             async (request, cancellationToken) =>
             {
+                if (request.ItemCase == V1.StreamIngestRequest.ItemOneofCase.Photo)
+                {
+                    return new(await StartPhotoAsync(request, order, cancellationToken));
+                }
                 var (item, embed) = IngestItem.Read(request);
                 var pending = await pipeline.EnqueueAsync(embed, cancellationToken);
                 return new(ResponseAsync(request.ItemId, item, pending, order, cancellationToken));
             },
             (itemId, error) => new() { ItemId = itemId, Error = error });
+    }
+
+    private async ValueTask<Task<V1.StreamIngestResponse>> StartPhotoAsync(
+        V1.StreamIngestRequest request, StreamOrder order, CancellationToken cancellationToken)
+    {
+        Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
+        var item = PhotoItem.Read(
+            request.Photo, "photo", request.Model, request.Collection, request.ReturnEmbedding, wait: true);
+        var itemId = request.ItemId;
+        return ResponseAsync(await photos.EnqueueAsync(item, order, cancellationToken));
+
+        async Task<V1.StreamIngestResponse> ResponseAsync(Task<(V1.PhotoAck Ack, V1.Timings Timings)> pending)
+        {
+            var (ack, timings) = await pending;
+            return new() { ItemId = itemId, PhotoAck = ack, Timings = timings };
+        }
     }
 
     private async Task<V1.StreamIngestResponse> ResponseAsync(

@@ -53,6 +53,10 @@ internal sealed class ModelServiceImpl(ModelCatalog models) : V1.ModelService.Mo
         {
             result.SuggestedThreshold = threshold;
         }
+        if (manifest.FalseMatchRate is { } rate)
+        {
+            result.FalseMatchRate = rate;
+        }
         return result;
     }
 }

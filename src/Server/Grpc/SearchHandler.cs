@@ -1,4 +1,5 @@
 using Embeddings.Core;
+using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Storage;
@@ -11,7 +12,7 @@ namespace Embeddings.Server.Grpc;
 /// batch), 2. one pass of the store answers all queries.
 /// </summary>
 internal sealed class SearchHandler(
-    EmbeddingPipeline pipeline, IVectorStore store, ResponseBudget budget, TimeProvider time)
+    EmbeddingPipeline pipeline, ModelCatalog models, IVectorStore store, ResponseBudget budget, TimeProvider time)
 {
     public const int MaxQueries = 64;
     private const int MaxLimit = 1000;
@@ -67,11 +68,12 @@ internal sealed class SearchHandler(
         var began = time.GetTimestamp();
         var found = await store.SearchAsync(collection, [.. resolved.Select(query => query.Vector)], spec, cancellationToken);
         var took = time.GetElapsedTime(began);
+        var threshold = SamePersonFrom(info);
         return
         [
             .. found.Zip(resolved, (points, query) => new V1.SearchResult
             {
-                Points = { points.Select(point => PointMapping.ToContract(point, spec.WithPayload)) },
+                Points = { points.Select(point => PointMapping.ToContract(point, spec.WithPayload, threshold)) },
                 Timings = query.Embedded is { } embedded
                     ? EmbeddingMapping.ToTimings(embedded, took)
                     : EmbeddingMapping.ToTimings(took),
@@ -118,6 +120,14 @@ internal sealed class SearchHandler(
         collection.Spec.Adopts(Collections.SpecFor(collection.Name, result.Model));
         return (new(result.Vector), result);
     }
+
+    // The score from which two faces of the collection show the same person; null if it is not known.
+    private float? SamePersonFrom(CollectionInfo collection) => collection.Spec.Model is { } maker
+        ? models.All
+            .Select(model => model.Info)
+            .FirstOrDefault(model => model.Kind == ModelKind.Face && model.Fingerprint == maker.Fingerprint)?
+            .Manifest.SuggestedThreshold
+        : null;
 
     private static float? Threshold(bool isSet, float value) =>
         isSet ? Require.InRange(value, "score_threshold", -1, 1) : null;

@@ -76,7 +76,7 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
     {
         if (model.Length > 0)
         {
-            var named = models.Find(model);
+            var named = models.FindEmbedding(model);
             Require.Dimension(dimension, named.Manifest.Dimension, "vector", $"model '{model}'");
             await store.EnsureCollectionAsync(Collections.SpecFor(collection, named.Info), cancellationToken);
             return;

@@ -71,4 +71,19 @@ internal static partial class ServerLog
         Level = LogLevel.Information,
         Message = "{Method} deleted collection {Collection} with {Count} points")]
     public static partial void CollectionDeleted(ILogger log, string method, string collection, long count);
+
+    [LoggerMessage(
+        EventId = 3030,
+        EventName = nameof(PersonsChanged),
+        Level = LogLevel.Information,
+        Message = "{Method} changed the person of {Count} faces of {Collection} (change {Change})")]
+    public static partial void PersonsChanged(ILogger log, string method, long count, string collection, string change);
+
+    [LoggerMessage(
+        EventId = 3031,
+        EventName = nameof(FacesGrouped),
+        Level = LogLevel.Information,
+        Message = "{Method} grouped {Count} faces of {Collection} into {Persons} persons in {Milliseconds:F0} ms")]
+    public static partial void FacesGrouped(
+        ILogger log, string method, int count, string collection, int persons, double milliseconds);
 }

@@ -48,6 +48,7 @@ internal static class Settings
         Section.Of<BatchingOptions>("Batching"),
         Section.Of<ImagingOptions>("Imaging"),
         Section.Of<MemoryOptions>("Memory"),
+        Section.Of<PersonOptions>("Persons"),
         Section.Of<StoreOptions>("Store"),
         // Validated when the store is created, which is before the server listens: the settings of the other store do
         // not matter.

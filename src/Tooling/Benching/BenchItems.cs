@@ -45,7 +45,8 @@ internal static class BenchItems
         var request = new StreamEmbedRequest { ItemId = $"bench-{number}", Model = model.Name };
         if (model.Kind == ModelKind.Face)
         {
-            request.Face = new FaceCrop { Image = image };
+            // The images are of any size; what they show does not matter.
+            request.Face = new FaceCrop { Image = image, Aligned = true };
         }
         else
         {

@@ -4,10 +4,12 @@ using Embeddings.V1;
 
 namespace Embeddings.Tooling.Doctor;
 
-/// <summary>Checks that every model embeds, and that the default collections match the default models.</summary>
+/// <summary>
+/// Checks that every model embeds, that every detector searches a photo, and that the default collections match the default models.
+/// </summary>
 /// <param name="client">Client to use.</param>
 /// <param name="report">Runs the checks.</param>
-/// <param name="image">Image to embed with image models.</param>
+/// <param name="image">Image to embed with image models, and to search with detectors.</param>
 /// <param name="face">Face to embed with face models.</param>
 internal sealed class ModelChecks(EmbeddingsClient client, DoctorReport report, Image image, FaceCrop face)
 {
@@ -27,9 +29,14 @@ internal sealed class ModelChecks(EmbeddingsClient client, DoctorReport report, 
             required: true);
         foreach (var model in models)
         {
-            await report.CheckAsync($"model {model.Name}", () => EmbedAsync(model, cancellationToken));
+            await report.CheckAsync($"model {model.Name}", () => model.Kind switch
+            {
+                ModelKind.Image or ModelKind.Face => EmbedAsync(model, cancellationToken),
+                ModelKind.Detector => DetectAsync(model, cancellationToken),
+                _ => Task.FromResult(model.Loaded ? $"loaded, on {model.ExecutionProvider}" : "not loaded"),
+            });
         }
-        foreach (var model in models.Where(model => model.DefaultForKind))
+        foreach (var model in models.Where(model => model is { DefaultForKind: true, Kind: ModelKind.Image or ModelKind.Face }))
         {
             await report.CheckAsync($"collection of {model.Name}", () => CollectionAsync(model, cancellationToken));
         }
@@ -48,6 +55,13 @@ internal sealed class ModelChecks(EmbeddingsClient client, DoctorReport report, 
         return !model.UnitLength || Math.Abs(norm - 1) <= NormTolerance
             ? $"{model.Dimension} dimensions, norm {norm:F4}, on {model.ExecutionProvider}"
             : throw new ToolException($"The L2 norm of the vector must be 1; got {norm:R}.");
+    }
+
+    private async Task<string> DetectAsync(Model model, CancellationToken cancellationToken)
+    {
+        var request = new DetectFacesRequest { Photo = image, Options = new() { Detector = model.Name } };
+        var found = await client.DetectFacesAsync(request, cancellationToken);
+        return $"searched {found.Photo?.Width}x{found.Photo?.Height} pixels, on {model.ExecutionProvider}";
     }
 
     private async Task<string> CollectionAsync(Model model, CancellationToken cancellationToken)

@@ -10,11 +10,21 @@ using Grpc.Core;
 namespace Embeddings.Tooling.Ingesting;
 
 /// <summary>Settings that all items of an ingest share.</summary>
-/// <param name="Kind">Whole images or faces.</param>
+/// <param name="Kind">Whole images, faces, or photos.</param>
 /// <param name="Model">Name of the model; empty for the server's default model.</param>
 /// <param name="Collection">Collection to store in.</param>
 /// <param name="MaxBytes">Largest image to send, in bytes.</param>
-internal sealed record IngestSettings(ItemKind Kind, string Model, string Collection, int MaxBytes);
+internal sealed record IngestSettings(ItemKind Kind, string Model, string Collection, int MaxBytes)
+{
+    /// <summary>Attributes to add to all items, or null.</summary>
+    public ItemAttributes? Added { get; init; }
+
+    /// <summary>Faces to keep of each photo, or null for the server's defaults.</summary>
+    public FaceOptions? Faces { get; init; }
+
+    /// <summary>Whether faces without landmarks are aligned crops, whatever their size and shape.</summary>
+    public bool Aligned { get; init; }
+}
 
 /// <summary>Counts of processed items.</summary>
 internal readonly record struct ItemCounts(long Stored, long Skipped, long Failed)
@@ -22,8 +32,9 @@ internal readonly record struct ItemCounts(long Stored, long Skipped, long Faile
     public long Done => Stored + Skipped + Failed;
 }
 
-/// <summary>Outcome of one item: stored, failed, or, if neither is set, skipped.</summary>
-internal readonly record struct IngestOutcome(IngestItem Item, IngestAck? Ack, ItemError? Error);
+/// <summary>Outcome of one item: stored (an ack, or that of a photo), failed, or, if none is set, skipped.</summary>
+internal readonly record struct IngestOutcome(
+    IngestItem Item, IngestAck? Ack = null, ItemError? Error = null, PhotoAck? PhotoAck = null);
 
 /// <summary>
 /// Ingests items through one stream: reads an item, skips it if it is stored already, reads its image, sends it, and
@@ -49,7 +60,7 @@ internal sealed class IngestRun(
     // Responses arrive in request order.
     private readonly ConcurrentQueue<(IngestItem Item, int Bytes)> _sent = new();
 
-    // The number of the first item of each point, by a hash of the id, because ids are several times larger.
+    // The number of the first item of each point or photo, by a hash of the id, because ids are several times larger.
     private readonly Dictionary<UInt128, long> _firstItems = [];
 
     private readonly Lock _lock = new();
@@ -65,9 +76,12 @@ internal sealed class IngestRun(
                 throw new ToolException("The server returned more responses than items were sent.");
             }
             _budget.GiveBack(sent.Bytes);
-            Report(response.ResultCase == StreamIngestResponse.ResultOneofCase.Ack
-                ? new(sent.Item, response.Ack, null)
-                : new(sent.Item, null, response.Error ?? new ItemError()));
+            Report(response.ResultCase switch
+            {
+                StreamIngestResponse.ResultOneofCase.Ack => new(sent.Item, Ack: response.Ack),
+                StreamIngestResponse.ResultOneofCase.PhotoAck => new(sent.Item, PhotoAck: response.PhotoAck),
+                _ => new(sent.Item, Error: response.Error ?? new ItemError()),
+            });
         }
     }
 
@@ -78,15 +92,15 @@ internal sealed class IngestRun(
         {
             if (item.Line is null)
             {
-                Report(new(item, null, item.Error));
+                Report(new(item, Error: item.Error));
             }
             else if (Duplicate(item, item.Line) is { } duplicate)
             {
-                Report(new(item, null, duplicate));
+                Report(new(item, Error: duplicate));
             }
-            else if (stored is not null && await stored.ContainsAsync(item.Line.PointId(settings.Kind), cancellationToken))
+            else if (stored is not null && await stored.ContainsAsync(item.Line.StoredId(settings.Kind), cancellationToken))
             {
-                Report(new(item, null, null));
+                Report(new(item));
             }
             else if (await RequestAsync(item, item.Line, cancellationToken) is { } request)
             {
@@ -97,13 +111,14 @@ internal sealed class IngestRun(
 
     private ItemError? Duplicate(IngestItem item, ItemListLine line)
     {
-        var id = line.PointId(settings.Kind);
+        var id = line.Id(settings.Kind);
         var hash = BitConverter.ToUInt128(SHA256.HashData(Encoding.UTF8.GetBytes(id)));
         if (_firstItems.TryAdd(hash, item.Number))
         {
             return null;
         }
-        var message = $"Line {item.Number} has the same point id as line {_firstItems[hash]}: '{id}'. "
+        var what = settings.Kind == ItemKind.Photo ? "job_id" : "point id";
+        var message = $"Line {item.Number} has the same {what} as line {_firstItems[hash]}: '{id}'. "
             + $"Give each item its own job_id{(settings.Kind == ItemKind.Face ? " or face_index" : "")}.";
         return new ItemFault(StatusCode.InvalidArgument, ItemFault.DuplicateItem, message, "job_id").Error;
     }
@@ -114,14 +129,15 @@ internal sealed class IngestRun(
         try
         {
             var image = await ImageFile.ReadAsync(item.File, settings.MaxBytes, cancellationToken);
+            var request = line.ToRequest(item, image, settings);
             var bytes = image.Encoded.Length;
             await _budget.TakeAsync(bytes, cancellationToken);
             _sent.Enqueue((item, bytes));
-            return line.ToRequest(item.Number, image, settings);
+            return request;
         }
         catch (ItemFault fault)
         {
-            Report(new(item, null, fault.Error));
+            Report(new(item, Error: fault.Error));
             return null;
         }
     }
@@ -135,7 +151,7 @@ internal sealed class IngestRun(
                 failures.Add(outcome.Item, error);
                 _counts = _counts with { Failed = _counts.Failed + 1 };
             }
-            else if (outcome.Ack is null)
+            else if (outcome is { Ack: null, PhotoAck: null })
             {
                 _counts = _counts with { Skipped = _counts.Skipped + 1 };
             }

@@ -13,7 +13,14 @@ namespace Embeddings.Tooling.Ingesting;
 /// <param name="File">Absolute path of the image, or empty if the line is invalid.</param>
 /// <param name="Error">Error of an invalid line; otherwise null.</param>
 /// <param name="Text">Beginning of an invalid line; otherwise empty.</param>
-internal sealed record IngestItem(long Number, ItemListLine? Line, string File, ItemError? Error = null, string Text = "");
+internal sealed record IngestItem(long Number, ItemListLine? Line, string File, ItemError? Error = null, string Text = "")
+{
+    /// <summary>
+    /// Path of the image as the user gave it: below the given directory, or below that of the given list. Empty if the line is
+    /// invalid.
+    /// </summary>
+    public string Given { get; init; } = "";
+}
 
 /// <summary>Files of a directory that are not items.</summary>
 /// <param name="Hidden">Number of hidden files and directories. The content of a hidden directory is not counted.</param>
@@ -75,7 +82,7 @@ internal sealed record IngestSource(
             var files = FindFiles(full, recursive, except, out var ignored);
             var others = ignored == default ? "" : $"; skipped {ignored}";
             return files.Count > 0
-                ? new IngestSource(name, files.Count, FilesAsync(full, files), ignored)
+                ? new IngestSource(name, files.Count, FilesAsync(path, full, files), ignored)
                 : throw new ToolException($"Directory '{path}' contains no images{others}.");
         }
         if (!File.Exists(full))
@@ -89,7 +96,7 @@ internal sealed record IngestSource(
         }
         var lines = await CountAsync(full, cancellationToken);
         return lines > 0
-            ? new IngestSource(name, lines, LinesAsync(full, cancellationToken))
+            ? new IngestSource(name, lines, LinesAsync(path, full, cancellationToken))
             : throw new ToolException($"Item list '{path}' contains no items.");
     }
 
@@ -153,11 +160,14 @@ internal sealed record IngestSource(
     }
 
     // The job id is the relative path with slashes and with its extension, so that a.jpg and a.png are two items.
-    private static IAsyncEnumerable<IngestItem> FilesAsync(string folder, List<string> files) => files
+    private static IAsyncEnumerable<IngestItem> FilesAsync(string given, string folder, List<string> files) => files
         .Select((file, i) => new IngestItem(
             i + 1,
             new ItemListLine { Path = file, JobId = file.Replace(Path.DirectorySeparatorChar, '/') },
-            Path.Combine(folder, file)))
+            Path.Combine(folder, file))
+        {
+            Given = Path.Combine(given, file),
+        })
         .ToAsyncEnumerable();
 
     private static async Task<long> CountAsync(string list, CancellationToken cancellationToken)
@@ -167,26 +177,28 @@ internal sealed record IngestSource(
     }
 
     private static async IAsyncEnumerable<IngestItem> LinesAsync(
-        string list, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string given, string list, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var folder = Path.GetDirectoryName(list)!;
+        var givenFolder = Path.GetDirectoryName(given) ?? "";
         await using var file = File.OpenRead(list);
         await foreach (var line in LineReader.ReadAsync(file, cancellationToken))
         {
             if (!line.IsBlank)
             {
-                yield return Read(line, folder);
+                yield return Read(line, folder, givenFolder);
             }
         }
     }
 
-    private static IngestItem Read(RawLine line, string folder)
+    private static IngestItem Read(RawLine line, string folder, string givenFolder)
     {
         try
         {
             var parsed = ItemListLine.Parse(line);
             parsed.CheckForIngest();
-            return new(line.Number, parsed, Path.GetFullPath(parsed.Path, folder));
+            var given = Path.Combine(givenFolder, parsed.Path);
+            return new(line.Number, parsed, Path.GetFullPath(parsed.Path, folder)) { Given = given };
         }
         catch (ItemFault fault)
         {

@@ -12,8 +12,8 @@ namespace Embeddings.Tooling.Ingesting;
 
 /// <summary>
 /// One line of an item list, as JSON in snake case. <c>path</c> and <c>job_id</c> are required to ingest an item;
-/// unknown and duplicate fields are errors. <c>line</c>, <c>error</c> and <c>text</c> occur in lists of failed items and
-/// are ignored when such a list is read.
+/// unknown and duplicate fields are errors. Fields that describe a face are used for faces only, not for images and photos.
+/// <c>line</c>, <c>error</c> and <c>text</c> occur in lists of failed items and are ignored when such a list is read.
 /// </summary>
 internal sealed record ItemListLine
 {
@@ -85,22 +85,42 @@ internal sealed record ItemListLine
             && Landmarks?.All(point => point is [var x, var y] && float.IsFinite(x + y)) != false,
         "landmarks");
 
-    /// <summary>Returns the id of the item's point.</summary>
-    public string PointId(ItemKind kind) => kind == ItemKind.Face ? $"{JobId}-{FaceIndex ?? 0}" : JobId;
+    /// <summary>Returns what identifies the item: the id of its point, or the job of a photo.</summary>
+    public string Id(ItemKind kind) => kind == ItemKind.Face ? $"{JobId}-{FaceIndex ?? 0}" : JobId;
 
-    /// <summary>Returns the request that ingests the item.</summary>
-    public StreamIngestRequest ToRequest(long number, Image image, IngestSettings settings)
+    /// <summary>
+    /// Returns the id of the point that shows that the item is stored. All faces of a photo are stored at once, so that the
+    /// first stands for them; a photo without faces has no point.
+    /// </summary>
+    public string StoredId(ItemKind kind) => kind == ItemKind.Photo ? $"{JobId}-0" : Id(kind);
+
+    /// <summary>Returns the request that ingests an item with this line.</summary>
+    /// <exception cref="ItemFault">The item's attributes cannot be stored.</exception>
+    public StreamIngestRequest ToRequest(IngestItem item, Image image, IngestSettings settings)
     {
         var request = new StreamIngestRequest
         {
-            ItemId = number.ToString(CultureInfo.InvariantCulture),
+            ItemId = item.Number.ToString(CultureInfo.InvariantCulture),
             Model = settings.Model,
             Collection = settings.Collection,
         };
         var mediaStoreId = MediaStoreId ?? "";
+        var attributes = settings.Added?.For(item, ToStruct()) ?? ToStruct();
         if (settings.Kind == ItemKind.Image)
         {
-            request.Image = new() { JobId = JobId, MediaStoreId = mediaStoreId, Image = image, Attributes = ToStruct() };
+            request.Image = new() { JobId = JobId, MediaStoreId = mediaStoreId, Image = image, Attributes = attributes };
+            return request;
+        }
+        if (settings.Kind == ItemKind.Photo)
+        {
+            request.Photo = new()
+            {
+                JobId = JobId,
+                MediaStoreId = mediaStoreId,
+                Photo = image,
+                Attributes = attributes,
+                Options = settings.Faces,
+            };
             return request;
         }
         var landmarks = Landmarks is null ? null : FacePoints.From(Landmarks.Select(point => (point[0], point[1])));
@@ -109,9 +129,9 @@ internal sealed record ItemListLine
             JobId = JobId,
             MediaStoreId = mediaStoreId,
             FaceIndex = FaceIndex ?? 0,
-            Face = new FaceCrop { Image = image, Landmarks = landmarks },
+            Face = new FaceCrop { Image = image, Landmarks = landmarks, Aligned = settings.Aligned },
             Bbox = Bbox is null ? null : new() { X = Bbox.X, Y = Bbox.Y, Width = Bbox.Width, Height = Bbox.Height },
-            Attributes = ToStruct(),
+            Attributes = attributes,
         };
         if (Confidence is { } confidence)
         {

@@ -19,7 +19,7 @@ public sealed class ModelsCommandTests : IDisposable
         Assert.Equal((ExitCode.Done, ""), (result.ExitCode, result.Error));
         Assert.Contains(result.Lines, line => line.Contains("insightface-arcface", StringComparison.Ordinal));
         Assert.Contains(result.Lines, line => line.Contains("Sources: ", StringComparison.Ordinal));
-        Assert.Equal(15, (await CommandResult.RunAsync("models", "presets", "--json")).Objects.Count);
+        Assert.Equal(19, (await CommandResult.RunAsync("models", "presets", "--json")).Objects.Count);
     }
 
     [Theory]
@@ -27,6 +27,8 @@ public sealed class ModelsCommandTests : IDisposable
     [InlineData("models add a.onnx --color-order green", "--color-order must be rgb or bgr")]
     [InlineData("models add a.onnx --mean 1,2", "--mean must be three numbers")]
     [InlineData("models add a.onnx --size 224", "--size must be WIDTHxHEIGHT")]
+    [InlineData("models add a.onnx --kind pose", "needs a manifest with the section 'pose'")]
+    [InlineData("models add a.onnx --kind detector", "--kind detector needs a preset: blazeface, scrfd, ultralight, yunet")]
     [InlineData("models check nonsense", "Model 'nonsense' does not exist")]
     public async Task Invalid_arguments_are_one_line(string arguments, string reason)
     {
@@ -47,7 +49,7 @@ public sealed class ModelsCommandTests : IDisposable
     [TrainedModelsFact]
     public async Task The_default_models_are_found_by_name()
     {
-        foreach (var name in (string[])["resnet18", "mobilefacenet"])
+        foreach (var name in (string[])["resnet18", "mobilefacenet", "ultraface", "landmarks68"])
         {
             var result = await CommandResult.RunAsync("models", "check", name);
             Assert.Equal((ExitCode.Done, ""), (result.ExitCode, result.Error));
@@ -115,7 +117,27 @@ public sealed class ModelsCommandTests : IDisposable
         Assert.True(new FileInfo(Path.Combine(to, "faces.png")).Length > 500);
         Assert.Contains("<svg", File.ReadAllText(Path.Combine(to, "faces.svg")), StringComparison.Ordinal);
         var threshold = figures.GetProperty("threshold").GetDouble();
-        Assert.Contains($"\"suggested_threshold\": {Math.Round(threshold, 3)}", File.ReadAllText(Path.Combine(to, "faces.json")), StringComparison.Ordinal);
+        var manifest = File.ReadAllText(Path.Combine(to, "faces.json"));
+        Assert.Contains($"\"suggested_threshold\": {Math.Round(threshold, 3)}", manifest, StringComparison.Ordinal);
+        Assert.Contains($"\"false_match_rate\": {figures.GetProperty("false_match_rate").GetDouble():0.######}", manifest, StringComparison.Ordinal);
+    }
+
+    [MaterialFact]
+    public async Task A_detector_is_inspected_added_and_checked()
+    {
+        var file = Material.Path("models", "face_detection_yunet_2023mar.onnx");
+        var inspected = await CommandResult.RunAsync("models", "inspect", file);
+        Assert.Contains("Add it as a detector with --preset yunet.", inspected.Lines[^1], StringComparison.Ordinal);
+        var to = _folder.File("models");
+        var added = await CommandResult.RunAsync("models", "add", file, "--preset", "yunet", "--name", "yunet", "--to", to, "--licence", "MIT");
+        Assert.Equal((ExitCode.Done, ""), (added.ExitCode, added.Error));
+        Assert.Equal("yunet: detector, 640x640, batches up to 1", added.Lines[0]);
+        Assert.Contains("faces       24 to 400 pixels of the input, with five points", added.Lines);
+        var check = await CommandResult.RunAsync("models", "check", "yunet", "--models", to);
+        Assert.Equal("yunet: loads, 640x640, results are the same in batches up to 1", check.Lines[0]);
+        var images = await CommandResult.RunAsync("models", "check", "yunet", Material.Path("faces.jsonl"), "--models", to);
+        Assert.Equal(ExitCode.Failed, images.ExitCode);
+        Assert.Contains("is of kind detector and has no vectors", Assert.Single(images.ErrorLines), StringComparison.Ordinal);
     }
 
     [MaterialFact]

@@ -89,7 +89,7 @@ public sealed class BothStoresTests : IAsyncLifetime
 
         // Faces of one job differ by their index.
         var faces = List("""{"path": "1.jpg", "job_id": "a"}""", """{"path": "1.jpg", "job_id": "a", "face_index": 1}""");
-        Assert.Equal(ExitCode.Done, (await RunAsync("ingest", faces, "-k", "face")).ExitCode);
+        Assert.Equal(ExitCode.Done, (await RunAsync("ingest", faces, "-k", "face", "--aligned")).ExitCode);
     }
 
     [Theory]

@@ -20,7 +20,7 @@ public sealed class StoreCommandsTests(RunningServer server) : IClassFixture<Run
             {"path": "two.jpg", "job_id": "job-2", "media_store_id": "media-2", "attributes": {"year": 2024, "good": false}}
             """);
         Assert.Equal(ExitCode.Done, (await server.RunAsync("ingest", list, "--kind", "image")).ExitCode);
-        Assert.Equal(ExitCode.Done, (await server.RunAsync("ingest", list, "--kind", "face")).ExitCode);
+        Assert.Equal(ExitCode.Done, (await server.RunAsync("ingest", list, "--kind", "face", "--aligned")).ExitCode);
 
         Assert.Equal(["job-1", "job-2"], await IdsAsync("search", query, "--json"));
         Assert.Equal(["job-2"], await IdsAsync("search", query, "--media-store-id", "media-2", "--json"));

@@ -10,7 +10,7 @@ public sealed class SampleSetTests
     public void Every_subject_has_stored_images_and_one_that_is_held_out()
     {
         var subjects = SampleSet.All.GroupBy(sample => (sample.Kind, sample.Subject)).ToList();
-        Assert.All(Enum.GetValues<ItemKind>(), kind => Assert.True(subjects.Count(subject => subject.Key.Kind == kind) >= 10));
+        Assert.All(new[] { ItemKind.Image, ItemKind.Face }, kind => Assert.True(subjects.Count(subject => subject.Key.Kind == kind) >= 10));
         Assert.All(subjects, subject => Assert.Equal(Enumerable.Range(1, SampleSet.HeldOut), subject.Select(sample => sample.Number)));
         Assert.DoesNotContain(SampleSet.Stored, sample => sample.Number == SampleSet.HeldOut);
         Assert.Equal(SampleSet.All.Count, SampleSet.All.Select(sample => sample.JobId).Distinct().Count());

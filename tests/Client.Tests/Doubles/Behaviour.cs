@@ -28,6 +28,23 @@ internal sealed class Behaviour
 
     public List<Collection> Collections { get; } = [];
 
+    public List<Person> Persons { get; } = [];
+
+    /// <summary>The last request for vectors, faces, persons, or a photo.</summary>
+    public Google.Protobuf.IMessage? LastRequest { get; set; }
+
+    public ServerStreamingServerMethod<ClusterFacesRequest, ClusterFacesResponse> OnClusterFaces { get; set; } =
+        (_, responses, _) => responses.WriteAsync(new ClusterFacesResponse { Summary = new ClusterSummary() });
+
+    /// <summary>Answers a unary call after <see cref="OnUnary"/>.</summary>
+    public async Task<T> AnswerAsync<T>(string name, Google.Protobuf.IMessage request, ServerCallContext context, Func<T> answer)
+    {
+        Calls.Enqueue(name);
+        LastRequest = request;
+        await OnUnary(name, context);
+        return answer();
+    }
+
     public static async Task EchoAsync(
         IAsyncStreamReader<StreamEmbedRequest> requests,
         IServerStreamWriter<StreamEmbedResponse> responses,

@@ -51,6 +51,8 @@ internal sealed class ServerDouble : IAsyncDisposable
         app.MapGrpcService<IngestDouble>();
         app.MapGrpcService<VectorStoreDouble>();
         app.MapGrpcService<ModelsDouble>();
+        app.MapGrpcService<FacesDouble>();
+        app.MapGrpcService<PersonsDouble>();
         if (withHealth)
         {
             app.MapGrpcService<HealthServiceImpl>();

@@ -45,6 +45,13 @@ internal sealed class IngestDouble(Behaviour behaviour) : IngestService.IngestSe
         return Task.FromResult(new IngestFaceResponse { Ack = ack });
     }
 
+    public override Task<IngestPhotoResponse> IngestPhoto(IngestPhotoRequest request, ServerCallContext context)
+    {
+        behaviour.Calls.Enqueue("IngestPhoto");
+        behaviour.LastRequest = request;
+        return Task.FromResult(new IngestPhotoResponse { Ack = Ack(request.Item) });
+    }
+
     public override async Task StreamIngest(
         IAsyncStreamReader<StreamIngestRequest> requestStream,
         IServerStreamWriter<StreamIngestResponse> responseStream,
@@ -52,9 +59,66 @@ internal sealed class IngestDouble(Behaviour behaviour) : IngestService.IngestSe
     {
         await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
         {
-            var ack = new IngestAck { PointId = request.Image.JobId };
-            await responseStream.WriteAsync(new StreamIngestResponse { ItemId = request.ItemId, Ack = ack });
+            var response = new StreamIngestResponse { ItemId = request.ItemId };
+            if (request.Photo is { } photo)
+            {
+                response.PhotoAck = Ack(photo);
+            }
+            else
+            {
+                response.Ack = new IngestAck { PointId = request.Image.JobId };
+            }
+
+            await responseStream.WriteAsync(response);
         }
+    }
+
+    private static PhotoAck Ack(PhotoItem? item) => new() { Faces = { new StoredFace { PointId = $"{item?.JobId}-0" } } };
+}
+
+internal sealed class FacesDouble(Behaviour behaviour) : FaceService.FaceServiceBase
+{
+    public override Task<DetectFacesResponse> DetectFaces(DetectFacesRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("DetectFaces", request, context, () => new DetectFacesResponse { Faces = { new DetectedFace() } });
+
+    public override Task<EmbedFacesResponse> EmbedFaces(EmbedFacesRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("EmbedFaces", request, context, () => new EmbedFacesResponse { Faces = { new EmbeddedFace() } });
+
+    public override Task<CompareFacesResponse> CompareFaces(CompareFacesRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("CompareFaces", request, context, () => new CompareFacesResponse());
+
+    public override Task<IdentifyFacesResponse> IdentifyFaces(IdentifyFacesRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("IdentifyFaces", request, context, () => new IdentifyFacesResponse());
+}
+
+internal sealed class PersonsDouble(Behaviour behaviour) : PersonService.PersonServiceBase
+{
+    public override Task<ListPersonsResponse> ListPersons(ListPersonsRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("ListPersons", request, context, () =>
+        {
+            var (page, next) = VectorStoreDouble.Page(behaviour.Persons, request.PageSize, request.PageToken);
+            return new ListPersonsResponse { Persons = { page }, NextPageToken = next };
+        });
+
+    public override Task<NamePersonResponse> NamePerson(NamePersonRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("NamePerson", request, context, () => new NamePersonResponse { ChangedCount = request.PointIds.Count });
+
+    public override Task<MergePersonsResponse> MergePersons(MergePersonsRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("MergePersons", request, context, () => new MergePersonsResponse { ChangedCount = request.Persons.Count });
+
+    public override Task<SplitPersonResponse> SplitPerson(SplitPersonRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("SplitPerson", request, context, () => new SplitPersonResponse { ChangedCount = request.PointIds.Count });
+
+    public override Task<UndoPersonChangeResponse> UndoPersonChange(
+        UndoPersonChangeRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("UndoPersonChange", request, context, () => new UndoPersonChangeResponse { RestoredCount = 2 });
+
+    public override Task ClusterFaces(
+        ClusterFacesRequest request, IServerStreamWriter<ClusterFacesResponse> responseStream, ServerCallContext context)
+    {
+        behaviour.Calls.Enqueue("ClusterFaces");
+        behaviour.LastRequest = request;
+        return behaviour.OnClusterFaces(request, responseStream, context);
     }
 }
 
@@ -80,19 +144,19 @@ internal sealed class ModelsDouble(Behaviour behaviour) : ModelService.ModelServ
 internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreService.VectorStoreServiceBase
 {
     public override Task<UpsertVectorsResponse> UpsertVectors(UpsertVectorsRequest request, ServerCallContext context) =>
-        AnswerAsync("UpsertVectors", context, () => new UpsertVectorsResponse { UpsertedCount = request.Points.Count });
+        behaviour.AnswerAsync("UpsertVectors", request, context, () => new UpsertVectorsResponse { UpsertedCount = request.Points.Count });
 
     public override Task<GetVectorResponse> GetVector(GetVectorRequest request, ServerCallContext context) =>
-        AnswerAsync("GetVector", context, () => new GetVectorResponse { Point = new VectorPoint { PointId = request.PointId } });
+        behaviour.AnswerAsync("GetVector", request, context, () => new GetVectorResponse { Point = new VectorPoint { PointId = request.PointId } });
 
     public override Task<DeleteVectorsResponse> DeleteVectors(DeleteVectorsRequest request, ServerCallContext context) =>
-        AnswerAsync("DeleteVectors", context, () => new DeleteVectorsResponse { DeletedCount = request.PointIds.Count });
+        behaviour.AnswerAsync("DeleteVectors", request, context, () => new DeleteVectorsResponse { DeletedCount = request.PointIds.Count });
 
     public override Task<CountVectorsResponse> CountVectors(CountVectorsRequest request, ServerCallContext context) =>
-        AnswerAsync("CountVectors", context, () => new CountVectorsResponse { Count = behaviour.Points.Count });
+        behaviour.AnswerAsync("CountVectors", request, context, () => new CountVectorsResponse { Count = behaviour.Points.Count });
 
     public override Task<ListVectorsResponse> ListVectors(ListVectorsRequest request, ServerCallContext context) =>
-        AnswerAsync("ListVectors", context, () =>
+        behaviour.AnswerAsync("ListVectors", request, context, () =>
         {
             var (page, next) = Page(behaviour.Points, request.PageSize, request.PageToken);
             return new ListVectorsResponse { Points = { page }, NextPageToken = next };
@@ -100,14 +164,14 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
 
     public override Task<ListCollectionsResponse> ListCollections(
         ListCollectionsRequest request, ServerCallContext context) =>
-        AnswerAsync("ListCollections", context, () =>
+        behaviour.AnswerAsync("ListCollections", request, context, () =>
         {
             var (page, next) = Page(behaviour.Collections, request.PageSize, request.PageToken);
             return new ListCollectionsResponse { Collections = { page }, NextPageToken = next };
         });
 
     public override Task<SearchVectorsResponse> SearchVectors(SearchVectorsRequest request, ServerCallContext context) =>
-        AnswerAsync("SearchVectors", context, () =>
+        behaviour.AnswerAsync("SearchVectors", request, context, () =>
         {
             behaviour.Thresholds.Enqueue(request.HasScoreThreshold ? request.ScoreThreshold : null);
             return new SearchVectorsResponse
@@ -118,14 +182,14 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
 
     public override Task<SearchByMediaStoreIdResponse> SearchByMediaStoreId(
         SearchByMediaStoreIdRequest request, ServerCallContext context) =>
-        AnswerAsync("SearchByMediaStoreId", context, () => new SearchByMediaStoreIdResponse());
+        behaviour.AnswerAsync("SearchByMediaStoreId", request, context, () => new SearchByMediaStoreIdResponse());
 
     public override Task<DeleteCollectionResponse> DeleteCollection(
         DeleteCollectionRequest request, ServerCallContext context) =>
-        AnswerAsync("DeleteCollection", context, () => new DeleteCollectionResponse { DeletedCount = 7 });
+        behaviour.AnswerAsync("DeleteCollection", request, context, () => new DeleteCollectionResponse { DeletedCount = 7 });
 
     public override Task<DeleteByJobIdResponse> DeleteByJobId(DeleteByJobIdRequest request, ServerCallContext context) =>
-        AnswerAsync("DeleteByJobId", context, () => new DeleteByJobIdResponse { DeletedCount = 7 });
+        behaviour.AnswerAsync("DeleteByJobId", request, context, () => new DeleteByJobIdResponse { DeletedCount = 7 });
 
     public override async Task StreamUpsertVectors(
         IAsyncStreamReader<StreamUpsertVectorsRequest> requestStream,
@@ -146,12 +210,5 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
         var from = token.Length == 0 ? 0 : int.Parse(token, CultureInfo.InvariantCulture);
         var to = Math.Min(from + (size == 0 ? 100 : size), all.Count);
         return (all.Skip(from).Take(to - from), to == all.Count ? "" : to.ToString(CultureInfo.InvariantCulture));
-    }
-
-    private async Task<T> AnswerAsync<T>(string name, ServerCallContext context, Func<T> answer)
-    {
-        behaviour.Calls.Enqueue(name);
-        await behaviour.OnUnary(name, context);
-        return answer();
     }
 }

@@ -55,19 +55,28 @@ public sealed class HostileImageTests
         var images =
             from width in side
             from height in side
-            from format in Gen.Choose(1, 6)
+            from format in Gen.Choose(1, 10)
+            from padding in Gen.OneOf(Gen.Choose(-60, 60), Gen.Elements(int.MinValue, int.MaxValue, 1_048_576))
+            from colors in Gen.Choose(0, 11)
             from right in Gen.Choose(0, 3)
             from wrong in Gen.Choose(0, 500)
             from mode in Gen.Choose(1, 3)
             from kind in Gen.Choose(1, 2)
-            select (width, height, format, right, wrong, mode, kind);
+            select (width, height, format, padding, colors, right, wrong, mode, kind);
         Prop.ForAll(images.ToArbitrary(), x =>
         {
-            var size = (long)x.width * x.height * ((PixelFormat)x.format switch { PixelFormat.Gray8 => 1, >= PixelFormat.RgbF32 => 12, _ => 3 });
-            var data = new byte[x.right > 0 && size is > 0 and < 100_000 ? size : x.wrong];
+            var image = new ImageInput(default, (PixelFormat)x.format, x.width, x.height)
+            {
+                RowStride = x.padding < 0 ? 0 : (int)Math.Min(x.padding + ((long)x.width * (x.format > 3 ? 4 : 3)), int.MaxValue),
+                YuvMatrix = (YuvMatrix)(x.colors < 6 == x.format is 8 or 9 ? 1 + (x.colors % 2) : 0),
+                YuvRange = (YuvRange)(x.format is 8 or 9 ? x.colors % 3 : 0),
+            };
+            var isSmall = x.width is > 0 and < 100 && x.height is > 0 and < 100;
+            var size = isSmall ? PixelPlanes.Of(image).Length : 0;
+            image = image with { Data = new byte[x.right > 0 && size is > 0 and < 100_000 ? size : x.wrong] };
             var spec = TestImages.Spec(17, 13, (ResizeMode)x.mode, (Interpolation)x.kind);
-            return OnlyFaults(new ImageInput(data, (PixelFormat)x.format, x.width, x.height, null), spec);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
+            return OnlyFaults(image, spec);
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
     }
 
     [Fact]

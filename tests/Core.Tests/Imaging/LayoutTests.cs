@@ -37,6 +37,32 @@ public sealed class LayoutTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void One_channel_is_the_luminance(int width, int height)
+    {
+        var spec = TestImages.Spec(width, height) with { ColorOrder = ColorOrder.Gray, Mean = [116], Std = [57] };
+        Assert.Equal(width * height, spec.TensorLength);
+        foreach (var format in new[] { PixelFormat.Rgb8, PixelFormat.Bgr8, PixelFormat.Gray8 })
+        {
+            var data = Data(format, width * height);
+            var tensor = new float[spec.TensorLength];
+            using var image = new PreparedImage(data, format);
+            image.WriteTo(tensor, spec);
+            for (var i = 0; i < tensor.Length; i++)
+            {
+                var pixel = format == PixelFormat.Gray8 ? [data.Span[i]] : data.Span.Slice(i * 3, 3).ToArray();
+                var luminance = format switch
+                {
+                    PixelFormat.Rgb8 => (0.299 * pixel[0]) + (0.587 * pixel[1]) + (0.114 * pixel[2]),
+                    PixelFormat.Bgr8 => (0.114 * pixel[0]) + (0.587 * pixel[1]) + (0.299 * pixel[2]),
+                    _ => pixel[0],
+                };
+                Assert.Equal((luminance - 116) / 57, tensor[i], 1e-5);
+            }
+        }
+    }
+
     [Fact]
     public void Values_at_the_mean_are_exact()
     {

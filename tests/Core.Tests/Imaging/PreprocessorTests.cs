@@ -32,6 +32,57 @@ public sealed class PreprocessorTests
         { (int)PixelFormat.RgbF32, 112 * 112 * 12, 112, 112, true, Reasons.LandmarksInvalid, "landmarks" },
     };
 
+    public static TheoryData<int, int, int, int, int, int, int, string, string> RefusedLayouts => new()
+    {
+        // format, bytes, width, height, stride, matrix, range
+        { (int)PixelFormat.Rgba8, 75, 5, 5, 0, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.Bgra8, 101, 5, 5, 0, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.Nv12, 24, 4, 4, 0, 0, 1, Reasons.PixelFormatInvalid, "image.pixels.yuv_matrix" },
+        { (int)PixelFormat.Nv12, 24, 4, 4, 0, 3, 1, Reasons.PixelFormatInvalid, "image.pixels.yuv_matrix" },
+        { (int)PixelFormat.I420, 24, 4, 4, 0, -1, 1, Reasons.PixelFormatInvalid, "image.pixels.yuv_matrix" },
+        { (int)PixelFormat.I420, 24, 4, 4, 0, 1, 0, Reasons.PixelFormatInvalid, "image.pixels.yuv_range" },
+        { (int)PixelFormat.I420, 24, 4, 4, 0, 1, 3, Reasons.PixelFormatInvalid, "image.pixels.yuv_range" },
+        { (int)PixelFormat.Rgb8, 48, 4, 4, 0, 1, 0, Reasons.PixelFormatInvalid, "image.pixels.yuv_matrix" },
+        { (int)PixelFormat.RgbF32, 192, 4, 4, 0, 0, 1, Reasons.PixelFormatInvalid, "image.pixels.yuv_range" },
+        { (int)PixelFormat.Nv12, 23, 4, 4, 0, 1, 1, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.Nv12, 25, 4, 4, 0, 1, 1, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.I420, 25 + 17, 5, 5, 0, 2, 2, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.I420, 25 + 19, 5, 5, 0, 2, 2, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.Rgb8, 48, 4, 4, 11, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.row_stride" },
+        { (int)PixelFormat.Rgb8, 48, 4, 4, -12, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.row_stride" },
+        { (int)PixelFormat.Gray8, 48, 4, 4, int.MinValue, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.row_stride" },
+        { (int)PixelFormat.Gray8, 48, 4, 4, int.MaxValue, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.row_stride" },
+        { (int)PixelFormat.Gray8, 48, 4, 4, 1_048_577, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.row_stride" },
+        { (int)PixelFormat.Gray8, 48, 4, 4, 1_048_576, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.Gray8, 48, 4, 300, 1_048_576, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.RgbF32, 112 * 112 * 12, 112, 112, 1343, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.row_stride" },
+        // A row of chroma of an odd width is a byte longer than one of luma.
+        { (int)PixelFormat.Nv12, 25 + 18, 5, 5, 5, 1, 1, Reasons.PixelSizeMismatch, "image.pixels.row_stride" },
+        // The padding of the last row may be left out, but nothing more.
+        { (int)PixelFormat.Rgb8, (3 * 20) + 11, 4, 4, 20, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.Rgb8, (4 * 20) + 1, 4, 4, 20, 0, 0, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.Nv12, (5 * 20) + 3, 4, 4, 20, 1, 1, Reasons.PixelSizeMismatch, "image.pixels.data" },
+        { (int)PixelFormat.I420, (4 * 20) + (3 * 10) + 1, 4, 4, 20, 1, 1, Reasons.PixelSizeMismatch, "image.pixels.data" },
+    };
+
+    [Theory]
+    [MemberData(nameof(RefusedLayouts))]
+    public void Bad_layouts_are_refused_by_field(
+        int format, int bytes, int width, int height, int stride, int matrix, int range, string reason, string field)
+    {
+        var image = new ImageInput(new byte[bytes], (PixelFormat)format, width, height)
+        {
+            RowStride = stride,
+            YuvMatrix = (YuvMatrix)matrix,
+            YuvRange = (YuvRange)range,
+        };
+        foreach (var act in new Action[] { () => _preprocessor.Validate(image, TestImages.Spec(112, 112)), () => _preprocessor.Prepare(image, TestImages.Spec(112, 112)) })
+        {
+            var fault = Assert.Throws<Fault>(act);
+            Assert.Equal((FaultKind.InvalidArgument, reason, field), (fault.Kind, fault.Reason, fault.Field));
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Refused))]
     public void Bad_input_is_refused_by_field(int format, int bytes, int width, int height, bool face, string reason, string field)

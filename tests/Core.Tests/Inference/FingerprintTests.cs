@@ -20,6 +20,7 @@ public sealed class FingerprintTests
             With(i => i with { Width = 113 }),
             With(i => i with { Height = 111 }),
             With(i => i with { ColorOrder = ColorOrder.Bgr }),
+            With(i => i with { ColorOrder = ColorOrder.Gray }),
             With(i => i with { Mean = [0, 0, 1] }),
             With(i => i with { Std = [1, 1, 1.0000001f] }),
             With(i => i with { Resize = ResizeMode.Letterbox }),
@@ -35,10 +36,12 @@ public sealed class FingerprintTests
     {
         ModelManifest[] same =
         [
-            Plain with { Name = "other", Licence = "MIT", Origin = "x", Description = "x", MaxBatch = 1, SuggestedThreshold = 0.5f },
+            Plain with { Name = "other", Licence = "MIT", Origin = "x", Description = "x", MaxBatch = 1, SuggestedThreshold = 0.5f, FalseMatchRate = 0.1f },
             With(i => i with { Mean = [-0f, 0, 0] }),
         ];
         Assert.All(same, m => Assert.Equal(Fingerprint.Of(Plain), Fingerprint.Of(m)));
+        var gray = With(i => i with { ColorOrder = ColorOrder.Gray, Mean = [5], Std = [2] });
+        Assert.Equal(Fingerprint.Of(gray), Fingerprint.Of(gray with { Input = gray.Input with { Mean = [5, 5, 5], Std = [2, 2, 2] } }));
         var crop = With(i => i with { Resize = ResizeMode.CenterCrop });
         Assert.Equal(Fingerprint.Of(crop), Fingerprint.Of(crop with { Input = crop.Input with { ResizeTo = 112 } }));
     }

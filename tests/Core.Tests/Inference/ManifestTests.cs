@@ -14,6 +14,11 @@ public sealed class ManifestTests
         """{"name":"m","kind":"image","input":{"width":8,"height":9},"dimension":3,"sha256":"0123456789ABCDEF"""
         + "0123456789abcdef0123456789abcdef0123456789abcdef\"}";
 
+    private const string LeastDetector =
+        """{"name":"m","kind":"detector","input":{"width":8,"height":9},"sha256":"0123456789abcdef"""
+        + """0123456789abcdef0123456789abcdef0123456789abcdef","detector":{"boxes":"distances","strides":[8,16],"outputs":"""
+        + """{"scores":["s"],"boxes":["b"],"keypoints":["k"]},"nms":0.4,"min_confidence":0.65,"min_face":2,"max_face":8}}""";
+
     [Fact]
     public void Defaults_fill_what_is_left_out()
     {
@@ -55,6 +60,10 @@ public sealed class ManifestTests
     [InlineData("description", "\"\\ud800\"")]
     [InlineData("sha256", "\"12\"")]
     [InlineData("suggested_threshold", "1.5")]
+    [InlineData("dimension", null)]
+    [InlineData("false_match_rate", "0.5")]
+    [InlineData("input.mean", "[1]")]
+    [InlineData("landmarks", "{\"points\":[[1],[1],[1],[1],[1]]}")]
     [InlineData("licence_url", "\"\"")]
     public void A_wrong_field_is_named(string path, string? value)
     {
@@ -87,7 +96,7 @@ public sealed class ManifestTests
     [Theory]
     [InlineData("{}", "m.json: name: is required")]
     [InlineData("{\"name\":\"m\",\"kind\":\"image\",\"input\":{\"width\":8}}", "m.json: input.height: is required")]
-    [InlineData("{\"kind\":\"voice\"}", "m.json: kind: must be image or face")]
+    [InlineData("{\"kind\":\"voice\"}", "m.json: kind: must be image or face or detector or landmarks or liveness or pose")]
     [InlineData("{\"input\":{\"width\":8.5}}", "m.json: input.width: must be a whole number")]
     [InlineData("{\"input\":{\"width\":8,\"height\":8,\"mean\":[1,2]}}", "m.json: input.mean: must be three numbers")]
     [InlineData("{\"licence_url\":\"\"}", "m.json: licence_url: is not a known field")]
@@ -102,6 +111,83 @@ public sealed class ManifestTests
     [InlineData("\"suggested_threshold\":1.5", "m.json: suggested_threshold: must be between -1 and 1; got 1.5")]
     public void A_value_that_is_not_allowed_is_named_with_its_limits(string field, string message) =>
         Assert.Equal(message, Assert.Throws<ModelException>(() => Parse(Least[..^1] + "," + field + "}")).Message);
+
+    [Theory]
+    [InlineData("detector", null, "detector: is required for kind detector")]
+    [InlineData("dimension", "4", "dimension: must be absent: a model of kind detector has no vectors")]
+    [InlineData("output", "\"x\"", "output: must be absent: a model of kind detector has no vectors")]
+    [InlineData("suggested_threshold", "0.5", "suggested_threshold: must be absent: a model of kind detector has no vectors")]
+    [InlineData("pose", "{\"yaw\":\"a\",\"pitch\":\"b\",\"roll\":\"c\",\"first_bin\":0,\"bin_size\":1}", "pose: must be absent unless kind is pose; kind is detector")]
+    [InlineData("detector.boxes", "\"centers\"", "detector.boxes: must be corners or distances or center_log_size or center_size")]
+    [InlineData("detector.boxes", "\"corners\"", "detector.strides: must be empty: boxes that are corners have no anchors")]
+    [InlineData("detector.strides", "[]", "detector.strides: must have 1 to 8 numbers; got 0")]
+    [InlineData("detector.strides", "[8, 0]", "detector.strides: must be between 1 and 256; got 0")]
+    [InlineData("detector.strides", "[8, 1.5]", "detector.strides: must be a list of whole numbers")]
+    [InlineData("detector.anchors", "[1]", "detector.anchors: must have one number per stride, 2; got 1")]
+    [InlineData("detector.anchors", "[1, 17]", "detector.anchors: must be between 1 and 16; got 17")]
+    [InlineData("detector.anchor_offset", "1.5", "detector.anchor_offset: must be between 0 and 1; got 1.5")]
+    [InlineData("detector.nms", "-1", "detector.nms: must be between 0 and 1; got -1")]
+    [InlineData("detector.nms", null, "detector.nms: is required")]
+    [InlineData("detector.min_score", "0.7", "detector.min_score: must be between 0.01 and 0.65; got 0.7")]
+    [InlineData("detector.min_face", "9", "detector.min_face: must be at most the input's shortest side, 8; got 9")]
+    [InlineData("detector.max_face", "1", "detector.max_face: must be between 2 and 4,096; got 1")]
+    [InlineData("detector.outputs.scores", "[]", "detector.outputs.scores: must have 1 to 8 names of outputs; got 0")]
+    [InlineData("detector.outputs.scores", "[7]", "detector.outputs.scores: must be a list of strings")]
+    [InlineData("detector.outputs.boxes", "[\"s\"]", "detector.outputs: must name each output once; got s twice")]
+    [InlineData("detector.outputs.boxes", "[\"\"]", "detector.outputs.boxes: must not have an empty name")]
+    [InlineData("detector.outputs.objectness", "[\"o\",\"p\"]", "detector.outputs.objectness: must have as many names as scores, 1; got 2")]
+    public void A_section_is_checked_field_by_field(string path, string? value, string message)
+    {
+        var text = LeastDetector;
+        var at = JsonNode.Parse(text)!;
+        var parent = at;
+        var names = path.Split('.');
+        foreach (var name in names[..^1])
+        {
+            parent = parent[name]!;
+        }
+        if (value is null)
+        {
+            parent.AsObject().Remove(names[^1]);
+        }
+        else
+        {
+            parent[names[^1]] = JsonNode.Parse(value);
+        }
+        Assert.Equal("m.json: " + message, Assert.Throws<ModelException>(() => Parse(at.ToJsonString())).Message);
+    }
+
+    [Fact]
+    public void A_detector_is_written_and_read_unchanged()
+    {
+        var manifest = Parse(LeastDetector);
+        Assert.Equal((0, 0.3f, 5), (manifest.Dimension, manifest.Detector!.MinScore, manifest.Detector.Keypoints));
+        Assert.Equal(["s", "b", "k"], manifest.OutputNames);
+        var written = ManifestFile.Write(manifest);
+        var text = Encoding.UTF8.GetString(written);
+        Assert.DoesNotContain("dimension", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("unit_length", text, StringComparison.Ordinal);
+        Assert.Contains("\"strides\": [8, 16]", text, StringComparison.Ordinal);
+        var read = ManifestFile.Parse(written, "m.json");
+        Assert.Equal(written, ManifestFile.Write(read));
+        Assert.Equal(Fingerprint.Of(manifest), Fingerprint.Of(read));
+        Assert.NotEqual(Fingerprint.Of(manifest), Fingerprint.Of(manifest with { Detector = manifest.Detector with { AnchorOffset = 0.5f } }));
+    }
+
+    [Theory]
+    [InlineData("[7]", "[7]")]
+    [InlineData("[7, 7, 7]", "[7]")]
+    [InlineData(null, "[0]")]
+    public void One_channel_has_one_number_or_three_equal_ones(string? mean, string written)
+    {
+        var input = $"\"width\":8,\"color_order\":\"gray\"{(mean is null ? "" : $",\"mean\":{mean},\"std\":{mean}")}";
+        var manifest = Parse(Least.Replace("\"width\":8", input, StringComparison.Ordinal));
+        Assert.Equal((1, 72), (manifest.Input.Channels, manifest.Input.TensorLength));
+        Assert.Contains($"\"mean\": {written}", Encoding.UTF8.GetString(ManifestFile.Write(manifest)), StringComparison.Ordinal);
+        var message = Assert.Throws<ModelException>(
+            () => Parse(Least.Replace("\"width\":8", "\"width\":8,\"color_order\":\"gray\",\"mean\":[1,2,3]", StringComparison.Ordinal))).Message;
+        Assert.Equal("m.json: input.mean: must be one number for a gray input", message);
+    }
 
     [Fact]
     public void A_batch_larger_than_memory_is_refused()
@@ -149,7 +235,8 @@ public sealed class ManifestTests
             from manifest in Manifests()
             from changes in Gen.Choose(1, 6)
             from seed in Gen.Choose(0, int.MaxValue)
-            select Mutate(ManifestFile.Write(manifest), changes, new System.Random(seed));
+            from detector in Gen.Elements(true, false, false)
+            select Mutate(ManifestFile.Write(detector ? Parse(LeastDetector) : manifest), changes, new System.Random(seed));
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(2_000), Prop.ForAll(Gen.OneOf(random, mutated, mutated).ToArbitrary(), bytes =>
         {
             try

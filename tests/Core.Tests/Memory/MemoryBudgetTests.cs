@@ -14,12 +14,15 @@ public sealed class MemoryBudgetTests
     {
         var budget = Budget(limit);
         budget.Adapt(resident * Mebibyte, isInitial: true);
-        var half = ((limit * 3 / 4) - resident) * Mebibyte / 2;
-        Assert.Equal(half / 4 * 3, budget.Messages.Largest);
-        Assert.True(budget.Messages.TryEnter(new(half, 1, false)));
+        var all = ((limit * 3 / 4) - resident) * Mebibyte;
+        var share = all / 8 * 3;
+        Assert.Equal(share / 4 * 3, budget.Messages.Largest);
+        Assert.True(budget.Messages.TryEnter(new(share, 1, false)));
         Assert.False(budget.Messages.TryEnter(new(1, 1, false)));
-        Assert.True(budget.Decoding.TryEnter(new(half, 1, false)));
-        Assert.Equal(2 * half, budget.Used);
+        Assert.True(budget.Decoding.TryEnter(new(share, 1, false)));
+        Assert.True(budget.Photos.TryEnter(new(all - (2 * share), 1, false)));
+        Assert.False(budget.Photos.TryEnter(new(1, 1, false)));
+        Assert.Equal(all, budget.Used);
     }
 
     [Fact]
@@ -38,7 +41,7 @@ public sealed class MemoryBudgetTests
         budget.Messages.Exit(charge);
         budget.Adapt(268 * Mebibyte);
         Assert.False(budget.IsScarce);
-        Assert.True(budget.Messages.TryEnter(new(250 * Mebibyte, 1, false)));
+        Assert.True(budget.Messages.TryEnter(new(185 * Mebibyte, 1, false)));
     }
 
     [Fact]

@@ -9,15 +9,15 @@ internal static class Batches
 {
     private const float Tolerance = 1e-5f;
 
-    /// <summary>The raw vectors of one batch.</summary>
+    /// <summary>The results of one batch: raw vectors, or what the outputs mean.</summary>
     public static float[][] Run(EmbeddingSession model, int slot, int count)
     {
         using var tensor = Draw(model, count);
         model.Run(slot, tensor, 0, count);
-        return [.. Enumerable.Range(0, count).Select(i => tensor.Vector(i).ToArray())];
+        return [.. Enumerable.Range(0, count).Select(tensor.TakeResult)];
     }
 
-    /// <summary>Every item of the largest batch gets the vector that it gets alone.</summary>
+    /// <summary>Every item of the largest batch gets the result that it gets alone.</summary>
     public static void AssertIndependent(EmbeddingSession model)
     {
         Assert.Equal(model.Manifest.MaxBatch, model.MaxBatch);
@@ -27,7 +27,7 @@ internal static class Batches
         for (var i = 0; i < alone.Length; i++)
         {
             model.Run(0, tensor, i, 1);
-            alone[i] = tensor.Vector(i).ToArray();
+            alone[i] = tensor.TakeResult(i);
         }
         AssertEqual(alone, together);
     }

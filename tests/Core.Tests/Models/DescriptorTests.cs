@@ -28,8 +28,8 @@ public sealed class DescriptorTests
         var options = new InferenceOptions();
         var sessions = new RuntimeSessions(path, options, new(1, 2, SingleThreadedRuns: 3));
         var signature = ModelSignature.Find(sessions.First, manifest, path);
-        var (layout, batch, notices) = new ModelProbe(path, manifest, signature, sessions, options).Run();
-        using var model = new EmbeddingSession(manifest, signature, layout, batch, notices, sessions);
+        var probe = new ModelProbe(path, manifest, signature, sessions, options).Run();
+        using var model = new EmbeddingSession(manifest, signature, probe, [], sessions);
         Assert.Equal((1, 3), (model.MultiThreadedRuns, model.SingleThreadedRuns));
         var vectors = new float[4][][];
         Parallel.For(0, 4, slot => vectors[slot] = Batches.Run(model, slot, 8));

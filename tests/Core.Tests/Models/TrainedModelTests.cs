@@ -7,10 +7,12 @@ using Embeddings.Tooling.Models.Inspection;
 
 namespace Embeddings.Core.Tests.Models;
 
-/// <summary>The default models against the published files they are made from.</summary>
+/// <summary>The default and optional models against the published files they are made from.</summary>
 public sealed class TrainedModelTests
 {
     private const int Images = 12;
+
+    private static readonly string[] Names = ["resnet18", "mobilefacenet", "ultraface", "landmarks68", "liveness", "pose"];
 
     private static readonly InferenceOptions Full = new() { ProbeBatch = 0 };
 
@@ -21,11 +23,11 @@ public sealed class TrainedModelTests
         {
             foreach (var model in Make())
             {
-                Assert.Equal(model.Graph.ToArray(), File.ReadAllBytes(TrainedModels.PathOf(model.Name)));
+                Assert.Equal(model.Graph.ToArray(), File.ReadAllBytes(PathOf(model.Name)));
                 Assert.Equal(model.Name == "resnet18", model.Data is not null);
                 if (model.Data is { } data)
                 {
-                    Assert.True(data.Span.SequenceEqual(File.ReadAllBytes(TrainedModels.PathOf(model.Name) + ".data")));
+                    Assert.True(data.Span.SequenceEqual(File.ReadAllBytes(PathOf(model.Name) + ".data")));
                 }
                 Assert.Equal(model.Manifest, File.ReadAllText(ManifestOf(model.Name)));
             }
@@ -42,22 +44,23 @@ public sealed class TrainedModelTests
     [TrainedModelsFact]
     public void The_manifests_are_as_the_server_writes_them_and_say_where_the_weights_come_from()
     {
-        foreach (var (name, package) in ((string, string)[])[("resnet18", "ResNet18 0.23.1"), ("mobilefacenet", "faceplugin-face-recognition-js 0.0.1")])
+        foreach (var name in Names)
         {
             var manifest = ManifestFile.Read(ManifestOf(name));
             Assert.Equal(Encoding.UTF8.GetString(ManifestFile.Write(manifest)), File.ReadAllText(ManifestOf(name)));
-            Assert.Equal((name, "MIT", 512), (manifest.Name, manifest.Licence, manifest.Dimension));
+            Assert.Equal((name, "MIT", manifest.Embeds ? 512 : 0), (manifest.Name, manifest.Licence, manifest.Dimension));
+            var package = name == "resnet18" ? "ResNet18 0.23.1" : "faceplugin-face-recognition-js 0.0.1";
             Assert.Contains(package, manifest.Origin, StringComparison.Ordinal);
-            Assert.Contains("Permission is hereby granted", File.ReadAllText(Path.Combine(TrainedModels.Folder, $"{name}.licence.txt")), StringComparison.Ordinal);
+            Assert.Contains("Permission is hereby granted", File.ReadAllText(Path.ChangeExtension(PathOf(name), ".licence.txt")), StringComparison.Ordinal);
         }
     }
 
     [TrainedModelsFact]
-    public void A_vector_is_the_same_whatever_its_batch()
+    public void A_result_is_the_same_whatever_its_batch()
     {
-        foreach (var name in (string[])["resnet18", "mobilefacenet"])
+        foreach (var name in Names)
         {
-            using var model = ModelLoader.Load(TrainedModels.PathOf(name), Full);
+            using var model = ModelLoader.Load(PathOf(name), Full);
             Assert.Empty(model.Notices);
             Batches.AssertIndependent(model);
         }
@@ -89,6 +92,38 @@ public sealed class TrainedModelTests
     }
 
     [TrainedModelsFact]
+    public void The_others_give_what_the_published_files_give_one_by_one()
+    {
+        (string Name, string Source, (string From, string To)[] Outputs)[] models =
+        [
+            ("ultraface", "fr_detect.onnx", [("scores", "scores"), ("boxes", "boxes")]),
+            ("landmarks68", "fr_landmark.onnx", [("output", "landmarks")]),
+            ("liveness", "fr_liveness.onnx", [("output", "classes")]),
+            ("pose", "fr_pose.onnx", [("output", "yaw"), ("617", "pitch"), ("618", "roll")]),
+        ];
+        foreach (var (name, source, outputs) in models)
+        {
+            var input = ManifestFile.Read(ManifestOf(name)).Input;
+            using var published = new TrialRun(TrainedModels.Source(source));
+            using var made = new TrialRun(PathOf(name));
+            var images = new float[Images * input.TensorLength];
+            for (var i = 0; i < Images; i++)
+            {
+                ProbeImage.Draw(images.AsSpan(i * input.TensorLength, input.TensorLength), input, i);
+            }
+            foreach (var (from, to) in outputs)
+            {
+                var (together, shape) = made.Run(images, [Images, input.Channels, input.Height, input.Width], to);
+                Assert.Equal(Images, shape[0]);
+                var alone = images.Chunk(input.TensorLength)
+                    .Select(image => published.Run(image, [1, input.Channels, input.Height, input.Width], from).Values)
+                    .ToArray();
+                Batches.AssertEqual(alone, [.. together.Chunk(together.Length / Images)], 1e-5f * alone.Max(values => values.Max(MathF.Abs)));
+            }
+        }
+    }
+
+    [TrainedModelsFact]
     public void Another_file_than_the_expected_one_is_refused()
     {
         var content = File.ReadAllBytes(TrainedModels.Source("fr_feature.onnx"));
@@ -116,7 +151,13 @@ public sealed class TrainedModelTests
     [
         TrainedModel.ResNet18(File.ReadAllBytes(TrainedModels.Source("ResNetPreprocess.onnx")), File.ReadAllBytes(TrainedModels.Source("ResNet18.onnx"))),
         TrainedModel.MobileFaceNet(File.ReadAllBytes(TrainedModels.Source("fr_feature.onnx"))),
+        TrainedModel.UltraFace(File.ReadAllBytes(TrainedModels.Source("fr_detect.onnx"))),
+        TrainedModel.Landmarks68(File.ReadAllBytes(TrainedModels.Source("fr_landmark.onnx"))),
+        TrainedModel.Liveness(File.ReadAllBytes(TrainedModels.Source("fr_liveness.onnx"))),
+        TrainedModel.Pose(File.ReadAllBytes(TrainedModels.Source("fr_pose.onnx"))),
     ];
 
-    private static string ManifestOf(string name) => Path.ChangeExtension(TrainedModels.PathOf(name), ".json");
+    private static string PathOf(string name) => TrainedModels.PathOf(name is "liveness" or "pose" ? $"optional/{name}" : name);
+
+    private static string ManifestOf(string name) => Path.ChangeExtension(PathOf(name), ".json");
 }

@@ -12,7 +12,9 @@ public sealed class Api : IDisposable
         // No limit in the client: the limits of the server are tested.
         Channel = GrpcChannel.ForAddress(address, new() { MaxReceiveMessageSize = null, MaxSendMessageSize = null });
         Embedding = new(Channel);
+        Faces = new(Channel);
         Ingest = new(Channel);
+        Persons = new(Channel);
         Vectors = new(Channel);
         Models = new(Channel);
         Health = new(Channel);
@@ -22,7 +24,11 @@ public sealed class Api : IDisposable
 
     public EmbeddingService.EmbeddingServiceClient Embedding { get; }
 
+    public FaceService.FaceServiceClient Faces { get; }
+
     public IngestService.IngestServiceClient Ingest { get; }
+
+    public PersonService.PersonServiceClient Persons { get; }
 
     public VectorStoreService.VectorStoreServiceClient Vectors { get; }
 

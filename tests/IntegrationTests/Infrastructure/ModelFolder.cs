@@ -31,6 +31,15 @@ internal sealed class ModelFolder : IDisposable
         File.WriteAllText(FileOf(name), manifest.ToJsonString());
     }
 
+    /// <summary>Writes the threshold of a model, as a check of the model does.</summary>
+    public ModelFolder Measure(string name, double threshold)
+    {
+        var manifest = JsonNode.Parse(File.ReadAllText(FileOf(name)))!.AsObject();
+        manifest["suggested_threshold"] = threshold;
+        File.WriteAllText(FileOf(name), manifest.ToJsonString());
+        return this;
+    }
+
     /// <summary>Makes the manifest of a model invalid.</summary>
     public void Break(string name) => File.WriteAllText(FileOf(name), "nonsense");
 

@@ -13,6 +13,8 @@ public abstract class PointsRpc
 
     public abstract Task<PointsOperationResponse> Delete(DeletePoints request, ServerCallContext context);
 
+    public abstract Task<UpdateBatchResponse> UpdateBatch(UpdateBatchPoints request, ServerCallContext context);
+
     public abstract Task<GetResponse> Get(GetPoints request, ServerCallContext context);
 
     public abstract Task<PointsOperationResponse> CreateFieldIndex(CreateFieldIndexCollection request, ServerCallContext context);
@@ -31,6 +33,7 @@ public abstract class PointsRpc
     {
         RpcMethod.Add<UpsertPoints, PointsOperationResponse>(binder, Service, nameof(Upsert));
         RpcMethod.Add<DeletePoints, PointsOperationResponse>(binder, Service, nameof(Delete));
+        RpcMethod.Add<UpdateBatchPoints, UpdateBatchResponse>(binder, Service, nameof(UpdateBatch));
         RpcMethod.Add<GetPoints, GetResponse>(binder, Service, nameof(Get));
         RpcMethod.Add<CreateFieldIndexCollection, PointsOperationResponse>(binder, Service, nameof(CreateFieldIndex));
         RpcMethod.Add<DeleteFieldIndexCollection, PointsOperationResponse>(binder, Service, nameof(DeleteFieldIndex));

@@ -54,6 +54,23 @@ internal sealed class PointsApi(Database database, TroublePlan plan, DoubleOptio
         return Done(request.Wait);
     }
 
+    public override Task<UpdateBatchResponse> UpdateBatch(UpdateBatchPoints request, ServerCallContext context)
+    {
+        var collection = database.Require(request.CollectionName);
+        RequireNodes();
+        foreach (var operation in request.Operations)
+        {
+            StrictMode.CheckFilter(collection, PayloadPatch.SelectorOf(operation).Filter);
+        }
+        database.Patch(request);
+        var result = new UpdateResult
+        {
+            OperationId = (ulong)Interlocked.Increment(ref _operation),
+            Status = request.Wait ? UpdateStatus.Completed : UpdateStatus.Acknowledged,
+        };
+        return Task.FromResult(new UpdateBatchResponse { Result = { request.Operations.Select(_ => result.Clone()) } });
+    }
+
     public override Task<PointsOperationResponse> CreateFieldIndex(CreateFieldIndexCollection request, ServerCallContext context)
     {
         JsonPath.Parse(request.FieldName);

@@ -14,6 +14,7 @@ internal sealed class Database : IDisposable
     private const byte Deleted = 5;
     private const byte Indexed = 6;
     private const byte Unindexed = 7;
+    private const byte Patched = 8;
 
     private readonly ConcurrentDictionary<string, Collection> _collections = new(StringComparer.Ordinal);
     private readonly DoubleOptions _options;
@@ -90,6 +91,12 @@ internal sealed class Database : IDisposable
         _journal.Write(Deleted, new DeletePoints { CollectionName = collection, Points = new() { Points = ids } });
     }
 
+    public void Patch(UpdateBatchPoints request)
+    {
+        PayloadPatch.Apply(Require(request.CollectionName), request);
+        _journal.Write(Patched, request);
+    }
+
     public static Point ToPoint(Collection collection, PointStruct point)
     {
         var vector = Dense(point);
@@ -131,6 +138,10 @@ internal sealed class Database : IDisposable
             case Deleted:
                 var deleted = DeletePoints.Parser.ParseFrom(message);
                 Find(deleted.CollectionName)?.Remove(deleted.Points.Points.Ids.Select(PointKey.Of));
+                break;
+            case Patched:
+                var patched = UpdateBatchPoints.Parser.ParseFrom(message);
+                PayloadPatch.Apply(Require(patched.CollectionName), patched);
                 break;
             default:
                 throw new InvalidDataException($"The journal has a record of the unknown kind {kind}.");

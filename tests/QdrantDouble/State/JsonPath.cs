@@ -53,6 +53,21 @@ internal sealed class JsonPath
         return found;
     }
 
+    /// <summary>Removes the field at the path, which consists of keys only.</summary>
+    public void Remove(IDictionary<string, Value> payload)
+    {
+        var target = payload;
+        foreach (var key in _keys.SkipLast(1))
+        {
+            if (!target.TryGetValue(key!, out var value) || value.StructValue is null)
+            {
+                return;
+            }
+            target = value.StructValue.Fields;
+        }
+        target.Remove(_keys[^1]!);
+    }
+
     private static IEnumerable<Value> Items(ListValue list, int index) => index < 0 ? list.Values : list.Values.Skip(index).Take(1);
 
     private void Key(string text, ref int at)

@@ -37,9 +37,14 @@ internal static class StrictMode
             };
             if (!collection.Indexes.TryGetValue(field.Key, out var type) || !types.Contains(type))
             {
-                throw Error(
-                    $"Index required but not found for \"{field.Key}\" of one of the following types: [{string.Join(", ", types)}]",
-                    "Create an index for this key or use a different filter.");
+                throw NoIndex(field.Key, types);
+            }
+        }
+        foreach (var field in filter.Must.Concat(filter.MustNot).Select(condition => condition.IsEmpty).OfType<IsEmptyCondition>())
+        {
+            if (!collection.Indexes.ContainsKey(field.Key))
+            {
+                throw NoIndex(field.Key, Enum.GetValues<FieldType>());
             }
         }
     }
@@ -71,6 +76,10 @@ internal static class StrictMode
             throw Error($"Limit exceeded {value} > {limit} for \"{name}\"", $"Reduce the \"{name}\" parameter to or below {limit}.");
         }
     }
+
+    private static RpcException NoIndex(string field, FieldType[] types) => Error(
+        $"Index required but not found for \"{field}\" of one of the following types: [{string.Join(", ", types)}]",
+        "Create an index for this key or use a different filter.");
 
     private static RpcException Error(string what, string help) => Errors.Invalid($"{what}. Help: {help}");
 }

@@ -18,7 +18,7 @@ public sealed class PointSizeTests
             // As a store returns it: parsed from JSON, or created from values.
             var attributes = random.Next(4) == 0 ? null : Fields(random, 3);
             var point = Point(random, i % 2 == 0 ? attributes : JsonNode.Parse(attributes?.ToJsonString() ?? "null")?.AsObject());
-            var hit = new V1.SearchResult { Points = { PointMapping.ToContract(new ScoredStoredPoint(random.NextSingle(), point), withPayload: true) } };
+            var hit = new V1.SearchResult { Points = { PointMapping.ToContract(new ScoredStoredPoint(random.NextSingle(), point), withPayload: true, samePersonFrom: 0.5f) } };
             var listed = new V1.ListVectorsResponse { Points = { PointMapping.ToContract(point) } };
             var size = PointSize.Of(point);
             Assert.InRange(size, Math.Max(hit.CalculateSize(), listed.CalculateSize()), hit.CalculateSize() + MaxError);

@@ -18,6 +18,17 @@ public sealed class IngestSourceTests
     }
 
     [Fact]
+    public async Task Items_have_the_path_that_the_user_gave()
+    {
+        using var folder = new TempFolder();
+        folder.Write("sub/a.jpg", "3");
+        var list = folder.Write("list.jsonl", """{"path": "sub/a.jpg", "job_id": "a"}""");
+        var relative = Path.GetRelativePath(Directory.GetCurrentDirectory(), folder.Path);
+        Assert.Equal(Path.Combine(relative, "sub", "a.jpg"), (await ReadAsync(relative)).Items[0].Given);
+        Assert.Equal(folder.File("sub/a.jpg"), (await ReadAsync(list)).Items[0].Given);
+    }
+
+    [Fact]
     public async Task Files_with_neither_extension_nor_content_of_an_image_are_counted_hidden_ones_first()
     {
         using var folder = new TempFolder();

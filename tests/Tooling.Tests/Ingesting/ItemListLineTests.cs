@@ -22,7 +22,7 @@ public sealed class ItemListLineTests
         Assert.Equal((-1.5f, 2f, 30f, 40f), (line.Bbox!.X, line.Bbox.Y, line.Bbox.Width, line.Bbox.Height));
         Assert.Equal(0.75f, line.Confidence);
         Assert.Equal([1f, 2, 3, 4, 5, 6, 7, 8, 9.5f, 10], line.Landmarks!.SelectMany(point => point));
-        var item = line.ToRequest(1, new(), new(ItemKind.Face, "", "", 1)).Face;
+        var item = line.ToRequest(new(1, line, ""), new(), new(ItemKind.Face, "", "", 1)).Face;
         Assert.Equal("beach", item.Attributes.Fields["place"].StringValue);
         Assert.Equal(2024, item.Attributes.Fields["year"].NumberValue);
         Assert.True(item.Attributes.Fields["good"].BoolValue);
@@ -45,9 +45,9 @@ public sealed class ItemListLineTests
     [Fact]
     public void Point_ids_follow_the_contract()
     {
-        Assert.Equal("b", Parse("""{"path": "a", "job_id": "b", "face_index": 3}""").PointId(ItemKind.Image));
-        Assert.Equal("b-3", Parse("""{"path": "a", "job_id": "b", "face_index": 3}""").PointId(ItemKind.Face));
-        Assert.Equal("b-0", Parse("""{"path": "a", "job_id": "b"}""").PointId(ItemKind.Face));
+        Assert.Equal("b", Parse("""{"path": "a", "job_id": "b", "face_index": 3}""").Id(ItemKind.Image));
+        Assert.Equal("b-3", Parse("""{"path": "a", "job_id": "b", "face_index": 3}""").Id(ItemKind.Face));
+        Assert.Equal("b-0", Parse("""{"path": "a", "job_id": "b"}""").Id(ItemKind.Face));
     }
 
     [Theory]

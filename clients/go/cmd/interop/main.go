@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,13 +28,14 @@ func main() {
 	}
 	defer connection.Close()
 
-	s := &scenario{connection: connection, jpeg: jpeg, vectors: map[string][]float32{}}
+	s := &scenario{connection: connection, jpeg: jpeg, folder: filepath.Dir(os.Args[2]), vectors: map[string][]float32{}}
 	steps := []struct {
 		name string
 		run  func(context.Context) error
 	}{
 		{"health", s.health}, {"models", s.models}, {"embed", s.embed}, {"stream", s.stream}, {"ingest", s.ingest},
-		{"search", s.search}, {"media", s.media}, {"delete", s.delete}, {"count", s.count}, {"errors", s.errors},
+		{"search", s.search}, {"media", s.media}, {"delete", s.delete}, {"count", s.count}, {"faces", s.faces}, {"photo", s.photo},
+		{"persons", s.persons}, {"errors", s.errors},
 	}
 	code := 0
 	for _, step := range steps {

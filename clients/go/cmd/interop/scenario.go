@@ -26,6 +26,7 @@ const (
 type scenario struct {
 	connection *grpc.ClientConn
 	jpeg       []byte
+	folder     string
 	vectors    map[string][]float32
 	query      []float32
 	counts     []int64
@@ -62,7 +63,7 @@ func (s *scenario) models(ctx context.Context) error {
 	answer, err := pb.NewModelServiceClient(s.connection).ListModels(ctx, &pb.ListModelsRequest{})
 	defaults := map[pb.ModelKind]int32{}
 	for _, model := range answer.GetModels() {
-		if model.GetDefaultForKind() {
+		if model.GetDefaultForKind() && model.GetDimension() > 0 {
 			defaults[model.GetKind()] = model.GetDimension()
 		}
 	}

@@ -33,8 +33,10 @@ internal sealed class MessageRules
         FileDescriptor[] files =
         [
             V1.EmbeddingServiceReflection.Descriptor,
+            V1.FaceServiceReflection.Descriptor,
             V1.IngestServiceReflection.Descriptor,
             V1.ModelServiceReflection.Descriptor,
+            V1.PersonServiceReflection.Descriptor,
             V1.VectorStoreServiceReflection.Descriptor,
         ];
         var shapes = new Dictionary<MessageDescriptor, MessageShape>();

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Embeddings.Primitives;
+using Embeddings.Server.Grpc.Persons;
 using Google.Protobuf.Reflection;
 
 namespace Embeddings.Server.Grpc.Admission;
@@ -25,6 +26,9 @@ internal sealed class MessageShape
         [FullName<V1.UpsertVectorsRequest>("points")] = UpsertHandler.MaxPoints,
         [FullName<V1.SearchVectorsRequest>("queries")] = SearchHandler.MaxQueries,
         [FullName<V1.DeleteVectorsRequest>("point_ids")] = VectorStoreServiceImpl.MaxDeletes,
+        [FullName<V1.NamePersonRequest>("point_ids")] = PersonHandler.MaxPoints,
+        [FullName<V1.SplitPersonRequest>("point_ids")] = PersonHandler.MaxPoints,
+        [FullName<V1.MergePersonsRequest>("persons")] = PersonHandler.MaxPersons,
     };
 
     private Field?[] _fields = [];

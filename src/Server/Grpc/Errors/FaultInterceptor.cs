@@ -30,15 +30,25 @@ internal sealed class FaultInterceptor(
         }
     }
 
-    public override async Task DuplexStreamingServerHandler<TRequest, TResponse>(
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request,
+        IServerStreamWriter<TResponse> responseStream,
+        ServerCallContext context,
+        ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
+        StreamAsync(() => continuation(request, responseStream, context), context, RequestNames.Of(request));
+
+    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requestStream,
         IServerStreamWriter<TResponse> responseStream,
         ServerCallContext context,
-        DuplexStreamingServerMethod<TRequest, TResponse> continuation)
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
+        StreamAsync(() => continuation(requestStream, responseStream, context), context, default);
+
+    private async Task StreamAsync(Func<Task> stream, ServerCallContext context, RequestNames names)
     {
         try
         {
-            await continuation(requestStream, responseStream, context);
+            await stream();
             metrics.StreamEnded(context.Method, "OK");
         }
         catch (Exception e)
@@ -49,7 +59,7 @@ internal sealed class FaultInterceptor(
             }
             metrics.StreamEnded(context.Method, fault.Reason);
             ServerLog.FaultAnswered(log, context.Method, fault.Reason, fault.Message);
-            throw FaultStatus.ToException(fault);
+            throw FaultStatus.ToException(fault, names);
         }
     }
 

@@ -206,6 +206,7 @@ internal static class FaultStatus
     {
         Reasons.CollectionNotFound => FaultKeys.Collection,
         Reasons.PointNotFound => FaultKeys.Point,
+        Reasons.PersonNotFound => FaultKeys.Person,
         Reasons.ModelNotFound => FaultKeys.Model,
         _ => null,
     };

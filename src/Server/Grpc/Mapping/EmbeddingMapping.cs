@@ -18,7 +18,27 @@ internal static class EmbeddingMapping
     public static EmbedRequest ToRequest(V1.FaceCrop? face, string model, bool wait, string path) =>
         face is null
             ? throw Require.Missing(path)
-            : new(ModelKind.Face, model, Require.Within(path, () => ToInput(face.Image, ToLandmarks(face.Landmarks))), wait, path);
+            : new(
+                ModelKind.Face,
+                model,
+                Require.Within(path, () => ToInput(face.Image, ToLandmarks(face.Landmarks), face.Aligned)),
+                wait,
+                path);
+
+    /// <summary>
+    /// A photo, whose landmarks are found by the server. Faults name <paramref name="path"/>, the path of its field.
+    /// </summary>
+    public static ImageInput ToImage(V1.Image image, string path)
+    {
+        try
+        {
+            return ToInput(image);
+        }
+        catch (Fault fault) when (fault.Field.StartsWith("image", StringComparison.Ordinal))
+        {
+            throw fault.At(path + fault.Field["image".Length..]);
+        }
+    }
 
     public static V1.Embedding ToEmbedding(EmbedResult result)
     {
@@ -38,21 +58,24 @@ internal static class EmbeddingMapping
 
     public static V1.Timings ToTimings(TimeSpan stored) => new() { StoreUs = Microseconds(stored) };
 
-    private static ImageInput ToInput(V1.Image? image, Landmarks? landmarks = null)
+    private static ImageInput ToInput(V1.Image? image, Landmarks? landmarks = null, bool isAligned = false)
     {
         switch (Require.Present(image, "image").SourceCase)
         {
             case V1.Image.SourceOneofCase.Encoded:
-                return new(image!.Encoded.Memory, PixelFormat.Encoded, 0, 0, landmarks);
+                return new(image!.Encoded.Memory, PixelFormat.Encoded, 0, 0, landmarks) { IsAligned = isAligned };
             case V1.Image.SourceOneofCase.Pixels:
                 var pixels = image!.Pixels;
                 // The value 0 means an encoded file inside the server, and is not accepted from a client.
-                return pixels.Format is >= V1.PixelFormat.Rgb8 and <= V1.PixelFormat.BgrF32
-                    ? new(pixels.Data.Memory, (PixelFormat)pixels.Format, pixels.Width, pixels.Height, landmarks)
-                    : throw Fault.Invalid(
-                        Reasons.PixelFormatInvalid,
-                        "image.pixels.format",
-                        $"image.pixels.format must be RGB8, BGR8, GRAY8, RGB_F32, or BGR_F32; got {(int)pixels.Format}.");
+                return pixels.Format == V1.PixelFormat.Unspecified
+                    ? throw Fault.Invalid(Reasons.PixelFormatInvalid, "image.pixels.format", "image.pixels.format is required.")
+                    : new(pixels.Data.Memory, (PixelFormat)pixels.Format, pixels.Width, pixels.Height, landmarks)
+                    {
+                        RowStride = pixels.RowStride,
+                        YuvMatrix = (YuvMatrix)pixels.YuvMatrix,
+                        YuvRange = (YuvRange)pixels.YuvRange,
+                        IsAligned = isAligned,
+                    };
             default:
                 throw Fault.Invalid(Reasons.FieldRequired, "image", "image must have either encoded or pixels.");
         }

@@ -50,7 +50,8 @@ internal static class FilterMapping
                 Reasons.FieldInvalid, $"{field}.number", $"{field}.number must be finite; got {condition.Number}."),
             V1.AttributeCondition.ConditionOneofCase.Flag => new(key, Flag: condition.Flag),
             V1.AttributeCondition.ConditionOneofCase.Range => new(key, Range: ToStored(condition.Range, $"{field}.range")),
-            _ => throw Fault.Invalid(Reasons.FieldRequired, field, $"{field} must have text, number, flag, or range."),
+            V1.AttributeCondition.ConditionOneofCase.Exists => new(key, Exists: condition.Exists),
+            _ => throw Fault.Invalid(Reasons.FieldRequired, field, $"{field} must have text, number, flag, range, or exists."),
         };
     }
 

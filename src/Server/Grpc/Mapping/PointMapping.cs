@@ -50,6 +50,14 @@ internal static class PointMapping
         Attributes = AttributeMapping.ToJson(item.Attributes),
     };
 
+    /// <summary>The part of the payload that all faces of a photo have in common.</summary>
+    public static PointPayload ToStored(V1.PhotoItem item) => new()
+    {
+        JobId = Require.Text(item.JobId, "job_id", Require.MaxIdBytes),
+        MediaStoreId = Require.Bounded(item.MediaStoreId, "media_store_id", Require.MaxIdBytes),
+        Attributes = AttributeMapping.ToJson(item.Attributes),
+    };
+
     public static V1.VectorPoint ToContract(StoredPoint point, bool withPayload = true)
     {
         var result = new V1.VectorPoint { PointId = point.Id };
@@ -69,8 +77,18 @@ internal static class PointMapping
         return result;
     }
 
-    public static V1.ScoredPoint ToContract(ScoredStoredPoint point, bool withPayload) =>
-        new() { Score = point.Score, Point = ToContract(point.Point, withPayload) };
+    /// <param name="point">The point.</param>
+    /// <param name="withPayload">True to include the payload.</param>
+    /// <param name="samePersonFrom">Score from which both faces show the same person; null if it is not known.</param>
+    public static V1.ScoredPoint ToContract(ScoredStoredPoint point, bool withPayload, float? samePersonFrom)
+    {
+        var result = new V1.ScoredPoint { Score = point.Score, Point = ToContract(point.Point, withPayload) };
+        if (samePersonFrom is { } threshold)
+        {
+            result.SamePerson = point.Score >= threshold;
+        }
+        return result;
+    }
 
     private static V1.Payload ToContract(PointPayload payload)
     {

@@ -21,10 +21,10 @@ internal sealed record AddRequest
 
     public ColorOrder? ColorOrder { get; init; }
 
-    /// <summary>Three values on the scale 0 to 255.</summary>
+    /// <summary>Three values on the scale 0 to 255, or one for a gray input.</summary>
     public IReadOnlyList<float>? Mean { get; init; }
 
-    /// <summary>Three values on the scale 0 to 255.</summary>
+    /// <summary>Three values on the scale 0 to 255, or one for a gray input.</summary>
     public IReadOnlyList<float>? Std { get; init; }
 
     public ResizeMode? Resize { get; init; }

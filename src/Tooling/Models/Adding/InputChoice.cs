@@ -22,9 +22,12 @@ internal static class InputChoice
         var input = inputs is [var only]
             ? only
             : throw Refuse($"The model must have one input; got {inputs.Count} ({string.Join("; ", inputs.Take(12))}).");
-        if (!input.IsFloat || input.Shape is not [_, 3 or <= 0, _, _])
+        var order = request.ColorOrder ?? preset?.Input.ColorOrder;
+        var channels = order == ColorOrder.Gray ? 1 : 3;
+        if (!input.IsFloat || input.Shape is not [_, var declared, _, _] || (declared > 0 && declared != channels))
         {
-            throw Refuse($"The input must be float32 or float16 [batch, 3, height, width] (NCHW); got {input}.");
+            var gray = input.Shape is [_, 1, _, _] ? " Set --color-order gray for a model of one channel." : "";
+            throw Refuse($"The input must be float32 or float16 [batch, {channels}, height, width] (NCHW); got {input}.{gray}");
         }
         if (config is not null)
         {
@@ -61,6 +64,7 @@ internal static class InputChoice
             ResizeTo = resize == ResizeMode.CenterCrop ? request.ResizeTo ?? Scaled(from, width, height) : 0,
             Interpolation = request.Interpolation ?? from?.Interpolation ?? Interpolation.Bilinear,
         };
+        spec = ManifestFile.OneSpelling(spec);
         Check(spec, preset, facts, Refuse);
         return spec;
     }

@@ -10,7 +10,7 @@ namespace Embeddings.Tooling.Models.Adding;
 /// <summary>
 /// Adds a model file to a directory of models:
 /// <list type="number">
-/// <item>reads the graph, and refuses models that are not embedding models;</item>
+/// <item>reads the graph, and refuses models that are neither embedding models nor detectors of a preset;</item>
 /// <item>combines the preprocessing from graph, configuration file, options and preset; missing values are errors and never guessed;</item>
 /// <item>writes model and manifest to a staging directory and loads them with all checks and probes of the server;</item>
 /// <item>moves them to the target directory, the manifest last.</item>
@@ -29,23 +29,16 @@ internal static class ModelAdder
         var name = request.Name ?? Path.GetFileNameWithoutExtension(request.File);
         Directory.CreateDirectory(request.Directory);
         using var staging = new StagedModel(request.Directory, name);
-        var (spec, output) = Stage(request, preset, config, facts, staging);
-
-        var (dimension, fixedBatch) = Measure(staging.File, spec, output);
         // The libraries that write configuration files are for whole images.
         var kind = request.Kind ?? preset?.Kind ?? ModelKind.Image;
-        var manifest = new ModelManifest
+        CheckKind(request, kind, preset);
+        var (manifest, fixedBatch) = kind == ModelKind.Detector
+            ? Detector(request, name, preset!, config, facts, staging)
+            : Embedding(request, name, kind, preset, config, facts, staging);
+        manifest = manifest with
         {
-            Name = name,
-            Kind = kind,
-            Input = spec,
-            Dimension = dimension,
-            UnitLength = kind == ModelKind.Face || (preset?.UnitLength ?? false),
-            MaxBatch = fixedBatch > 0 ? fixedBatch : facts.DynamicallyQuantized ? 1 : request.MaxBatch ?? 32,
-            Output = output,
+            MaxBatch = fixedBatch > 0 ? fixedBatch : facts.DynamicallyQuantized ? 1 : request.MaxBatch ?? preset?.MaxBatch ?? 32,
             Licence = request.Licence ?? "",
-            Sha256 = ModelFile.Sha256(staging.File),
-            DataSha256 = ModelFile.DataSha256(staging.File, ModelFile.DataFiles(staging.File)),
             Description = request.Description ?? preset?.Description ?? "",
         };
         staging.Write(manifest);
@@ -61,6 +54,76 @@ internal static class ModelAdder
         model.Dispose();
         return new(staging.Publish(request.Replace), manifest, fingerprint, maxBatch, [.. facts.Words(), .. config is null ? [] : new[] { config.ToString() }], notices);
     }
+
+    private static void CheckKind(AddRequest request, ModelKind kind, Preset? preset)
+    {
+        var word = ManifestFile.Word(kind);
+        if (preset is not null && (kind == ModelKind.Detector) != (preset.Kind == ModelKind.Detector))
+        {
+            throw new ModelException(
+                request.File, $"--kind is {word}, but preset '{preset.Name}' is for kind {ManifestFile.Word(preset.Kind)}.");
+        }
+        if (kind == ModelKind.Detector && preset is null)
+        {
+            throw new ModelException(request.File, $"--kind detector needs a preset: {PresetCatalog.DetectorNames}.");
+        }
+        if (kind is not (ModelKind.Image or ModelKind.Face or ModelKind.Detector))
+        {
+            throw new ModelException(
+                request.File,
+                $"--kind must be image, face or detector; a model of kind {word} needs a manifest with the section '{word}', "
+                    + "written by hand as in docs/models.md.");
+        }
+        if (kind == ModelKind.Detector && request.Output is not null)
+        {
+            throw new ModelException(request.File, "--output must not be set for a detector: its preset says which it has.");
+        }
+    }
+
+    private static (ModelManifest Manifest, int FixedBatch) Embedding(
+        AddRequest request, string name, ModelKind kind, Preset? preset, ModelConfig? config, GraphFacts facts, StagedModel staging)
+    {
+        var (spec, output) = Stage(request, preset, config, facts, staging);
+        var (dimension, fixedBatch) = Measure(staging.File, spec, output);
+        var manifest = Manifest(name, kind, spec, staging) with
+        {
+            Dimension = dimension,
+            UnitLength = kind == ModelKind.Face || (preset?.UnitLength ?? false),
+            Output = output,
+        };
+        return (manifest, fixedBatch);
+    }
+
+    private static (ModelManifest Manifest, int FixedBatch) Detector(
+        AddRequest request, string name, Preset preset, ModelConfig? config, GraphFacts facts, StagedModel staging)
+    {
+        using var run = new TrialRun(request.File);
+        var spec = InputChoice.Choose(request, preset, config, facts, run.Inputs);
+        var fixedBatch = Math.Max(run.Inputs[0].Shape[0], 0);
+        var batch = Math.Max(fixedBatch, 1);
+        var outputs = run.Sizes(Images(spec, batch), [batch, spec.Channels, spec.Height, spec.Width]);
+        staging.Copy(request.File, facts.DataFiles);
+        var detector = preset.Detector!;
+        // A larger input of the same family finds larger faces; the smallest stay the same.
+        var larger = (double)Math.Min(spec.Width, spec.Height) / Math.Min(preset.Input.Width, preset.Input.Height);
+        return (Manifest(name, ModelKind.Detector, spec, staging) with
+        {
+            Detector = detector with
+            {
+                Outputs = DetectorMatcher.Find(request.File, preset, outputs),
+                MaxFace = Math.Max(detector.MinFace, (int)(detector.MaxFace * larger)),
+            },
+        }, fixedBatch);
+    }
+
+    private static ModelManifest Manifest(string name, ModelKind kind, InputSpec input, StagedModel staging) => new()
+    {
+        Name = name,
+        Kind = kind,
+        Input = input,
+        Sha256 = ModelFile.Sha256(staging.File),
+        DataSha256 = ModelFile.DataSha256(staging.File, ModelFile.DataFiles(staging.File)),
+    };
 
     // Copies the model, or writes one that outputs the chosen tensor. The output name is empty if the graph has only one.
     private static (InputSpec Spec, string Output) Stage(
@@ -132,11 +195,17 @@ internal static class ModelAdder
         using var run = new TrialRun(file);
         isFixed = run.Inputs[0].Shape[0] > 0;
         batch = isFixed ? run.Inputs[0].Shape[0] : 1;
-        var images = new float[batch * spec.TensorLength];
-        for (var i = 0; i < batch; i++)
+        long[] shape = [batch, spec.Channels, spec.Height, spec.Width];
+        return run.Run(Images(spec, batch), shape, output.Length > 0 ? output : run.Outputs[0].Name).Shape;
+    }
+
+    private static float[] Images(InputSpec spec, int count)
+    {
+        var images = new float[count * spec.TensorLength];
+        for (var i = 0; i < count; i++)
         {
             ProbeImage.Draw(images.AsSpan(i * spec.TensorLength, spec.TensorLength), spec, i);
         }
-        return run.Run(images, [batch, 3, spec.Height, spec.Width], output.Length > 0 ? output : run.Outputs[0].Name).Shape;
+        return images;
     }
 }

@@ -11,6 +11,9 @@ namespace Embeddings.Tooling.Models.Checking;
 /// Share of images whose nearest other image shows the same subject, among subjects with several images, 0 to 1.
 /// </param>
 /// <param name="Swapped">Separation with red and blue swapped.</param>
+/// <param name="SwapError">
+/// Standard error of the difference between the two distances; infinity if there are too few subjects to estimate it.
+/// </param>
 /// <param name="BatchCosine">
 /// Lowest cosine between the vector of an image in a batch and its vector alone; 1 is equal.
 /// </param>
@@ -23,6 +26,7 @@ internal sealed record CheckReport(
     Separation Separation,
     double Rank1,
     Separation Swapped,
+    double SwapError,
     double BatchCosine)
 {
     /// <summary>
@@ -31,7 +35,16 @@ internal sealed record CheckReport(
     /// </summary>
     public const double SwapMargin = 0.25;
 
+    /// <summary>Standard errors by which it must separate better: less than that is noise in one of 15 checks.</summary>
+    public const double SwapErrors = 1.5;
+
+    /// <summary>Standard deviations by which the swapped order must separate better in this check.</summary>
+    public double NeededAdvantage => Math.Max(SwapMargin, SwapErrors * SwapError);
+
+    /// <summary>Share of the pairs of different subjects, 0 to 1, whose cosine is a threshold or above.</summary>
+    public double FalseMatchRate(float threshold) => Different.Count(cosine => cosine >= threshold) / (double)Different.Count;
+
     /// <summary>True if the color order of the manifest is likely wrong.</summary>
     public bool SwappedIsBetter =>
-        Swapped.EqualErrorRate <= Separation.EqualErrorRate && Swapped.Distance > Separation.Distance + SwapMargin;
+        Swapped.EqualErrorRate <= Separation.EqualErrorRate && Swapped.Distance > Separation.Distance + NeededAdvantage;
 }

@@ -20,7 +20,13 @@ internal sealed class ModelChecker(EmbeddingSession model, Preprocessor preproce
         IReadOnlyList<LabelledImage> images, Action<int>? progress = null, CancellationToken cancellationToken = default)
     {
         var input = model.Manifest.Input;
-        var swappedInput = input with { ColorOrder = input.ColorOrder == ColorOrder.Rgb ? ColorOrder.Bgr : ColorOrder.Rgb };
+        // A gray input has no order: the comparison with itself shows no difference.
+        var swappedInput = input.ColorOrder switch
+        {
+            ColorOrder.Rgb => input with { ColorOrder = ColorOrder.Bgr },
+            ColorOrder.Bgr => input with { ColorOrder = ColorOrder.Rgb },
+            _ => input,
+        };
         using var tensor = model.CreateTensor();
         using var other = model.CreateTensor();
         List<string> labels = [], skipped = [];
@@ -102,6 +108,7 @@ internal sealed class ModelChecker(EmbeddingSession model, Preprocessor preproce
             Separation.Of(same, different),
             Rank1(labels, vectors),
             Separation.Of(swappedSame, swappedDifferent),
+            DistanceError.Of(labels, vectors, swapped),
             lowest);
     }
 

@@ -1,4 +1,5 @@
 using Embeddings.Core;
+using Embeddings.Tooling.Models.Presets;
 using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.Tooling.Models.Inspection;
@@ -32,10 +33,14 @@ internal static class OutputSelector
     /// </exception>
     public static string Select(string file, GraphProto graph, IReadOnlyList<GraphTensor> outputs)
     {
-        if (graph.Node.Any(node => node.OpType is "NonMaxSuppression") || outputs.FirstOrDefault(LooksLikeBoxes) is not null)
+        var presets = DetectorMatcher.Presets(outputs);
+        if (presets.Count > 0 || graph.Node.Any(node => node.OpType is "NonMaxSuppression") || outputs.Any(LooksLikeBoxes))
         {
+            var how = presets.Count > 0
+                ? $"Add it as a detector with --preset {string.Join(" or ", presets)}."
+                : $"Its outputs are those of none of the presets for detectors ({PresetCatalog.DetectorNames}).";
             throw new ModelException(
-                file, $"The model is a detector, not an embedding model: its outputs are {Names(outputs)}.");
+                file, $"The model is a detector, not an embedding model: its outputs are {Names(outputs)}. {how}");
         }
         var vectors = outputs
             .Where(output => output.IsFloat && Dimension(output) is not 1 && output.Shape.Count is 2 or 4)

@@ -76,6 +76,29 @@ internal sealed class TrialRun : IDisposable
         }
     }
 
+    /// <summary>Runs the model on one tensor and returns all outputs with the sizes that they really have.</summary>
+    /// <exception cref="ModelException">The run fails.</exception>
+    public IReadOnlyList<GraphTensor> Sizes(float[] input, long[] shape)
+    {
+        try
+        {
+            using var value = Inputs[0].Type == "Float16"
+                ? OrtValue.CreateTensorValueFromMemory(Halves(input), shape)
+                : OrtValue.CreateTensorValueFromMemory(input, shape);
+            using var options = new RunOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+            using var outputs = _session.Run(options, [Inputs[0].Name], [value], [.. Outputs.Select(output => output.Name)]);
+            return [.. Outputs.Zip(outputs, (output, actual) => output with { Shape = Shape(actual) })];
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new ModelException(_file, $"The model cannot run: {e.Message}", e);
+        }
+
+        static IReadOnlyList<int> Shape(OrtValue output) => output.IsTensor
+            ? [.. output.GetTensorTypeAndShape().Shape.Select(size => (int)Math.Min(size, int.MaxValue))]
+            : [];
+    }
+
     public void Dispose() => _session.Dispose();
 
     private static GraphTensor Tensor(KeyValuePair<string, NodeMetadata> entry) =>

@@ -29,6 +29,15 @@ internal sealed record Preset
     /// <summary>Sources of the values, at least two that do not depend on each other.</summary>
     public required IReadOnlyList<string> Sources { get; init; }
 
+    /// <summary>Largest batch, or null for the default of manifests.</summary>
+    public int? MaxBatch { get; init; }
+
+    /// <summary>
+    /// How the outputs of a detector become boxes; null for other kinds. Without names of outputs if they are not the same in all
+    /// files of the family.
+    /// </summary>
+    public DetectorSpec? Detector { get; init; }
+
     /// <summary>A published model of the family, or null if none is available as a single file of known content.</summary>
     public PresetDownload? Download { get; init; }
 }

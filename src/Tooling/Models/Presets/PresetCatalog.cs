@@ -22,6 +22,10 @@ internal static class PresetCatalog
     /// <summary>Names of the presets, for messages.</summary>
     public static string Names => string.Join(", ", All.Select(preset => preset.Name));
 
+    /// <summary>Names of the presets for detectors, for messages.</summary>
+    public static string DetectorNames =>
+        string.Join(", ", All.Where(preset => preset.Detector is not null).Select(preset => preset.Name));
+
     private static IReadOnlyList<Preset> Load()
     {
         var assembly = typeof(PresetCatalog).Assembly;
@@ -44,6 +48,10 @@ internal static class PresetCatalog
     {
         var preset = ManifestFile.Parse<Preset>(content, file, Options);
         ManifestFile.Check(preset.Input, new(file, "input."));
+        if (preset.Detector is { } detector)
+        {
+            FaceModelRules.CheckDecoding(detector, preset.Input, new(file, "detector."));
+        }
         return preset;
     }
 }

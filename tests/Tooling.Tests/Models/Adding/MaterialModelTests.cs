@@ -27,8 +27,8 @@ public sealed class MaterialModelTests : IDisposable
     }
 
     [MaterialTheory]
-    [InlineData("face_detection_yunet_2023mar", "detector")]
-    [InlineData("version-RFB-320", "detector")]
+    [InlineData("face_detection_yunet_2023mar", "--preset yunet")]
+    [InlineData("version-RFB-320", "--preset ultralight")]
     [InlineData("mobilenetv2-12-int8", "--output 464_quantized")]
     [InlineData("SqueezeNet_fp16", "--output fire9/concat_1")]
     public void Others_are_refused_with_the_reason(string file, string reason) =>

@@ -12,6 +12,7 @@ public sealed class PresetCatalogTests
     private static readonly Dictionary<string, (string Order, Func<double, double> First, Func<double, double> Second)> References = new()
     {
         ["adaface"] = ("bgr", x => ((x / 255) - 0.5) / 0.5, x => ((x / 255) - 0.5) / 0.5),
+        ["blazeface"] = ("rgb", x => (x / 127.5) - 1, x => (x / 127.5) - 1.0),
         ["clip-openai"] = ("rgb", x => ((x / 255) - 0.48145466) / 0.26862954, x => ((x / 255) - 0.48145466) / 0.26862954),
         ["dinov2"] = ("rgb", x => ((x / 255) - 0.485) / 0.229, x => ((x * 0.00392156862745098) - 0.485) / 0.229),
         ["edgeface"] = ("rgb", x => ((x / 255) - 0.5) / 0.5, x => ((x / 255) - 0.5) / 0.5),
@@ -23,9 +24,12 @@ public sealed class PresetCatalogTests
         ["magface"] = ("bgr", x => ((x / 255) - 0.0) / 1.0, x => x / 255),
         ["mobileclip"] = ("rgb", x => x / 255, x => ((x / 255) - 0) / 1),
         ["mobilefacenet-imagenet"] = ("rgb", x => ((x / 255) - 0.485) / 0.229, x => ((x / 255) - 0.485) / 0.229),
+        ["scrfd"] = ("rgb", x => (x - 127.5) * (1.0 / 128), x => (x - 127.5) / 128.0),
         ["sface"] = ("rgb", x => x, x => x),
         ["siglip"] = ("rgb", x => ((x * 0.00392156862745098) - 0.5) / 0.5, x => ((x / 255) - 0.5) / 0.5),
         ["squeezenet-caffe"] = ("bgr", x => x - 104, x => x - 104),
+        ["ultralight"] = ("rgb", x => (x - 127) / 128, x => (x - 127) / 128),
+        ["yunet"] = ("bgr", x => x, x => x),
     };
 
     public static TheoryData<string> Names => [.. References.Keys];
@@ -39,6 +43,7 @@ public sealed class PresetCatalogTests
             Assert.True(preset.Sources.Distinct().Count() >= 2 && preset.Sources.All(source => source.Length > 10));
             Assert.True(preset.Description.Length > 10);
             Assert.Equal(preset.Kind == ModelKind.Face, preset.UnitLength);
+            Assert.Equal(preset.Kind == ModelKind.Detector, preset.Detector is not null);
         });
         Assert.Null(PresetCatalog.Find("nonsense"));
     }
@@ -71,6 +76,20 @@ public sealed class PresetCatalogTests
         var input = PresetCatalog.Find(name)!.Input;
         Assert.Equal((size, size), (input.Width, input.Height));
         Assert.Equal(((ResizeMode)resize, resizeTo, (Interpolation)interpolation), (input.Resize, input.ResizeTo, input.Interpolation));
+    }
+
+    // Strides, anchors per cell, threshold and NMS as the sources of the preset state them.
+    [Theory]
+    [InlineData("blazeface", new[] { 8, 16 }, new[] { 2, 6 }, 0.5f, 0.3f, (int)BoxCoding.CenterSize)]
+    [InlineData("scrfd", new[] { 8, 16, 32 }, new[] { 2, 2, 2 }, 0.5f, 0.4f, (int)BoxCoding.Distances)]
+    [InlineData("ultralight", new int[0], new int[0], 0.7f, 0.5f, (int)BoxCoding.Corners)]
+    [InlineData("yunet", new[] { 8, 16, 32 }, new[] { 1, 1, 1 }, 0.6f, 0.3f, (int)BoxCoding.CenterLogSize)]
+    public void A_preset_decodes_as_its_sources_do(string name, int[] strides, int[] anchors, float confidence, float nms, int boxes)
+    {
+        var detector = PresetCatalog.Find(name)!.Detector!;
+        Assert.Equal(strides, detector.Strides);
+        Assert.Equal(anchors, detector.Anchors);
+        Assert.Equal((confidence, nms, boxes), (detector.MinConfidence, detector.Nms, (int)detector.Boxes));
     }
 
     [Fact]

@@ -23,7 +23,9 @@ public final class Interop {
 
     public static void main(String[] arguments) throws Exception {
         ManagedChannel channel = Connections.open(arguments[0]);
-        Scenario scenario = new Scenario(channel, Files.readAllBytes(Path.of(arguments[1])));
+        Path jpeg = Path.of(arguments[1]);
+        Scenario scenario = new Scenario(channel, Files.readAllBytes(jpeg));
+        FaceScenario photos = new FaceScenario(channel, jpeg.toAbsolutePath().getParent());
         List<Map.Entry<String, Step>> steps = List.of(
                 Map.entry("health", scenario::health),
                 Map.entry("models", scenario::models),
@@ -34,6 +36,9 @@ public final class Interop {
                 Map.entry("media", scenario::media),
                 Map.entry("delete", scenario::delete),
                 Map.entry("count", scenario::count),
+                Map.entry("faces", photos::faces),
+                Map.entry("photo", photos::photo),
+                Map.entry("persons", photos::persons),
                 Map.entry("errors", scenario::errors));
         int code = 0;
         for (Map.Entry<String, Step> step : steps) {

@@ -71,7 +71,7 @@ final class Scenario {
     void models() {
         Map<ModelKind, Integer> defaults = new TreeMap<>();
         for (Model model : within(ModelServiceGrpc.newBlockingStub(channel)).listModels(ListModelsRequest.getDefaultInstance()).getModelsList()) {
-            if (model.getDefaultForKind()) {
+            if (model.getDefaultForKind() && model.getDimension() > 0) {
                 defaults.put(model.getKind(), model.getDimension());
             }
         }
@@ -225,17 +225,17 @@ final class Scenario {
         return store().deleteByJobId(DeleteByJobIdRequest.newBuilder().setJobId(job).setCollection(COLLECTION).build()).getDeletedCount();
     }
 
-    private static <S extends AbstractStub<S>> S within(S stub) {
+    static <S extends AbstractStub<S>> S within(S stub) {
         return stub.withDeadlineAfter(30, TimeUnit.SECONDS);
     }
 
-    private static void expect(boolean holds, String otherwise) {
+    static void expect(boolean holds, String otherwise) {
         if (!holds) {
             throw new IllegalStateException(otherwise);
         }
     }
 
-    private static double norm(List<Float> vector) {
+    static double norm(List<Float> vector) {
         return Math.sqrt(vector.stream().mapToDouble(value -> (double) value * value).sum());
     }
 

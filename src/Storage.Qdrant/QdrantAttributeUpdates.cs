@@ -1,0 +1,150 @@
+using System.Text.Json.Nodes;
+using Qdrant.Client.Grpc;
+
+namespace Embeddings.Storage.Qdrant;
+
+/// <summary>
+/// Changes attributes of points. Qdrant can neither compare nor compute while it writes, so the points are read first; then
+/// only the fields that differ are written, so that a concurrent write keeps its other fields. If there are more points
+/// than one reply holds, all are checked before the first is changed.
+/// </summary>
+internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads reads, ReplySize replySize)
+{
+    public async Task<long> UpdateAsync(
+        CollectionState state,
+        IReadOnlyList<string> ids,
+        Func<StoredPoint, JsonObject?> change,
+        CancellationToken cancellationToken)
+    {
+        string[][] chunks = [.. ids.Chunk(replySize.Points(dimension: 0))];
+        if (chunks.Length > 1)
+        {
+            foreach (var chunk in chunks)
+            {
+                await ReadAsync(state, chunk, change, cancellationToken);
+            }
+        }
+        var changed = 0L;
+        foreach (var chunk in chunks)
+        {
+            var patches = await ReadAsync(state, chunk, change, cancellationToken);
+            await WriteAsync(state.Info.Name, patches, cancellationToken);
+            changed += patches.Sum(patch => patch.Ids.Count);
+        }
+        return changed;
+    }
+
+    /// <summary>Returns the changes, those that are equal together.</summary>
+    private async Task<IReadOnlyCollection<Patch>> ReadAsync(
+        CollectionState state,
+        IReadOnlyList<string> ids,
+        Func<StoredPoint, JsonObject?> change,
+        CancellationToken cancellationToken)
+    {
+        var name = state.Info.Name;
+        var found = await reads.FetchAsync(
+            name, ids.Select(id => (PointId)PointIds.Of(id)), withPayload: true, withVectors: false, cancellationToken);
+        var points = found.ToDictionary(
+            point => point.Id.Uuid,
+            point => (point.Id, Point: PointMapper.ToStored(point.Id, point.Payload, null, withPayload: true)),
+            StringComparer.OrdinalIgnoreCase);
+        replySize.Observe([.. points.Values.Select(point => point.Point)]);
+        var patches = new Dictionary<string, Patch>(StringComparer.Ordinal);
+        foreach (var id in ids)
+        {
+            if (!points.TryGetValue(PointIds.Of(id).ToString(), out var point))
+            {
+                throw CollectionFaults.PointNotFound(name, id);
+            }
+            if (change(point.Point) is { } attributes)
+            {
+                var patch = Patch.Between(point.Point.Payload.Attributes, attributes);
+                if (patches.TryGetValue(patch.Key, out var same))
+                {
+                    same.Ids.Add(point.Id);
+                }
+                else
+                {
+                    patch.Ids.Add(point.Id);
+                    patches.Add(patch.Key, patch);
+                }
+            }
+        }
+        return patches.Values;
+    }
+
+    private async Task WriteAsync(string collection, IEnumerable<Patch> patches, CancellationToken cancellationToken)
+    {
+        var request = new UpdateBatchPoints
+        {
+            CollectionName = collection,
+            Wait = true,
+            Operations = { patches.SelectMany(patch => patch.Operations()) },
+        };
+        if (request.Operations.Count > 0)
+        {
+            await calls.RunAsync(
+                QdrantCallKind.Write,
+                collection,
+                async (client, call) =>
+                {
+                    var reply = await client.Points.UpdateBatchAsync(request, call);
+                    return reply.Result.Select(result => QdrantFaults.ThrowIfIncomplete(result)).ToList();
+                },
+                cancellationToken);
+        }
+    }
+
+    /// <summary>A change of attributes, and the points that get it.</summary>
+    /// <param name="Set">The fields to set.</param>
+    /// <param name="Removed">The fields to remove.</param>
+    /// <param name="IsFirst">True if the points have no attributes yet.</param>
+    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsFirst)
+    {
+        public List<PointId> Ids { get; } = [];
+
+        /// <summary>Equal for equal changes.</summary>
+        public string Key => new JsonArray(Set.DeepClone(), new JsonArray([.. Removed.Select(name => (JsonNode)name)]), IsFirst).ToJsonString();
+
+        public static Patch Between(JsonObject? before, JsonObject after)
+        {
+            var set = new JsonObject();
+            foreach (var (name, value) in after)
+            {
+                if (before is null || !before.TryGetPropertyValue(name, out var old) || !JsonNode.DeepEquals(old, value))
+                {
+                    set.Add(name, value?.DeepClone());
+                }
+            }
+            return new(set, [.. before?.Select(field => field.Key).Where(name => !after.ContainsKey(name)) ?? []], before is null);
+        }
+
+        public IEnumerable<PointsUpdateOperation> Operations()
+        {
+            // Unlike a list of ids, a filter may name points that have been deleted since.
+            var points = new PointsSelector { Filter = new() { Must = { Conditions.HasId([.. Ids.Select(id => Guid.Parse(id.Uuid))]) } } };
+            if (Removed.Count > 0)
+            {
+                yield return new()
+                {
+                    DeletePayload = new() { PointsSelector = points, Keys = { Removed.Select(AttributeKeys.Path) } },
+                };
+            }
+            if (Set.Count > 0 || IsFirst)
+            {
+                var fields = AttributeValues.ToValue(Set);
+                var operation = new PointsUpdateOperation.Types.SetPayload { PointsSelector = points };
+                if (IsFirst)
+                {
+                    operation.Payload.Add(PayloadKeys.Attributes, fields);
+                }
+                else
+                {
+                    operation.Key = PayloadKeys.Attributes;
+                    operation.Payload.Add(fields.StructValue.Fields);
+                }
+                yield return new() { SetPayload = operation };
+            }
+        }
+    }
+}
