@@ -164,7 +164,10 @@ public sealed class MaterialFaceTests(FaceServices services, ITestOutputHelper o
         using var models = new TempFolder();
         ModelAdder.Add(new()
         {
-            File = Material.Path("models", "face_detection_yunet_2023mar.onnx"), Directory = models.Path, Preset = "yunet", Replace = true,
+            File = Material.Path("models", "face_detection_yunet_2023mar.onnx"),
+            Directory = models.Path,
+            Preset = "yunet",
+            Replace = true,
         });
         await using var core = new ServiceCollection()
             .AddEmbeddingCore(new() { Models = new() { UseDefaults = false, Directories = [models.Path] } })
