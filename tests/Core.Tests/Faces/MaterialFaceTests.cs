@@ -15,7 +15,7 @@ public sealed class MaterialFaceTests(FaceServices services, ITestOutputHelper o
     {
         var faces = PersonPhoto.All();
         var vectors = new List<float[]>();
-        var (leastOverlap, cosines) = (1f, new List<float>());
+        var (leastOverlap, leastCosine) = (1f, 1f);
         foreach (var face in faces)
         {
             var (photo, embeddings) = await services.Embedder.EmbedFacesAsync(ImageInput.FromFile(face.File));
