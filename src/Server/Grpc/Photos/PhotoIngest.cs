@@ -132,35 +132,29 @@ internal sealed class PhotoIngest(
     {
         var filter = new PointFilter { JobId = jobId, Attributes = [new(PersonAttributes.Person, Exists: true)] };
         var named = new List<StoredPoint>();
-        var token = "";
-        do
+        await foreach (var points in store.PagesAsync(collection, filter, withVectors: false, cancellationToken))
         {
-            var page = await store.ListAsync(collection, filter, 1_000, token, withVectors: false, cancellationToken);
-            named.AddRange(page.Points.Where(point => point.Payload is { FaceIndex: not null, Bbox: not null }));
-            token = page.NextPageToken;
+            named.AddRange(points.Where(point => point.Payload is { FaceIndex: not null, Bbox: not null }));
         }
-        while (token.Length > 0);
         return named;
     }
 
     // The earlier face with the largest overlap; each is taken once.
     private static StoredPoint? TakeSame(List<StoredPoint> earlier, FaceBox box)
     {
-        var best = earlier.MaxBy(point => Overlap(point.Payload.Bbox!.Value, box));
-        if (best is null || Overlap(best.Payload.Bbox!.Value, box) < SameFace)
+        var best = earlier.MaxBy(Overlap);
+        if (best is null || Overlap(best) < SameFace)
         {
             return null;
         }
         earlier.Remove(best);
         return best;
-    }
 
-    private static float Overlap(BoundingBox a, FaceBox b)
-    {
-        var width = Math.Min(a.X + a.Width, b.X + b.Width) - Math.Max(a.X, b.X);
-        var height = Math.Min(a.Y + a.Height, b.Y + b.Height) - Math.Max(a.Y, b.Y);
-        var shared = Math.Max(width, 0) * Math.Max(height, 0);
-        return shared > 0 ? shared / ((a.Width * a.Height) + (b.Width * b.Height) - shared) : 0;
+        float Overlap(StoredPoint point)
+        {
+            var other = point.Payload.Bbox!.Value;
+            return new FaceBox(other.X, other.Y, other.Width, other.Height).Overlap(box);
+        }
     }
 
     private static string PointId(string jobId, int index) => FormattableString.Invariant($"{jobId}-{index}");
