@@ -28,7 +28,7 @@ internal sealed record ClusteringGroup(string? Person, IReadOnlyList<ClusteringM
 /// </summary>
 internal sealed class Clustering(int dimension) : IDisposable
 {
-    /// <summary>The quality from which a face is clear. Unclear faces look alike, whoever they show.</summary>
+    /// <summary>The quality from which a face is clear. Unclear faces of different persons resemble each other.</summary>
     public const float ClearQuality = 0.3f;
 
     // So that the vector of a group has a direction if all its faces have the quality 0.

@@ -2,7 +2,7 @@ namespace Embeddings.Core.Faces;
 
 /// <summary>
 /// Lets single faces join existing groups: each face the one with the highest mean similarity, unless that has a face in the
-/// same photo; of two such faces, the more similar one joins. The mean vectors of the groups stay as they are meanwhile, so
+/// same photo; of two such faces, the more similar one joins. The mean vectors of the groups do not change in this step, so
 /// the result does not depend on any order.
 /// </summary>
 internal sealed class ClusteringJoining(

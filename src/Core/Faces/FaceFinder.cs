@@ -512,7 +512,7 @@ internal sealed class FaceFinder(
         bool IsUnary,
         PhotoClock Clock);
 
-    /// <summary>What was found at one rotation.</summary>
+    /// <summary>The faces found at one rotation.</summary>
     private sealed class Hits(int rotation)
     {
         public int Rotation { get; } = rotation;

@@ -4,7 +4,7 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Embeddings.Core.Inference;
 
-/// <summary>What test runs of a model have shown.</summary>
+/// <summary>The results of the test runs of a model.</summary>
 /// <param name="Layout">Sizes and types of its tensors.</param>
 /// <param name="MaxBatch">Its largest usable batch.</param>
 /// <param name="Notices">Notices for the operator.</param>

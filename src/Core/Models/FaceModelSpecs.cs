@@ -118,7 +118,7 @@ internal enum ScoreCoding
     Logit = 2,
 }
 
-/// <summary>How the output of a landmark model becomes five points.</summary>
+/// <summary>The conversion of a landmark model's output to five points.</summary>
 internal sealed record LandmarksSpec
 {
     /// <summary>
@@ -157,7 +157,7 @@ internal sealed record LandmarksSpec
     public float CropDown { get; set; }
 }
 
-/// <summary>How the output of a liveness model becomes a probability.</summary>
+/// <summary>The conversion of a liveness model's output to a probability.</summary>
 internal sealed record LivenessSpec
 {
     /// <summary>

@@ -77,21 +77,21 @@ internal sealed record ModelManifest
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public float? FalseMatchRate { get; set; }
 
-    /// <summary>How the outputs of a detector become boxes. Required for detectors, absent for others.</summary>
+    /// <summary>The conversion of a detector's outputs to boxes. Required for detectors, absent for others.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DetectorSpec? Detector { get; set; }
 
-    /// <summary>How the output of a landmark model becomes five points. Required for those, absent for others.</summary>
+    /// <summary>The conversion of a landmark model's output to five points. Required for those, absent for others.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public LandmarksSpec? Landmarks { get; set; }
 
     /// <summary>
-    /// How the output of a liveness model becomes a probability. Required for those, absent for others.
+    /// The conversion of a liveness model's output to a probability. Required for those, absent for others.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public LivenessSpec? Liveness { get; set; }
 
-    /// <summary>How the outputs of a pose model become angles. Required for those, absent for others.</summary>
+    /// <summary>The conversion of a pose model's outputs to angles. Required for those, absent for others.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PoseSpec? Pose { get; set; }
 

@@ -55,7 +55,7 @@ public sealed class ItemAttributesTests
     }
 
     private static IngestItem Item(string path) =>
-        new(7, new() { Path = path, JobId = path }, $"/root/photos/{path}") { Given = $"photos/{path}" };
+        new(7, new() { Path = path, JobId = path }, $"/media/photos/{path}") { Given = $"photos/{path}" };
 
     private static Struct Fields(params (string Key, string Value)[] fields)
     {

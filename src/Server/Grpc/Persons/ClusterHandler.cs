@@ -199,7 +199,7 @@ internal sealed class ClusterHandler(
                 changed += await store.UpdateExistingAsync(
                     job.Info.Name,
                     [.. names.Keys],
-                    // Another server may have named it meanwhile.
+                    // Another server may have named it since it was read.
                     face => PersonAttributes.PersonOf(face.Payload.Attributes) is null
                         ? PersonAttributes.Named(face.Payload.Attributes, names[face.Id], change)
                         : null,
@@ -290,7 +290,7 @@ internal sealed class ClusterHandler(
         return point is null ? null : PointMapping.ToContract(point with { Vector = default });
     }
 
-    /// <summary>What a call requests.</summary>
+    /// <summary>The checked parameters of a call.</summary>
     private sealed record Job(CollectionInfo Info, PointFilter Filter, float Threshold, int MinFaces, bool Apply);
 
     /// <summary>The result of a call.</summary>

@@ -39,7 +39,7 @@ internal sealed class PersonHandler(IVectorStore store, PersonLocks locks, Respo
         {
             Persons = { persons },
             NextPageToken = next is null ? "" : PageToken.Encode(listing, next),
-            // Faces may have been added or deleted meanwhile.
+            // Faces may have been added or deleted while the list was read.
             UnnamedCount = Math.Max(0, total - list.NamedCount),
         };
         budget.Lease(context).Hold(response.CalculateSize());
