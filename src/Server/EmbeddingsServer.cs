@@ -22,6 +22,7 @@ public static class EmbeddingsServer
     /// <summary>Creates a server with services that replace its own, for tests.</summary>
     internal static WebApplication Create(string[] args, Action<IServiceCollection>? services)
     {
+        NativeHeap.LimitHeaps();
         var builder = CreateBuilder(args);
         builder.AddEmbeddings(args);
         // In parallel with the rest of the composition: the start waits for the models, which wait for the native runtime. Not
