@@ -25,6 +25,13 @@ Task("test")
     .IsDependentOn("__CompileForTests")
     .IsDependentOn("__RunTests");
 
+Task("fuzz")
+    .Description("Builds everything and sends a million damaged inputs to a server.")
+    .IsDependentOn("__Restore")
+    .IsDependentOn("__TryPrepareModels")
+    .IsDependentOn("__CompileForTests")
+    .IsDependentOn("__RunFuzzing");
+
 Task("bench")
     .Description("Builds and runs the benchmarks.")
     .IsDependentOn("__Restore")

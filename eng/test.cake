@@ -75,6 +75,21 @@ Task("__RunTests").Does(() =>
     Environment.Exit(failed == 0 && passed > 0 ? 0 : 1);
 });
 
+Task("__RunFuzzing").Does(() =>
+{
+    var inputs = EnvironmentVariable("FUZZ_INPUTS") ?? "1000000";
+    var code = StartProcess("dotnet", new ProcessSettings
+    {
+        Arguments = $"test --project tests/IntegrationTests -c {Configuration} --no-build --no-ansi --no-progress "
+            + "--show-live-output on --filter-class *.FuzzTests",
+        EnvironmentVariables = new Dictionary<string, string> { ["FUZZ_INPUTS"] = inputs },
+    });
+    if (code != 0)
+    {
+        Fail($"fuzzing with {inputs} inputs failed");
+    }
+});
+
 // A failed test or project, and the lines below it.
 sealed record FailureBlock(string Name, List<string> Lines);
 
