@@ -49,7 +49,7 @@ public sealed class TestAuthority : IDisposable
         request.CertificateExtensions.Add(names.Build());
         using var issued = request.Create(
             Certificate,
-            from ?? DateTimeOffset.UtcNow.AddDays(-1),
+            from ?? DateTimeOffset.UtcNow.AddDays(-100),
             to ?? DateTimeOffset.UtcNow.AddDays(365),
             RandomNumberGenerator.GetBytes(8));
         return new(issued.CopyWithPrivateKey(key), key);

@@ -12,7 +12,7 @@ internal sealed class CertificateGate(RequestDelegate next, TlsOptions tls, ILog
 {
     public Task InvokeAsync(HttpContext context)
     {
-        if (tls.ClientCertificates == ClientCertificates.None)
+        if (tls.ClientCertificates == CertificateRule.None)
         {
             return next(context);
         }

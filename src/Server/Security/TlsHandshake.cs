@@ -32,7 +32,7 @@ internal sealed class TlsHandshake(TlsOptions options, TlsCertificates certifica
             ServerCertificateContext = material.Context,
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
         };
-        if (options.ClientCertificates == ClientCertificates.None)
+        if (options.ClientCertificates == CertificateRule.None)
         {
             return handshake;
         }
@@ -65,7 +65,7 @@ internal sealed class TlsHandshake(TlsOptions options, TlsCertificates certifica
     {
         if (certificate is null)
         {
-            return options.ClientCertificates == ClientCertificates.Required
+            return options.ClientCertificates == CertificateRule.Required
                 ? new(Missing(), ExceptProbes: !isForGrpc)
                 : new(null, ExceptProbes: false);
         }

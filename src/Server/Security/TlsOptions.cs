@@ -30,8 +30,8 @@ internal sealed record TlsOptions
     /// because probes have no certificates.
     /// </summary>
     /// <value>Default: <c>None</c>.</value>
-    [EnumDataType(typeof(ClientCertificates))]
-    public ClientCertificates ClientCertificates { get; init; } = ClientCertificates.None;
+    [EnumDataType(typeof(CertificateRule))]
+    public CertificateRule ClientCertificates { get; init; } = CertificateRule.None;
 
     /// <summary>True if the ports use TLS.</summary>
     internal bool IsOn => !string.IsNullOrEmpty(CertificateFile);
@@ -51,7 +51,7 @@ internal sealed record TlsOptions
                     { KeyFile.Length: > 0 } => nameof(KeyFile),
                     { PasswordFile.Length: > 0 } => nameof(PasswordFile),
                     { ClientCaFile.Length: > 0 } => nameof(ClientCaFile),
-                    { ClientCertificates: not ClientCertificates.None } => nameof(ClientCertificates),
+                    { ClientCertificates: not CertificateRule.None } => nameof(ClientCertificates),
                     _ => null,
                 };
                 return needless is null
@@ -59,12 +59,12 @@ internal sealed record TlsOptions
                     : $"Server:Tls:{needless} is set, but Server:Tls:CertificateFile is not, so that the ports would be without "
                         + $"TLS. Set Server:Tls:CertificateFile, or remove Server:Tls:{needless}.";
             }
-            if (options.ClientCertificates != ClientCertificates.None && string.IsNullOrEmpty(options.ClientCaFile))
+            if (options.ClientCertificates != CertificateRule.None && string.IsNullOrEmpty(options.ClientCaFile))
             {
                 return $"Server:Tls:ClientCertificates is {options.ClientCertificates}, which needs the authorities of the clients' "
                     + "certificates. Set Server:Tls:ClientCaFile to their PEM file.";
             }
-            if (options.ClientCertificates == ClientCertificates.None && options.ClientCaFile is { Length: > 0 })
+            if (options.ClientCertificates == CertificateRule.None && options.ClientCaFile is { Length: > 0 })
             {
                 return "Server:Tls:ClientCaFile is set, but Server:Tls:ClientCertificates is None, so that clients are not asked for "
                     + "certificates. Set Server:Tls:ClientCertificates to Optional or Required, or remove Server:Tls:ClientCaFile.";
@@ -82,8 +82,8 @@ internal sealed record TlsOptions
     }
 }
 
-/// <summary>Certificates of clients.</summary>
-internal enum ClientCertificates
+/// <summary>Rules for the certificates of clients.</summary>
+internal enum CertificateRule
 {
     /// <summary>Clients are not asked for certificates.</summary>
     None,
