@@ -91,9 +91,10 @@ internal sealed record TlsMaterial(
         {
             return $"is not encrypted in PKCS #8; remove Server:Tls:{nameof(TlsOptions.PasswordFile)}.";
         }
-        return error is ArgumentException || error.Message.Contains("match", StringComparison.OrdinalIgnoreCase)
+        // The exception of a key that fits no certificate; the others have their cause inside.
+        return error is ArgumentException
             ? $"must be the private key of the certificate in {CertificateFile}; it belongs to another certificate."
-            : $"cannot be read{(password is null ? "" : " with the password")}: {Why(error)}.";
+            : $"cannot be read{(password is null ? "" : " with the password")}: {Why(error.InnerException ?? error)}.";
     }
 
     private static (X509Certificate2 Certificate, X509Certificate2Collection Others) FromPfx(
