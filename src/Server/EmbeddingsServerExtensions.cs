@@ -62,6 +62,11 @@ internal static class EmbeddingsServerExtensions
 
     public static void MapEmbeddings(this WebApplication app)
     {
+        var server = app.Services.GetRequiredService<ServerOptions>();
+        var tls = app.Services.GetRequiredService<TlsOptions>();
+        var authenticationOn = ExposureRules.AuthenticationOn(tls);
+        // Before the hosted services exist, whose creation begins to load the models.
+        ExposureRules.Require(server, tls, authenticationOn);
         app.UseMiddleware<CertificateGate>();
         app.UseMiddleware<WrongPort>();
         app.UseMiddleware<MetadataLimit>();
@@ -75,9 +80,7 @@ internal static class EmbeddingsServerExtensions
         app.MapGrpcService<ModelServiceImpl>();
         app.MapGrpcService<PersonServiceImpl>();
         app.MapGrpcHealthChecksService();
-        if (ExposureRules.ReflectionOn(
-            app.Services.GetRequiredService<ServerOptions>(),
-            ExposureRules.AuthenticationOn(app.Services.GetRequiredService<TlsOptions>())))
+        if (ExposureRules.ReflectionOn(server, authenticationOn))
         {
             app.MapGrpcReflectionService();
         }

@@ -35,6 +35,10 @@ public sealed class ClientCertificateTests : IDisposable
         Assert.All(answers, answer => Assert.NotNull(answer.Embedding));
         Assert.All(seen.Subjects, subject => Assert.Equal("CN=worker-1", subject));
         Assert.NotEmpty(seen.Subjects);
+
+        // Where authentication is on, reflection is off.
+        using var reflection = new Grpc.Reflection.V1.ServerReflection.ServerReflectionClient(channel).ServerReflectionInfo();
+        Assert.Equal(StatusCode.Unimplemented, (await Assert.ThrowsAsync<RpcException>(reflection.ResponseStream.DrainAsync)).StatusCode);
     }
 
     [Fact]

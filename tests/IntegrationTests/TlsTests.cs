@@ -2,8 +2,8 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.RegularExpressions;
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.V1;
 using Grpc.Core;
@@ -13,7 +13,7 @@ using Grpc.Net.Client;
 namespace Embeddings.IntegrationTests;
 
 /// <summary>TLS on both ports.</summary>
-public sealed class TlsTests : IAsyncLifetime
+public sealed partial class TlsTests : IAsyncLifetime
 {
     private const int Items = 100_000;
 
@@ -195,6 +195,83 @@ public sealed class TlsTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task The_example_of_the_page_about_TLS_works()
+    {
+        using var folder = new TempFolder();
+        var page = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "tls.md"));
+        var blocks = Block().Matches(page).Select(match => (Kind: match.Groups[1].Value.Trim(), Text: match.Groups[2].Value)).ToList();
+        foreach (var (_, script) in blocks.Where(block => block.Kind.Length == 0))
+        {
+            var (code, output) = await ChildProcess.RunAsync("sh", ["-ec", script], folder.Path);
+            Assert.SkipWhen(code == 127, "openssl is not installed");
+            Assert.True(code == 0, output);
+        }
+        var tools = Environment.GetEnvironmentVariable("GRPCURL") is { } grpcurl ? $"{Path.GetDirectoryName(grpcurl)}:" : "";
+        var path = $"{tools}{Environment.GetEnvironmentVariable("PATH")}";
+        foreach (var kind in (string[])["", "-mutual"])
+        {
+            var settings = Setting().Matches(Of($"serve{kind}")).Select(match => $"--{match.Groups[1].Value}={folder.File(match.Groups[2].Value)}")
+                .Concat(Of($"serve{kind}").Contains("=Required", StringComparison.Ordinal) ? ["--Server:Tls:ClientCertificates=Required"] : []);
+            await using var server = await TestServer.StartAsync([.. settings]);
+            var port = $"{new Uri(server.Address).Port}";
+            foreach (var line in Of($"call{kind}").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            {
+                var program = line.Split(' ')[0];
+                var command = line.Replace("50051", port, StringComparison.Ordinal)
+                    .Replace("./embeddings", $"dotnet '{Path.Combine(AppContext.BaseDirectory, "Embeddings.Cli.dll")}'", StringComparison.Ordinal);
+                var (code, output) = await ChildProcess.RunAsync("sh", ["-c", command], folder.Path, [new("PATH", path)]);
+                // A program that is not installed.
+                Assert.True(code == 0 || (code == 127 && program is "curl" or "grpcurl"), $"{line}: {output}");
+            }
+        }
+
+        string Of(string kind) => blocks.Single(block => block.Kind == kind).Text;
+    }
+
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(true, -1)]
+    [InlineData(false, 0)]
+    public async Task The_health_check_of_the_image_works(bool withTls, int httpPort)
+    {
+        var dockerfile = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "Dockerfile"));
+        var check = HealthCheck().Match(dockerfile.Replace("\\\n", "", StringComparison.Ordinal)).Groups[1].Value;
+        await using var secure = withTls ? await SecureServer.StartAsync($"--Server:HttpPort={httpPort}") : null;
+        await using var clear = withTls ? null : await TestServer.StartAsync();
+        var server = secure?.Server ?? clear!;
+        var environment = new Dictionary<string, string>
+        {
+            ["EMBEDDINGS_Server__HttpPort"] = httpPort < 0 ? "-1" : $"{new Uri(server.HttpAddress).Port}",
+            ["EMBEDDINGS_Server__GrpcPort"] = $"{new Uri(server.Address).Port}",
+            ["EMBEDDINGS_Server__Tls__CertificateFile"] = withTls ? "tls.crt" : "",
+        };
+        var (code, output) = await ChildProcess.RunAsync("sh", ["-c", check], environment: environment);
+        Assert.True(code == 0, $"exit code {code}: {output}");
+        await server.StopAsync();
+        Assert.NotEqual(0, (await ChildProcess.RunAsync("sh", ["-c", check], environment: environment)).Code);
+    }
+
+    [Fact]
+    public async Task A_server_for_other_machines_does_not_start_without_TLS_and_authentication()
+    {
+        using var folder = new TempFolder();
+        var (code, output) = await ServerProcess.FailAsync(folder.File("data"), "--Server:Listen=0.0.0.0");
+        Assert.Equal(1, code);
+        Assert.StartsWith("embeddings: Server:Listen is '0.0.0.0', which other machines can reach, and the server is without TLS and authentication. Set ", output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.File("data")), "the store was opened");
+    }
+
+    [Fact]
+    public async Task Reflection_can_be_turned_off()
+    {
+        await using var server = await TestServer.StartAsync("--Server:Reflection=false");
+        using var call = new Grpc.Reflection.V1.ServerReflection.ServerReflectionClient(server.Api.Channel).ServerReflectionInfo();
+        var error = await Assert.ThrowsAsync<RpcException>(call.ResponseStream.DrainAsync);
+        Assert.Equal(StatusCode.Unimplemented, error.StatusCode);
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await server.Api.Health.CheckAsync(new()).Bound()).Status);
+    }
+
     private async Task<string> SubjectAsync()
     {
         await using var stream = await _secure!.ConnectAsync(_secure.GrpcPort);
@@ -213,4 +290,13 @@ public sealed class TlsTests : IAsyncLifetime
             return 0;
         }
     }
+
+    [GeneratedRegex("^```sh(.*)\\n((?:.*\\n)*?)```$", RegexOptions.Multiline)]
+    private static partial Regex Block();
+
+    [GeneratedRegex(@"--([\w:]+File)=(\S+)")]
+    private static partial Regex Setting();
+
+    [GeneratedRegex("^HEALTHCHECK .*? CMD (.*)$", RegexOptions.Multiline)]
+    private static partial Regex HealthCheck();
 }

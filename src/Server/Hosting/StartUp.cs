@@ -12,7 +12,7 @@ internal sealed class StartUp(IServiceProvider services, IVectorStore store, ILo
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        RequireSecurity();
+        WarnIfExposed();
         var models = Task.Run(services.GetRequiredService<ModelCatalog>, cancellationToken);
         await store.StartAsync(cancellationToken);
         await models;
@@ -26,13 +26,11 @@ internal sealed class StartUp(IServiceProvider services, IVectorStore store, ILo
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private void RequireSecurity()
+    private void WarnIfExposed()
     {
         var server = services.GetRequiredService<ServerOptions>();
         var tls = services.GetRequiredService<TlsOptions>();
-        var authenticationOn = ExposureRules.AuthenticationOn(tls);
-        ExposureRules.Require(server, tls, authenticationOn);
-        if (ExposureRules.Missing(server, tls, authenticationOn) is { } missing)
+        if (ExposureRules.Missing(server, tls, ExposureRules.AuthenticationOn(tls)) is { } missing)
         {
             ServerLog.InsecureAddress(log, server.Listen, missing);
         }
