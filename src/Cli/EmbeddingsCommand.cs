@@ -84,13 +84,12 @@ internal static class EmbeddingsCommand
         Create(globals).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
     // Not a RootCommand, which is named after the file of the program.
-    private static Command Create(GlobalOptions globals) =>
-        new("embeddings", "Embeds images and face crops, stores their vectors and searches them.")
+    private static Command Create(GlobalOptions globals)
+    {
+        var command = new Command("embeddings", "Embeds images and face crops, stores their vectors and searches them.")
         {
             new HelpOption(),
             new VersionOption(),
-            globals.Address,
-            globals.Json,
             ServeCommand.Create(globals),
             RunCommand.Create(globals),
             EmbedCommand.Create(globals),
@@ -110,4 +109,10 @@ internal static class EmbeddingsCommand
             BenchCommand.Create(globals),
             DemoCommand.Create(globals),
         };
+        foreach (var option in globals.All)
+        {
+            command.Add(option);
+        }
+        return command;
+    }
 }

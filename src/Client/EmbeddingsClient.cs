@@ -86,6 +86,9 @@ public partial class EmbeddingsClient : IDisposable
 
     internal TimeProvider Time => _time;
 
+    /// <summary>Calls without the API key, headers, and credentials of the options.</summary>
+    internal CallInvoker Invoker => _invoker;
+
     /// <summary>Creates a client for one server, with default options.</summary>
     /// <param name="address"><c>host:port</c>, <c>http://host:port</c> or <c>https://host:port</c>.</param>
     /// <exception cref="ArgumentException">The address does not have one of these forms.</exception>

@@ -98,6 +98,30 @@ public sealed record EmbeddingsClientOptions
     public TimeSpan KeepAliveTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
+    /// API key sent with every call (<c>authorization: Bearer</c>). Over http, it is only sent to this machine: an address of another
+    /// machine must be https. In a network that encrypts by itself, use <see cref="CallCredentials"/>.
+    /// </summary>
+    /// <value>Default: null. Printable ASCII characters without spaces.</value>
+    public string? ApiKey { get; set; }
+
+    /// <summary>
+    /// PEM file of the certificate authorities to trust instead of the system's. It is read when the client is created.
+    /// </summary>
+    /// <value>Default: null. Requires https addresses.</value>
+    public string? CaFile { get; set; }
+
+    /// <summary>
+    /// PEM file of the client certificate, followed by its intermediate certificates, for servers that ask for one. It is read when the
+    /// client is created.
+    /// </summary>
+    /// <value>Default: null. Requires https addresses.</value>
+    public string? ClientCertificateFile { get; set; }
+
+    /// <summary>PEM file of the private key of <see cref="ClientCertificateFile"/>; null if that file contains the key.</summary>
+    /// <value>Default: null.</value>
+    public string? ClientKeyFile { get; set; }
+
+    /// <summary>
     /// Headers sent with every call, for example a tenant id. Names consist of lowercase letters, digits, <c>-</c>,
     /// <c>_</c>, and <c>.</c>; values are printable ASCII. Names that start with <c>grpc-</c> or end with <c>-bin</c> are
     /// reserved.
@@ -118,7 +142,7 @@ public sealed record EmbeddingsClientOptions
     public IReadOnlyList<Interceptor> Interceptors { get; set; } = [];
 
     /// <summary>
-    /// Customizes the HTTP handler after the client has configured it, for example to set client certificates.
+    /// Customizes the HTTP handler after the client has configured it, for example to set a client certificate of the system's store.
     /// </summary>
     /// <value>Default: null.</value>
     public Action<SocketsHttpHandler>? ConfigureHandler { get; set; }

@@ -13,7 +13,7 @@ internal static class EmbeddingsClientOptionsBinder
 {
     private static readonly Dictionary<string, PropertyInfo> Known = typeof(EmbeddingsClientOptions).GetProperties()
         .Where(property => property.Name is nameof(EmbeddingsClientOptions.Addresses) or nameof(EmbeddingsClientOptions.Headers)
-            || property.PropertyType.IsValueType)
+            || property.PropertyType.IsValueType || property.PropertyType == typeof(string))
         .ToDictionary(property => property.Name, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Sets the options that the section contains.</summary>
@@ -34,6 +34,11 @@ internal static class EmbeddingsClientOptionsBinder
         if (!Known.TryGetValue(setting.Key, out var property))
         {
             return $"{setting.Path} is not an option. The options are {string.Join(", ", Known.Keys.Order())}.";
+        }
+
+        if (property.PropertyType == typeof(string))
+        {
+            return setting.GetChildren().Any() ? $"{setting.Path} must be a single value; got a section." : null;
         }
 
         if (!property.PropertyType.IsValueType)

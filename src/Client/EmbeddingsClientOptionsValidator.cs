@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Reflection;
+using Embeddings.Client.Calls;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 
@@ -10,6 +11,7 @@ internal sealed class EmbeddingsClientOptionsValidator : IValidateOptions<Embedd
 {
     private const int DefaultPort = 50051;
     private const int MaxAddresses = 1024;
+    private const string Authorization = "authorization";
 
     public ValidateOptionsResult Validate(string? name, EmbeddingsClientOptions options)
     {
@@ -71,6 +73,13 @@ internal sealed class EmbeddingsClientOptionsValidator : IValidateOptions<Embedd
         {
             yield return $"Addresses must all use http or all use https; got {string.Join(", ", addresses)}.";
         }
+        else
+        {
+            foreach (var failure in ClientTls.Failures(options, addresses.Any(IsSecure)).Concat(KeyFailures(options, addresses)))
+            {
+                yield return failure;
+            }
+        }
 
         if (options.Headers is null || options.Interceptors is null)
         {
@@ -90,6 +99,33 @@ internal sealed class EmbeddingsClientOptionsValidator : IValidateOptions<Embedd
         {
             yield return $"HttpHandler must be null if there are several addresses or ConfigureHandler is set; got "
                 + $"{options.HttpHandler.GetType().Name}.";
+        }
+    }
+
+    private static bool IsSecure(string address) => Parse(address)!.Scheme == Uri.UriSchemeHttps;
+
+    // Errors do not contain the key.
+    private static IEnumerable<string> KeyFailures(EmbeddingsClientOptions options, IReadOnlyList<string> addresses)
+    {
+        var headers = options.Headers ?? new Dictionary<string, string>();
+        if (options.ApiKey is { } key && (key.Length == 0 || !key.All(letter => letter is > ' ' and <= '~')))
+        {
+            yield return "ApiKey must be null, or at least one printable ASCII character, without spaces.";
+        }
+
+        if (options.ApiKey is not null && headers.ContainsKey(Authorization))
+        {
+            yield return $"Headers must not contain '{Authorization}' if ApiKey is set, which is sent in it.";
+        }
+
+        var carrier = options.ApiKey is not null ? nameof(options.ApiKey)
+            : headers.Keys.FirstOrDefault(name => name is Authorization or "x-api-key") is { } name ? $"The header '{name}'"
+            : null;
+        if (carrier is not null
+            && addresses.FirstOrDefault(address => !IsSecure(address) && !Parse(address)!.IsLoopback) is { } exposed)
+        {
+            yield return $"{carrier} requires https:// addresses, because a key over http:// can be read in transit, except to this "
+                + $"machine (127.0.0.1, ::1, localhost); got '{exposed}'.";
         }
     }
 

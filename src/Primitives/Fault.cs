@@ -120,4 +120,7 @@ public enum FaultKind
 
     /// <summary>A model or the store is not available.</summary>
     Unavailable = 14,
+
+    /// <summary>The caller has no key, token, or certificate that the server accepts.</summary>
+    Unauthenticated = 16,
 }

@@ -50,4 +50,8 @@ internal static class Reasons
     public const string Cancelled = "CANCELLED";
     public const string InferenceFailed = "INFERENCE_FAILED";
     public const string Internal = "INTERNAL";
+
+    // Connections
+    public const string CertificateMissing = "CERTIFICATE_MISSING";
+    public const string CertificateInvalid = "CERTIFICATE_INVALID";
 }

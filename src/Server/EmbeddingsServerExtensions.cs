@@ -7,6 +7,7 @@ using Embeddings.Server.Grpc.Persons;
 using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
+using Embeddings.Server.Security;
 using Embeddings.Storage;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
@@ -41,6 +42,7 @@ internal static class EmbeddingsServerExtensions
             // The first hosted service: no port opens, and no health check runs, before it has started.
             .AddHostedService<StartUp>()
             .AddHostedService<MemoryKeeper>()
+            .AddTls()
             .AddShutdown()
             .AddRepeatedEvents()
             .AddTelemetry(builder.Configuration)
@@ -60,6 +62,12 @@ internal static class EmbeddingsServerExtensions
 
     public static void MapEmbeddings(this WebApplication app)
     {
+        var server = app.Services.GetRequiredService<ServerOptions>();
+        var tls = app.Services.GetRequiredService<TlsOptions>();
+        var authenticationOn = ExposureRules.AuthenticationOn(tls);
+        // Before the hosted services exist, whose creation begins to load the models.
+        ExposureRules.Require(server, tls, authenticationOn);
+        app.UseMiddleware<CertificateGate>();
         app.UseMiddleware<WrongPort>();
         app.UseMiddleware<MetadataLimit>();
         app.UseMiddleware<ProtocolErrors>();
@@ -72,7 +80,10 @@ internal static class EmbeddingsServerExtensions
         app.MapGrpcService<ModelServiceImpl>();
         app.MapGrpcService<PersonServiceImpl>();
         app.MapGrpcHealthChecksService();
-        app.MapGrpcReflectionService();
+        if (ExposureRules.ReflectionOn(server, authenticationOn))
+        {
+            app.MapGrpcReflectionService();
+        }
         app.MapHealthChecks("/healthz", new() { Predicate = _ => false });
         app.MapHealthChecks("/readyz", new() { ResponseWriter = HealthSetup.WriteAsync });
     }
@@ -130,6 +141,11 @@ internal static class EmbeddingsServerExtensions
         .AddSingleton<IMemoryPoolFactory<byte>, TransportBuffers>()
         .AddSingleton<ConnectionGuard>()
         .AddSingleton<IConfigureOptions<KestrelServerOptions>, KestrelSetup>();
+
+    private static IServiceCollection AddTls(this IServiceCollection services) => services
+        .AddSingleton<TlsCertificates>()
+        .AddSingleton<TlsHandshake>()
+        .AddHostedService(services => services.GetRequiredService<TlsCertificates>());
 
     private static IServiceCollection AddGrpcServices(this IServiceCollection services)
     {

@@ -117,10 +117,11 @@ public sealed class EmbeddingsClientServiceCollectionExtensionsTests
     }
 
     [Theory]
-    [InlineData("MaxInFlite", "7", "Client:MaxInFlite is not an option. The options are Addresses, ConnectTimeout, Deadline,")]
+    [InlineData("MaxInFlite", "7", "Client:MaxInFlite is not an option. The options are Addresses, ApiKey, CaFile, ClientCertificateFile, ClientKeyFile, ConnectTimeout,")]
     [InlineData("ConfigureHandler", "x", "Client:ConfigureHandler is not an option.")]
     [InlineData("MaxInFlight", "abc", "Client:MaxInFlight must be between 1 and 65536; got 'abc'.")]
     [InlineData("MaxInFlight", "99999999999", "Client:MaxInFlight must be between 1 and 65536; got '99999999999'.")]
+    [InlineData("ApiKey:0", "a", "Client:ApiKey must be a single value; got a section.")]
     [InlineData("Headers", "a", "Client:Headers must have a key for each element, such as Client:Headers:0.")]
     [InlineData("MaxInFlight:0", "7", "Client:MaxInFlight must be between 1 and 65536; got ''.")]
     [InlineData("Deadline", "5 s", "Client:Deadline must be between 00:00:00.001 and 1.00:00:00; got '5 s'.")]

@@ -111,6 +111,17 @@ internal static class ReadmeSnippets
         await client.WaitUntilServingAsync(TimeSpan.FromSeconds(30));
     }
 
+    public static async Task SecureAsync()
+    {
+        using var client = new EmbeddingsClient(new EmbeddingsClientOptions
+        {
+            Addresses = ["https://embeddings.example.com:50051"],
+            CaFile = "ca.crt",
+            ApiKey = Environment.GetEnvironmentVariable("EMBEDDINGS_API_KEY"),
+        });
+        await client.WaitUntilServingAsync(TimeSpan.FromSeconds(30));
+    }
+
     public static async Task ErrorsAsync(EmbeddingsClient client)
     {
         try

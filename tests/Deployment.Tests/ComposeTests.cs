@@ -39,6 +39,34 @@ public sealed partial class ComposeTests
     }
 
     [Fact]
+    public void Servers_use_TLS_and_keys_whose_files_the_readme_creates()
+    {
+        var readme = DeployFolder.Read("README.md");
+        var secrets = Compose["secrets"]!.AsObject();
+        Assert.All(secrets, secret =>
+        {
+            var file = secret.Value!["file"]!.ToString();
+            Assert.Equal($"./secrets/{secret.Key}", file);
+            Assert.Matches($@"(-out|-keyout|--file) (deploy/secrets/)?{Regex.Escape(secret.Key)}\b", readme);
+        });
+        var servers = Services.Where(service => service.Key.StartsWith("embeddings", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2, servers.Count);
+        Assert.All(servers, server =>
+        {
+            var environment = server.Value!["environment"]!;
+            string[] files =
+            [
+                environment["EMBEDDINGS_Server__Tls__CertificateFile"]!.ToString(),
+                environment["EMBEDDINGS_Server__Tls__KeyFile"]!.ToString(),
+                environment["EMBEDDINGS_Security__KeysFile"]!.ToString(),
+            ];
+            Assert.Equal(files, Strings(server.Value["secrets"]).Select(name => $"/run/secrets/{name}"));
+            Assert.Equal(secrets.Select(secret => secret.Key), Strings(server.Value["secrets"]));
+            Assert.Null(environment["EMBEDDINGS_Server__AllowInsecure"]);
+        });
+    }
+
+    [Fact]
     public void Metrics_reach_Grafana_through_services_that_exist()
     {
         var collector = Assert.Single(DeployFolder.Documents("compose", "otel-collector.yaml"));

@@ -139,6 +139,35 @@ public sealed class KubernetesTests : IDisposable
         Assert.Equal(variant == "stateless", secrets.Count > 0);
         Assert.All(secrets, secret => Assert.Contains(
             $"create secret generic {Text(secret["name"])} --from-literal={Text(secret["key"])}=", readme, StringComparison.Ordinal));
+
+        // Secrets that are mounted, with the files that the settings name.
+        foreach (var pod in Pods(variant))
+        {
+            var container = Assert.Single(pod["containers"]!.AsArray())!;
+            foreach (var volume in pod["volumes"]!.AsArray().Where(volume => volume!["secret"] is not null))
+            {
+                var folder = Text(container["volumeMounts"]!.AsArray().Single(mount => Text(mount!["name"]) == Text(volume!["name"]))!["mountPath"]);
+                var files = container["env"]!.AsArray().Select(variable => variable!["value"]?.ToString() ?? "")
+                    .Where(value => value.StartsWith($"{folder}/", StringComparison.Ordinal)).Select(value => value[(folder.Length + 1)..]).ToList();
+                Assert.NotEmpty(files);
+                var line = Assert.Single(readme.Split('\n'), line => line.Contains($"create secret generic {Text(volume!["secret"]!["secretName"])} ", StringComparison.Ordinal));
+                Assert.All(files, file => Assert.Contains($"--from-file={file}", line, StringComparison.Ordinal));
+            }
+        }
+    }
+
+    [Theory, MemberData(nameof(Variants))]
+    public void Servers_use_TLS_and_keys_and_their_probes_use_HTTPS(string variant)
+    {
+        var server = Assert.Single(Containers(variant), container => Text(container["name"]) == "embeddings");
+        var names = server["env"]!.AsArray().Select(variable => Text(variable!["name"])).ToList();
+        Assert.Contains("EMBEDDINGS_Server__Tls__CertificateFile", names);
+        Assert.Contains("EMBEDDINGS_Security__KeysFile", names);
+        Assert.DoesNotContain("EMBEDDINGS_Server__AllowInsecure", names);
+        foreach (var probe in (string[])["startupProbe", "readinessProbe", "livenessProbe"])
+        {
+            Assert.Equal("HTTPS", Text(server[probe]!["httpGet"]!["scheme"]));
+        }
     }
 
     private static Task<(int Code, string Output)> ConformAsync(string schemas, IEnumerable<string> files) =>

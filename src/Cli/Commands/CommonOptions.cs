@@ -2,72 +2,11 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Embeddings.Cli.Printing;
-using Embeddings.Client;
 using Embeddings.Tooling.Ingesting;
 using Embeddings.V1;
 using Google.Protobuf.WellKnownTypes;
-using Spectre.Console;
 
 namespace Embeddings.Cli.Commands;
-
-/// <summary>Options of every command.</summary>
-internal sealed class GlobalOptions
-{
-    public const string DefaultAddress = "127.0.0.1:50051";
-
-    public Option<string> Address { get; } = new("--address", "-a")
-    {
-        Description = "Address of the server. Can also be set with the environment variable EMBEDDINGS_ADDRESS.",
-        HelpName = "HOST:PORT",
-        Recursive = true,
-        DefaultValueFactory = _ => CommonOptions.FromEnvironment("EMBEDDINGS_ADDRESS", DefaultAddress),
-    };
-
-    public Option<bool> Json { get; } = new("--json")
-    {
-        Description = "Write one JSON object per line to standard output, and nothing else; errors and notes as JSON objects "
-            + "to standard error.",
-        Recursive = true,
-    };
-
-    /// <summary>Sets the action of a command that calls the server. The exit code is 0 unless it throws.</summary>
-    public Command Calling(
-        Command command, Func<ParseResult, EmbeddingsClient, Output, CancellationToken, Task> action)
-    {
-        command.SetAction(async (parsed, cancellationToken) =>
-        {
-            using var client = Client(parsed);
-            await action(parsed, client, Output(parsed), cancellationToken);
-            return ExitCode.Done;
-        });
-        return command;
-    }
-
-    public Output Output(ParseResult parsed) =>
-        new(
-            parsed.InvocationConfiguration.Output,
-            parsed.InvocationConfiguration.Error,
-            parsed.GetValue(Json),
-            ReferenceEquals(parsed.InvocationConfiguration.Output, Console.Out) && !Console.IsOutputRedirected
-                ? AnsiConsole.Profile.Width
-                : null);
-
-    public EmbeddingsClient Client(
-        ParseResult parsed, Func<EmbeddingsClientOptions, EmbeddingsClientOptions>? configure = null)
-    {
-        var address = parsed.GetValue(Address)!;
-        try
-        {
-            var options = new EmbeddingsClientOptions { Addresses = [address] };
-            return new EmbeddingsClient(configure?.Invoke(options) ?? options);
-        }
-        catch (Exception e) when (e is ArgumentException or FormatException)
-        {
-            throw ArgumentErrors.New($"--address must be HOST:PORT; got '{address}'.");
-        }
-    }
-}
 
 /// <summary>Options that several commands share. Each command gets its own instances.</summary>
 internal static class CommonOptions

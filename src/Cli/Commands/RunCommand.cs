@@ -63,7 +63,7 @@ internal static class RunCommand
                 }
                 await using var server = await LocalServer.StartAsync(settings, quiet: true, cancellationToken);
                 ServeCommand.PrintAddresses(output, server);
-                using var client = EmbeddingsClient.ForAddress(server.Address);
+                using var client = globals.Client(parsed, address: server.Address);
                 await client.WaitUntilServingAsync(StartTimeout, cancellationToken);
                 var models = await client.ListAllModelsAsync(cancellationToken).ToListAsync(cancellationToken);
                 foreach (var model in models)

@@ -28,7 +28,8 @@ internal static class ServeCommand
     public static void PrintAddresses(Output output, LocalServer server)
     {
         output.Object(new { Grpc = server.Address, Http = server.HttpAddress });
-        output.Line($"gRPC        {server.Address} (h2c)");
+        var hasTls = server.Address.StartsWith("https://", StringComparison.Ordinal);
+        output.Line($"gRPC        {server.Address} ({(hasTls ? "TLS" : "h2c")})");
         if (server.HttpAddress is { } http)
         {
             output.Line($"HTTP        {http}/healthz, {http}/readyz");

@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using Embeddings.Client;
 using Embeddings.Core;
 using Embeddings.Primitives;
@@ -33,6 +34,11 @@ internal static class ErrorLine
     /// <summary>Returns the message of a failed call, which has the address if the server did not respond.</summary>
     public static string Message(EmbeddingsException error, string? address) => error switch
     {
+        { Status: StatusCode.Internal or StatusCode.Unavailable } when TlsCause(error) is { } cause =>
+            cause.Contains("remote certificate", StringComparison.OrdinalIgnoreCase)
+                ? $"The certificate of the server at {address} is not trusted. Set its certificate authority with --ca FILE, and use the "
+                    + $"name of the certificate in --address. ({cause})"
+                : $"No connection with TLS to {address}. If the server is without TLS, use http:// in --address. ({cause})",
         // The server sets a reason on every error of its own. The name of the status means that no server responded.
         { Status: StatusCode.Unavailable, Reason: "UNAVAILABLE" } =>
             $"No server responds at {address}. Start one with 'embeddings serve', or choose another with --address. "
@@ -54,8 +60,19 @@ internal static class ErrorLine
         return $"{StatusName.WithReason(e)}: {e.Message}{field}{retry}{Advice(e.Reason)}";
     }
 
+    private static string? TlsCause(EmbeddingsException error) =>
+        error.InnerException is RpcException { Status.DebugException: { } inner }
+            && inner.GetBaseException() is AuthenticationException cause
+            ? cause.Message
+            : null;
+
     // The server names calls and fields of the contract; the user of the command has options.
-    private static string Advice(string reason) => reason == Reasons.FaceNotCropped
-        ? " On the command line: ingest --kind photo finds the faces in photos, and so do detect and identify; --aligned accepts the image as a crop."
-        : "";
+    private static string Advice(string reason) => reason switch
+    {
+        Reasons.FaceNotCropped =>
+            " On the command line: ingest --kind photo finds the faces in photos, and so do detect and identify; --aligned accepts the image as a crop.",
+        Reasons.CertificateMissing or Reasons.CertificateInvalid =>
+            " On the command line: --client-cert FILE --client-key FILE.",
+        _ => "",
+    };
 }

@@ -3,13 +3,13 @@ using Grpc.Core.Interceptors;
 
 namespace Embeddings.Client.Calls;
 
-/// <summary>Adds the headers and the credentials of the options to every call.</summary>
+/// <summary>Adds the API key, the headers, and the credentials of the options to every call.</summary>
 internal sealed class CallSettings(EmbeddingsClientOptions options) : Interceptor
 {
-    /// <summary>Returns an invoker with the headers, credentials, and interceptors of the options.</summary>
+    /// <summary>Returns an invoker with the API key, headers, credentials, and interceptors of the options.</summary>
     public static CallInvoker Apply(CallInvoker invoker, EmbeddingsClientOptions options)
     {
-        var inner = options.Headers.Count > 0 || options.CallCredentials is not null
+        var inner = options.Headers.Count > 0 || options.CallCredentials is not null || options.ApiKey is not null
             ? invoker.Intercept(new CallSettings(options))
             : invoker;
         return options.Interceptors.Count > 0 ? inner.Intercept([.. options.Interceptors]) : inner;
@@ -41,6 +41,11 @@ internal sealed class CallSettings(EmbeddingsClientOptions options) : Intercepto
         foreach (var (name, value) in options.Headers)
         {
             headers.Add(name, value);
+        }
+
+        if (options.ApiKey is { } key)
+        {
+            headers.Add("authorization", $"Bearer {key}");
         }
 
         var call = context.Options.WithHeaders(headers);

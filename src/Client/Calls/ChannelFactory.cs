@@ -72,6 +72,7 @@ internal static class ChannelFactory
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
         };
+        ClientTls.Configure(handler.SslOptions, options);
         options.ConfigureHandler?.Invoke(handler);
         return handler;
     }

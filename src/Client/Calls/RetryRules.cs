@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using Grpc.Core;
 
 namespace Embeddings.Client.Calls;
@@ -33,7 +34,9 @@ internal static class RetryRules
         _ => false,
     };
 
-    // Any other exception comes from this process, for example from call credentials or an interceptor.
+    // Any other exception comes from this process, for example from call credentials or an interceptor. A certificate that is not
+    // trusted, here or at the server, is not trusted at the next attempt either.
     private static bool IsLocal(RpcException error) => error.Status.DebugException
-        is not (null or HttpRequestException or IOException or InvalidDataException or OperationCanceledException);
+        is not (null or HttpRequestException or IOException or InvalidDataException or OperationCanceledException)
+        || error.Status.DebugException?.GetBaseException() is AuthenticationException;
 }

@@ -7,14 +7,18 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace Embeddings.Server.Hosting;
 
 /// <summary>
-/// Recognizes by its first bytes a client that speaks the wrong protocol on a port. TLS gets an answer that TLS clients
-/// report; HTTP/1.1 on the port of gRPC and HTTP/2 on the other port are served in the client's protocol, so that
-/// <see cref="WrongPort"/> can name the right port. It also closes the connections that outlast a shutdown.
+/// Recognizes by its first bytes a client that speaks the wrong protocol on a port. Without TLS, TLS gets an answer that TLS
+/// clients report; HTTP/1.1 on the port of gRPC and HTTP/2 on the other port are served in the client's protocol, so that
+/// <see cref="WrongPort"/> can name the right port. With TLS, clear text gets an answer that names https. It also closes the
+/// connections that outlast a shutdown.
 /// </summary>
 internal sealed class ConnectionGuard(Shutdown shutdown, TimeProvider time, ILogger<ConnectionGuard> log)
 {
     // As long as Kestrel's own limit for a connection without a request.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(130);
+
+    // For the answer to clear text, and for what the client still sends.
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
 
     // A client of TLS that gets an answer in clear text reports that the server does not use TLS; after an alert it would
     // report a wrong version of TLS.
@@ -34,6 +38,9 @@ internal sealed class ConnectionGuard(Shutdown shutdown, TimeProvider time, ILog
         Http1,
         Http2,
     }
+
+    /// <summary>Middleware of a port with TLS, in front of that of TLS.</summary>
+    public ConnectionDelegate UseForTls(ConnectionDelegate next) => connection => RunTlsAsync(connection, next);
 
     /// <summary>Middleware of a port for HTTP/1.1.</summary>
     public ConnectionDelegate UseForHttp1(ConnectionDelegate next)
@@ -65,6 +72,32 @@ internal sealed class ConnectionGuard(Shutdown shutdown, TimeProvider time, ILog
             case Start.Http2:
                 await (_http2 ?? next)(connection);
                 break;
+        }
+    }
+
+    private async Task RunTlsAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        using var expired = shutdown.Expired.UnsafeRegister(
+            static connection => ((ConnectionContext)connection!).Abort(), connection);
+        var start = await PeekAsync(connection);
+        if (start == Start.Tls)
+        {
+            await next(connection);
+        }
+        else if (start != Start.None)
+        {
+            ServerLog.ClearTextRefused(log, connection.RemoteEndPoint, ((IPEndPoint)connection.LocalEndPoint!).Port);
+            using var limit = new CancellationTokenSource(AnswerTime, time);
+            try
+            {
+                await (start == Start.Http2
+                    ? ClearTextAnswer.AnswerHttp2Async(connection.Transport, limit.Token)
+                    : ClearTextAnswer.AnswerHttp1Async(connection.Transport, limit.Token));
+            }
+            catch (Exception e) when (e is OperationCanceledException or IOException)
+            {
+                // The client has gone, or does not read or close the connection, which ends here.
+            }
         }
     }
 

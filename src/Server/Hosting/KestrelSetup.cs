@@ -1,6 +1,7 @@
 using Embeddings.Core;
 using Embeddings.Core.Memory;
 using Embeddings.Server.Grpc.Errors;
+using Embeddings.Server.Security;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
@@ -8,7 +9,8 @@ using Microsoft.Extensions.Options;
 namespace Embeddings.Server.Hosting;
 
 /// <summary>Ports and limits of the web server.</summary>
-internal sealed class KestrelSetup(ServerOptions options, MemoryOptions memory, ConnectionGuard guard)
+internal sealed class KestrelSetup(
+    ServerOptions options, TlsOptions tls, MemoryOptions memory, ConnectionGuard guard, TlsHandshake handshake)
     : IConfigureOptions<KestrelServerOptions>
 {
     private const int StreamWindow = 1 << 20;
@@ -55,6 +57,7 @@ internal sealed class KestrelSetup(ServerOptions options, MemoryOptions memory, 
         HttpProtocols protocols,
         Func<ConnectionDelegate, ConnectionDelegate> middleware)
     {
+        var isForGrpc = protocols == HttpProtocols.Http2;
         if (options.Listen == "*")
         {
             kestrel.ListenAnyIP(port, Configure);
@@ -66,6 +69,14 @@ internal sealed class KestrelSetup(ServerOptions options, MemoryOptions memory, 
 
         void Configure(ListenOptions listen)
         {
+            if (tls.IsOn)
+            {
+                // Clients choose by ALPN: gRPC and health on one port, and an answer to gRPC on the port of HTTP.
+                listen.Protocols = HttpProtocols.Http1AndHttp2;
+                listen.Use(guard.UseForTls);
+                listen.UseHttps(handshake.For(isForGrpc));
+                return;
+            }
             listen.Protocols = protocols;
             listen.Use(middleware);
         }

@@ -41,7 +41,7 @@ internal sealed class RepeatedEvents(ILoggerFactory factory, TimeProvider time) 
             Exception? exception,
             Func<TState, Exception?, string> formatter)
         {
-            var repeats = logLevel >= LogLevel.Warning && (exception is not null || eventId.Id == ServerLog.TlsRefusedId);
+            var repeats = logLevel >= LogLevel.Warning && (exception is not null || ServerLog.IsFromClients(eventId.Id));
             if (!repeats
                 || _kinds.GetOrAdd((eventId.Id, exception?.GetType()), _ => new(logger, eventId.Name, time)).TryEnter())
             {

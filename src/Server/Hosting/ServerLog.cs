@@ -5,8 +5,14 @@ namespace Embeddings.Server.Hosting;
 /// <summary>Log messages of the server. Event ids 3,000 to 3,099; docs/observability.md lists all events.</summary>
 internal static partial class ServerLog
 {
-    /// <summary>Clients can cause this event as often as they connect, so it is limited by <see cref="RepeatedEvents"/>.</summary>
-    public const int TlsRefusedId = 3012;
+    private const int TlsRefusedId = 3012;
+    private const int ClearTextRefusedId = 3040;
+    private const int ClientCertificateRefusedId = 3041;
+
+    /// <summary>
+    /// True for events that clients can cause as often as they connect, which <see cref="RepeatedEvents"/> limits.
+    /// </summary>
+    public static bool IsFromClients(int eventId) => eventId is TlsRefusedId or ClearTextRefusedId or ClientCertificateRefusedId;
 
     [LoggerMessage(
         EventId = 3000,
@@ -86,4 +92,46 @@ internal static partial class ServerLog
         Message = "{Method} grouped {Count} faces of {Collection} into {Persons} persons in {Milliseconds:F0} ms")]
     public static partial void FacesGrouped(
         ILogger log, string method, int count, string collection, int persons, double milliseconds);
+
+    [LoggerMessage(
+        EventId = ClearTextRefusedId,
+        EventName = nameof(ClearTextRefused),
+        Level = LogLevel.Warning,
+        Message = "{Client} sends clear text to port {Port}, which uses TLS. Use https:// in the client's address.")]
+    public static partial void ClearTextRefused(ILogger log, EndPoint? client, int port);
+
+    [LoggerMessage(
+        EventId = ClientCertificateRefusedId,
+        EventName = nameof(ClientCertificateRefused),
+        Level = LogLevel.Warning,
+        Message = "Every call on the connection of {Client} is refused: {Reason}")]
+    public static partial void ClientCertificateRefused(ILogger log, EndPoint? client, string reason);
+
+    [LoggerMessage(
+        EventId = 3042,
+        EventName = nameof(CertificateLoaded),
+        Level = LogLevel.Information,
+        Message = "The files of Server:Tls have changed; new connections get the certificate '{Subject}', valid until {Expires:yyyy-MM-dd HH:mm} UTC")]
+    public static partial void CertificateLoaded(ILogger log, string subject, DateTime expires);
+
+    [LoggerMessage(
+        EventId = 3043,
+        EventName = nameof(CertificateNotLoaded),
+        Level = LogLevel.Warning,
+        Message = "The files of Server:Tls have changed but cannot be used; the certificate before them stays in use: {Reason}")]
+    public static partial void CertificateNotLoaded(ILogger log, string reason);
+
+    [LoggerMessage(
+        EventId = 3044,
+        EventName = nameof(CertificateExpires),
+        Level = LogLevel.Warning,
+        Message = "{Warning}; replace the files of Server:Tls, which are loaded without a restart")]
+    public static partial void CertificateExpires(ILogger log, string warning);
+
+    [LoggerMessage(
+        EventId = 3045,
+        EventName = nameof(InsecureAddress),
+        Level = LogLevel.Warning,
+        Message = "The server listens on '{Listen}', which other machines can reach, without {Missing}, because Server:AllowInsecure is true")]
+    public static partial void InsecureAddress(ILogger log, string listen, string missing);
 }

@@ -12,7 +12,18 @@ internal sealed record ServerOptions
     [Required]
     public string Listen { get; init; } = "127.0.0.1";
 
-    /// <summary>Port of gRPC (HTTP/2 without TLS, "h2c").</summary>
+    /// <summary>
+    /// Permission to listen on an address that other machines can reach without TLS or without authentication: for a trusted network,
+    /// or behind a proxy that does both.
+    /// </summary>
+    /// <value>Default: false; the server does not start.</value>
+    public bool AllowInsecure { get; init; }
+
+    /// <summary>Server reflection: descriptions of all services and messages, for tools.</summary>
+    /// <value>Default: true without authentication, false with it.</value>
+    public bool? Reflection { get; init; }
+
+    /// <summary>Port of gRPC (HTTP/2); with TLS also of <c>/healthz</c> and <c>/readyz</c>.</summary>
     /// <value>Default: 50051. From 0 (any free port) to 65,535.</value>
     [Range(0, 65_535)]
     public int GrpcPort { get; init; } = 50_051;

@@ -4,9 +4,11 @@ using System.Reflection;
 using System.Text.Json;
 using Embeddings.Core;
 using Embeddings.Primitives;
+using Embeddings.Server.Security;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
 using Microsoft.Extensions.Configuration.Json;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
@@ -43,6 +45,7 @@ internal static class Settings
     public static IReadOnlyList<Section> Sections { get; } =
     [
         Section.Of<ServerOptions>("Server"),
+        Section.Of<TlsOptions>("Server:Tls"),
         Section.Of<ModelOptions>("Models"),
         Section.Of<InferenceOptions>("Inference"),
         Section.Of<BatchingOptions>("Batching"),
@@ -107,8 +110,10 @@ internal static class Settings
         {
             section.Register(services);
         }
+        services.TryAddSingleton(TimeProvider.System);
         return services
             .AddSingleton<IValidateOptions<ServerOptions>, ServerOptions.Validator>()
+            .AddSingleton<IValidateOptions<TlsOptions>, TlsOptions.Validator>()
             .AddSingleton<IValidateOptions<TelemetryOptions>, TelemetryOptions.Validator>()
             .AddSingleton<IValidateOptions<QdrantCollectionOptions>, QdrantCollectionValidator>();
     }

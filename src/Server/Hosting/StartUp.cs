@@ -1,5 +1,6 @@
 using Embeddings.Core.Memory;
 using Embeddings.Core.Models;
+using Embeddings.Server.Security;
 using Embeddings.Storage;
 
 namespace Embeddings.Server.Hosting;
@@ -11,6 +12,7 @@ internal sealed class StartUp(IServiceProvider services, IVectorStore store, ILo
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        WarnIfExposed();
         var models = Task.Run(services.GetRequiredService<ModelCatalog>, cancellationToken);
         await store.StartAsync(cancellationToken);
         await models;
@@ -23,4 +25,14 @@ internal sealed class StartUp(IServiceProvider services, IVectorStore store, ILo
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private void WarnIfExposed()
+    {
+        var server = services.GetRequiredService<ServerOptions>();
+        var tls = services.GetRequiredService<TlsOptions>();
+        if (ExposureRules.Missing(server, tls, ExposureRules.AuthenticationOn(tls)) is { } missing)
+        {
+            ServerLog.InsecureAddress(log, server.Listen, missing);
+        }
+    }
 }

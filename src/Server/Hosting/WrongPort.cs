@@ -1,10 +1,14 @@
+using Embeddings.Server.Security;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace Embeddings.Server.Hosting;
 
-/// <summary>Answers requests for the other port with its number: gRPC on the port of HTTP/1.1, and the reverse.</summary>
-internal sealed class WrongPort(RequestDelegate next, IServer server)
+/// <summary>
+/// Answers requests for the other port with its number: gRPC on the port of HTTP/1.1, and the reverse. With TLS, the port of gRPC
+/// serves both.
+/// </summary>
+internal sealed class WrongPort(RequestDelegate next, IServer server, TlsOptions tls)
 {
     private int? _grpcPort;
     private int? _httpPort;
@@ -24,7 +28,7 @@ internal sealed class WrongPort(RequestDelegate next, IServer server)
         {
             return AnswerGrpcAsync(context, $"This port serves HTTP (/healthz, /readyz). gRPC is on port {_grpcPort}.");
         }
-        return onGrpcPort && !HttpProtocol.IsHttp2(context.Request.Protocol)
+        return onGrpcPort && !tls.IsOn && !HttpProtocol.IsHttp2(context.Request.Protocol)
             ? AnswerAsync(context, StatusCodes.Status421MisdirectedRequest, _httpPort is { } port
                 ? $"This port serves gRPC over HTTP/2. HTTP (/healthz, /readyz) is on port {port}."
                 : "This port serves gRPC over HTTP/2. HTTP is disabled (Server:HttpPort).")

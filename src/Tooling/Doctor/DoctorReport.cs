@@ -7,6 +7,10 @@ namespace Embeddings.Tooling.Doctor;
 internal enum Verdict
 {
     Ok,
+
+    /// <summary>Passed, with something that should be changed.</summary>
+    Warn,
+
     Fail,
 
     /// <summary>Not run because a required check failed.</summary>
@@ -28,6 +32,9 @@ internal sealed class DoctorReport(Action<CheckResult> report, TimeProvider time
     /// <summary>Number of checks that failed or were skipped.</summary>
     public int Failed { get; private set; }
 
+    /// <summary>Number of checks that passed with a warning.</summary>
+    public int Warnings { get; private set; }
+
     /// <summary>Starts a group that does not depend on the previous checks.</summary>
     public void Begin() => _skipping = false;
 
@@ -35,7 +42,12 @@ internal sealed class DoctorReport(Action<CheckResult> report, TimeProvider time
     /// <param name="name">Name of the check.</param>
     /// <param name="check">The check.</param>
     /// <param name="required">Whether the rest of the group depends on it.</param>
-    public async Task CheckAsync(string name, Func<Task<string>> check, bool required = false)
+    public Task CheckAsync(string name, Func<Task<string>> check, bool required = false) =>
+        CheckAsync(name, async () => (Verdict.Ok, await check()), required);
+
+    /// <summary>Runs a check that can warn. It returns its verdict with what it found, and throws what is wrong.</summary>
+    /// <inheritdoc cref="CheckAsync(string, Func{Task{string}}, bool)"/>
+    public async Task CheckAsync(string name, Func<Task<(Verdict Verdict, string Detail)>> check, bool required = false)
     {
         if (_skipping)
         {
@@ -46,7 +58,9 @@ internal sealed class DoctorReport(Action<CheckResult> report, TimeProvider time
         var start = time.GetTimestamp();
         try
         {
-            report(new(name, Verdict.Ok, await check(), time.GetElapsedTime(start)));
+            var (verdict, detail) = await check();
+            Warnings += verdict == Verdict.Warn ? 1 : 0;
+            report(new(name, verdict, detail, time.GetElapsedTime(start)));
         }
         catch (Exception e) when (e is EmbeddingsException or ToolException)
         {
