@@ -7,6 +7,7 @@ using Embeddings.Server.Grpc.Persons;
 using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
+using Embeddings.Server.Security;
 using Embeddings.Storage;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
@@ -54,7 +55,8 @@ internal static class EmbeddingsServerExtensions
             })
             .AddVectorStore()
             .AddWebServer()
-            .AddGrpcServices()
+            .AddGrpcServices(AccessRegistration.IsOn(builder.Configuration))
+            .AddAccess(builder.Configuration)
             .AddHealth();
     }
 
@@ -63,6 +65,7 @@ internal static class EmbeddingsServerExtensions
         app.UseMiddleware<WrongPort>();
         app.UseMiddleware<MetadataLimit>();
         app.UseMiddleware<ProtocolErrors>();
+        app.UseAccess();
         app.UseMiddleware<MessageDeadlines>();
         app.UseMiddleware<MessageAdmission>();
         app.MapGrpcService<EmbeddingServiceImpl>();
@@ -71,10 +74,14 @@ internal static class EmbeddingsServerExtensions
         app.MapGrpcService<VectorStoreServiceImpl>();
         app.MapGrpcService<ModelServiceImpl>();
         app.MapGrpcService<PersonServiceImpl>();
-        app.MapGrpcHealthChecksService();
+        app.MapGrpcHealthChecksService().AllowAnonymous();
         app.MapGrpcReflectionService();
-        app.MapHealthChecks("/healthz", new() { Predicate = _ => false });
-        app.MapHealthChecks("/readyz", new() { ResponseWriter = HealthSetup.WriteAsync });
+        app.MapHealthChecks("/healthz", new() { Predicate = _ => false }).AllowAnonymous();
+        app.MapHealthChecks("/readyz", new() { ResponseWriter = HealthSetup.WriteAsync }).AllowAnonymous();
+        AccessTable.RequireRows(((IEndpointRouteBuilder)app).DataSources
+            .SelectMany(source => source.Endpoints)
+            .Select(AccessPolicy.MethodOf)
+            .OfType<string>());
     }
 
     /// <summary>
@@ -131,7 +138,7 @@ internal static class EmbeddingsServerExtensions
         .AddSingleton<ConnectionGuard>()
         .AddSingleton<IConfigureOptions<KestrelServerOptions>, KestrelSetup>();
 
-    private static IServiceCollection AddGrpcServices(this IServiceCollection services)
+    private static IServiceCollection AddGrpcServices(this IServiceCollection services, bool withAccess)
     {
         services.AddGrpc(grpc =>
         {
@@ -140,6 +147,10 @@ internal static class EmbeddingsServerExtensions
             // A compressed message can have any size, which is only known when it is in memory.
             grpc.CompressionProviders.Clear();
             grpc.Interceptors.Add<FaultInterceptor>();
+            if (withAccess)
+            {
+                grpc.Interceptors.Add<AccessInterceptor>();
+            }
         });
         services.AddOptions<GrpcServiceOptions>()
             .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);

@@ -4,6 +4,7 @@ using System.Reflection;
 using System.Text.Json;
 using Embeddings.Core;
 using Embeddings.Primitives;
+using Embeddings.Server.Security;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
 using Microsoft.Extensions.Configuration.Json;
@@ -49,6 +50,8 @@ internal static class Settings
         Section.Of<ImagingOptions>("Imaging"),
         Section.Of<MemoryOptions>("Memory"),
         Section.Of<PersonOptions>("Persons"),
+        Section.Of<SecurityOptions>("Security"),
+        Section.Of<JwtOptions>("Security:Jwt"),
         Section.Of<StoreOptions>("Store"),
         // Validated when the store is created, which is before the server listens: the settings of the other store do
         // not matter.
@@ -110,6 +113,7 @@ internal static class Settings
         return services
             .AddSingleton<IValidateOptions<ServerOptions>, ServerOptions.Validator>()
             .AddSingleton<IValidateOptions<TelemetryOptions>, TelemetryOptions.Validator>()
+            .AddSingleton<IValidateOptions<JwtOptions>, JwtOptions.Validator>()
             .AddSingleton<IValidateOptions<QdrantCollectionOptions>, QdrantCollectionValidator>();
     }
 
