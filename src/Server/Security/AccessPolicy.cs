@@ -4,7 +4,6 @@ using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Hosting;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
-using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.Net.Http.Headers;
@@ -57,7 +56,7 @@ internal sealed class AccessRefusals(EmbeddingMetrics metrics, ILogger<AccessRef
         }
         var endpoint = context.GetEndpoint();
         var fault = authorizeResult.Challenged
-            ? context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.Failure as Fault ?? AccessFaults.KeyMissing()
+            ? context.Features.Get<Fault>() ?? AccessFaults.KeyMissing()
             : AccessFaults.AccessDenied(AccessPolicy.NeededBy(endpoint), Caller.Of(context));
         var metadata = endpoint?.Metadata.GetMetadata<GrpcMethodMetadata>();
         var method = metadata?.Method.FullName ?? "(unknown)";

@@ -46,6 +46,8 @@ internal sealed class CallerHandler(
         }
         catch (Fault fault)
         {
+            // The framework keeps results of success only.
+            Context.Features.Set(fault);
             return AuthenticateResult.Fail(fault);
         }
     }
