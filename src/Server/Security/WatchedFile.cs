@@ -70,9 +70,16 @@ internal sealed class SecurityFiles(
     {
         List<IWatchedFile> watched = [.. files];
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(options.ReloadSeconds), time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        try
         {
-            watched.ForEach(file => file.Refresh(log));
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                watched.ForEach(file => file.Refresh(log));
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The server stops.
         }
     }
 }

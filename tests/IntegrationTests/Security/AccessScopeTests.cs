@@ -47,12 +47,12 @@ public sealed class AccessScopeTests
     public async Task A_collection_that_the_caller_may_not_see_answers_the_same_whether_it_exists_or_not(string store)
     {
         await using var server = await new AccessServer().With("all", "manage").With("mine", "manage", ["mine"]).StartAsync(store);
-        await server.As("all").Vectors.UpsertVectorsAsync(new() { Collection = "there", Points = { Point("p", "job") } }).Bound();
+        await server.As("all").Vectors.UpsertVectorsAsync(new() { Collection = "exists", Points = { Point("p", "job") } }).Bound();
         var (invoker, headers) = (server.Connect().CreateCallInvoker(), AccessServer.Bearer(server.Keys["mine"]));
         foreach (var call in AccessCalls.All.Where(call => call.InCollection))
         {
             List<string> errors = [];
-            foreach (var name in (string[])["there", "absent"])
+            foreach (var name in (string[])["exists", "absent"])
             {
                 var request = call.Request.Descriptor.Parser.ParseFrom(Google.Protobuf.MessageExtensions.ToByteArray(call.Request));
                 request.Descriptor.FindFieldByName("collection").Accessor.SetValue(request, name);
@@ -61,7 +61,7 @@ public sealed class AccessScopeTests
             Assert.Contains(Denied, errors[0], StringComparison.Ordinal);
             Assert.Equal(errors[0], errors[1]);
         }
-        Assert.Equal(["there"], await NamesAsync(server.As("all").Vectors));
+        Assert.Equal(["exists"], await NamesAsync(server.As("all").Vectors));
     }
 
     [Fact]
