@@ -31,6 +31,8 @@ internal static class EmbeddingsServerExtensions
             .AddFilter("Grpc", LogLevel.Warning)
             // An error with a stack trace for each message that cannot be read; ProtocolErrors logs them in one line.
             .AddFilter("Grpc.AspNetCore.Server.ServerCallHandler", LogLevel.Critical)
+            // An error with a stack trace for each token while the issuer's keys cannot be fetched; IssuerUnavailable logs it.
+            .AddFilter("Microsoft.AspNetCore.Authentication", LogLevel.Critical)
             // An error for each check that fails, every few seconds; the store logs the cause.
             .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical)
             .AddConfiguration(builder.Configuration.GetSection("Logging"))

@@ -8,7 +8,7 @@ namespace Embeddings.Server.Security;
 /// <summary>Rights that a method needs.</summary>
 /// <param name="Method">The method as in the path of its calls: <c>/package.Service/Method</c>.</param>
 /// <param name="Access">The access that every call needs.</param>
-/// <param name="Scope">The collections of a call, for the documentation.</param>
+/// <param name="Scope">The collections that the caller must cover, for the documentation.</param>
 internal abstract record AccessRow(string Method, Access Access, string Scope)
 {
     /// <summary>True if requests have collections.</summary>
@@ -44,7 +44,7 @@ internal abstract record AccessRow(string Method, Access Access, string Scope)
 /// <summary>Rights that a method with requests of a type needs.</summary>
 /// <param name="Method">The method.</param>
 /// <param name="Access">The access that every call needs.</param>
-/// <param name="Scope">The collections of a call, for the documentation.</param>
+/// <param name="Scope">The collections that the caller must cover, for the documentation.</param>
 /// <param name="Names">Returns the collections of a request; null if requests have none.</param>
 /// <param name="Rise">Returns the access that a request needs; null if it is always <paramref name="Access"/>.</param>
 internal sealed record AccessRow<T>(
@@ -101,7 +101,7 @@ internal static class AccessTable
             .Add<V1.ClusterFacesRequest>(
                 "ClusterFaces",
                 Access.Read,
-                NamedOrFaces,
+                $"{NamedOrFaces}; with `apply`, the call needs write",
                 request => [Or(request.Collection, Collections.Faces)],
                 // Stores the names.
                 request => request.Apply ? Access.Write : Access.Read)

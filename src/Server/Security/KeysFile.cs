@@ -81,6 +81,31 @@ internal static class KeysFile
         }
     }
 
+    /// <summary>Changes a file, which need not exist, and holds off other changes for that time.</summary>
+    /// <exception cref="SecurityFileException">The file or the result is not valid, or another process changes it.</exception>
+    public static void Change(string path, Func<IReadOnlyList<AccessKey>, IReadOnlyList<AccessKey>> change)
+    {
+        FileStream guard;
+        try
+        {
+            guard = new($"{path}.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SecurityFileException($"{path} cannot be changed, or another process changes it: {e.Message}", e);
+        }
+        using (guard)
+        {
+            var keys = change(File.Exists(path) ? Read(path) : []);
+            if (keys.Count > MaxKeys)
+            {
+                throw new SecurityFileException($"{path} must have at most {MaxKeys} keys; got {keys.Count}.");
+            }
+            RequireDistinct(keys, path);
+            Write(path, keys);
+        }
+    }
+
     /// <summary>
     /// Replaces the file in one step, readable by its owner only. A server that reads it sees the old or the new content.
     /// </summary>

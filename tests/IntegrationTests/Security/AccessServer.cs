@@ -128,6 +128,7 @@ internal sealed class AccessServer : IAsyncDisposable
                 $"--Models:Directories:0={_models.Folder}",
                 "--Logging:LogLevel:Default=Trace",
                 "--Logging:LogLevel:Microsoft.AspNetCore=Trace",
+                "--Logging:LogLevel:Microsoft.AspNetCore.Authentication=Trace",
                 "--Logging:LogLevel:Microsoft.IdentityModel=Trace",
                 "--Logging:LogLevel:Grpc=Trace",
                 .. args,
