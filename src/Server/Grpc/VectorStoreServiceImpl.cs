@@ -103,7 +103,7 @@ internal sealed class VectorStoreServiceImpl(
         finally
         {
             // A call that fails may have deleted points of the first collections.
-            ServerLog.PointsDeleted(log, context.Method, deleted, "all collections of the caller");
+            ServerLog.PointsDeleted(log, context.Method, deleted, caller.CoversAll ? "all collections" : $"all collections of {caller.Name}");
         }
         return new() { DeletedCount = deleted };
     }

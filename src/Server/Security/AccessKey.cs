@@ -42,7 +42,8 @@ internal sealed record AccessKey(
     {
         try
         {
-            return new X500DistinguishedName(subject) is { RawData.Length: > 2 } name ? name.Name : null;
+            // From the encoded form, as the name of a certificate; the other constructor keeps the spelling.
+            return new X500DistinguishedName(subject).RawData is { Length: > 2 } encoded ? new X500DistinguishedName(encoded).Name : null;
         }
         catch (CryptographicException)
         {

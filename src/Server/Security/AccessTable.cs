@@ -28,7 +28,7 @@ internal abstract record AccessRow(string Method, Access Access, string Scope)
         {
             throw AccessFaults.AccessDenied(needed, caller);
         }
-        if (HasCollections)
+        if (HasCollections && !caller.CoversAll)
         {
             foreach (var collection in CollectionsOf(request))
             {

@@ -40,6 +40,9 @@ internal sealed record Caller(string Name, Access Access, IReadOnlyList<string> 
     /// <summary>The caller of a call that has not been authenticated, on a server with authentication.</summary>
     public static Caller Nobody { get; } = new("nobody", Access.None, [], CallerLimits.None);
 
+    /// <summary>True if the caller may see every collection.</summary>
+    public bool CoversAll => Collections is ["*"];
+
     /// <summary>True if the caller may see a collection; its rights there are <see cref="Access"/>.</summary>
     public bool Covers(string collection)
     {

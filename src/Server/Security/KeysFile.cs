@@ -32,7 +32,8 @@ internal static class KeysFile
     {
         try
         {
-            using var file = File.OpenRead(path);
+            // While it is read, it may be replaced.
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (file.Length > MaxBytes)
             {
                 throw new SecurityFileException($"{path} must have at most {MaxBytes} bytes; got {file.Length}.");

@@ -27,7 +27,7 @@ public sealed class KeysFileTests
             Assert.Equal(["team-a-*", "b?"], read[0].Collections);
             Assert.Equal(new DateTimeOffset(2027, 1, 1, 0, 0, 0, TimeSpan.Zero), read[0].Expires);
             Assert.Equal(new CallerLimits(16, 0.5, 100_000_000, 1_000_000), read[0].Limits);
-            Assert.Equal(("worker-1", AccessKey.Normalize("O=Example, CN=worker-1"), Access.Read), (read[1].Name, read[1].Subject, read[1].Access));
+            Assert.Equal(("worker-1", "O=Example, CN=worker-1", Access.Read), (read[1].Name, read[1].Subject, read[1].Access));
             Assert.Equal(["*"], read[1].Collections);
             Assert.Equal((null, CallerLimits.None), (read[1].Expires, read[1].Limits));
             Assert.Equal(("pipeline", Access.Write), (read[0].Caller.Name, read[0].Caller.Access));
