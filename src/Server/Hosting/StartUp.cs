@@ -30,7 +30,8 @@ internal sealed class StartUp(IServiceProvider services, IVectorStore store, ILo
     {
         var server = services.GetRequiredService<ServerOptions>();
         var tls = services.GetRequiredService<TlsOptions>();
-        if (ExposureRules.Missing(server, tls, ExposureRules.AuthenticationOn(tls)) is { } missing)
+        var authenticationOn = AccessRegistration.IsOn(services.GetRequiredService<IConfiguration>());
+        if (ExposureRules.Missing(server, tls, authenticationOn) is { } missing)
         {
             ServerLog.InsecureAddress(log, server.Listen, missing);
         }
