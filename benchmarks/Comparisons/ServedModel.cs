@@ -14,11 +14,12 @@ internal sealed class ServedModel : IDisposable
 
     private readonly bool _ownsServer;
 
-    private ServedModel(GrpcProcess server, bool ownsServer, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight)
+    private ServedModel(GrpcProcess server, bool ownsServer, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight, ServerSecurity? security = null)
     {
         Server = server;
         _ownsServer = ownsServer;
-        Client = new EmbeddingsClient(new EmbeddingsClientOptions { Addresses = [server.Address], MaxInFlight = inFlight });
+        var options = new EmbeddingsClientOptions { Addresses = [server.Address], MaxInFlight = inFlight };
+        Client = new EmbeddingsClient(security?.Apply(options) ?? options);
         _load = new StreamLoad(Client, requests, streams);
     }
 
@@ -31,9 +32,20 @@ internal sealed class ServedModel : IDisposable
     /// <param name="requests">What the client sends, again and again.</param>
     /// <param name="streams">Over how many streams.</param>
     /// <param name="inFlight">Unanswered items of each stream at most.</param>
+    /// <param name="security">TLS and a key, or null.</param>
     public static async Task<ServedModel> StartAsync(
-        BenchSettings settings, BenchModel model, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight) =>
-        new(await GrpcProcess.ServerAsync(settings.Scratch(model.Manifest.Name), [model]), ownsServer: true, requests, streams, inFlight);
+        BenchSettings settings,
+        BenchModel model,
+        IReadOnlyList<StreamEmbedRequest> requests,
+        int streams,
+        int inFlight,
+        ServerSecurity? security = null) => new(
+            await GrpcProcess.ServerAsync(settings.Scratch(model.Manifest.Name), [model], security),
+            ownsServer: true,
+            requests,
+            streams,
+            inFlight,
+            security);
 
     /// <summary>A client of a server that runs already, and goes on running.</summary>
     public static ServedModel Of(GrpcProcess server, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight) =>

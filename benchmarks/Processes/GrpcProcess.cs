@@ -18,10 +18,10 @@ internal sealed class GrpcProcess : IDisposable
 
     private readonly ChildProcess _process;
 
-    private GrpcProcess(ChildProcess process, int port, TimeSpan startup)
+    private GrpcProcess(ChildProcess process, string address, TimeSpan startup)
     {
         _process = process;
-        Address = $"http://127.0.0.1:{port}";
+        Address = address;
         Startup = startup;
     }
 
@@ -35,15 +35,20 @@ internal sealed class GrpcProcess : IDisposable
     public long Memory => _process.Memory;
 
     /// <summary>This project's server with these models and an empty store of its own.</summary>
-    public static Task<GrpcProcess> ServerAsync(string store, IEnumerable<BenchModel> models, params IEnumerable<string> settings)
+    public static Task<GrpcProcess> ServerAsync(string store, IEnumerable<BenchModel> models, params IEnumerable<string> settings) =>
+        ServerAsync(store, models, null, settings);
+
+    /// <summary>The same with TLS and a key, if they are given.</summary>
+    public static Task<GrpcProcess> ServerAsync(
+        string store, IEnumerable<BenchModel> models, ServerSecurity? security, params IEnumerable<string> settings)
     {
         string[] folders = [.. models.Select(static model => model.Directory)];
         return StartAsync("Embeddings.Server", port =>
         [
             $"--Server:GrpcPort={port}", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={store}", "--Logging:LogLevel:Default=Warning",
             .. folders.Length > 0 ? ["--Models:UseDefaults=false"] : Array.Empty<string>(),
-            .. folders.Select(static (folder, i) => $"--Models:Directories:{i}={folder}"), .. settings,
-        ]);
+            .. folders.Select(static (folder, i) => $"--Models:Directories:{i}={folder}"), .. security?.Settings ?? [], .. settings,
+        ], security: security);
     }
 
     /// <summary>The bare echo.</summary>
@@ -55,13 +60,13 @@ internal sealed class GrpcProcess : IDisposable
         StartAsync("Embeddings.QdrantDouble", static port => ["--port", port.ToString(CultureInfo.InvariantCulture)], hasHealth: false);
 
     /// <summary>Starts a program on a free port and waits until it serves.</summary>
-    public static async Task<GrpcProcess> StartAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth = true)
+    public static async Task<GrpcProcess> StartAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth = true, ServerSecurity? security = null)
     {
         for (var left = Tries - 1; ; left--)
         {
             try
             {
-                return await StartOnceAsync(program, arguments, hasHealth);
+                return await StartOnceAsync(program, arguments, hasHealth, security);
             }
             catch (BenchException) when (left > 0)
             {
@@ -72,15 +77,16 @@ internal sealed class GrpcProcess : IDisposable
 
     public void Dispose() => _process.Dispose();
 
-    private static async Task<GrpcProcess> StartOnceAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth)
+    private static async Task<GrpcProcess> StartOnceAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth, ServerSecurity? security)
     {
         var port = FreePort();
+        var address = $"{(security is null ? "http" : "https")}://127.0.0.1:{port}";
         var began = Stopwatch.GetTimestamp();
         var process = ChildProcess.Start(program, arguments(port));
         try
         {
-            await WaitAsync(process, port, began, hasHealth);
-            return new(process, port, Stopwatch.GetElapsedTime(began));
+            await WaitAsync(process, port, address, began, hasHealth, security);
+            return new(process, address, Stopwatch.GetElapsedTime(began));
         }
         catch
         {
@@ -90,14 +96,15 @@ internal sealed class GrpcProcess : IDisposable
     }
 
     // Asked often: what is waited for is a figure of its own (P9). A connection is tried first, since a failed call costs more than a refused one.
-    private static async Task WaitAsync(ChildProcess process, int port, long began, bool hasHealth)
+    private static async Task WaitAsync(
+        ChildProcess process, int port, string address, long began, bool hasHealth, ServerSecurity? security)
     {
         while (!await ListensAsync(port))
         {
             ThrowIfGone(process, began);
             await Task.Delay(5);
         }
-        using var channel = GrpcChannel.ForAddress($"http://127.0.0.1:{port}");
+        using var channel = GrpcChannel.ForAddress(address, security?.Channel() ?? new());
         var health = new Health.HealthClient(channel);
         while (hasHealth && !await ServesAsync(health))
         {
