@@ -12,7 +12,11 @@ internal sealed partial class ServerOptions
     private const string NoModels = "none";
 
     private readonly Option<string?> _listen =
-        CommonOptions.Text("--listen", "IP", "Address to listen on; * for all. [default: 127.0.0.1]");
+        CommonOptions.Text(
+            "--listen",
+            "IP",
+            "Address to listen on; * for all. Other machines need TLS and authentication, or --Server:AllowInsecure=true. "
+            + "[default: 127.0.0.1]");
 
     private readonly Option<int> _grpcPort =
         CommonOptions.Number("--grpc-port", 50_051, 0, ushort.MaxValue, "Port for gRPC; 0 for a free port.");

@@ -18,11 +18,10 @@ internal static class ClearTextAnswer
     private const int FrameHead = 9;
     private const int MaxFrame = 1 << 14;
 
-    // What a client may send before its first request: settings, window updates, pings.
+    // Limit before the first request: settings, window updates, pings.
     private const int MaxBeforeRequest = 4 * MaxFrame;
 
-    // What a client may send while the answer is on its way. A connection that is closed with unread bytes is reset, and the answer
-    // can be lost.
+    // Limit while the answer is on its way. A connection that is closed with unread bytes is reset, and the answer can be lost.
     private const int MaxDrain = 1 << 20;
 
     private enum Frame : byte

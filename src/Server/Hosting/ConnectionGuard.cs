@@ -17,7 +17,7 @@ internal sealed class ConnectionGuard(Shutdown shutdown, TimeProvider time, ILog
     // As long as Kestrel's own limit for a connection without a request.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(130);
 
-    // For the answer to clear text, and for what the client still sends.
+    // For the answer to clear text, and for the rest of the request.
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
 
     // A client of TLS that gets an answer in clear text reports that the server does not use TLS; after an alert it would

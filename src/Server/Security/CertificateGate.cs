@@ -1,5 +1,6 @@
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Hosting;
+using Microsoft.AspNetCore.Connections.Features;
 
 namespace Embeddings.Server.Security;
 
@@ -23,8 +24,8 @@ internal sealed class CertificateGate(RequestDelegate next, TlsOptions tls, ILog
             return next(context);
         }
         ServerLog.FaultAnswered(log, context.Request.Path.Value ?? "", fault.Reason, fault.Message);
-        // Ends the connection after the answer.
-        context.Response.Headers.Connection = "close";
+        // The connection ends after the answer.
+        context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
         if (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true)
         {
             context.Response.ContentType = "application/grpc";

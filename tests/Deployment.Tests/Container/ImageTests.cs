@@ -46,6 +46,16 @@ public sealed class ImageTests : IDisposable
     }
 
     [ImageFact]
+    public async Task The_image_does_not_start_for_other_machines_without_TLS_and_authentication()
+    {
+        var image = await RootFilesystem.CreateAsync();
+        var volume = await image.VolumeAsync(_folder.File("data"));
+        var (code, output) = await image.ExecAsync(volume, [], "/app/Embeddings.Cli", "serve");
+        Assert.Equal(1, code);
+        Assert.Contains("Server:Listen is '*', which other machines can reach, and the server is without TLS and authentication.", output, StringComparison.Ordinal);
+    }
+
+    [ImageFact]
     public async Task Only_data_and_tmp_are_writable_and_certificate_authorities_are_there()
     {
         var image = await RootFilesystem.CreateAsync();
