@@ -84,7 +84,7 @@ internal sealed class CallerHandler(
         return new(keys, current, found, time);
     }
 
-    private async Task<TokenSession> OfTokenAsync()
+    private async Task<TimedSession> OfTokenAsync()
     {
         AuthenticateResult result;
         try
@@ -110,20 +110,26 @@ internal sealed class CallerHandler(
         // No key has a name with a colon.
         var caller = new Caller($"token:{name}", access, collections, CallerLimits.None);
         var until = result.Properties.ExpiresUtc ?? throw AccessFaults.TokenInvalid("it has no expiry");
-        return new(caller, until.AddSeconds(jwt.ClockSkewSeconds), time);
+        return new(caller, until.AddSeconds(jwt.ClockSkewSeconds), time, AccessFaults.TokenExpired);
     }
 
-    private async Task<KeySession> OfCertificateAsync()
+    private async Task<CallerSession> OfCertificateAsync()
     {
         var result = await Context.AuthenticateAsync(CertificateAuthenticationDefaults.AuthenticationScheme);
         if (!result.Succeeded)
         {
             throw AccessFaults.CertificateInvalid();
         }
-        var subject = Context.Connection.ClientCertificate!.SubjectName.Name;
+        var certificate = Context.Connection.ClientCertificate!;
+        var (subject, until) = (certificate.SubjectName.Name, new DateTimeOffset(certificate.NotAfter));
+        if (!keys.HasFile && !jwt.IsOn)
+        {
+            // Required certificates are the only authentication: whom the authority trusts, the server trusts.
+            return new TimedSession(new(subject, Access.Manage, ["*"], CallerLimits.None), until, time, AccessFaults.CertificateInvalid);
+        }
         var current = keys.Current;
         var found = current.Find(subject) ?? throw AccessFaults.CertificateUnknown(subject);
-        return new(keys, current, found, time);
+        return new KeySession(keys, current, found, time, until);
     }
 
     private static IEnumerable<string> Values(ClaimsPrincipal claims, string type) =>

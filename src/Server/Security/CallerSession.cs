@@ -13,8 +13,8 @@ internal abstract class CallerSession
     public abstract Caller Renew();
 }
 
-/// <summary>An API key, or the subject of a client certificate.</summary>
-internal sealed class KeySession(KeyRing ring, KeySet keys, AccessKey key, TimeProvider time) : CallerSession
+/// <summary>An API key, or the subject of a client certificate, which is accepted until a time, too.</summary>
+internal sealed class KeySession(KeyRing ring, KeySet keys, AccessKey key, TimeProvider time, DateTimeOffset? until = null) : CallerSession
 {
     private KeySet _keys = keys;
     private AccessKey _key = key;
@@ -28,12 +28,16 @@ internal sealed class KeySession(KeyRing ring, KeySet keys, AccessKey key, TimeP
                 ?? throw AccessFaults.Revoked(_key);
             _keys = current;
         }
+        if (until <= time.GetUtcNow())
+        {
+            throw AccessFaults.CertificateInvalid();
+        }
         return _key.Expires is { } expires && expires <= time.GetUtcNow() ? throw AccessFaults.Expired(_key) : _key.Caller;
     }
 }
 
-/// <summary>A token, which is accepted until it expires.</summary>
-internal sealed class TokenSession(Caller caller, DateTimeOffset until, TimeProvider time) : CallerSession
+/// <summary>A token, or a certificate without an entry, which is accepted until it expires.</summary>
+internal sealed class TimedSession(Caller caller, DateTimeOffset until, TimeProvider time, Func<Fault> expired) : CallerSession
 {
-    public override Caller Renew() => until > time.GetUtcNow() ? caller : throw AccessFaults.TokenExpired();
+    public override Caller Renew() => until > time.GetUtcNow() ? caller : throw expired();
 }

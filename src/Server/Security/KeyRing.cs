@@ -16,6 +16,9 @@ internal sealed class KeyRing : IWatchedFile
         }
     }
 
+    /// <summary>True if a file is configured.</summary>
+    public bool HasFile => _file is not null;
+
     /// <summary>The keys; another object after each change.</summary>
     public KeySet Current => _file?.Current ?? KeySet.Empty;
 
