@@ -31,7 +31,8 @@ internal sealed class AccessServer : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly TemporaryModels _models = new();
-    private readonly Certificates _certificates = new();
+    private readonly TestAuthority _authority = new();
+    private readonly List<X509Certificate2> _issued = [];
     private readonly List<GrpcChannel> _channels = [];
     private readonly Dictionary<string, object> _entries = [];
     private StartedStore? _started;
@@ -104,22 +105,25 @@ internal sealed class AccessServer : IAsyncDisposable
     {
         Save();
         var jwks = _folder.Write("jwks.json", Tokens.Jwks);
+        using var certificate = _authority.Issue();
+        var (certificateFile, keyFile) = certificate.Write(_folder, "server");
         AddDetector(_models);
         _started = await StartedStore.StartAsync(
             store,
             services =>
             {
                 Log.Replace(services);
-                _certificates.Listen(services);
                 if (Clock is not null)
                 {
                     services.AddSingleton(Clock);
                 }
-                services.PostConfigure<CertificateAuthenticationOptions>(
-                    CertificateAuthenticationDefaults.AuthenticationScheme,
-                    options => options.CustomTrustStore = [_certificates.Authority]);
             },
             [
+                $"--Server:Tls:CertificateFile={certificateFile}",
+                $"--Server:Tls:KeyFile={keyFile}",
+                $"--Server:Tls:ClientCaFile={_folder.Write("authority.crt", _authority.Pem)}",
+                "--Server:Tls:ClientCertificates=Optional",
+                "--Server:Reflection=true",
                 $"--Security:KeysFile={KeysPath}",
                 "--Security:ReloadSeconds=1",
                 $"--Security:Jwt:Issuer={Tokens.Issuer}",
@@ -139,8 +143,23 @@ internal sealed class AccessServer : IAsyncDisposable
     /// <summary>A connection, which shows a certificate if a subject is given.</summary>
     public GrpcChannel Connect(string? subject = null)
     {
-        X509Certificate2? certificate = subject is null ? null : _certificates.Issue(subject);
-        var channel = GrpcChannel.ForAddress(Server.Address, new() { HttpHandler = _certificates.Client(certificate), DisposeHttpClient = true });
+        var handler = new SocketsHttpHandler();
+        handler.SslOptions.CertificateChainPolicy = new()
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            CustomTrustStore = { _authority.Certificate },
+            RevocationMode = X509RevocationMode.NoCheck,
+        };
+        if (subject is not null)
+        {
+            using var issued = _authority.Issue(subject, TestAuthority.Client);
+            // With an ephemeral key, some platforms do not offer it.
+            var certificate = X509CertificateLoader.LoadPkcs12(issued.Pfx(null), null);
+            _issued.Add(certificate);
+            handler.SslOptions.ClientCertificates = [certificate];
+            handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
+        }
+        var channel = GrpcChannel.ForAddress(Server.Address, new() { HttpHandler = handler, DisposeHttpClient = true });
         _channels.Add(channel);
         return channel;
     }
@@ -153,7 +172,8 @@ internal sealed class AccessServer : IAsyncDisposable
             await _started.DisposeAsync();
         }
         Tokens.Dispose();
-        _certificates.Dispose();
+        _issued.ForEach(certificate => certificate.Dispose());
+        _authority.Dispose();
         _models.Dispose();
         _folder.Dispose();
     }
