@@ -12,7 +12,8 @@ namespace Embeddings.Server.Security;
 
 /// <summary>
 /// The policy of every endpoint that does not say otherwise, so that none can be forgotten: the caller has the access that
-/// the table gives for the method. It is checked before the body is read.
+/// the table gives for the method. It is checked before the body is read. The framework calls a requirement that is its own
+/// handler.
 /// </summary>
 internal sealed class AccessPolicy : AuthorizationHandler<AccessPolicy>, IAuthorizationRequirement
 {

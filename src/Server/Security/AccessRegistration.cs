@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Certificate;
@@ -40,7 +41,6 @@ internal static class AccessRegistration
             .AddSingleton<IWatchedFile>(services => services.GetRequiredService<JwksFile>())
             .AddSingleton<IWatchedFile>(services => services.GetRequiredService<ClientAuthorities>())
             .AddHostedService<SecurityFiles>()
-            .AddSingleton<IAuthorizationHandler, AccessPolicy>()
             .AddSingleton<IAuthorizationMiddlewareResultHandler, AccessRefusals>()
             .AddSingleton<IConfigureOptions<JwtBearerOptions>, JwtSetup>()
             .AddAuthorizationBuilder()
@@ -101,7 +101,14 @@ internal sealed class ClientAuthorities : IWatchedFile
     private static X509Certificate2Collection Parse(byte[] content, string path)
     {
         X509Certificate2Collection certificates = [];
-        certificates.ImportFromPem(System.Text.Encoding.UTF8.GetString(content));
+        try
+        {
+            certificates.ImportFromPem(System.Text.Encoding.UTF8.GetString(content));
+        }
+        catch (CryptographicException e)
+        {
+            throw new SecurityFileException($"{path} has a certificate that cannot be read: {e.Message}", e);
+        }
         return certificates.Count > 0 ? certificates : throw new SecurityFileException($"{path} must have at least one certificate in PEM.");
     }
 }

@@ -80,6 +80,10 @@ internal static class KeysFile
             var where = e.LineNumber is null ? "a property is repeated" : $"line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}";
             throw new SecurityFileException($"{path} is not valid JSON: {where}.", e);
         }
+        catch (InvalidOperationException e)
+        {
+            throw new SecurityFileException($"{path} has text that is not valid Unicode.", e);
+        }
     }
 
     /// <summary>Changes a file, which need not exist, and holds off other changes for that time.</summary>

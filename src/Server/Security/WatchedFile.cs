@@ -48,13 +48,15 @@ internal sealed class WatchedFile<T> : IWatchedFile
             }
             _lastError = "";
         }
-        catch (SecurityFileException e)
+        // Whatever is wrong with a file, the server keeps the last one.
+        catch (Exception e)
         {
+            var reason = e is SecurityFileException ? e.Message : $"{_path} cannot be used: {e.Message}";
             // Once for each error.
-            if (_lastError != e.Message)
+            if (_lastError != reason)
             {
-                _lastError = e.Message;
-                ServerLog.SecurityFileRefused(log, e.Message);
+                _lastError = reason;
+                ServerLog.SecurityFileRefused(log, reason);
             }
         }
     }

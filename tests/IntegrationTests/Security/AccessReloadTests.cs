@@ -1,5 +1,4 @@
 using Embeddings.IntegrationTests.Infrastructure;
-using Embeddings.Server.Security;
 using Embeddings.V1;
 using Grpc.Core;
 using Microsoft.Extensions.Time.Testing;
@@ -31,6 +30,28 @@ public sealed class AccessReloadTests
         var client = server.As("revoked").Vectors;
         await client.ListCollectionsAsync(new()).FailsAsync(StatusCode.Unauthenticated, "KEY_INVALID");
         Assert.Equal(2, (await server.As("kept").Vectors.CountVectorsAsync(new() { Collection = "c" }).Bound()).Count);
+    }
+
+    [Fact]
+    public async Task Keys_of_the_command_work_until_it_revokes_them()
+    {
+        using var folder = new TempFolder();
+        var file = folder.File("keys.json");
+        var created = await KeysAsync("create", "team-a", "--access", "write", "--collection", "team-a-*", "--file", file);
+        await using var server = await TestServer.StartAsync($"--Security:KeysFile={file}", "--Security:ReloadSeconds=1");
+        var headers = AccessServer.Bearer(created.Trim());
+        var points = new UpsertVectorsRequest { Collection = "team-a-1", Points = { Items.Point("p", [1, 2]) } };
+        Assert.Equal(1, (await server.Api.Vectors.UpsertVectorsAsync(points, headers).Bound()).UpsertedCount);
+        points.Collection = "team-b-1";
+        await server.Api.Vectors.UpsertVectorsAsync(points, headers).FailsAsync(StatusCode.PermissionDenied, "COLLECTION_DENIED");
+
+        Assert.Equal("team-a revoked", (await KeysAsync("revoke", "team-a", "--file", file)).Trim());
+        using var limit = new CancellationTokenSource(Bounds.Limit);
+        while (await IsAcceptedAsync(server, headers))
+        {
+            await Task.Delay(50, limit.Token);
+        }
+        await server.Api.Vectors.ListCollectionsAsync(new(), headers).FailsAsync(StatusCode.Unauthenticated, "KEY_INVALID");
     }
 
     [Fact]
@@ -95,6 +116,27 @@ public sealed class AccessReloadTests
         await ReloadedAsync(server, 1);
         await client.ListCollectionsAsync(new(), after).Bound();
         await client.ListCollectionsAsync(new(), before).FailsAsync(StatusCode.Unauthenticated, "TOKEN_INVALID");
+    }
+
+    private static async Task<string> KeysAsync(params string[] args)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        Assert.Equal(0, await Cli.EmbeddingsCommand.RunAsync(["keys", .. args], output, error));
+        return output.ToString();
+    }
+
+    private static async Task<bool> IsAcceptedAsync(TestServer server, Metadata headers)
+    {
+        try
+        {
+            await server.Api.Vectors.ListCollectionsAsync(new(), headers).Bound();
+            return true;
+        }
+        catch (RpcException)
+        {
+            return false;
+        }
     }
 
     private static int Warnings(AccessServer server) => server.Log.All.Count(line => line.Event == "SecurityFileRefused");

@@ -40,6 +40,7 @@ public sealed class KeysFileTests
     [InlineData("{ \"keys\": [ ", "keys.json is not valid JSON: line 1, byte 13.")]
     [InlineData("{ \"keys\": [], \"kyes\": [] }", "keys.json: 'kyes' is not a known property; the only one is 'keys'.")]
     [InlineData("{ \"keys\": [], \"keys\": [] }", "keys.json is not valid JSON: ")]
+    [InlineData("{ \"keys\": [ { \"name\": \"\\ud800\" } ] }", "keys.json has text that is not valid Unicode.")]
     [InlineData("{ \"keys\": [ 1 ] }", "keys.json: keys[0]: must be a JSON object.")]
     public void A_bad_file_is_named(string json, string message) => AssertError(json, message);
 
