@@ -4,6 +4,8 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Threading.Channels;
 using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.IntegrationTests.Security;
+using Embeddings.Server.Security;
 using Embeddings.TestModels;
 using Embeddings.V1;
 using Google.Protobuf.Reflection;
@@ -76,15 +78,25 @@ public sealed class FuzzTests(ITestOutputHelper output)
     {
         // Per input, images cost the most and frames the least.
         (string Kind, double Share)[] kinds = [("images", 0.2), ("messages", 0.3), ("frames", 0.25), ("headers", 0.15), ("credentials", 0.1)];
-        await using var target = await Target.StartAsync();
+        await using var open = await Target.StartAsync();
+        // Damaged credentials need a server that reads them.
+        await using var secured = await Target.StartAsync(secured: true);
+        Target Of(string kind) => kind == "credentials" ? secured : open;
+
         // The first inputs run code for the first time, and create buffers.
         foreach (var (kind, _) in kinds)
         {
-            await RunAsync(target, kind, FirstSeed - (2 * Round), 2 * Round);
+            await RunAsync(Of(kind), kind, FirstSeed - (2 * Round), 2 * Round);
         }
-        var before = await target.SettledAsync(long.MaxValue);
+        Dictionary<Target, long> baseline = new()
+        {
+            [open] = await open.SettledAsync(long.MaxValue),
+            [secured] = await secured.SettledAsync(long.MaxValue),
+        };
         foreach (var (kind, share) in kinds)
         {
+            var target = Of(kind);
+            var before = baseline[target];
             var began = Stopwatch.GetTimestamp();
             var count = (int)(Inputs * share);
             for (var done = 0; done < count; done += Round)
@@ -97,19 +109,19 @@ public sealed class FuzzTests(ITestOutputHelper output)
                 $"{kind}: {count} inputs in {Stopwatch.GetElapsedTime(began).TotalSeconds:F0} s, {before >> 20} MiB before, {after >> 20} MiB after");
             Assert.True(after <= before * MaxGrowth, $"{kind}: {before >> 20} MiB before, {after >> 20} MiB after");
         }
-        var counts = string.Join(", ", target.Answers.OrderByDescending(answer => answer.Value).Select(answer => $"{answer.Key} {answer.Value}"));
-        output.WriteLine($"answers: {counts}; {target.Streams} streams of frames and headers");
+        output.WriteLine($"answers: {open.Summary}; {open.Streams} streams of frames and headers; to credentials: {secured.Summary}");
         // Most of the data has to reach the code behind the protocol.
-        Assert.InRange(target.Streams, Inputs / 50, int.MaxValue);
-        Assert.InRange(target.Answers[StatusCode.InvalidArgument], Inputs / 10, int.MaxValue);
-        Assert.InRange(target.Answers[StatusCode.OK], Inputs / 50, int.MaxValue);
+        Assert.InRange(open.Streams, Inputs / 50, int.MaxValue);
+        Assert.InRange(open.Answers[StatusCode.InvalidArgument], Inputs / 10, int.MaxValue);
+        Assert.InRange(open.Answers[StatusCode.OK], Inputs / 50, int.MaxValue);
+        Assert.InRange(secured.Answers[StatusCode.Unauthenticated], Inputs / 20, int.MaxValue);
     }
 
     [Theory]
     [MemberData(nameof(Seeds))]
     public async Task Input_that_once_was_answered_wrongly(string kind, int seed)
     {
-        await using var target = await Target.StartAsync();
+        await using var target = await Target.StartAsync(secured: kind == "credentials");
         await RunAsync(target, kind, seed, 1);
         await target.ServesAsync($"{kind}, seed {seed}");
     }
@@ -244,14 +256,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
 
     private static async Task CredentialsAsync(Target target, Mutator mutator)
     {
-        byte[][] samples =
-        [
-            "Bearer emb_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"u8.ToArray(),
-            "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIiwiZXhwIjo5OTk5OTk5OTk5fQ."u8.ToArray(),
-            "Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLy4uLyJ9.eyJpc3MiOiJ4IiwiYXVkIjpbXX0.AAAA"u8.ToArray(),
-            "Basic YTpi"u8.ToArray(),
-        ];
-        var text = new string([.. mutator.Damage(samples).Where(value => value is >= 0x20 and < 0x7f).Select(value => (char)value)]);
+        var text = new string([.. mutator.Damage(target.Credentials).Where(value => value is >= 0x20 and < 0x7f).Select(value => (char)value)]);
         var header = mutator.Pick(["authorization", "x-api-key", "Authorization", "proxy-authorization"]);
         var status = await target.PostAsync("embeddings.v1.ModelService/ListModels", RawCall.Frame([]), [(header, text)]);
         target.Check(status.Code, status.Message);
@@ -292,8 +297,10 @@ public sealed class FuzzTests(ITestOutputHelper output)
         private readonly TempFolder _folder = new();
         private readonly Dictionary<StatusCode, int> _answers = [];
         private readonly Lock _lock = new();
+        private readonly Tokens _tokens = new();
         private readonly HttpClient _http = new(new SocketsHttpHandler { EnableMultipleHttp2Connections = true }) { Timeout = Bounds.Limit };
         private int _streams;
+        private string? _secret;
         private ChildProcess _process = null!;
         private Api _api = null!;
 
@@ -308,7 +315,12 @@ public sealed class FuzzTests(ITestOutputHelper output)
 
         public int Port => int.Parse(_api.Channel.Target.Split(':')[1], CultureInfo.InvariantCulture);
 
-        public static async Task<Target> StartAsync()
+        /// <summary>Values of <c>authorization</c>: a key, tokens that are valid, expired and unsigned, and others.</summary>
+        public IReadOnlyList<byte[]> Credentials { get; private set; } = [];
+
+        public string Summary => string.Join(", ", Answers.OrderByDescending(answer => answer.Value).Select(answer => $"{answer.Key} {answer.Value}"));
+
+        public static async Task<Target> StartAsync(bool secured = false)
         {
             var target = new Target();
             // The default models find faces; the models of the tests embed, because they cost little.
@@ -319,8 +331,27 @@ public sealed class FuzzTests(ITestOutputHelper output)
                     $"--Models:DefaultFace={Descriptor.FaceModel}",
                 ]
                 : [];
-            (target._process, target._api) = await ServerProcess.StartAsync(target._folder.Path, trained);
+            (target._process, target._api) = await ServerProcess.StartAsync(
+                target._folder.Path, [.. trained, .. secured ? target.Secure() : []]);
             return target;
+        }
+
+        private string[] Secure()
+        {
+            var key = AccessKey.NewKey();
+            Credentials = [.. ((string[])
+            [
+                $"Bearer {key}", key, $"Bearer {_tokens.Issue("write", ["*"])}", $"Bearer {_tokens.Issue("read", expires: TimeSpan.FromHours(-1))}",
+                "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIiwiZXhwIjo5OTk5OTk5OTk5fQ.",
+                "Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLy4uLyJ9.eyJpc3MiOiJ4IiwiYXVkIjpbXX0.AAAA", "Basic YTpi",
+            ]).Select(System.Text.Encoding.ASCII.GetBytes)];
+            var keys = _folder.Write("keys.json", $$"""{ "keys": [{ "name": "fuzz", "sha256": "{{Convert.ToHexStringLower(AccessKey.DigestOf(key))}}", "access": "manage" }] }""");
+            _secret = key;
+            return
+            [
+                $"--Security:KeysFile={keys}", $"--Security:Jwt:Issuer={Tokens.Issuer}", $"--Security:Jwt:Audience={Tokens.Audience}",
+                $"--Security:Jwt:JwksFile={_folder.Write("jwks.json", _tokens.Jwks)}",
+            ];
         }
 
         /// <summary>Fails unless a status is one of the contract for wrong input.</summary>
@@ -367,7 +398,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
         public async Task ServesAsync(string after)
         {
             Assert.False(_process.HasExited, $"after {after}, the server has ended: {_process.Output}");
-            Assert.NotNull((await _api.Embedding.EmbedImageAsync(new() { Image = TestImages.Photo(1) }).Bound()).Embedding);
+            Metadata headers = _secret is { } key ? new() { { "x-api-key", key } } : [];
+            Assert.NotNull((await _api.Embedding.EmbedImageAsync(new() { Image = TestImages.Photo(1) }, headers).Bound()).Embedding);
             Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await _api.Health.CheckAsync(new()).Bound()).Status);
         }
 
@@ -386,6 +418,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
         public async ValueTask DisposeAsync()
         {
             _http.Dispose();
+            _tokens.Dispose();
             _api.Dispose();
             if (!_process.HasExited)
             {

@@ -9,7 +9,6 @@ using Embeddings.V1;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
-using Microsoft.AspNetCore.Authentication.Certificate;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Embeddings.IntegrationTests.Security;
