@@ -106,6 +106,7 @@ internal static class EmbeddingsCommand
             DeleteCommand.Create(globals),
             ModelsCommand.Create(globals),
             StoreCommand.Create(globals),
+            AuditCommand.Create(globals),
             DoctorCommand.Create(globals),
             BenchCommand.Create(globals),
             DemoCommand.Create(globals),

@@ -1,5 +1,6 @@
 using Embeddings.Core;
 using Embeddings.Core.Memory;
+using Embeddings.Server.Audit;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Admission;
 using Embeddings.Server.Grpc.Errors;
@@ -7,6 +8,7 @@ using Embeddings.Server.Grpc.Persons;
 using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
+using Embeddings.Server.Limits;
 using Embeddings.Storage;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
@@ -40,6 +42,7 @@ internal static class EmbeddingsServerExtensions
             .AddSettings()
             // The first hosted service: no port opens, and no health check runs, before it has started.
             .AddHostedService<StartUp>()
+            .AddAudit()
             .AddHostedService<MemoryKeeper>()
             .AddShutdown()
             .AddRepeatedEvents()
@@ -61,6 +64,11 @@ internal static class EmbeddingsServerExtensions
     public static void MapEmbeddings(this WebApplication app)
     {
         app.UseMiddleware<WrongPort>();
+        if (app.Services.GetRequiredService<AuditOptions>().File.Length > 0)
+        {
+            // Around everything that may refuse a call.
+            app.UseMiddleware<AuditMiddleware>();
+        }
         app.UseMiddleware<MetadataLimit>();
         app.UseMiddleware<ProtocolErrors>();
         app.UseMiddleware<MessageDeadlines>();
@@ -139,7 +147,10 @@ internal static class EmbeddingsServerExtensions
             grpc.MaxSendMessageSize = null;
             // A compressed message can have any size, which is only known when it is in memory.
             grpc.CompressionProviders.Clear();
+            // The outermost: it sees what the client gets.
+            grpc.Interceptors.Add<AuditInterceptor>();
             grpc.Interceptors.Add<FaultInterceptor>();
+            grpc.Interceptors.Add<LimitInterceptor>();
         });
         services.AddOptions<GrpcServiceOptions>()
             .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
@@ -149,6 +160,8 @@ internal static class EmbeddingsServerExtensions
             .AddSingleton(services => ResponseBudget.Create(
                 services.GetRequiredService<ServerOptions>().MaxResponseBytes,
                 MemoryBudget.LimitOf(services.GetRequiredService<MemoryOptions>())))
+            .AddSingleton<PointCounts>()
+            .AddSingleton<CallerLimiter>()
             .AddSingleton<StreamContext>()
             .AddSingleton<PhotoIngest>()
             .AddSingleton<PersonSearch>()

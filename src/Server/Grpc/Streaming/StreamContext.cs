@@ -1,6 +1,9 @@
 using Embeddings.Core;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Hosting;
+using Embeddings.Server.Limits;
+using Embeddings.Server.Security;
+using Google.Protobuf;
 using Grpc.Core;
 
 namespace Embeddings.Server.Grpc.Streaming;
@@ -10,7 +13,7 @@ namespace Embeddings.Server.Grpc.Streaming;
 /// response.
 /// </summary>
 internal sealed class StreamContext(
-    ServerOptions options, EmbeddingMetrics metrics, Shutdown shutdown, ILogger<StreamContext> log)
+    ServerOptions options, EmbeddingMetrics metrics, Shutdown shutdown, CallerLimiter limiter, ILogger<StreamContext> log)
 {
     /// <summary>
     /// Runs a stream. A failure is its item's only: it becomes the item's response, and the stream continues.
@@ -32,6 +35,8 @@ internal sealed class StreamContext(
         Func<TRequest, CancellationToken, ValueTask<PendingResponse<TResponse>>> start,
         Func<string, V1.ItemError, TResponse> failed)
     {
+        var caller = Caller.Of(context.GetHttpContext());
+        var isLimited = CallerLimiter.IsLimited(caller);
         return OrderedStream.RunAsync(
             requests,
             responses,
@@ -45,6 +50,11 @@ internal sealed class StreamContext(
             PendingResponse<TResponse> pending;
             try
             {
+                if (isLimited)
+                {
+                    // Nothing else is read before the caller may send it.
+                    await limiter.WaitAsync(caller, (IMessage)request!, cancellationToken);
+                }
                 pending = await start(request, cancellationToken);
             }
             catch (Exception e)

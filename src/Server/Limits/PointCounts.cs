@@ -1,0 +1,84 @@
+using System.Collections.Concurrent;
+using System.IO.Enumeration;
+using Embeddings.Server.Security;
+using Embeddings.Storage;
+
+namespace Embeddings.Server.Limits;
+
+/// <summary>
+/// The number of points in the collections of each caller that has such a limit. It is counted once per second, or when the
+/// limit seems to be reached; between two counts, every point that is sent counts as new. So the limit can be exceeded by the
+/// points in flight at a count, by the faces of photos after the first, and by what other servers store within a second.
+/// </summary>
+internal sealed class PointCounts(IVectorStore store, TimeProvider time)
+{
+    private const int MaxIdle = 1024;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    // While a caller is at its limit.
+    private static readonly TimeSpan ShortInterval = TimeSpan.FromMilliseconds(100);
+
+    private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+
+    /// <summary>Adds points that a caller sends; false if its collections would then hold more than the limit.</summary>
+    public async ValueTask<bool> TryAddAsync(Caller caller, int points, long limit, CancellationToken cancellationToken)
+    {
+        var entry = _entries.GetOrAdd(caller.Name, static _ => new());
+        if (_entries.Count > MaxIdle)
+        {
+            ForgetIdle();
+        }
+        await entry.Turn.WaitAsync(cancellationToken);
+        try
+        {
+            var isFull = entry.Count + points > limit;
+            var age = entry.Counted is { } counted ? time.GetElapsedTime(counted) : TimeSpan.MaxValue;
+            if (age > (isFull ? ShortInterval : Interval))
+            {
+                entry.Count = await CountAsync(caller, cancellationToken);
+                entry.Counted = time.GetTimestamp();
+            }
+            if (entry.Count + points > limit)
+            {
+                return false;
+            }
+            entry.Count += points;
+            return true;
+        }
+        finally
+        {
+            entry.Turn.Release();
+        }
+    }
+
+    private async Task<long> CountAsync(Caller caller, CancellationToken cancellationToken)
+    {
+        var collections = await store.ListCollectionsAsync(cancellationToken);
+        return collections.Where(collection => Sees(caller, collection.Name)).Sum(static collection => collection.Count);
+    }
+
+    private static bool Sees(Caller caller, string collection) =>
+        caller.Collections.Any(glob => FileSystemName.MatchesSimpleExpression(glob, collection, ignoreCase: false));
+
+    private void ForgetIdle()
+    {
+        foreach (var (name, entry) in _entries)
+        {
+            if (entry.Counted is not { } counted || time.GetElapsedTime(counted) > Interval)
+            {
+                _entries.TryRemove(new(name, entry));
+            }
+        }
+    }
+
+    private sealed class Entry
+    {
+        // Not disposed: without a wait handle it holds nothing but memory.
+        public SemaphoreSlim Turn { get; } = new(1);
+
+        public long Count { get; set; }
+
+        public long? Counted { get; set; }
+    }
+}
