@@ -140,7 +140,7 @@ public sealed class AuditTests : IDisposable
                     }
                 })).ToList();
                 await enough.Reached;
-                process.Kill();
+                await process.KillAsync();
                 await Task.WhenAll(calls).Bound();
             }
         }

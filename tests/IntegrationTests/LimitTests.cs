@@ -76,7 +76,7 @@ public sealed class LimitTests
         var (server, _) = await StartAsync(new(ItemsPerSecond: 50));
         await using (server)
         {
-            using var waits = new Counter(server, "embeddings.limit.waits", "limit", "ItemsPerSecond");
+            using var waits = new Counter(server, "embeddings.limit.waits", ("limit", "ItemsPerSecond"));
             var upserts = Enumerable.Range(0, 70).Select(i => Items.Upsert(Collection, $"p{i}", [1]));
             var answers = await server.Api.Vectors.StreamUpsertVectors(NamedCallers.As("limited")).ExchangeAsync(upserts);
             Assert.All(answers, answer => Assert.Equal(StreamUpsertVectorsResponse.ResultOneofCase.Ack, answer.ResultCase));

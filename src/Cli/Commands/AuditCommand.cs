@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using Embeddings.Cli.Printing;
 using Embeddings.Primitives.Auditing;
-using Embeddings.Tooling;
 
 namespace Embeddings.Cli.Commands;
 

@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using Embeddings.Benchmarks.Measuring;
+using Embeddings.Benchmarks.Models;
+using Embeddings.Benchmarks.Processes;
+using Embeddings.Client;
+
+namespace Embeddings.Benchmarks.Comparisons;
+
+/// <summary>The latency of one caller while another floods the server, against that without the flood (P12).</summary>
+internal static class Fairness
+{
+    private const int Streams = 4;
+    private const int InFlight = 256;
+
+    public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
+    {
+        var model = BenchModel.MobileFaceNet(settings.Directory);
+        using var server = await GrpcProcess.ServerAsync(settings.Scratch("fairness"), [model]);
+        using var flood = ServedModel.Of(server, BenchImages.Crops(model), Streams, InFlight);
+        // Another client: callers without names are told apart by their connections.
+        using var caller = new EmbeddingsClient(new EmbeddingsClientOptions { Addresses = [server.Address] });
+        var crop = BenchImages.Crop(model, 1);
+        var (alone, flooded) = (new List<double>(), new List<double>());
+        var batches = new List<double>();
+
+        async Task<double> Alone() => await LatenciesAsync(alone, settings.Turn);
+
+        async Task<double> Flooded()
+        {
+            // The flood begins before and ends after the calls.
+            var flooding = flood.StreamAsync(settings.Turn * 2);
+            await Task.Delay(settings.Turn / 2);
+            var median = await LatenciesAsync(flooded, settings.Turn);
+            var load = await flooding;
+            batches.Add(1000 * load.MeanBatch / load.Rate);
+            return median;
+        }
+
+        async Task<double> LatenciesAsync(List<double> all, TimeSpan about)
+        {
+            var turn = new List<double>();
+            var began = Stopwatch.GetTimestamp();
+            while (Stopwatch.GetElapsedTime(began) < about)
+            {
+                var sent = Stopwatch.GetTimestamp();
+                await caller.EmbedFaceAsync(crop);
+                turn.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
+            }
+            all.AddRange(turn);
+            return Spread.MedianOf(turn);
+        }
+
+        await Flooded();
+        flooded.Clear();
+        var pairs = await Pairs.MeasureAsync(settings.Pairs, Flooded, Alone);
+        return
+        [
+            new Outcome
+            {
+                Id = "P12",
+                What = $"EmbedFace by one caller after the other while another caller floods the server with {Streams * InFlight} crops in flight "
+                    + $"(a batch of it takes {Spread.MedianOf(batches):0.0} ms), over the same without the flood",
+                Ours = Text(flooded),
+                Reference = Text(alone),
+                Ratio = pairs.Ratio,
+                Pairs = pairs.Count,
+            },
+        ];
+    }
+
+    private static string Text(List<double> latencies)
+    {
+        double[] sorted = [.. latencies.Order()];
+        return $"median {Spread.At(sorted, 0.5):0.0} ms, p99 {Spread.At(sorted, 0.99):0.0} ms";
+    }
+}
