@@ -4,9 +4,10 @@ using System.Text;
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.V1;
 using Google.Protobuf;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Struct = Google.Protobuf.WellKnownTypes.Struct;
+using Value = Google.Protobuf.WellKnownTypes.Value;
 
 namespace Embeddings.IntegrationTests;
 

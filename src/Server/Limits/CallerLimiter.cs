@@ -67,9 +67,11 @@ internal sealed class CallerLimiter : IDisposable
             TimeSpan.FromSeconds(1));
     }
 
-    /// <summary>Takes the items and bytes of a unary request.</summary>
+    /// <summary>
+    /// Takes the items and bytes of a unary request. Dispose what it returns when the request has been answered.
+    /// </summary>
     /// <exception cref="Fault">RESOURCE_EXHAUSTED: the caller sends too much, or stores too many points.</exception>
-    public async ValueTask TakeAsync(Caller caller, IMessage request, CancellationToken cancellationToken)
+    public async ValueTask<IDisposable?> TakeAsync(Caller caller, IMessage request, CancellationToken cancellationToken)
     {
         if (caller.Limits.ItemsPerSecond is { } items)
         {
@@ -86,12 +88,14 @@ internal sealed class CallerLimiter : IDisposable
                 bytes,
                 "bytes");
         }
-        await TakePointsAsync(caller, request, cancellationToken);
+        return await TakePointsAsync(caller, request, cancellationToken);
     }
 
-    /// <summary>Waits until the caller may send an item of a stream.</summary>
+    /// <summary>
+    /// Waits until the caller may send an item of a stream. Dispose what it returns when the item has been answered.
+    /// </summary>
     /// <exception cref="Fault">RESOURCE_EXHAUSTED: the caller stores too many points.</exception>
-    public async ValueTask WaitAsync(Caller caller, IMessage request, CancellationToken cancellationToken)
+    public async ValueTask<IDisposable?> WaitAsync(Caller caller, IMessage request, CancellationToken cancellationToken)
     {
         if (caller.Limits.ItemsPerSecond is not null)
         {
@@ -102,7 +106,7 @@ internal sealed class CallerLimiter : IDisposable
             var size = Math.Min(request.CalculateSize(), Burst(bytes, _largestMessage));
             await WaitAsync(_bytes.Value, caller, size, nameof(CallerLimits.BytesPerSecond), cancellationToken);
         }
-        await TakePointsAsync(caller, request, cancellationToken);
+        return await TakePointsAsync(caller, request, cancellationToken);
     }
 
     public void Dispose()
@@ -178,19 +182,22 @@ internal sealed class CallerLimiter : IDisposable
         }
     }
 
-    private async ValueTask TakePointsAsync(Caller caller, IMessage request, CancellationToken cancellationToken)
+    private async ValueTask<IDisposable?> TakePointsAsync(Caller caller, IMessage request, CancellationToken cancellationToken)
     {
-        if (caller.Limits.Points is { } limit
-            && RequestSize.Points(request) is > 0 and var points
-            && !await _points.TryAddAsync(caller, points, limit, cancellationToken))
+        if (caller.Limits.Points is not { } limit || RequestSize.Points(request) is not (> 0 and var points))
         {
-            _metrics.LimitRejected(nameof(CallerLimits.Points));
-            throw new Fault(
-                FaultKind.ResourceExhausted,
-                Reasons.PointLimitReached,
-                $"The collections of caller '{caller.Name}' may hold {limit} points; delete points, or ask the operator to raise the limit.")
-                .With(FaultKeys.Limit, limit);
+            return null;
         }
+        if (await _points.TryAddAsync(caller, points, limit, cancellationToken) is { } added)
+        {
+            return added;
+        }
+        _metrics.LimitRejected(nameof(CallerLimits.Points));
+        throw new Fault(
+            FaultKind.ResourceExhausted,
+            Reasons.PointLimitReached,
+            $"The collections of caller '{caller.Name}' may hold {limit} points; delete points, or ask the operator to raise the limit.")
+            .With(FaultKeys.Limit, limit);
     }
 
     private Fault Limited(string limit, double value, string message, TimeSpan? retryAfter)

@@ -47,7 +47,7 @@ internal sealed class LimitInterceptor(CallerLimiter limiter) : Interceptor
         where TResponse : class
     {
         using var call = limiter.Enter(caller);
-        await limiter.TakeAsync(caller, (IMessage)request, context.CancellationToken);
+        using var taken = await limiter.TakeAsync(caller, (IMessage)request, context.CancellationToken);
         return await continuation(request, context);
     }
 
@@ -55,10 +55,7 @@ internal sealed class LimitInterceptor(CallerLimiter limiter) : Interceptor
         where TRequest : class
     {
         using var call = limiter.Enter(caller);
-        if (request is not null)
-        {
-            await limiter.TakeAsync(caller, (IMessage)request, context.CancellationToken);
-        }
+        using var taken = request is null ? null : await limiter.TakeAsync(caller, (IMessage)request, context.CancellationToken);
         await stream();
     }
 }

@@ -7,8 +7,8 @@ namespace Embeddings.Server.Limits;
 
 /// <summary>
 /// The number of points in the collections of each caller that has such a limit. It is counted once per second, or when the
-/// limit seems to be reached; between two counts, every point that is sent counts as new. So the limit can be exceeded by the
-/// points in flight at a count, by the faces of photos after the first, and by what other servers store within a second.
+/// limit seems to be reached; between two counts, and while it is in flight, every point that is sent counts as new. So the limit
+/// can be exceeded by the faces of photos after the first, and by what other servers store within a second.
 /// </summary>
 internal sealed class PointCounts(IVectorStore store, TimeProvider time)
 {
@@ -21,8 +21,11 @@ internal sealed class PointCounts(IVectorStore store, TimeProvider time)
 
     private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
 
-    /// <summary>Adds points that a caller sends; false if its collections would then hold more than the limit.</summary>
-    public async ValueTask<bool> TryAddAsync(Caller caller, int points, long limit, CancellationToken cancellationToken)
+    /// <summary>
+    /// Adds points that a caller sends; null if its collections would then hold more than the limit. Dispose what it returns when
+    /// the points have been stored or have failed.
+    /// </summary>
+    public async ValueTask<IDisposable?> TryAddAsync(Caller caller, int points, long limit, CancellationToken cancellationToken)
     {
         var entry = _entries.GetOrAdd(caller.Name, static _ => new());
         if (_entries.Count > MaxIdle)
@@ -36,15 +39,17 @@ internal sealed class PointCounts(IVectorStore store, TimeProvider time)
             var age = entry.Counted is { } counted ? time.GetElapsedTime(counted) : TimeSpan.MaxValue;
             if (age > (isFull ? ShortInterval : Interval))
             {
-                entry.Count = await CountAsync(caller, cancellationToken);
+                // Those in flight may be counted already, but not too few are.
+                var pending = entry.Pending;
+                entry.Count = pending + await CountAsync(caller, cancellationToken);
                 entry.Counted = time.GetTimestamp();
             }
             if (entry.Count + points > limit)
             {
-                return false;
+                return null;
             }
             entry.Count += points;
-            return true;
+            return new Lease(entry, points);
         }
         finally
         {
@@ -65,20 +70,41 @@ internal sealed class PointCounts(IVectorStore store, TimeProvider time)
     {
         foreach (var (name, entry) in _entries)
         {
-            if (entry.Counted is not { } counted || time.GetElapsedTime(counted) > Interval)
+            if (entry.Pending == 0 && (entry.Counted is not { } counted || time.GetElapsedTime(counted) > Interval))
             {
                 _entries.TryRemove(new(name, entry));
             }
         }
     }
 
+    private sealed class Lease : IDisposable
+    {
+        private readonly Entry _entry;
+        private int _points;
+
+        public Lease(Entry entry, int points)
+        {
+            (_entry, _points) = (entry, points);
+            entry.Add(points);
+        }
+
+        public void Dispose() => _entry.Add(-Interlocked.Exchange(ref _points, 0));
+    }
+
     private sealed class Entry
     {
+        private long _pending;
+
+        /// <summary>Points in flight.</summary>
+        public long Pending => Interlocked.Read(ref _pending);
+
         // Not disposed: without a wait handle it holds nothing but memory.
         public SemaphoreSlim Turn { get; } = new(1);
 
         public long Count { get; set; }
 
         public long? Counted { get; set; }
+
+        public void Add(long points) => Interlocked.Add(ref _pending, points);
     }
 }

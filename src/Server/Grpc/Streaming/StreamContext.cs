@@ -48,12 +48,13 @@ internal sealed class StreamContext(
         async ValueTask<PendingResponse<TResponse>> StartAsync(TRequest request, CancellationToken cancellationToken)
         {
             PendingResponse<TResponse> pending;
+            IDisposable? taken = null;
             try
             {
                 if (isLimited)
                 {
                     // Nothing else is read before the caller may send it.
-                    await limiter.WaitAsync(caller, (IMessage)request!, cancellationToken);
+                    taken = await limiter.WaitAsync(caller, (IMessage)request!, cancellationToken);
                 }
                 pending = await start(request, cancellationToken);
             }
@@ -62,10 +63,10 @@ internal sealed class StreamContext(
                 // The response keeps its place in the order.
                 pending = new(Task.FromException<TResponse>(e));
             }
-            return new(AnswerAsync(itemId(request), RequestNames.Of(request), pending));
+            return new(AnswerAsync(itemId(request), RequestNames.Of(request), pending, taken));
         }
 
-        async Task<TResponse> AnswerAsync(string id, RequestNames names, PendingResponse<TResponse> pending)
+        async Task<TResponse> AnswerAsync(string id, RequestNames names, PendingResponse<TResponse> pending, IDisposable? taken)
         {
             try
             {
@@ -79,6 +80,10 @@ internal sealed class StreamContext(
                 metrics.ItemAnswered(context.Method, fault.Reason);
                 ServerLog.FaultAnswered(log, context.Method, fault.Reason, fault.Message);
                 return failed(id, FaultStatus.ToItemError(fault, names));
+            }
+            finally
+            {
+                taken?.Dispose();
             }
         }
     }
