@@ -39,9 +39,10 @@ internal sealed class PointCounts(IVectorStore store, TimeProvider time)
             var age = entry.Counted is { } counted ? time.GetElapsedTime(counted) : TimeSpan.MaxValue;
             if (age > (isFull ? ShortInterval : Interval))
             {
-                // Those in flight may be counted already, but not too few are.
+                // Those in flight may be counted already or not; the last count with what was added since is a bound, too.
                 var pending = entry.Pending;
-                entry.Count = pending + await CountAsync(caller, cancellationToken);
+                var stored = await CountAsync(caller, cancellationToken);
+                entry.Count = entry.Counted is null ? stored + pending : Math.Max(stored, Math.Min(entry.Count, stored + pending));
                 entry.Counted = time.GetTimestamp();
             }
             if (entry.Count + points > limit)

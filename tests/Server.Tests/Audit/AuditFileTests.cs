@@ -82,7 +82,7 @@ public sealed class AuditFileTests : IDisposable
     [InlineData("removed", 5)]
     [InlineData("several removed", 5)]
     [InlineData("reordered", 5)]
-    [InlineData("inserted", 6)]
+    [InlineData("inserted", 7)]
     [InlineData("repeated", 6)]
     [InlineData("cut", 10)]
     [InlineData("not JSON", 5)]
