@@ -3,6 +3,7 @@ using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Benchmarks.Processes;
 using Embeddings.Client;
+using Embeddings.V1;
 
 namespace Embeddings.Benchmarks.Comparisons;
 
@@ -19,7 +20,7 @@ internal static class Fairness
         using var flood = ServedModel.Of(server, BenchImages.Crops(model), Streams, InFlight);
         // Another client: callers without names are told apart by their connections.
         using var caller = new EmbeddingsClient(new EmbeddingsClientOptions { Addresses = [server.Address] });
-        var crop = BenchImages.Crop(model, 1);
+        var request = new EmbedFaceRequest { Face = BenchImages.Crop(model, 1) };
         var (alone, flooded) = (new List<double>(), new List<double>());
         var batches = new List<double>();
 
@@ -43,7 +44,7 @@ internal static class Fairness
             while (Stopwatch.GetElapsedTime(began) < about)
             {
                 var sent = Stopwatch.GetTimestamp();
-                await caller.EmbedFaceAsync(crop);
+                await caller.EmbedFaceAsync(request);
                 turn.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
             }
             all.AddRange(turn);
