@@ -11,13 +11,13 @@ namespace Embeddings.Benchmarks.Comparisons;
 internal static class Fairness
 {
     private const int Streams = 4;
-    private const int InFlight = 256;
 
     public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
     {
         var model = BenchModel.MobileFaceNet(settings.Directory);
+        var inFlight = settings.Count(64, 16);
         using var server = await GrpcProcess.ServerAsync(settings.Scratch("fairness"), [model]);
-        using var flood = ServedModel.Of(server, BenchImages.Crops(model), Streams, InFlight);
+        using var flood = ServedModel.Of(server, BenchImages.Crops(model), Streams, inFlight);
         // Another client: callers without names are told apart by their connections.
         using var caller = new EmbeddingsClient(new EmbeddingsClientOptions { Addresses = [server.Address] });
         var request = new EmbedFaceRequest { Face = BenchImages.Crop(model, 1) };
@@ -59,7 +59,7 @@ internal static class Fairness
             new Outcome
             {
                 Id = "P12",
-                What = $"EmbedFace by one caller after the other while another caller floods the server with {Streams * InFlight} crops in flight "
+                What = $"EmbedFace by one caller after the other while another caller floods the server with {Streams * inFlight} crops in flight "
                     + $"(a batch of it takes {Spread.MedianOf(batches):0.0} ms), over the same without the flood",
                 Ours = Text(flooded),
                 Reference = Text(alone),
