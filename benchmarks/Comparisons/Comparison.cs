@@ -22,6 +22,6 @@ internal sealed record Comparison(IReadOnlyList<string> Ids, Func<BenchSettings,
         new(["P7"], QdrantUpserts.RunAsync),
         new(["P8"], MemoryUse.RunAsync),
         new(["P9"], Startup.RunAsync),
-        new(["P12"], Fairness.RunAsync),
+        new(["P12", "P12b"], Fairness.RunAsync),
     ];
 }

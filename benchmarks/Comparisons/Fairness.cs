@@ -7,7 +7,10 @@ using Embeddings.V1;
 
 namespace Embeddings.Benchmarks.Comparisons;
 
-/// <summary>The latency of one caller while another floods the server, against that without the flood (P12).</summary>
+/// <summary>
+/// The latency of one caller while another floods the server, against that without the flood (P12), and against that of a call on
+/// the connection of the flood, which waits behind it (P12b).
+/// </summary>
 internal static class Fairness
 {
     private const int Streams = 4;
@@ -21,30 +24,34 @@ internal static class Fairness
         // Another client: callers without names are told apart by their connections.
         using var caller = new EmbeddingsClient(new EmbeddingsClientOptions { Addresses = [server.Address] });
         var request = new EmbedFaceRequest { Face = BenchImages.Crop(model, 1) };
-        var (alone, flooded) = (new List<double>(), new List<double>());
+        var (alone, flooded, behind) = (new List<double>(), new List<double>(), new List<double>());
         var batches = new List<double>();
 
-        async Task<double> Alone() => await LatenciesAsync(alone, settings.Turn);
+        Task<double> Alone() => LatenciesAsync(caller, alone, settings.Turn);
 
-        async Task<double> Flooded()
+        Task<double> Flooded() => FloodedAsync(caller, flooded);
+
+        Task<double> Behind() => FloodedAsync(flood.Client, behind);
+
+        async Task<double> FloodedAsync(EmbeddingsClient client, List<double> all)
         {
             // The flood begins before and ends after the calls.
             var flooding = flood.StreamAsync(settings.Turn * 2);
             await Task.Delay(settings.Turn / 2);
-            var median = await LatenciesAsync(flooded, settings.Turn);
+            var median = await LatenciesAsync(client, all, settings.Turn);
             var load = await flooding;
             batches.Add(1000 * load.MeanBatch / load.Rate);
             return median;
         }
 
-        async Task<double> LatenciesAsync(List<double> all, TimeSpan about)
+        async Task<double> LatenciesAsync(EmbeddingsClient client, List<double> all, TimeSpan about)
         {
             var turn = new List<double>();
             var began = Stopwatch.GetTimestamp();
             while (Stopwatch.GetElapsedTime(began) < about)
             {
                 var sent = Stopwatch.GetTimestamp();
-                await caller.EmbedFaceAsync(request);
+                await client.EmbedFaceAsync(request);
                 turn.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
             }
             all.AddRange(turn);
@@ -52,8 +59,8 @@ internal static class Fairness
         }
 
         await Flooded();
-        flooded.Clear();
         var pairs = await Pairs.MeasureAsync(settings.Pairs, Flooded, Alone);
+        var turns = await Pairs.MeasureAsync(settings.Pairs, Flooded, Behind);
         return
         [
             new Outcome
@@ -65,6 +72,15 @@ internal static class Fairness
                 Reference = Text(alone),
                 Ratio = pairs.Ratio,
                 Pairs = pairs.Count,
+            },
+            new Outcome
+            {
+                Id = "P12b",
+                What = "the same under the flood, over calls on the connection of the flood",
+                Ours = Text(flooded),
+                Reference = Text(behind),
+                Ratio = turns.Ratio,
+                Pairs = turns.Count,
             },
         ];
     }
