@@ -23,5 +23,6 @@ internal sealed record Comparison(IReadOnlyList<string> Ids, Func<BenchSettings,
         new(["P8"], MemoryUse.RunAsync),
         new(["P9"], Startup.RunAsync),
         new(["P10", "P10b", "P10free", "P10call"], Secured.RunAsync),
+        new(["P12", "P12b"], Fairness.RunAsync),
     ];
 }

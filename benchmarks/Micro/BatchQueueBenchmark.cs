@@ -35,7 +35,7 @@ public class BatchQueueBenchmark
     {
         for (var i = 0; i < Items / Callers; i++)
         {
-            var item = await _runner!.Queue.ReserveAsync(CancellationToken.None);
+            var item = await _runner!.Queue.ReserveAsync(this, CancellationToken.None);
             await item.Commit(CancellationToken.None);
         }
     }

@@ -106,6 +106,7 @@ internal static class EmbeddingsCommand
             ModelsCommand.Create(globals),
             StoreCommand.Create(globals),
             KeysCommand.Create(globals),
+            AuditCommand.Create(globals),
             DoctorCommand.Create(globals),
             BenchCommand.Create(globals),
             DemoCommand.Create(globals),

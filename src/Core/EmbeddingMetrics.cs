@@ -16,11 +16,14 @@ internal sealed class EmbeddingMetrics
     public const string Items = "embeddings.items";
     public const string Streams = "embeddings.streams";
     public const string QueueDepth = "embeddings.queue.depth";
+    public const string LimitRejections = "embeddings.limit.rejections";
+    public const string LimitWaits = "embeddings.limit.waits";
 
     public const string ModelTag = "model";
     public const string StageTag = "stage";
     public const string OperationTag = "operation";
     public const string OutcomeTag = "outcome";
+    public const string LimitTag = "limit";
 
     /// <summary>Stages of an item, the values of <see cref="StageTag"/>.</summary>
     public const string QueueStage = "queue";
@@ -43,6 +46,8 @@ internal sealed class EmbeddingMetrics
     private readonly Histogram<double> _stage;
     private readonly Counter<long> _items;
     private readonly Counter<long> _streams;
+    private readonly Counter<long> _limitRejections;
+    private readonly Counter<long> _limitWaits;
 
     public EmbeddingMetrics(IMeterFactory meters)
     {
@@ -54,6 +59,10 @@ internal sealed class EmbeddingMetrics
             Items, "{item}", "Items answered, by operation and outcome (OK, or the error's reason).");
         _streams = meter.CreateCounter<long>(
             Streams, "{stream}", "Streams ended, by operation and outcome (OK, or the error's reason).");
+        _limitRejections = meter.CreateCounter<long>(
+            LimitRejections, "{call}", "Calls and items of streams that a limit of their caller refused, by limit.");
+        _limitWaits = meter.CreateCounter<long>(
+            LimitWaits, "{item}", "Items of streams that waited because of a limit of their caller, by limit.");
         meter.CreateObservableGauge(QueueDepth, ReadQueues, "{item}", "Items of each model in flight.");
     }
 
@@ -75,6 +84,10 @@ internal sealed class EmbeddingMetrics
 
     public void StreamEnded(string operation, string outcome) =>
         _streams.Add(1, new(OperationTag, operation), new(OutcomeTag, outcome));
+
+    public void LimitRejected(string limit) => _limitRejections.Add(1, new KeyValuePair<string, object?>(LimitTag, limit));
+
+    public void LimitWaited(string limit) => _limitWaits.Add(1, new KeyValuePair<string, object?>(LimitTag, limit));
 
     private IEnumerable<Measurement<int>> ReadQueues() =>
         _queues.Select(queue => new Measurement<int>(queue.Value(), new KeyValuePair<string, object?>(ModelTag, queue.Key)));

@@ -229,7 +229,7 @@ internal sealed class EmbeddingPipeline(
             using (prepared)
             {
                 var reserving = time.GetTimestamp();
-                var item = await lease.Runner.Queue.ReserveAsync(cancellationToken);
+                var item = await lease.Runner.Queue.ReserveAsync(Caller.Current, cancellationToken);
                 var waited = time.GetElapsedTime(reserving);
 
                 var began = time.GetTimestamp();

@@ -57,6 +57,9 @@ internal static class Reasons
     public const string TooManyFaces = "TOO_MANY_FACES";
     public const string StoreFull = "STORE_FULL";
     public const string StoreUnavailable = "STORE_UNAVAILABLE";
+    public const string AuditUnavailable = "AUDIT_UNAVAILABLE";
+    public const string RateLimited = "RATE_LIMITED";
+    public const string PointLimitReached = "POINT_LIMIT_REACHED";
     public const string ShuttingDown = "SHUTTING_DOWN";
     public const string DeadlineExceeded = "DEADLINE_EXCEEDED";
     public const string Cancelled = "CANCELLED";

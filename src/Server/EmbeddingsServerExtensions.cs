@@ -1,5 +1,6 @@
 using Embeddings.Core;
 using Embeddings.Core.Memory;
+using Embeddings.Server.Audit;
 using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Admission;
 using Embeddings.Server.Grpc.Errors;
@@ -7,6 +8,7 @@ using Embeddings.Server.Grpc.Persons;
 using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
+using Embeddings.Server.Limits;
 using Embeddings.Server.Security;
 using Embeddings.Storage;
 using Embeddings.Storage.Qdrant;
@@ -43,6 +45,7 @@ internal static class EmbeddingsServerExtensions
             .AddSettings()
             // The first hosted service: no port opens, and no health check runs, before it has started.
             .AddHostedService<StartUp>()
+            .AddAudit()
             .AddHostedService<MemoryKeeper>()
             .AddTls()
             .AddShutdown()
@@ -70,8 +73,13 @@ internal static class EmbeddingsServerExtensions
         var authenticationOn = AccessRegistration.IsOn(app.Configuration);
         // Before the hosted services exist, whose creation begins to load the models.
         ExposureRules.Require(server, tls, authenticationOn);
-        app.UseMiddleware<CertificateGate>();
         app.UseMiddleware<WrongPort>();
+        if (app.Services.GetRequiredService<AuditOptions>().File.Length > 0)
+        {
+            // Around everything that may refuse a call.
+            app.UseMiddleware<AuditMiddleware>();
+        }
+        app.UseMiddleware<CertificateGate>();
         app.UseMiddleware<MetadataLimit>();
         app.UseMiddleware<ProtocolErrors>();
         app.UseAccess();
@@ -163,11 +171,14 @@ internal static class EmbeddingsServerExtensions
             grpc.MaxSendMessageSize = null;
             // A compressed message can have any size, which is only known when it is in memory.
             grpc.CompressionProviders.Clear();
+            // The outermost: it sees what the client gets.
+            grpc.Interceptors.Add<AuditInterceptor>();
             grpc.Interceptors.Add<FaultInterceptor>();
             if (withAccess)
             {
                 grpc.Interceptors.Add<AccessInterceptor>();
             }
+            grpc.Interceptors.Add<LimitInterceptor>();
         });
         services.AddOptions<GrpcServiceOptions>()
             .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
@@ -177,6 +188,8 @@ internal static class EmbeddingsServerExtensions
             .AddSingleton(services => ResponseBudget.Create(
                 services.GetRequiredService<ServerOptions>().MaxResponseBytes,
                 MemoryBudget.LimitOf(services.GetRequiredService<MemoryOptions>())))
+            .AddSingleton<PointCounts>()
+            .AddSingleton<CallerLimiter>()
             .AddSingleton<StreamContext>()
             .AddSingleton<PhotoIngest>()
             .AddSingleton<PersonSearch>()

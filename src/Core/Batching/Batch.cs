@@ -30,20 +30,47 @@ internal sealed class Batch(BatchTensor tensor)
     /// <summary>Duration of that run.</summary>
     public TimeSpan Duration { get; private set; }
 
+    /// <summary>True if the batch goes past those that wait: it is for callers that have nothing in them.</summary>
+    public bool IsExpress { get; set; }
+
+    /// <summary>True if a caller had other items waiting when it reserved a place here.</summary>
+    public bool IsCrowded { get; private set; }
+
     public bool IsFull => Reserved == Size;
 
     public bool IsFilling => Filled < Reserved;
+
+    /// <summary>True if an input is complete, or if no more can come.</summary>
+    public bool HasWork => FirstCommitted != 0 || (IsFull && !IsFilling);
 
     /// <summary>True if the batch is large enough to run concurrently with others.</summary>
     public bool IsHalfFilled => Filled >= HalfFull;
 
     private int HalfFull => (Size + 1) / 2;
 
-    public BatchItem Reserve(BatchQueue queue)
+    public BatchItem Reserve(BatchQueue queue, QueueOwner owner)
     {
-        var item = new BatchItem(queue, this, Reserved);
+        if (!IsExpress)
+        {
+            IsCrowded |= owner.Places > 0;
+            owner.Places++;
+        }
+        var item = new BatchItem(queue, this, Reserved, owner);
         _items[Reserved++] = item;
         return item;
+    }
+
+    /// <summary>Marks the batch as taken: its items wait no longer.</summary>
+    public void Take()
+    {
+        if (IsExpress)
+        {
+            return;
+        }
+        for (var i = 0; i < Reserved; i++)
+        {
+            _items[i]!.Owner.Places--;
+        }
     }
 
     /// <summary>
@@ -102,6 +129,8 @@ internal sealed class Batch(BatchTensor tensor)
         Filled = 0;
         FirstCommitted = 0;
         Ran = 0;
+        IsExpress = false;
+        IsCrowded = false;
     }
 
     private static bool IsLive(BatchItem item)
@@ -125,26 +154,24 @@ internal sealed class Batch(BatchTensor tensor)
 /// memory. Belongs to its queue, which alone changes it, under its lock.
 /// </summary>
 /// <param name="session">Creates the tensors.</param>
-/// <param name="maxBatches">Most batches at a time, at least 1.</param>
+/// <param name="maxBatches">Most batches at a time, at least 1. An express batch is one more.</param>
 internal sealed class BatchPool(IEmbeddingSession session, int maxBatches) : IDisposable
 {
     private readonly Stack<Batch> _free = new();
     private readonly BatchSizer _sizer = new(session.MaxBatch);
-    private int _remaining = maxBatches;
+    private int _used;
 
     /// <summary>An empty batch of the size that <see cref="BatchSizer"/> chose, or null while all are in use.</summary>
-    public Batch? TryOpen()
+    public Batch? TryOpen(bool isExpress = false)
     {
-        if (!_free.TryPop(out var batch))
+        if (_used >= (isExpress ? maxBatches + 1 : maxBatches))
         {
-            if (_remaining == 0)
-            {
-                return null;
-            }
-            _remaining--;
-            batch = new Batch(session.CreateTensor());
+            return null;
         }
-        batch.Size = _sizer.Next();
+        _used++;
+        var batch = _free.TryPop(out var free) ? free : new Batch(session.CreateTensor());
+        batch.IsExpress = isExpress;
+        batch.Size = isExpress ? batch.Tensor.Capacity : _sizer.Next();
         return batch;
     }
 
@@ -153,11 +180,12 @@ internal sealed class BatchPool(IEmbeddingSession session, int maxBatches) : IDi
     /// <param name="isSample">True if its run counts for the comparison of batch sizes.</param>
     public void Return(Batch batch, bool isSample)
     {
-        if (isSample && batch.Ran > 0)
+        if (isSample && batch is { Ran: > 0, IsExpress: false })
         {
             _sizer.Ran(batch.Ran, batch.Duration);
         }
         batch.Reset();
+        _used--;
         _free.Push(batch);
     }
 

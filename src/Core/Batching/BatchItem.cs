@@ -19,8 +19,11 @@ internal readonly record struct BatchResult(float[] Vector, int BatchSize, TimeS
 /// item, and that is never the inference thread: the runner hands all results of a batch to the thread pool together, which
 /// costs one wake-up instead of one for each item.
 /// </remarks>
-internal sealed class BatchItem(BatchQueue queue, Batch batch, int index) : TaskCompletionSource<BatchResult>
+internal sealed class BatchItem(BatchQueue queue, Batch batch, int index, QueueOwner owner) : TaskCompletionSource<BatchResult>
 {
+    /// <summary>The caller.</summary>
+    public QueueOwner Owner { get; } = owner;
+
     /// <summary>The item's input: channels x height x width floats.</summary>
     public Span<float> Tensor => Batch.Tensor.Item(Index);
 

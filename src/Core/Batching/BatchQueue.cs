@@ -11,6 +11,10 @@ namespace Embeddings.Core.Batching;
 /// <item>a thread that is free takes the oldest closed batch, else closes the open one as it is;</item>
 /// <item>after the run the tensor comes back, and callers that wait are served in order.</item>
 /// </list>
+/// Callers take turns: those that wait for a place get one each in turn. A caller that has nothing in the batches that wait,
+/// while another has several items there, gets a place in an express batch, which runs next; after it a batch of those that
+/// waited runs. So the flood of one caller adds at most one batch to the wait of another. With one caller, there is no express
+/// batch.
 /// There is no timer unless <see cref="BatchingOptions.MaxBatchDelay"/> is set: a batch forms while the one before it runs.
 /// <see cref="BatchSizer"/> decides at how many items a batch is full.
 /// If the model has single-threaded runs, as many full batches as those run concurrently, one thread each: every processor
@@ -22,12 +26,19 @@ internal sealed class BatchQueue : IDisposable
     private readonly Lock _lock = new();
     private readonly TimeSpan _delay;
     private readonly BatchPool _batches;
-    private readonly Queue<Batch> _closed = new();
-    private readonly LinkedList<TaskCompletionSource<BatchItem>> _waiters = new();
+    private readonly LinkedList<Batch> _closed = new();
+    private readonly OwnerTable<QueueOwner> _owners = new(static key => new(key));
+    // Callers that wait for a place, in the order of their turns.
+    private readonly Queue<QueueOwner> _turns = new();
     // Idle threads. The last to arrive is woken first: its caches are still warm.
     private readonly List<SemaphoreSlim> _sleepers = [];
     private readonly RunRule _runs;
     private Batch? _open;
+    private Batch? _express;
+    // An express batch was the last to leave: the next one lets a batch of those that wait go first.
+    private bool _wasExpress;
+    // Closed batches in which a caller has several items.
+    private int _crowded;
     private bool _stopping;
     private bool _disposed;
 
@@ -44,13 +55,24 @@ internal sealed class BatchQueue : IDisposable
     public TimeProvider Time { get; }
 
     // True if Take has something to do: a batch to return, or an open one to close or to keep open for its delay.
-    private bool CanTake => _closed.TryPeek(out var oldest)
-        ? !oldest.IsFilling && (_runs.MayRunMultiThreaded || _runs.MayRunSingleThreaded(_closed.Count))
-        : _open is { FirstCommitted: not 0 } open && (_runs.MayRunMultiThreaded || (_runs.MayJoin && open.IsHalfFilled));
+    private bool CanTake => IsExpressNext || _closed.First is { Value.IsFilling: false }
+        ? _runs.MayRunMultiThreaded || _runs.MayRunSingleThreaded(Waiting)
+        : _closed.Count == 0
+            && _open is { FirstCommitted: not 0 } open
+            && (_runs.MayRunMultiThreaded || (_runs.MayJoin && open.IsHalfFilled));
+
+    private bool IsExpressNext => _express is { HasWork: true }
+        && (!_wasExpress || (_closed.Count == 0 && _open is null or { FirstCommitted: 0 }));
+
+    // Batches that wait to run.
+    private int Waiting => _closed.Count + (_express is { HasWork: true } ? 1 : 0);
 
     /// <summary>Reserves a place in a batch, at once or when a tensor comes back.</summary>
-    public ValueTask<BatchItem> ReserveAsync(CancellationToken cancellationToken)
+    /// <param name="owner">The caller: any object that is equal for all items of the same caller.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public ValueTask<BatchItem> ReserveAsync(object owner, CancellationToken cancellationToken)
     {
+        QueueOwner caller;
         LinkedListNode<TaskCompletionSource<BatchItem>> waiter;
         lock (_lock)
         {
@@ -58,13 +80,20 @@ internal sealed class BatchQueue : IDisposable
             {
                 return ValueTask.FromException<BatchItem>(Stopping());
             }
-            if (_waiters.Count == 0 && TryReserve() is { } item)
+            caller = _owners.Of(owner);
+            if (caller.Waiters.Count == 0 && TryReserve(caller, mayOpen: _turns.Count == 0) is { } item)
             {
                 return ValueTask.FromResult(item);
             }
-            waiter = _waiters.AddLast(new TaskCompletionSource<BatchItem>(TaskCreationOptions.RunContinuationsAsynchronously));
+            waiter = caller.Waiters.AddLast(
+                new TaskCompletionSource<BatchItem>(TaskCreationOptions.RunContinuationsAsynchronously));
+            if (!caller.HasTurn)
+            {
+                caller.HasTurn = true;
+                _turns.Enqueue(caller);
+            }
         }
-        return WaitAsync(waiter, cancellationToken);
+        return WaitAsync(caller, waiter, cancellationToken);
     }
 
     /// <summary>Marks a reserved place as committed or abandoned.</summary>
@@ -85,10 +114,11 @@ internal sealed class BatchQueue : IDisposable
                 Free(item.Batch);
                 return null;
             }
-            var isAlone = item.Batch == _open && _open.Reserved == 1 && _closed.Count == 0 && _runs.IsIdle;
+            var isAlone = item.Batch == _open && _open.Reserved == 1 && _closed.Count == 0 && _express is null && _runs.IsIdle;
             if (take && isAlone && !_stopping && _delay == TimeSpan.Zero)
             {
                 _open = null;
+                item.Batch.Take();
                 item.Batch.Slot = _runs.Begin(singleThreaded: false);
                 return item.Batch;
             }
@@ -133,11 +163,7 @@ internal sealed class BatchQueue : IDisposable
         {
             _runs.End(batch.Slot);
             _batches.Return(batch, _runs.IsForLoad(batch.Slot));
-            while (_waiters.First is { } waiter && TryReserve() is { } item)
-            {
-                _waiters.RemoveFirst();
-                waiter.Value.SetResult(item);
-            }
+            Serve();
             Wake();
         }
     }
@@ -149,12 +175,16 @@ internal sealed class BatchQueue : IDisposable
         lock (_lock)
         {
             _stopping = true;
-            waiting = _open is null ? [.. _closed] : [.. _closed, _open];
-            foreach (var waiter in _waiters)
+            waiting = [.. Unfinished()];
+            foreach (var waiter in _turns.SelectMany(static caller => caller.Waiters))
             {
                 waiter.SetException(Stopping());
             }
-            _waiters.Clear();
+            foreach (var caller in _turns)
+            {
+                caller.Waiters.Clear();
+            }
+            _turns.Clear();
             _sleepers.ForEach(static sleeper => sleeper.Release());
         }
         foreach (var batch in waiting)
@@ -175,10 +205,13 @@ internal sealed class BatchQueue : IDisposable
         lock (_lock)
         {
             _disposed = true;
-            List<Batch> left = _open is null ? [.. _closed] : [.. _closed, _open];
-            left.ForEach(Free);
+            foreach (var batch in Unfinished())
+            {
+                Free(batch);
+            }
             _batches.Dispose();
             _open = null;
+            _express = null;
             _closed.Clear();
         }
     }
@@ -197,16 +230,33 @@ internal sealed class BatchQueue : IDisposable
         "The model is being unloaded; try again.",
         retryAfter: TimeSpan.FromSeconds(1));
 
+    private IEnumerable<Batch> Unfinished()
+    {
+        foreach (var batch in _closed)
+        {
+            yield return batch;
+        }
+        if (_express is not null)
+        {
+            yield return _express;
+        }
+        if (_open is not null)
+        {
+            yield return _open;
+        }
+    }
+
     private async ValueTask<BatchItem> WaitAsync(
-        LinkedListNode<TaskCompletionSource<BatchItem>> waiter, CancellationToken cancellationToken)
+        QueueOwner owner, LinkedListNode<TaskCompletionSource<BatchItem>> waiter, CancellationToken cancellationToken)
     {
         await using var registration = cancellationToken.UnsafeRegister(
             static (state, token) =>
             {
-                var (queue, waiter) = ((BatchQueue, LinkedListNode<TaskCompletionSource<BatchItem>>))state!;
-                queue.Cancel(waiter, token);
+                var (queue, owner, waiter) =
+                    ((BatchQueue, QueueOwner, LinkedListNode<TaskCompletionSource<BatchItem>>))state!;
+                queue.Cancel(owner, waiter, token);
             },
-            (this, waiter));
+            (this, owner, waiter));
         return await waiter.Value.Task;
     }
 
@@ -218,8 +268,20 @@ internal sealed class BatchQueue : IDisposable
         {
             return null;
         }
-        var singleThreaded = _runs.MayRunSingleThreaded(_closed.Count);
-        if (_open is not null && _closed.Count == 0)
+        var singleThreaded = _runs.MayRunSingleThreaded(Waiting);
+        if (IsExpressNext)
+        {
+            _closed.AddFirst(_express!);
+            _express = null;
+            _wasExpress = true;
+            // Others may be waiting for a place in an express batch.
+            Serve();
+            if (_closed.First!.Value.IsFilling)
+            {
+                return null;
+            }
+        }
+        else if (_open is not null && _closed.Count == 0)
         {
             var left = _delay == TimeSpan.Zero ? TimeSpan.Zero : _delay - Time.GetElapsedTime(_open.FirstCommitted);
             if (left > TimeSpan.Zero)
@@ -228,30 +290,80 @@ internal sealed class BatchQueue : IDisposable
                 return null;
             }
             // No more items may enter; those inside are only laying out pixels, which takes microseconds.
-            _closed.Enqueue(_open);
-            _open = null;
-            if (_closed.Peek().IsFilling)
+            Close(_open);
+            if (_closed.First!.Value.IsFilling)
             {
                 return null;
             }
         }
-        var batch = _closed.Dequeue();
+        var batch = _closed.First!.Value;
+        _closed.RemoveFirst();
+        if (!batch.IsExpress)
+        {
+            _wasExpress = false;
+            _crowded -= batch.IsCrowded ? 1 : 0;
+        }
+        batch.Take();
         batch.Slot = _runs.Begin(singleThreaded);
         return batch;
     }
 
-    private BatchItem? TryReserve()
+    private void Close(Batch open)
     {
+        _closed.AddLast(open);
+        _crowded += open.IsCrowded ? 1 : 0;
+        _open = null;
+    }
+
+    // Gives places to those that wait, one each in turn, until there are no more.
+    private void Serve()
+    {
+        var withoutPlace = 0;
+        while (_turns.Count > withoutPlace)
+        {
+            var owner = _turns.Dequeue();
+            if (owner.Waiters.First is not { } waiter)
+            {
+                owner.HasTurn = false;
+                continue;
+            }
+            _turns.Enqueue(owner);
+            if (TryReserve(owner, mayOpen: true) is { } item)
+            {
+                owner.Waiters.RemoveFirst();
+                waiter.Value.SetResult(item);
+                withoutPlace = 0;
+            }
+            else
+            {
+                withoutPlace++;
+            }
+        }
+    }
+
+    private BatchItem? TryReserve(QueueOwner owner, bool mayOpen)
+    {
+        if (owner.Places == 0 && (_crowded > 0 || _express is not null))
+        {
+            _express ??= _batches.TryOpen(isExpress: true);
+            if (_express is { IsFull: false })
+            {
+                return _express.Reserve(this, owner);
+            }
+        }
+        if (!mayOpen)
+        {
+            return null;
+        }
         _open ??= _batches.TryOpen();
         if (_open is null)
         {
             return null;
         }
-        var item = _open.Reserve(this);
+        var item = _open.Reserve(this, owner);
         if (_open.IsFull)
         {
-            _closed.Enqueue(_open);
-            _open = null;
+            Close(_open);
             // It may be the one that single-threaded runs were waiting for, though another batch is the next to run.
             Wake();
         }
@@ -269,15 +381,31 @@ internal sealed class BatchQueue : IDisposable
         }
     }
 
-    private void Cancel(LinkedListNode<TaskCompletionSource<BatchItem>> waiter, CancellationToken cancellationToken)
+    private void Cancel(
+        QueueOwner owner, LinkedListNode<TaskCompletionSource<BatchItem>> waiter, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
             if (waiter.List is not null)
             {
-                _waiters.Remove(waiter);
+                owner.Waiters.Remove(waiter);
                 waiter.Value.SetCanceled(cancellationToken);
             }
         }
     }
+}
+
+/// <summary>A caller in a <see cref="BatchQueue"/>, which alone changes it, under its lock.</summary>
+internal sealed class QueueOwner(object key) : Owner(key)
+{
+    /// <summary>Its places in batches that wait, except in express batches.</summary>
+    public int Places { get; set; }
+
+    /// <summary>Its items that wait for a place.</summary>
+    public LinkedList<TaskCompletionSource<BatchItem>> Waiters { get; } = new();
+
+    /// <summary>True if it is among those that take turns.</summary>
+    public bool HasTurn { get; set; }
+
+    public override bool IsIdle => Places == 0 && !HasTurn;
 }

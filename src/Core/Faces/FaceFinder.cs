@@ -80,7 +80,7 @@ internal sealed class FaceFinder(
             var charge = Cost(photo, file, width, height, search, chosen.Detector.Manifest);
             clock.Preprocess(clock.Began);
             var began = clock.Start();
-            await EnterAsync(charge, wait, cancellationToken);
+            charge = await EnterAsync(charge, wait, cancellationToken);
             clock.Queue(began);
             var opened = file;
             return Task.Run(
@@ -467,13 +467,13 @@ internal sealed class FaceFinder(
             : throw ImageRules.TooMuchMemory(bytes, gate.Largest, file is null ? ImageRules.Data : ImageRules.Encoded);
     }
 
-    private async ValueTask EnterAsync(Charge charge, bool wait, CancellationToken cancellationToken)
+    private async ValueTask<Charge> EnterAsync(Charge charge, bool wait, CancellationToken cancellationToken)
     {
         if (wait)
         {
             await memory.Photos.EnterAsync(charge, Caller.Current, cancellationToken);
         }
-        else if (!memory.Photos.TryEnter(charge))
+        else if (!memory.Photos.TryEnter(ref charge, Caller.Current))
         {
             throw new Fault(
                 FaultKind.ResourceExhausted,
@@ -481,6 +481,7 @@ internal sealed class FaceFinder(
                 "The memory for photos is in use by other calls; try again, or raise the server's memory limit (Memory:LimitBytes).",
                 retryAfter: TimeSpan.FromMilliseconds(500));
         }
+        return charge;
     }
 
     private static string Text(float value) => value.ToString("0.###", CultureInfo.InvariantCulture);

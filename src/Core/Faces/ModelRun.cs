@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.ExceptionServices;
 using Embeddings.Core.Batching;
 using Embeddings.Core.Imaging;
+using Embeddings.Core.Memory;
 using Embeddings.Core.Models;
 
 namespace Embeddings.Core.Faces;
@@ -78,7 +79,7 @@ internal sealed class ModelRun(ModelLease lease, PhotoClock clock, CancellationT
     {
         try
         {
-            return await lease.Runner.Queue.ReserveAsync(_stop.Token);
+            return await lease.Runner.Queue.ReserveAsync(Caller.Current, _stop.Token);
         }
         catch (OperationCanceledException)
         {

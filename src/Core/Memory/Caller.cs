@@ -1,7 +1,7 @@
 namespace Embeddings.Core.Memory;
 
 /// <summary>
-/// The caller of the current call, by which work is shared fairly: a connection. It flows with the call, so that it is not a
+/// The caller of the current call, by which work is shared fairly: its name, or its connection if it has none. It flows with the call, so that it is not a
 /// parameter of every method between the server and the queues.
 /// </summary>
 internal static class Caller

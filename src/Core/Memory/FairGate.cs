@@ -4,12 +4,15 @@ namespace Embeddings.Core.Memory;
 /// <param name="Bytes">Memory that the work needs.</param>
 /// <param name="Work">Cost of the work, in any unit: what the callers share fairly.</param>
 /// <param name="IsLarge">True for work that may only take a part of the gate, so that small work always finds room.</param>
-internal readonly record struct Charge(long Bytes, long Work, bool IsLarge);
+/// <param name="OnTopFor">The caller if the charge is on top of the capacity; set by the gate.</param>
+internal readonly record struct Charge(long Bytes, long Work, bool IsLarge, object? OnTopFor = null);
 
 /// <summary>
 /// Admits work within a number of slots and bytes. Work that has to wait is admitted in the order of start-time fair queueing:
 /// each caller gets the same share of the work, and a caller with little work does not wait for the many or the large items of
 /// others. Large work takes at most half of the slots and three quarters of the bytes, so that small work goes past it.
+/// Work that cannot wait is admitted on top of the capacity if there is no room, up to an eighth of it and one charge for each
+/// caller, so that the flood of one caller does not shut the others out.
 /// Without waiting callers, a charge is one uncontended lock.
 /// </summary>
 /// <param name="slots">Limit on the charges at a time.</param>
@@ -23,10 +26,13 @@ internal sealed class FairGate(int slots, long capacity)
     private readonly PriorityQueue<Waiter, (long Tag, long Order)> _small = new();
     private readonly PriorityQueue<Waiter, (long Tag, long Order)> _large = new();
     private readonly Dictionary<object, long> _tags = [];
+    // Callers with a charge on top of the capacity.
+    private readonly HashSet<object> _onTop = [];
     private readonly int _largeSlots = Math.Max(slots / 2, 1);
     private long _capacity = capacity;
     private long _initial = capacity;
     private long _used;
+    private long _onTopUsed;
     private long _largeUsed;
     private int _entered;
     private int _largeEntered;
@@ -34,7 +40,7 @@ internal sealed class FairGate(int slots, long capacity)
     private long _order;
 
     /// <summary>Bytes in use.</summary>
-    public long Used => Volatile.Read(ref _used);
+    public long Used => Volatile.Read(ref _used) + Volatile.Read(ref _onTopUsed);
 
     /// <summary>Bytes of the largest charge that can ever be admitted.</summary>
     public long Largest => LargeShare(Volatile.Read(ref _initial));
@@ -79,6 +85,29 @@ internal sealed class FairGate(int slots, long capacity)
         }
     }
 
+    /// <summary>
+    /// Admits work that cannot wait: if there is room and no other work of its kind waits, or on top of the capacity.
+    /// </summary>
+    /// <param name="charge">The work; changed if it is on top, and to be released as it is afterwards.</param>
+    /// <param name="caller">The caller.</param>
+    public bool TryEnter(ref Charge charge, object caller)
+    {
+        lock (_lock)
+        {
+            if (TryTake(charge))
+            {
+                return true;
+            }
+            if (_onTopUsed + charge.Bytes > OnTopShare(_capacity) || !_onTop.Add(caller))
+            {
+                return false;
+            }
+            _onTopUsed += charge.Bytes;
+            charge = charge with { OnTopFor = caller };
+            return true;
+        }
+    }
+
     /// <summary>Waits until there is room.</summary>
     /// <param name="charge">At most <see cref="Largest"/> bytes.</param>
     /// <param name="caller">The caller whose turn it is: work of one caller is in order.</param>
@@ -106,6 +135,16 @@ internal sealed class FairGate(int slots, long capacity)
         lock (_lock)
         {
             var more = bytes - charge.Bytes;
+            if (charge.OnTopFor is not null)
+            {
+                if (more > 0 && _onTopUsed + more > OnTopShare(_capacity))
+                {
+                    return false;
+                }
+                _onTopUsed += more;
+                charge = charge with { Bytes = bytes };
+                return true;
+            }
             if (more > 0 && _used + more > _capacity && _entered > 1)
             {
                 return false;
@@ -126,6 +165,12 @@ internal sealed class FairGate(int slots, long capacity)
     {
         lock (_lock)
         {
+            if (charge.OnTopFor is { } caller)
+            {
+                _onTop.Remove(caller);
+                _onTopUsed -= charge.Bytes;
+                return;
+            }
             _entered--;
             _used -= charge.Bytes;
             if (charge.IsLarge)
@@ -138,6 +183,8 @@ internal sealed class FairGate(int slots, long capacity)
     }
 
     private static long LargeShare(long capacity) => capacity / 4 * 3;
+
+    private static long OnTopShare(long capacity) => capacity / 8;
 
     private PriorityQueue<Waiter, (long Tag, long Order)> Waiters(bool isLarge) => isLarge ? _large : _small;
 

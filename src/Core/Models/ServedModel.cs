@@ -1,5 +1,6 @@
 using Embeddings.Core.Batching;
 using Embeddings.Core.Inference;
+using Embeddings.Core.Memory;
 using Embeddings.Primitives;
 
 namespace Embeddings.Core.Models;
@@ -76,21 +77,22 @@ internal sealed class ServedModel : IDisposable
     public async ValueTask<ModelLease> AdmitAsync(int bytes, bool wait, CancellationToken cancellationToken)
     {
         var cost = bytes + (long)Overhead;
+        var owner = Caller.Current;
         if (wait)
         {
-            await _gate.EnterAsync(cost, cancellationToken);
+            await _gate.EnterAsync(owner, cost, cancellationToken);
         }
-        else if (!_gate.TryEnter(cost))
+        else if (!_gate.TryEnter(owner, cost))
         {
             throw QueueFull();
         }
         try
         {
-            return new(this, await EnterAsync(cancellationToken), cost);
+            return new(this, await EnterAsync(cancellationToken), owner, cost);
         }
         catch
         {
-            _gate.Exit(cost);
+            _gate.Exit(owner, cost);
             throw;
         }
     }
@@ -98,7 +100,7 @@ internal sealed class ServedModel : IDisposable
     /// <summary>
     /// Ends what <see cref="AdmitAsync"/> began; called exactly once, by <see cref="ModelLease.Release"/>.
     /// </summary>
-    public void Release(BatchRunner runner, long cost)
+    public void Release(BatchRunner runner, object owner, long cost)
     {
         bool last;
         lock (_lock)
@@ -111,7 +113,7 @@ internal sealed class ServedModel : IDisposable
             // Disposal waits for the session's threads, and the caller may be one of them.
             _ = Task.Run(runner.Dispose);
         }
-        _gate.Exit(cost);
+        _gate.Exit(owner, cost);
     }
 
     /// <summary>Loads the model now.</summary>
@@ -265,7 +267,7 @@ internal sealed class ServedModel : IDisposable
 /// <summary>
 /// An item's admission to the queue of a loaded model. Released exactly once: when the item has run or failed.
 /// </summary>
-internal readonly record struct ModelLease(ServedModel Model, BatchRunner Runner, long Cost)
+internal readonly record struct ModelLease(ServedModel Model, BatchRunner Runner, object Owner, long Cost)
 {
     /// <summary>
     /// Preprocessing parameters of the session; the model may have been replaced since the request was checked.
@@ -275,5 +277,5 @@ internal readonly record struct ModelLease(ServedModel Model, BatchRunner Runner
     /// <summary>The manifest of the session.</summary>
     public ModelManifest Manifest => Runner.Session.Model.Manifest;
 
-    public void Release() => Model.Release(Runner, Cost);
+    public void Release() => Model.Release(Runner, Owner, Cost);
 }

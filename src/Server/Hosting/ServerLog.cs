@@ -155,4 +155,26 @@ internal static partial class ServerLog
         Level = LogLevel.Warning,
         Message = "The server listens on '{Listen}', which other machines can reach, without {Missing}, because Server:AllowInsecure is true")]
     public static partial void InsecureAddress(ILogger log, string listen, string missing);
+
+    [LoggerMessage(
+        EventId = 3050,
+        EventName = nameof(AuditFailed),
+        Level = LogLevel.Error,
+        Message = "The audit log {File} cannot be written")]
+    public static partial void AuditFailed(ILogger log, Exception exception, string file);
+
+    [LoggerMessage(
+        EventId = 3051,
+        EventName = nameof(AuditContinued),
+        Level = LogLevel.Warning,
+        Message = "The audit log {File} can be written again; {Count} lines are missing")]
+    public static partial void AuditContinued(ILogger log, string file, long count);
+
+    [LoggerMessage(
+        EventId = 3052,
+        EventName = nameof(AuditRecovered),
+        Level = LogLevel.Warning,
+        Message = "The process was killed while it wrote the audit log {File}: {Bytes} bytes of an incomplete line were cut off, "
+            + "{Lines} lines are missing")]
+    public static partial void AuditRecovered(ILogger log, string file, long bytes, long lines);
 }

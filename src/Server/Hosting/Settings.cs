@@ -4,6 +4,7 @@ using System.Reflection;
 using System.Text.Json;
 using Embeddings.Core;
 using Embeddings.Primitives;
+using Embeddings.Server.Audit;
 using Embeddings.Server.Security;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
@@ -61,6 +62,7 @@ internal static class Settings
         Section.Of<QdrantStoreOptions>("Store:Qdrant", validateOnStart: false),
         Section.Of<QdrantCollectionOptions>("Store:Qdrant:NewCollections", validateOnStart: false),
         Section.Of<TelemetryOptions>("Telemetry"),
+        Section.Of<AuditOptions>("Audit"),
     ];
 
     private static IEnumerable<string> TopSections =>

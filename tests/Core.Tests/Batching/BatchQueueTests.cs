@@ -85,7 +85,7 @@ public sealed class BatchQueueTests : IDisposable
         using var cancellation = new CancellationTokenSource();
         var held = await Hold();
         var first = Embed(1, cancellation.Token);
-        (await _queue.ReserveAsync(default)).Abandon();
+        (await _queue.ReserveAsync(QueueHost.Owner, default)).Abandon();
         var second = Embed(2);
         var third = Embed(3, cancellation.Token);
         await cancellation.CancelAsync();
@@ -104,7 +104,7 @@ public sealed class BatchQueueTests : IDisposable
         await Hold();
         var places = Enumerable.Range(0, 8).Select(i => Embed(i)).ToList();
         using var cancellation = new CancellationTokenSource();
-        var given = _queue.ReserveAsync(cancellation.Token).AsTask();
+        var given = _queue.ReserveAsync(QueueHost.Owner, cancellation.Token).AsTask();
         var patient = Embed(50);
         Assert.False(given.IsCompleted);
         await cancellation.CancelAsync();
@@ -118,7 +118,7 @@ public sealed class BatchQueueTests : IDisposable
     public async Task A_batch_waits_for_inputs_that_are_still_being_written()
     {
         var held = await Hold();
-        var slow = await _queue.ReserveAsync(default);
+        var slow = await _queue.ReserveAsync(QueueHost.Owner, default);
         var quick = Embed(2);
         _session.Resume();
         await held.WaitAsync(Soon);

@@ -6,6 +6,9 @@ namespace Embeddings.Core.Tests.Batching;
 /// <summary>A queue and its threads, for a session that tests can pause.</summary>
 internal sealed class QueueHost : IDisposable
 {
+    /// <summary>The caller of items that do not name another.</summary>
+    public const string Owner = "owner";
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     public QueueHost(FakeSession session, TimeSpan delay = default)
@@ -20,13 +23,13 @@ internal sealed class QueueHost : IDisposable
 
     public BatchRunner Runner { get; }
 
-    public async Task<BatchResult> Embed(float value, CancellationToken cancellationToken = default) =>
-        await (await Reserve(value)).Commit(cancellationToken);
+    public async Task<BatchResult> Embed(float value, CancellationToken cancellationToken = default, string owner = Owner) =>
+        await (await Reserve(value, owner)).Commit(cancellationToken);
 
     /// <summary>A place with its input, not yet committed.</summary>
-    public async Task<BatchItem> Reserve(float value)
+    public async Task<BatchItem> Reserve(float value, string owner = Owner)
     {
-        var item = await Queue.ReserveAsync(CancellationToken.None).AsTask().WaitAsync(Limit);
+        var item = await Queue.ReserveAsync(owner, CancellationToken.None).AsTask().WaitAsync(Limit);
         item.Tensor[0] = value;
         item.Tensor[1] = value + 1;
         return item;
@@ -38,7 +41,7 @@ internal sealed class QueueHost : IDisposable
         var places = new List<BatchItem>();
         for (var i = 0; i < count; i++)
         {
-            places.Add(await Queue.ReserveAsync(default).AsTask().WaitAsync(Limit));
+            places.Add(await Queue.ReserveAsync(Owner, default).AsTask().WaitAsync(Limit));
         }
         return places;
     }

@@ -63,13 +63,13 @@ public sealed class RunRuleTests
     public async Task An_item_alone_takes_its_own_batch_and_no_other_item_does()
     {
         using var queue = new BatchQueue(new FakeSession(singleThreadedRuns: 2), new(), TimeProvider.System);
-        var item = await queue.ReserveAsync(default);
+        var item = await queue.ReserveAsync(QueueHost.Owner, default);
         var own = item.CommitAndTake(default)!;
         Assert.Same(item.Batch, own);
         Assert.Equal(0, own.Slot);
 
         // Something runs: the next item is left to the queue's threads, and waits for the end of the run.
-        var next = await queue.ReserveAsync(default);
+        var next = await queue.ReserveAsync(QueueHost.Owner, default);
         Assert.NotSame(own, next.Batch);
         Assert.Null(next.CommitAndTake(default));
         var taking = Task.Run(queue.Take);
@@ -79,14 +79,14 @@ public sealed class RunRuleTests
         queue.Return(next.Batch);
 
         // Nothing runs, but there are two items.
-        var (first, second) = (await queue.ReserveAsync(default), await queue.ReserveAsync(default));
+        var (first, second) = (await queue.ReserveAsync(QueueHost.Owner, default), await queue.ReserveAsync(QueueHost.Owner, default));
         Assert.Null(first.CommitAndTake(default));
         Assert.Null(second.CommitAndTake(default));
         var both = queue.Take()!;
         Assert.Equal(2, both.Reserved);
         queue.Return(both);
 
-        var late = await queue.ReserveAsync(default);
+        var late = await queue.ReserveAsync(QueueHost.Owner, default);
         queue.Stop();
         Assert.Null(late.CommitAndTake(default));
     }
@@ -95,7 +95,7 @@ public sealed class RunRuleTests
     public async Task An_item_alone_waits_for_others_if_there_is_a_delay()
     {
         using var queue = new BatchQueue(new FakeSession(), new() { MaxBatchDelay = TimeSpan.FromMilliseconds(20) }, TimeProvider.System);
-        Assert.Null((await queue.ReserveAsync(default)).CommitAndTake(default));
+        Assert.Null((await queue.ReserveAsync(QueueHost.Owner, default)).CommitAndTake(default));
         Assert.Equal(1, queue.Take()!.Reserved);
         queue.Stop();
     }
@@ -129,7 +129,7 @@ public sealed class RunRuleTests
         var items = new List<BatchItem>();
         for (var i = 0; i < count; i++)
         {
-            items.Add(await queue.ReserveAsync(default).AsTask().WaitAsync(Soon));
+            items.Add(await queue.ReserveAsync(QueueHost.Owner, default).AsTask().WaitAsync(Soon));
         }
         items.ForEach(static item => _ = item.Commit(default));
     }

@@ -159,7 +159,7 @@ public sealed class DetectorTests : IDisposable
         float[] means = [0.5f, float.PositiveInfinity, 0, 0.25f, 0.125f];
         var results = await Task.WhenAll(means.Select(async mean =>
         {
-            var item = await runner.Queue.ReserveAsync(CancellationToken.None);
+            var item = await runner.Queue.ReserveAsync(QueueHost.Owner, CancellationToken.None);
             item.Tensor.Fill(mean);
             return (await item.Commit(CancellationToken.None)).Vector;
         }));

@@ -114,6 +114,31 @@ public sealed class FairGateTests
     }
 
     [Fact]
+    public async Task Work_that_cannot_wait_is_admitted_on_top_of_a_full_gate_once_for_each_caller()
+    {
+        var gate = new FairGate(10, 80);
+        Assert.True(gate.TryEnter(Small(80)));
+        var flood = gate.EnterAsync(Small(10), "a", default).AsTask();
+        var (b, again, c, d) = (Small(4), Small(1), Large(4), Small(4));
+        Assert.True(gate.TryEnter(ref b, "b"));
+        Assert.False(gate.TryEnter(ref again, "b"));
+        Assert.True(gate.TryEnter(ref c, "c"));
+        Assert.False(gate.TryEnter(ref d, "d"));
+        Assert.False(gate.TryResize(ref c, 8));
+        Assert.True(gate.TryResize(ref c, 6));
+        Assert.Equal(90, gate.Used);
+
+        gate.Exit(b);
+        Assert.False(flood.IsCompleted);
+        Assert.True(gate.TryEnter(ref d, "d"));
+        gate.Exit(c);
+        gate.Exit(d);
+        gate.Exit(Small(80));
+        await flood.WaitAsync(Limit, TestContext.Current.CancellationToken);
+        Assert.Equal(10, gate.Used);
+    }
+
+    [Fact]
     public async Task Nothing_is_lost_under_contention()
     {
         var gate = new FairGate(3, 1000);

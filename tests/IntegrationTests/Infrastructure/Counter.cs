@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace Embeddings.IntegrationTests.Infrastructure;
 
-/// <summary>The sum of a counter of a server for one operation and outcome.</summary>
+/// <summary>The sum of a counter of a server for some tags.</summary>
 internal sealed class Counter : IDisposable
 {
     private readonly MeterListener _listener = new();
@@ -11,6 +11,11 @@ internal sealed class Counter : IDisposable
     private long _sum;
 
     public Counter(TestServer server, string instrument, string operation, string outcome)
+        : this(server, instrument, ("operation", operation), ("outcome", outcome))
+    {
+    }
+
+    public Counter(TestServer server, string instrument, params (string Name, string Value)[] expected)
     {
         // Other servers in this process have instruments with the same names, but another factory.
         var factory = server.Get<IMeterFactory>();
@@ -23,10 +28,14 @@ internal sealed class Counter : IDisposable
         };
         _listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
         {
-            if (Has(tags, "operation", operation) && Has(tags, "outcome", outcome))
+            foreach (var (name, text) in expected)
             {
-                Add(value);
+                if (!Has(tags, name, text))
+                {
+                    return;
+                }
             }
+            Add(value);
         });
         _listener.Start();
     }

@@ -191,12 +191,15 @@ internal sealed class AdmittedBody(
     private async ValueTask EnterAsync()
     {
         var charge = new Charge(2 * _length, Math.Max(_length, 1), 2 * _length > MemoryBudget.MediumBytes);
-        if (!memory.Messages.TryEnter(charge))
+        if (!rule.IsStream)
         {
-            if (!rule.IsStream)
+            if (!memory.Messages.TryEnter(ref charge, caller))
             {
                 throw FaultStatus.ToException(FaultStatus.MemoryFull());
             }
+        }
+        else if (!memory.Messages.TryEnter(charge))
+        {
             // Not the token of the read: streams are read without one.
             using var waiting = CancellationTokenSource.CreateLinkedTokenSource(aborted);
             lock (_lock)

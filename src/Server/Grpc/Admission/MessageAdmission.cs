@@ -17,9 +17,12 @@ internal sealed class MessageAdmission(RequestDelegate next, MessageRules rules,
 
     private async Task AdmitAsync(HttpContext context, IRequestBodyPipeFeature body)
     {
-        Caller.Current = context.Connection.Id;
+        // All connections of a caller share its turns. Callers without a name are told apart by their connections.
+        var named = Security.Caller.Of(context);
+        object owner = ReferenceEquals(named, Security.Caller.Anonymous) ? context.Connection.Id : named.Name;
+        Caller.Current = owner;
         var rule = rules.Of(context.Request.Path);
-        var admitted = new AdmittedBody(body.Reader, rule, memory, context.Connection.Id, context.RequestAborted);
+        var admitted = new AdmittedBody(body.Reader, rule, memory, owner, context.RequestAborted);
         context.Features.Set<IRequestBodyPipeFeature>(admitted);
         try
         {

@@ -1,5 +1,6 @@
 using Embeddings.Core;
 using Embeddings.Primitives;
+using Embeddings.Server.Audit;
 using Embeddings.Server.Hosting;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
@@ -29,6 +30,7 @@ internal sealed class ProtocolErrors(
         {
             var method = context.Request.Path.Value ?? "";
             metrics.ItemAnswered(method, fault.Reason);
+            context.Features.Get<AuditCall>()?.Refuse(fault);
             ServerLog.FaultAnswered(log, method, fault.Reason, fault.Message);
             if (fault.Kind == FaultKind.Internal)
             {

@@ -55,16 +55,18 @@ internal static class Require
         {
             return fallback.Length > 0 ? fallback : throw Missing(Field);
         }
-        var isValid = value.Length <= 128
-            && char.IsAsciiLetterOrDigit(value[0])
-            && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
-        return isValid
+        return IsCollection(value)
             ? value
             : throw Fault.Invalid(
                 Reasons.FieldInvalid,
                 Field,
                 $"{Field} must have 1 to 128 characters from a-z, A-Z, 0-9, '_', '-', and '.', and start with a letter or digit.");
     }
+
+    /// <summary>Returns true if a name may be that of a collection.</summary>
+    public static bool IsCollection(string value) => value.Length is > 0 and <= 128
+        && char.IsAsciiLetterOrDigit(value[0])
+        && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
 
     /// <summary>A count; 0 means the default.</summary>
     public static int Count(int value, string field, int fallback, int max)

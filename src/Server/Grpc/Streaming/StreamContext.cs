@@ -1,7 +1,9 @@
 using Embeddings.Core;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Hosting;
+using Embeddings.Server.Limits;
 using Embeddings.Server.Security;
+using Google.Protobuf;
 using Grpc.Core;
 
 namespace Embeddings.Server.Grpc.Streaming;
@@ -11,7 +13,7 @@ namespace Embeddings.Server.Grpc.Streaming;
 /// response.
 /// </summary>
 internal sealed class StreamContext(
-    ServerOptions options, EmbeddingMetrics metrics, Shutdown shutdown, ILogger<StreamContext> log)
+    ServerOptions options, EmbeddingMetrics metrics, Shutdown shutdown, CallerLimiter limiter, ILogger<StreamContext> log)
 {
     /// <summary>
     /// Runs a stream. A failure is its item's only: it becomes the item's response, and the stream continues.
@@ -36,6 +38,8 @@ internal sealed class StreamContext(
     {
         // Null on a server without authentication.
         var access = context.GetHttpContext().Features.Get<IAccessStream>();
+        var caller = Caller.Of(context.GetHttpContext());
+        var isLimited = CallerLimiter.IsLimited(caller);
         return OrderedStream.RunAsync(
             requests,
             responses,
@@ -47,9 +51,15 @@ internal sealed class StreamContext(
         async ValueTask<PendingResponse<TResponse>> StartAsync(TRequest request, CancellationToken cancellationToken)
         {
             PendingResponse<TResponse> pending;
+            IDisposable? taken = null;
             try
             {
                 access?.Require(request);
+                if (isLimited)
+                {
+                    // Nothing else is read before the caller may send it.
+                    taken = await limiter.WaitAsync(caller, (IMessage)request!, cancellationToken);
+                }
                 pending = await start(request, cancellationToken);
             }
             catch (Exception e)
@@ -57,10 +67,10 @@ internal sealed class StreamContext(
                 // The response keeps its place in the order.
                 pending = new(Task.FromException<TResponse>(e));
             }
-            return new(AnswerAsync(itemId(request), RequestNames.Of(request), pending));
+            return new(AnswerAsync(itemId(request), RequestNames.Of(request), pending, taken));
         }
 
-        async Task<TResponse> AnswerAsync(string id, RequestNames names, PendingResponse<TResponse> pending)
+        async Task<TResponse> AnswerAsync(string id, RequestNames names, PendingResponse<TResponse> pending, IDisposable? taken)
         {
             try
             {
@@ -74,6 +84,10 @@ internal sealed class StreamContext(
                 metrics.ItemAnswered(context.Method, fault.Reason);
                 ServerLog.FaultAnswered(log, context.Method, fault.Reason, fault.Message);
                 return failed(id, FaultStatus.ToItemError(fault, names));
+            }
+            finally
+            {
+                taken?.Dispose();
             }
         }
     }

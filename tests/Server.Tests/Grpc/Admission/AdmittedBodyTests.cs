@@ -57,6 +57,9 @@ public sealed class AdmittedBodyTests
     {
         var body = Body(Unary);
         Assert.True(_memory.Messages.TryEnter(new(_memory.Messages.Largest, 1, IsLarge: true)));
+        // One message of each caller is admitted on top.
+        var first = new Charge(1, 1, IsLarge: true);
+        Assert.True(_memory.Messages.TryEnter(ref first, "a"));
         await WriteAsync(Frame(new byte[2_000_000]).AsMemory(0, 50_000));
         Assert.False(await TryReadMessageAsync(body));
         var error = await Assert.ThrowsAsync<RpcException>(() => TryReadMessageAsync(body));
