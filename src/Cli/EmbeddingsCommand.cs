@@ -105,6 +105,7 @@ internal static class EmbeddingsCommand
             DeleteCommand.Create(globals),
             ModelsCommand.Create(globals),
             StoreCommand.Create(globals),
+            KeysCommand.Create(globals),
             DoctorCommand.Create(globals),
             BenchCommand.Create(globals),
             DemoCommand.Create(globals),

@@ -109,6 +109,9 @@ public enum FaultKind
     /// <summary>A model, point or collection does not exist.</summary>
     NotFound = 5,
 
+    /// <summary>The caller has not the rights for the operation.</summary>
+    PermissionDenied = 7,
+
     /// <summary>A queue or a store is full, or a message is too large.</summary>
     ResourceExhausted = 8,
 

@@ -39,6 +39,19 @@ internal static class Reasons
     public const string CollectionModelMismatch = "COLLECTION_MODEL_MISMATCH";
     public const string CollectionRestricted = "COLLECTION_RESTRICTED";
 
+    // Access
+    public const string KeyMissing = "KEY_MISSING";
+    public const string KeyInvalid = "KEY_INVALID";
+    public const string KeyExpired = "KEY_EXPIRED";
+    public const string TokenInvalid = "TOKEN_INVALID";
+    public const string TokenExpired = "TOKEN_EXPIRED";
+    public const string IssuerUnavailable = "ISSUER_UNAVAILABLE";
+    public const string CertificateMissing = "CERTIFICATE_MISSING";
+    public const string CertificateInvalid = "CERTIFICATE_INVALID";
+    public const string CertificateUnknown = "CERTIFICATE_UNKNOWN";
+    public const string AccessDenied = "ACCESS_DENIED";
+    public const string CollectionDenied = "COLLECTION_DENIED";
+
     // Server state
     public const string QueueFull = "QUEUE_FULL";
     public const string MemoryFull = "MEMORY_FULL";
@@ -50,8 +63,4 @@ internal static class Reasons
     public const string Cancelled = "CANCELLED";
     public const string InferenceFailed = "INFERENCE_FAILED";
     public const string Internal = "INTERNAL";
-
-    // Connections
-    public const string CertificateMissing = "CERTIFICATE_MISSING";
-    public const string CertificateInvalid = "CERTIFICATE_INVALID";
 }

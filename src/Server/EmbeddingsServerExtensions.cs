@@ -31,6 +31,8 @@ internal static class EmbeddingsServerExtensions
             .AddFilter("Grpc", LogLevel.Warning)
             // An error with a stack trace for each message that cannot be read; ProtocolErrors logs them in one line.
             .AddFilter("Grpc.AspNetCore.Server.ServerCallHandler", LogLevel.Critical)
+            // An error with a stack trace for each token while the issuer's keys cannot be fetched; IssuerUnavailable logs it.
+            .AddFilter("Microsoft.AspNetCore.Authentication", LogLevel.Critical)
             // An error for each check that fails, every few seconds; the store logs the cause.
             .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical)
             .AddConfiguration(builder.Configuration.GetSection("Logging"))
@@ -56,7 +58,8 @@ internal static class EmbeddingsServerExtensions
             })
             .AddVectorStore()
             .AddWebServer()
-            .AddGrpcServices()
+            .AddGrpcServices(AccessRegistration.IsOn(builder.Configuration))
+            .AddAccess(builder.Configuration)
             .AddHealth();
     }
 
@@ -64,13 +67,14 @@ internal static class EmbeddingsServerExtensions
     {
         var server = app.Services.GetRequiredService<ServerOptions>();
         var tls = app.Services.GetRequiredService<TlsOptions>();
-        var authenticationOn = ExposureRules.AuthenticationOn(tls);
+        var authenticationOn = ExposureRules.AuthenticationOn(app.Configuration);
         // Before the hosted services exist, whose creation begins to load the models.
         ExposureRules.Require(server, tls, authenticationOn);
         app.UseMiddleware<CertificateGate>();
         app.UseMiddleware<WrongPort>();
         app.UseMiddleware<MetadataLimit>();
         app.UseMiddleware<ProtocolErrors>();
+        app.UseAccess();
         app.UseMiddleware<MessageDeadlines>();
         app.UseMiddleware<MessageAdmission>();
         app.MapGrpcService<EmbeddingServiceImpl>();
@@ -79,13 +83,17 @@ internal static class EmbeddingsServerExtensions
         app.MapGrpcService<VectorStoreServiceImpl>();
         app.MapGrpcService<ModelServiceImpl>();
         app.MapGrpcService<PersonServiceImpl>();
-        app.MapGrpcHealthChecksService();
+        app.MapGrpcHealthChecksService().AllowAnonymous();
         if (ExposureRules.ReflectionOn(server, authenticationOn))
         {
             app.MapGrpcReflectionService();
         }
-        app.MapHealthChecks("/healthz", new() { Predicate = _ => false });
-        app.MapHealthChecks("/readyz", new() { ResponseWriter = HealthSetup.WriteAsync });
+        app.MapHealthChecks("/healthz", new() { Predicate = _ => false }).AllowAnonymous();
+        app.MapHealthChecks("/readyz", new() { ResponseWriter = HealthSetup.WriteAsync }).AllowAnonymous();
+        AccessTable.RequireRows(((IEndpointRouteBuilder)app).DataSources
+            .SelectMany(source => source.Endpoints)
+            .Select(AccessPolicy.MethodOf)
+            .OfType<string>());
     }
 
     /// <summary>
@@ -147,7 +155,7 @@ internal static class EmbeddingsServerExtensions
         .AddSingleton<TlsHandshake>()
         .AddHostedService(services => services.GetRequiredService<TlsCertificates>());
 
-    private static IServiceCollection AddGrpcServices(this IServiceCollection services)
+    private static IServiceCollection AddGrpcServices(this IServiceCollection services, bool withAccess)
     {
         services.AddGrpc(grpc =>
         {
@@ -156,6 +164,10 @@ internal static class EmbeddingsServerExtensions
             // A compressed message can have any size, which is only known when it is in memory.
             grpc.CompressionProviders.Clear();
             grpc.Interceptors.Add<FaultInterceptor>();
+            if (withAccess)
+            {
+                grpc.Interceptors.Add<AccessInterceptor>();
+            }
         });
         services.AddOptions<GrpcServiceOptions>()
             .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);

@@ -1,6 +1,7 @@
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Server.Hosting;
+using Embeddings.Server.Security;
 using Embeddings.Storage;
 using Grpc.Core;
 
@@ -80,10 +81,15 @@ internal sealed class VectorStoreServiceImpl(
             return new() { DeletedCount = await DeleteAsync(Require.Collection(request.Collection), filter, context) };
         }
         var deleted = 0L;
+        var caller = Caller.Of(context.GetHttpContext());
         try
         {
             foreach (var info in await store.ListCollectionsAsync(context.CancellationToken))
             {
+                if (!caller.Covers(info.Name))
+                {
+                    continue;
+                }
                 try
                 {
                     deleted += await store.DeleteAsync(info.Name, filter, context.CancellationToken);
@@ -97,7 +103,7 @@ internal sealed class VectorStoreServiceImpl(
         finally
         {
             // A call that fails may have deleted points of the first collections.
-            ServerLog.PointsDeleted(log, context.Method, deleted, "all collections");
+            ServerLog.PointsDeleted(log, context.Method, deleted, caller.CoversAll ? "all collections" : $"all collections of {caller.Name}");
         }
         return new() { DeletedCount = deleted };
     }
@@ -124,7 +130,9 @@ internal sealed class VectorStoreServiceImpl(
     public override async Task<V1.ListCollectionsResponse> ListCollections(V1.ListCollectionsRequest request, ServerCallContext context)
     {
         var size = Require.Count(request.PageSize, "page_size", DefaultPageSize, MaxPageSize);
-        var collections = await store.ListCollectionsAsync(context.CancellationToken);
+        var caller = Caller.Of(context.GetHttpContext());
+        var all = await store.ListCollectionsAsync(context.CancellationToken);
+        List<CollectionInfo> collections = [.. all.Where(collection => caller.Covers(collection.Name))];
         var (page, next) = NamePages.Take(
             "collections", collections, collection => collection.Name, ToContract, size, request.PageToken);
         return new() { Collections = { page }, NextPageToken = next };

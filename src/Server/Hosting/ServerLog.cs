@@ -79,6 +79,27 @@ internal static partial class ServerLog
     public static partial void CollectionDeleted(ILogger log, string method, string collection, long count);
 
     [LoggerMessage(
+        EventId = 3020,
+        EventName = nameof(SecurityFileLoaded),
+        Level = LogLevel.Information,
+        Message = "{File} has changed and is in use now")]
+    public static partial void SecurityFileLoaded(ILogger log, string file);
+
+    [LoggerMessage(
+        EventId = 3021,
+        EventName = nameof(SecurityFileRefused),
+        Level = LogLevel.Warning,
+        Message = "{Reason} The last good content stays in use.")]
+    public static partial void SecurityFileRefused(ILogger log, string reason);
+
+    [LoggerMessage(
+        EventId = 3022,
+        EventName = nameof(IssuerUnavailable),
+        Level = LogLevel.Warning,
+        Message = "The public keys of {Issuer} cannot be read, so that no token can be checked")]
+    public static partial void IssuerUnavailable(ILogger log, Exception exception, string issuer);
+
+    [LoggerMessage(
         EventId = 3030,
         EventName = nameof(PersonsChanged),
         Level = LogLevel.Information,

@@ -52,6 +52,8 @@ internal static class Settings
         Section.Of<ImagingOptions>("Imaging"),
         Section.Of<MemoryOptions>("Memory"),
         Section.Of<PersonOptions>("Persons"),
+        Section.Of<SecurityOptions>("Security"),
+        Section.Of<JwtOptions>("Security:Jwt"),
         Section.Of<StoreOptions>("Store"),
         // Validated when the store is created, which is before the server listens: the settings of the other store do
         // not matter.
@@ -115,6 +117,7 @@ internal static class Settings
             .AddSingleton<IValidateOptions<ServerOptions>, ServerOptions.Validator>()
             .AddSingleton<IValidateOptions<TlsOptions>, TlsOptions.Validator>()
             .AddSingleton<IValidateOptions<TelemetryOptions>, TelemetryOptions.Validator>()
+            .AddSingleton<IValidateOptions<JwtOptions>, JwtOptions.Validator>()
             .AddSingleton<IValidateOptions<QdrantCollectionOptions>, QdrantCollectionValidator>();
     }
 

@@ -30,7 +30,7 @@ internal sealed class StartUp(IServiceProvider services, IVectorStore store, ILo
     {
         var server = services.GetRequiredService<ServerOptions>();
         var tls = services.GetRequiredService<TlsOptions>();
-        if (ExposureRules.Missing(server, tls, ExposureRules.AuthenticationOn(tls)) is { } missing)
+        if (ExposureRules.Missing(server, tls, ExposureRules.AuthenticationOn(services.GetRequiredService<IConfiguration>())) is { } missing)
         {
             ServerLog.InsecureAddress(log, server.Listen, missing);
         }

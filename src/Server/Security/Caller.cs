@@ -37,6 +37,25 @@ internal sealed record Caller(string Name, Access Access, IReadOnlyList<string> 
     /// <summary>Every caller of a server without authentication.</summary>
     public static Caller Anonymous { get; } = new("anonymous", Access.Manage, ["*"], CallerLimits.None);
 
+    /// <summary>The caller of a call that has not been authenticated, on a server with authentication.</summary>
+    public static Caller Nobody { get; } = new("nobody", Access.None, [], CallerLimits.None);
+
+    /// <summary>True if the caller may see every collection.</summary>
+    public bool CoversAll => Collections is ["*"];
+
+    /// <summary>True if the caller may see a collection; its rights there are <see cref="Access"/>.</summary>
+    public bool Covers(string collection)
+    {
+        foreach (var glob in Collections)
+        {
+            if (CollectionGlob.Matches(glob, collection))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /// <summary>Returns the caller of a request: authentication sets it as a feature of the request.</summary>
     public static Caller Of(HttpContext context) => context.Features.Get<Caller>() ?? Anonymous;
 }

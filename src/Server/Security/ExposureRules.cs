@@ -11,7 +11,7 @@ namespace Embeddings.Server.Security;
 internal static class ExposureRules
 {
     /// <summary>True if every call needs a caller: keys, tokens, or client certificates are configured.</summary>
-    public static bool AuthenticationOn(TlsOptions tls) => tls.ClientCertificates == CertificateRule.Required;
+    public static bool AuthenticationOn(IConfiguration configuration) => AccessRegistration.IsOn(configuration);
 
     /// <summary>True if reflection is served: as the setting says, or if callers need no authentication.</summary>
     public static bool ReflectionOn(ServerOptions server, bool authenticationOn) => server.Reflection ?? !authenticationOn;

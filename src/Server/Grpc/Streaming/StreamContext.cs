@@ -1,6 +1,7 @@
 using Embeddings.Core;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Hosting;
+using Embeddings.Server.Security;
 using Grpc.Core;
 
 namespace Embeddings.Server.Grpc.Streaming;
@@ -31,7 +32,10 @@ internal sealed class StreamContext(
         Func<TRequest, string> itemId,
         Func<TRequest, CancellationToken, ValueTask<PendingResponse<TResponse>>> start,
         Func<string, V1.ItemError, TResponse> failed)
+        where TRequest : class
     {
+        // Null on a server without authentication.
+        var access = context.GetHttpContext().Features.Get<IAccessStream>();
         return OrderedStream.RunAsync(
             requests,
             responses,
@@ -45,6 +49,7 @@ internal sealed class StreamContext(
             PendingResponse<TResponse> pending;
             try
             {
+                access?.Require(request);
                 pending = await start(request, cancellationToken);
             }
             catch (Exception e)
