@@ -46,6 +46,7 @@ internal static class Reasons
     public const string TokenInvalid = "TOKEN_INVALID";
     public const string TokenExpired = "TOKEN_EXPIRED";
     public const string IssuerUnavailable = "ISSUER_UNAVAILABLE";
+    public const string CertificateMissing = "CERTIFICATE_MISSING";
     public const string CertificateInvalid = "CERTIFICATE_INVALID";
     public const string CertificateUnknown = "CERTIFICATE_UNKNOWN";
     public const string AccessDenied = "ACCESS_DENIED";
@@ -65,7 +66,4 @@ internal static class Reasons
     public const string Cancelled = "CANCELLED";
     public const string InferenceFailed = "INFERENCE_FAILED";
     public const string Internal = "INTERNAL";
-
-    // Connections
-    public const string CertificateMissing = "CERTIFICATE_MISSING";
 }

@@ -113,6 +113,22 @@ public sealed class ClientCertificateTests : IDisposable
     }
 
     [Fact]
+    public async Task The_subject_of_a_certificate_is_the_caller_of_its_entry()
+    {
+        var keys = _folder.Write("keys.json", """{ "keys": [ { "name": "worker-1", "subject": "CN=worker-1", "access": "read" } ] }""");
+        await using var secure = await SecureServer.StartAsync(
+            $"--Server:Tls:ClientCaFile={_folder.Write("clients.crt", _clients.Pem)}", "--Server:Tls:ClientCertificates=Required", $"--Security:KeysFile={keys}");
+        using var known = _clients.Issue("CN=worker-1", TestAuthority.Client);
+        using var channel = secure.Channel(known.Certificate);
+        await new ModelService.ModelServiceClient(channel).ListModelsAsync(new()).Bound();
+        var denied = new VectorStoreService.VectorStoreServiceClient(channel).DeleteCollectionAsync(new() { Collection = "c" });
+        await denied.FailsAsync(StatusCode.PermissionDenied, "ACCESS_DENIED");
+        using var unknown = _clients.Issue("CN=worker-2", TestAuthority.Client);
+        using var second = secure.Channel(unknown.Certificate);
+        await new ModelService.ModelServiceClient(second).ListModelsAsync(new()).FailsAsync(StatusCode.PermissionDenied, "CERTIFICATE_UNKNOWN");
+    }
+
+    [Fact]
     public async Task An_optional_certificate_can_be_omitted()
     {
         var seen = new Seen();

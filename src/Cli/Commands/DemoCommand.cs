@@ -46,7 +46,7 @@ internal static class DemoCommand
                 "--Server:Listen=127.0.0.1", "--Server:GrpcPort=0", "--Server:HttpPort=0",
                 // A configured certificate is for other names, and the server is for this process only.
                 "--Server:Tls:CertificateFile=", "--Server:Tls:KeyFile=", "--Server:Tls:PasswordFile=", "--Server:Tls:ClientCaFile=",
-                "--Server:Tls:ClientCertificates=None",
+                "--Server:Tls:ClientCertificates=None", "--Security:KeysFile=", "--Security:Jwt:Issuer=",
                 "--Store:Kind=Embedded", $"--Store:Embedded:Directory={folder.FullName}",
                 .. models is null ? [] : ServerOptions.ModelSettings(models),
             ];
