@@ -16,6 +16,7 @@ internal sealed class EmbeddingMetrics
     public const string Items = "embeddings.items";
     public const string Streams = "embeddings.streams";
     public const string QueueDepth = "embeddings.queue.depth";
+    public const string ExpiredPoints = "embeddings.points.expired";
 
     public const string ModelTag = "model";
     public const string StageTag = "stage";
@@ -43,6 +44,7 @@ internal sealed class EmbeddingMetrics
     private readonly Histogram<double> _stage;
     private readonly Counter<long> _items;
     private readonly Counter<long> _streams;
+    private readonly Counter<long> _expired;
 
     public EmbeddingMetrics(IMeterFactory meters)
     {
@@ -54,6 +56,7 @@ internal sealed class EmbeddingMetrics
             Items, "{item}", "Items answered, by operation and outcome (OK, or the error's reason).");
         _streams = meter.CreateCounter<long>(
             Streams, "{stream}", "Streams ended, by operation and outcome (OK, or the error's reason).");
+        _expired = meter.CreateCounter<long>(ExpiredPoints, "{point}", "Points deleted because they had expired.");
         meter.CreateObservableGauge(QueueDepth, ReadQueues, "{item}", "Items of each model in flight.");
     }
 
@@ -72,6 +75,8 @@ internal sealed class EmbeddingMetrics
 
     public void ItemAnswered(string operation, string outcome) =>
         _items.Add(1, new(OperationTag, operation), new(OutcomeTag, outcome));
+
+    public void PointsExpired(long count) => _expired.Add(count);
 
     public void StreamEnded(string operation, string outcome) =>
         _streams.Add(1, new(OperationTag, operation), new(OutcomeTag, outcome));

@@ -85,6 +85,9 @@ internal static class JsonFields
             Confidence = payload is { HasConfidence: true } ? payload.Confidence : (float?)null,
             Landmarks = payload?.Landmarks?.Points().Select(at => new[] { at.X, at.Y }),
             Attributes = payload?.Attributes is { } own ? JsonNode.Parse(JsonFormatter.Default.Format(own)) : null,
+            StoredAt = payload?.StoredAt?.ToDateTimeOffset(),
+            ExpiresAt = payload?.ExpiresAt?.ToDateTimeOffset(),
+            OnHold = payload?.OnHold is true ? true : (bool?)null,
             Vector = point.Vector.Count > 0 ? point.Vector : null,
         };
     }
@@ -118,6 +121,18 @@ internal static class JsonFields
         if (payload.Attributes is { } attributes)
         {
             yield return Line("attributes", attributes.ToString());
+        }
+        if (payload.StoredAt is { } storedAt)
+        {
+            yield return Line("stored_at", $"{storedAt.ToDateTimeOffset():O}");
+        }
+        if (payload.ExpiresAt is { } expiresAt)
+        {
+            yield return Line("expires_at", $"{expiresAt.ToDateTimeOffset():O}");
+        }
+        if (payload.OnHold)
+        {
+            yield return Line("on_hold", "true");
         }
     }
 

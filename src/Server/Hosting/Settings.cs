@@ -4,6 +4,7 @@ using System.Reflection;
 using System.Text.Json;
 using Embeddings.Core;
 using Embeddings.Primitives;
+using Embeddings.Server.Privacy;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
 using Microsoft.Extensions.Configuration.Json;
@@ -49,6 +50,7 @@ internal static class Settings
         Section.Of<ImagingOptions>("Imaging"),
         Section.Of<MemoryOptions>("Memory"),
         Section.Of<PersonOptions>("Persons"),
+        Section.Of<PrivacyOptions>("Privacy"),
         Section.Of<StoreOptions>("Store"),
         // Validated when the store is created, which is before the server listens: the settings of the other store do
         // not matter.
