@@ -65,7 +65,12 @@ internal sealed class QdrantHolds(
         await mutex.WaitAsync(cancellationToken);
         try
         {
-            foreach (var chunk in points.Chunk(IdsPerCall))
+            if (points.Any(point => point.Payload.OnHold))
+            {
+                await PrepareAsync(collection, hold: true, cancellationToken);
+            }
+            // A copy may replace a point on hold by its version on hold.
+            foreach (var chunk in points.Where(point => !point.Payload.OnHold).Chunk(IdsPerCall))
             {
                 var existing = await reads.ExistingAsync(
                     collection, chunk.Select(point => PointIds.Of(point.Id)).Distinct(), cancellationToken);

@@ -288,7 +288,7 @@ internal sealed class QdrantVectorStore : IVectorStore
     private Task Send(CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
         points.Count == 0
             ? Task.CompletedTask
-            : state.HasHolds
+            : state.HasHolds || points.Any(point => point.Payload.OnHold)
                 ? SendFreeAsync(state.Info.Name, points, cancellationToken)
                 : _batchers.Of(state.Info.Name).WriteAsync(points, cancellationToken);
 

@@ -27,7 +27,7 @@ internal sealed class PointStatements
                 stored_at, expires_at, hold)
             VALUES (?11, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?12, ?13, ?14) ON CONFLICT(id) DO NOTHING
             """;
-        _replace = $"UPDATE {Table} SET {Assign} WHERE id = ?1 AND hold IS NULL RETURNING row";
+        _replace = $"UPDATE {Table} SET {Assign} WHERE id = ?1 AND (hold IS NULL OR ?14 = 1) RETURNING row";
         _delete = $"DELETE FROM {Table} WHERE id = CAST($1 AS TEXT) AND hold IS NULL RETURNING row";
         _held = $"SELECT count(*) FROM {Table} WHERE id = CAST($1 AS TEXT) AND hold IS NOT NULL";
         _setHold = $"UPDATE {Table} SET hold = 1 WHERE id = CAST($1 AS TEXT) AND hold IS NULL";
@@ -54,7 +54,6 @@ internal sealed class PointStatements
         var statement = session.Statement(_insert);
         Bind(statement, point);
         statement.Bind(11, row);
-        statement.Bind(14, point.OnHold ? 1L : null);
         return statement.Execute() == 1;
     }
 
@@ -118,5 +117,7 @@ internal sealed class PointStatements
         statement.Bind(10, point.Checksum);
         statement.Bind(12, point.StoredAt);
         statement.Bind(13, point.ExpiresAt);
+        // Sets the hold of a new point. A copy may replace a point on hold by its version on hold.
+        statement.Bind(14, point.OnHold ? 1L : null);
     }
 }

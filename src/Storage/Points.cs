@@ -42,8 +42,8 @@ internal sealed record PointPayload
     public DateTimeOffset? ExpiresAt { get; init; }
 
     /// <summary>
-    /// True if the point is on legal hold. A write cannot end a hold: only
-    /// <see cref="IVectorStore.SetHoldAsync(string, PointFilter, bool, CancellationToken)"/> can.
+    /// True if the point is on legal hold. Only <see cref="IVectorStore.SetHoldAsync(string, PointFilter, bool, CancellationToken)"/>
+    /// ends a hold: a write replaces a point on hold only if it is itself on hold, as copies between stores are.
     /// </summary>
     public bool OnHold { get; init; }
 }

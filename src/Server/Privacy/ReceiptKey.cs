@@ -15,7 +15,8 @@ internal sealed class ReceiptKey : IDisposable
     private ReceiptKey(ECDsa ecdsa)
     {
         _ecdsa = ecdsa;
-        _key = new(ecdsa);
+        // Its cache would keep the key of an earlier instance, which is disposed, under the same id.
+        _key = new(ecdsa) { CryptoProviderFactory = new() { CacheSignatureProviders = false } };
         var jwk = JsonWebKeyConverter.ConvertFromECDsaSecurityKey(_key);
         Id = Base64UrlEncoder.Encode(jwk.ComputeJwkThumbprint());
         _key.KeyId = Id;
