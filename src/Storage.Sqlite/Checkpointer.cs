@@ -33,6 +33,7 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
     private Task _running = Task.CompletedTask;
     private long _written;
     private long _started;
+    private bool _hasCopied;
     private volatile bool _isLittleLeft;
 
     /// <summary>Held by everyone who writes to the database file.</summary>
@@ -44,10 +45,12 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
     public void Committed(SqliteSession writer, long bytes)
     {
         var written = Interlocked.Add(ref _written, bytes);
-        if (!_running.IsCompleted)
+        var isCopying = !_running.IsCompleted;
+        if (isCopying || _hasCopied)
         {
-            // It may have copied this commit, so that the next one restarts the log.
+            // The copy may include this commit, so that the next one restarts the log.
             pages?.Read();
+            _hasCopied = isCopying;
         }
 
         if (pages?.LogBytes > WriterBytes)
@@ -62,6 +65,7 @@ internal sealed class Checkpointer(Func<SqliteSession> open, Action flush, ILogg
         else if (written - _started >= EveryBytes && _running.IsCompleted)
         {
             _started = written;
+            _hasCopied = true;
             _running = Task.Run(CopyInBackground);
         }
     }

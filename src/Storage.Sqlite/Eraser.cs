@@ -45,7 +45,9 @@ internal sealed class Eraser : IAsyncDisposable
     private const int PagesOfWriter = 4096;
     private const int MostRounds = 5;
 
+    // A reader needs the log, or something failed.
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(5);
 
     private readonly SqliteSession _session;
@@ -180,6 +182,7 @@ internal sealed class Eraser : IAsyncDisposable
     {
         for (var round = 0; !_stopping.IsCancellationRequested;)
         {
+            var delay = RetryAfter;
             try
             {
                 while (await _writer.WriteAsync(new EraseDroppedRequest(), _stopping.Token) > 0)
@@ -211,9 +214,10 @@ internal sealed class Eraser : IAsyncDisposable
             {
                 _log.AddAll();
                 _logger.EraseFailed(exception);
+                delay = RetryAfterFailure;
             }
 
-            await Task.WhenAny(Task.Delay(RetryAfter, _time, _stopping.Token));
+            await Task.WhenAny(Task.Delay(delay, _time, _stopping.Token));
         }
     }
 

@@ -165,7 +165,7 @@ internal sealed class DropCollectionRequest(
         session.Execute("DELETE FROM collections WHERE id = $1", Index.Key);
         if (Catalog.HasDamaged)
         {
-            session.Execute("DELETE FROM damaged WHERE collection = $1", Index.Name);
+            session.Execute("DELETE FROM damaged WHERE collection = $1 AND hold IS NULL", Index.Name);
         }
 
         context.ErasedInFile();
@@ -197,11 +197,13 @@ internal sealed class UpsertRequest(
                 throw CollectionFaults.OnHold(index.Name, point.Id);
             }
 
-            if (catalog.HasDamaged)
+            // The damaged version of a point that is sent again.
+            if (catalog.HasDamaged
+                && context.Session.Execute(
+                    "DELETE FROM damaged WHERE collection = $1 AND id = CAST($2 AS TEXT) AND hold IS NULL",
+                    index.Name,
+                    point.IdText) > 0)
             {
-                // The damaged version of a point that is sent again.
-                context.Session.Execute(
-                    "DELETE FROM damaged WHERE collection = $1 AND id = CAST($2 AS TEXT)", index.Name, point.IdText);
                 context.ErasedInFile();
             }
         }
@@ -242,12 +244,13 @@ internal sealed class ReplaceFacesRequest(
             }
         }
 
-        if (catalog.HasDamaged)
-        {
-            context.Session.Execute(
-                "DELETE FROM damaged WHERE collection = $1 AND job_id = CAST($2 AS TEXT) AND face_index IS NOT NULL",
+        if (catalog.HasDamaged
+            && context.Session.Execute(
+                "DELETE FROM damaged WHERE collection = $1 AND job_id = CAST($2 AS TEXT) AND face_index IS NOT NULL "
+                + "AND hold IS NULL",
                 index.Name,
-                jobId);
+                jobId) > 0)
+        {
             context.ErasedInFile();
         }
 
@@ -368,10 +371,10 @@ internal sealed class DeleteIdsRequest(
                 held.Add(System.Text.Encoding.UTF8.GetString(key));
             }
 
-            if (Catalog.HasDamaged)
+            if (Catalog.HasDamaged
+                && context.Session.Execute(
+                    "DELETE FROM damaged WHERE collection = $1 AND id = CAST($2 AS TEXT) AND hold IS NULL", Index.Name, key) > 0)
             {
-                context.Session.Execute(
-                    "DELETE FROM damaged WHERE collection = $1 AND id = CAST($2 AS TEXT) AND hold IS NULL", Index.Name, key);
                 context.ErasedInFile();
             }
         }
