@@ -201,6 +201,52 @@ public sealed class EraseTests : IDisposable
     }
 
     [Fact]
+    public async Task A_store_of_version_2_is_upgraded_and_compacted()
+    {
+        await using (var store = await StartedAsync(300))
+        {
+            await store.UpsertAsync(Name, Points(300, 0, 200), None);
+        }
+
+        MakeVersion2();
+        // As the earlier version deleted: without overwriting.
+        Execute("DELETE FROM points_1 WHERE row BETWEEN 21 AND 180");
+        using (var repair = StoreRepair.Open(_directory.Path))
+        {
+            var check = repair.Verify(None);
+            Assert.True(check.IsSound);
+            Assert.Equal(40, Assert.Single(check.Collections).Points);
+        }
+
+        var log = new EventLog();
+        var options = new EmbeddedStoreOptions { Directory = _directory.Path, EraseSeconds = Seconds };
+        var upgraded = _time.GetUtcNow();
+        await using (var store = await EmbeddedStores.StartAsync(options, log, _time))
+        {
+            Assert.Single(log.Texts(4012));
+            await AreStoredAsync(store, 300, 0, 19);
+            Assert.Null((await store.GetAsync(Name, Id(0), None))!.Payload.StoredAt);
+            // Without a time of their own, they count as stored at the upgrade.
+            Assert.Equal(0, await store.DeleteExpiredAsync(Name, upgraded, upgraded.AddMilliseconds(-1), 100, None));
+            Assert.Equal(1, await store.SetHoldAsync(Name, [Id(1)], true, None));
+            Assert.Equal(7, await store.DeleteExpiredAsync(Name, upgraded, upgraded, 7, None));
+            await store.UpsertAsync(Name, [Point(300, 500)], None);
+        }
+
+        Assert.Equal(3L, Scalar("PRAGMA user_version"));
+        Assert.NotEmpty(Left(300, [.. Enumerable.Range(20, 160)]));
+        using (var repair = StoreRepair.Open(_directory.Path))
+        {
+            repair.Compact(dropDamaged: false);
+        }
+
+        Assert.Empty(Left(300, [.. Enumerable.Range(20, 160)]));
+        await using var again = await StartedAsync(300);
+        Assert.Equal(40 - 7 + 1, await again.CountAsync(Name, PointFilter.All, None));
+        Assert.True((await again.GetAsync(Name, Id(1), None))!.Payload.OnHold);
+    }
+
+    [Fact]
     public async Task A_full_log_is_scrubbed_after_it_has_restarted_many_times()
     {
         await using var store = await StartedAsync(2000);
@@ -334,6 +380,37 @@ public sealed class EraseTests : IDisposable
     {
         var random = new Random(seed);
         return [.. Enumerable.Range(0, dimension).Select(_ => (float)random.NextDouble() - 0.5f)];
+    }
+
+    // Version 2 had neither times nor holds, and its checksums are those of points without times.
+    private void MakeVersion2()
+    {
+        using var session = SqliteSchema.Open(_directory.Path, readOnly: false);
+        session.Execute("UPDATE points_1 SET stored_at = NULL");
+        var checksums = new List<(long Row, long Checksum)>();
+        using (var select = new PreparedStatement(session.Connection.Handle!, $"SELECT {PointChecksum.Columns}, row FROM points_1"))
+        {
+            while (select.Step())
+            {
+                checksums.Add((select.Integer(PointChecksum.RowColumn), PointChecksum.Of(select)));
+            }
+        }
+
+        foreach (var (row, checksum) in checksums)
+        {
+            session.Execute("UPDATE points_1 SET checksum = $1 WHERE row = $2", checksum, row);
+        }
+
+        SqliteSchema.Run(session.Connection, "DROP INDEX points_1_expiry; DROP INDEX points_1_hold; DROP TABLE facts;");
+        foreach (var table in (string[])["points_1", "damaged"])
+        {
+            foreach (var column in (string[])["stored_at", "expires_at", "hold"])
+            {
+                SqliteSchema.Run(session.Connection, $"ALTER TABLE {table} DROP COLUMN {column}");
+            }
+        }
+
+        SqliteSchema.Run(session.Connection, "PRAGMA user_version = 2");
     }
 
     private void Execute(string sql)

@@ -35,7 +35,7 @@ public sealed class SettingsTests
         "Telemetry:Nonsense is not a setting. The settings of section Telemetry are OtlpEndpoint, OtlpHttp, ExportSeconds.")]
     [InlineData(
         "Cloud:Region=1",
-        "Cloud:Region is not a setting: there is no section Cloud. The sections are Server, Models, Inference, Batching, Imaging, Memory, Persons, Store, Telemetry, and Logging.")]
+        "Cloud:Region is not a setting: there is no section Cloud. The sections are Server, Models, Inference, Batching, Imaging, Memory, Persons, Privacy, Store, Telemetry, and Logging.")]
     [InlineData("Sever:GrpcPort=1", "Sever:GrpcPort is not a setting: there is no section Sever. Did you mean Server:GrpcPort?")]
     [InlineData("Server:GrpcProt=1", "Server:GrpcProt is not a setting. Did you mean Server:GrpcPort?")]
     [InlineData("Store:Qdrnt:ApiKey=secret", "Store:Qdrnt:ApiKey is not a setting. Did you mean Store:Qdrant:ApiKey?")]
