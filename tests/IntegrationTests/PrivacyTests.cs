@@ -196,7 +196,7 @@ public sealed class PrivacyTests : IDisposable
         Assert.Equal(1, (await vectors.SetLegalHoldAsync(new() { Collection = Name, PointIds = { "p1", "unknown" }, Hold = true }).Bound()).ChangedCount);
         Assert.Equal(5, (await vectors.SetLegalHoldAsync(new() { Filter = new() { MediaStoreId = "m0" }, Collection = Name, Hold = true }).Bound()).ChangedCount);
         Assert.Equal(0, (await vectors.SetLegalHoldAsync(new() { Filter = new() { MediaStoreId = "m0" }, Collection = Name, Hold = true }).Bound()).ChangedCount);
-        Assert.True((await vectors.GetVectorAsync(new() { Collection = Name, PointId = "p1" }).Bound()).Point.Payload.OnHold);
+        Assert.True((await vectors.GetVectorAsync(new() { Collection = Name, PointId = "p1" }).Bound()).Point.OnHold);
         Assert.Equal(6, (await vectors.CountVectorsAsync(new() { Collection = Name, Filter = new() { OnHold = true } }).Bound()).Count);
         Assert.Equal(4, (await vectors.CountVectorsAsync(new() { Collection = Name, Filter = new() { OnHold = false } }).Bound()).Count);
 
@@ -232,8 +232,8 @@ public sealed class PrivacyTests : IDisposable
         face.Face.ExpiresAt = now.AddDays(10).ToTimestamp();
         Assert.NotNull((await api.Ingest.StreamIngest().ExchangeAsync([face]))[0].Ack);
         await api.Vectors.SetLegalHoldAsync(new() { Collection = Name, PointIds = { "held" }, Hold = true }).Bound();
-        var stored = (await api.Vectors.GetVectorAsync(new() { Collection = Name, PointId = "dated" }).Bound()).Point.Payload;
-        Assert.Equal(now.AddDays(10).ToUnixTimeMilliseconds(), stored.ExpiresAt.ToDateTimeOffset().ToUnixTimeMilliseconds());
+        var stored = (await api.Vectors.GetVectorAsync(new() { Collection = Name, PointId = "dated" }).Bound()).Point;
+        Assert.Equal(now.AddDays(10).ToUnixTimeMilliseconds(), stored.Payload.ExpiresAt.ToDateTimeOffset().ToUnixTimeMilliseconds());
         Assert.InRange(stored.StoredAt.ToDateTimeOffset(), now.AddMinutes(-5), now.AddMinutes(5));
 
         var time = new FakeTimeProvider(now.AddDays(9));

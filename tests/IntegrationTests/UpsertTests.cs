@@ -21,8 +21,8 @@ public sealed class UpsertTests(ServerFixture server)
         Assert.Equal(2, response.UpsertedCount);
         Assert.True(response.Timings.StoreUs > 0);
         var point = (await Vectors.GetVectorAsync(new() { Collection = _collection, PointId = "a" }).Bound()).Point;
-        Assert.NotNull(point.Payload.StoredAt);
-        point.Payload.StoredAt = null;
+        Assert.NotNull(point.StoredAt);
+        point.StoredAt = null;
         Assert.Equal(request.Points[0], point);
     }
 

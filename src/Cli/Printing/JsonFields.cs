@@ -85,9 +85,9 @@ internal static class JsonFields
             Confidence = payload is { HasConfidence: true } ? payload.Confidence : (float?)null,
             Landmarks = payload?.Landmarks?.Points().Select(at => new[] { at.X, at.Y }),
             Attributes = payload?.Attributes is { } own ? JsonNode.Parse(JsonFormatter.Default.Format(own)) : null,
-            StoredAt = payload?.StoredAt?.ToDateTimeOffset(),
+            StoredAt = point.StoredAt?.ToDateTimeOffset(),
             ExpiresAt = payload?.ExpiresAt?.ToDateTimeOffset(),
-            OnHold = payload?.OnHold is true ? true : (bool?)null,
+            OnHold = point.OnHold ? true : (bool?)null,
             Vector = point.Vector.Count > 0 ? point.Vector : null,
         };
     }
@@ -122,7 +122,7 @@ internal static class JsonFields
         {
             yield return Line("attributes", attributes.ToString());
         }
-        if (payload.StoredAt is { } storedAt)
+        if (point.StoredAt is { } storedAt)
         {
             yield return Line("stored_at", $"{storedAt.ToDateTimeOffset():O}");
         }
@@ -130,7 +130,7 @@ internal static class JsonFields
         {
             yield return Line("expires_at", $"{expiresAt.ToDateTimeOffset():O}");
         }
-        if (payload.OnHold)
+        if (point.OnHold)
         {
             yield return Line("on_hold", "true");
         }

@@ -77,6 +77,8 @@ internal static class PointMapping
         if (withPayload)
         {
             result.Payload = ToContract(point.Payload);
+            result.StoredAt = point.Payload.StoredAt?.ToTimestamp();
+            result.OnHold = point.Payload.OnHold;
         }
         return result;
     }
@@ -102,8 +104,6 @@ internal static class PointMapping
             MediaStoreId = payload.MediaStoreId,
             Attributes = AttributeMapping.ToStruct(payload.Attributes),
             ExpiresAt = payload.ExpiresAt?.ToTimestamp(),
-            StoredAt = payload.StoredAt?.ToTimestamp(),
-            OnHold = payload.OnHold,
         };
         if (payload.FaceIndex is { } index)
         {
