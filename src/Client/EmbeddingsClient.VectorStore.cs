@@ -100,6 +100,18 @@ public partial class EmbeddingsClient
         _unary.CallAsync(_vectorStore.DeleteByJobIdAsync, request, repeatable: false, cancellationToken);
 
     /// <summary>
+    /// Puts points on legal hold, or ends the hold, and returns how many changed. Points on hold are neither deleted nor
+    /// replaced.
+    /// </summary>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with INVALID_ARGUMENT if both or neither of ids and filter are set, or NOT_FOUND
+    /// for an unknown collection.
+    /// </exception>
+    public virtual Task<SetLegalHoldResponse> SetLegalHoldAsync(
+        SetLegalHoldRequest request, CancellationToken cancellationToken = default) =>
+        _unary.CallAsync(_vectorStore.SetLegalHoldAsync, request, repeatable: true, cancellationToken);
+
+    /// <summary>
     /// Stores a stream of vectors. An ack means that the point is durable. Existing points are replaced.
     /// </summary>
     /// <inheritdoc cref="StreamEmbedAsync" path="/*[not(self::summary)]"/>

@@ -18,6 +18,7 @@ internal sealed class EmbeddingMetrics
     public const string QueueDepth = "embeddings.queue.depth";
     public const string LimitRejections = "embeddings.limit.rejections";
     public const string LimitWaits = "embeddings.limit.waits";
+    public const string ExpiredPoints = "embeddings.points.expired";
 
     public const string ModelTag = "model";
     public const string StageTag = "stage";
@@ -48,6 +49,7 @@ internal sealed class EmbeddingMetrics
     private readonly Counter<long> _streams;
     private readonly Counter<long> _limitRejections;
     private readonly Counter<long> _limitWaits;
+    private readonly Counter<long> _expired;
 
     public EmbeddingMetrics(IMeterFactory meters)
     {
@@ -63,6 +65,7 @@ internal sealed class EmbeddingMetrics
             LimitRejections, "{call}", "Calls and items of streams that a limit of their caller refused, by limit.");
         _limitWaits = meter.CreateCounter<long>(
             LimitWaits, "{item}", "Items of streams that waited because of a limit of their caller, by limit.");
+        _expired = meter.CreateCounter<long>(ExpiredPoints, "{point}", "Points deleted because they had expired.");
         meter.CreateObservableGauge(QueueDepth, ReadQueues, "{item}", "Items of each model in flight.");
     }
 
@@ -81,6 +84,8 @@ internal sealed class EmbeddingMetrics
 
     public void ItemAnswered(string operation, string outcome) =>
         _items.Add(1, new(OperationTag, operation), new(OutcomeTag, outcome));
+
+    public void PointsExpired(long count) => _expired.Add(count);
 
     public void StreamEnded(string operation, string outcome) =>
         _streams.Add(1, new(OperationTag, operation), new(OutcomeTag, outcome));

@@ -52,6 +52,14 @@ internal static class Reasons
     public const string AccessDenied = "ACCESS_DENIED";
     public const string CollectionDenied = "COLLECTION_DENIED";
 
+    // Erasure and retention
+    public const string PointOnHold = "POINT_ON_HOLD";
+    public const string Suppressed = "SUPPRESSED";
+    public const string SuppressionOff = "SUPPRESSION_OFF";
+    public const string ReceiptKeyMissing = "RECEIPT_KEY_MISSING";
+    public const string ReceiptTooLarge = "RECEIPT_TOO_LARGE";
+    public const string HoldUnsupported = "HOLD_UNSUPPORTED";
+
     // Server state
     public const string QueueFull = "QUEUE_FULL";
     public const string MemoryFull = "MEMORY_FULL";

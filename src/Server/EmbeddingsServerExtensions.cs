@@ -9,6 +9,7 @@ using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Streaming;
 using Embeddings.Server.Hosting;
 using Embeddings.Server.Limits;
+using Embeddings.Server.Privacy;
 using Embeddings.Server.Security;
 using Embeddings.Storage;
 using Embeddings.Storage.Qdrant;
@@ -59,7 +60,7 @@ internal static class EmbeddingsServerExtensions
                 Imaging = services.GetRequiredService<ImagingOptions>(),
                 Memory = services.GetRequiredService<MemoryOptions>(),
             })
-            .AddVectorStore()
+            .AddPrivacy()
             .AddWebServer()
             .AddGrpcServices(AccessRegistration.IsOn(builder.Configuration))
             .AddAccess(builder.Configuration)
@@ -149,9 +150,23 @@ internal static class EmbeddingsServerExtensions
 
     private static IServiceCollection AddVectorStore(this IServiceCollection services) => services
         .AddSingleton(TimeProvider.System)
-        .AddSingleton<IVectorStore>(services => services.GetRequiredService<StoreOptions>().Kind == StoreKind.Qdrant
+        .AddSingleton(CreateStore);
+
+    private static IVectorStore CreateStore(IServiceProvider services) =>
+        services.GetRequiredService<StoreOptions>().Kind == StoreKind.Qdrant
             ? ActivatorUtilities.CreateInstance<QdrantVectorStore>(services)
-            : ActivatorUtilities.CreateInstance<EmbeddedVectorStore>(services));
+            : ActivatorUtilities.CreateInstance<EmbeddedVectorStore>(services);
+
+    private static IServiceCollection AddPrivacy(this IServiceCollection services) => services
+        .AddVectorStore()
+        .AddSingleton<Receipts>()
+        .AddSingleton<Suppression>()
+        .AddSingleton<DeletionHandler>()
+        // After the store has started.
+        .AddHostedService<RetentionSweeper>()
+        .AddSingleton<IVectorStore>(services => services.GetRequiredService<Suppression>().List is { } list
+            ? ActivatorUtilities.CreateInstance<SuppressingStore>(services, CreateStore(services), list)
+            : CreateStore(services));
 
     private static IServiceCollection AddWebServer(this IServiceCollection services) => services
         .AddSingleton<IMemoryPoolFactory<byte>, TransportBuffers>()

@@ -31,13 +31,15 @@ internal sealed class CollectionAdmin(
         var stamp = hasMetadata
             ? CollectionPlan.Stamp(info.Config.Metadata)
             : await ReadReservedAsync(name, cancellationToken);
+        var hasHolds = info.Config.Metadata.TryGetValue(PayloadKeys.Holds, out var holds) && holds.BoolValue;
         var count = (long)info.PointsCount - (hasMetadata || stamp is null ? 0 : 1);
         return new(
             new(name, dimension, count, stamp),
             hasMetadata,
             time.GetTimestamp(),
             CollectionLimits.Of(info.Config.StrictModeConfig),
-            CollectionPlan.IndexesOf(info.PayloadSchema));
+            CollectionPlan.IndexesOf(info.PayloadSchema),
+            hasHolds);
     }
 
     /// <summary>Creates the collection and its indexes. It is no error if another server creates it first.</summary>
@@ -98,6 +100,15 @@ internal sealed class CollectionAdmin(
         var upsert = new UpsertPoints { CollectionName = name, Wait = true, Points = { point } };
         await calls.RunAsync(
             QdrantCallKind.Write, name, (client, call) => client.Points.UpsertAsync(upsert, call), cancellationToken);
+    }
+
+    /// <summary>Records in the metadata that the collection has points on legal hold.</summary>
+    public Task MarkHoldsAsync(string name, CancellationToken cancellationToken)
+    {
+        var update = new UpdateCollection { CollectionName = name };
+        update.Metadata[PayloadKeys.Holds] = true;
+        return calls.RunAsync(
+            QdrantCallKind.Manage, name, (client, call) => client.Collections.UpdateAsync(update, call), cancellationToken);
     }
 
     /// <summary>

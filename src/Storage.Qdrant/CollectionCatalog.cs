@@ -127,12 +127,14 @@ internal sealed class CollectionCatalog(CollectionAdmin admin, QdrantStoreOption
 /// <param name="Indexes">
 /// The types of its payload indexes by <see cref="FilterIndexes.KeyOf"/>; those created later are added.
 /// </param>
+/// <param name="HasHolds">True if some of its points are or were on legal hold.</param>
 internal sealed record CollectionState(
     CollectionInfo Info,
     bool HasMetadata,
     long ReadAt,
     CollectionLimits Limits,
-    ConcurrentDictionary<string, FieldType> Indexes)
+    ConcurrentDictionary<string, FieldType> Indexes,
+    bool HasHolds = false)
 {
     /// <summary>The ids of points that are not the user's.</summary>
     public ReadOnlySpan<Guid> ReservedIds => HasMetadata ? [] : new ReadOnlySpan<Guid>(in PointIds.Reserved);

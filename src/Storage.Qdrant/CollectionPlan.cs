@@ -32,6 +32,14 @@ internal static class CollectionPlan
         {
             create.QuantizationConfig = new() { Scalar = new() { Type = QuantizationType.Int8, Memory = Memory.Pinned } };
         }
+        if (options.DeletedThreshold is { } share)
+        {
+            create.OptimizersConfig = new() { DeletedThreshold = share };
+        }
+        if (options.VacuumMinVectors is { } vectors)
+        {
+            (create.OptimizersConfig ??= new()).VacuumMinVectorNumber = (ulong)vectors;
+        }
         Mark(create.Metadata, spec.Model);
         return create;
     }

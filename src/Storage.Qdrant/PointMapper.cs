@@ -19,6 +19,14 @@ internal static class PayloadKeys
     public const string Landmarks = "landmarks";
     public const string Attributes = "attributes";
 
+    /// <summary>Time of storing, milliseconds of Unix time; the time of expiry has the same format.</summary>
+    public const string StoredAt = "stored_at";
+
+    public const string ExpiresAt = "expires_at";
+
+    /// <summary>True on legal hold; otherwise absent.</summary>
+    public const string Hold = "legal_hold";
+
     /// <summary>The norm of the vector before normalization; absent if it was 1.</summary>
     public const string VectorNorm = "vector_norm";
 
@@ -26,6 +34,9 @@ internal static class PayloadKeys
     public const string Layout = "embeddings_layout";
     public const string Model = "model";
     public const string ModelFingerprint = "model_fingerprint";
+
+    /// <summary>True in the metadata of a collection that has or had points on legal hold.</summary>
+    public const string Holds = "legal_holds";
 }
 
 /// <summary>
@@ -41,7 +52,11 @@ internal static class PointMapper
     public static WithPayloadSelector IdOnly =>
         new() { Include = new() { Fields = { PayloadKeys.PointId, PayloadKeys.VectorNorm } } };
 
-    public static PointStruct ToPoint(Guid id, StoredPoint point)
+    /// <summary>Maps a point.</summary>
+    /// <param name="id">Qdrant's id.</param>
+    /// <param name="point">The point.</param>
+    /// <param name="now">The time of storing, if the point has none.</param>
+    public static PointStruct ToPoint(Guid id, StoredPoint point, DateTimeOffset? now = null)
     {
         var vector = new DenseVector();
         var norm = Fill(vector, point.Vector);
@@ -79,6 +94,18 @@ internal static class PointMapper
         if (payload.Attributes is { } attributes)
         {
             fields.Add(PayloadKeys.Attributes, AttributeValues.ToValue(attributes));
+        }
+        if ((payload.StoredAt ?? now) is { } storedAt)
+        {
+            fields.Add(PayloadKeys.StoredAt, storedAt.ToUnixTimeMilliseconds());
+        }
+        if (payload.ExpiresAt is { } expiresAt)
+        {
+            fields.Add(PayloadKeys.ExpiresAt, expiresAt.ToUnixTimeMilliseconds());
+        }
+        if (payload.OnHold)
+        {
+            fields.Add(PayloadKeys.Hold, true);
         }
         return result;
     }
@@ -140,7 +167,29 @@ internal static class PointMapper
         Attributes = fields.TryGetValue(PayloadKeys.Attributes, out var attributes) && attributes.StructValue is { } own
             ? AttributeValues.ToJson(own)
             : null,
+        StoredAt = Time(fields, PayloadKeys.StoredAt),
+        ExpiresAt = Time(fields, PayloadKeys.ExpiresAt),
+        OnHold = IsHeld(fields),
     };
+
+    /// <summary>Returns true if a point with this payload is on legal hold.</summary>
+    public static bool IsHeld(IDictionary<string, Value> fields) =>
+        fields.TryGetValue(PayloadKeys.Hold, out var hold) && hold is { HasBoolValue: true, BoolValue: true };
+
+    /// <summary>The id of a point that was read.</summary>
+    public static string IdOf(RetrievedPoint point) => IdOf(point.Id, point.Payload);
+
+    /// <summary>Id and job of a point that was read.</summary>
+    public static PointKey KeyOf(RetrievedPoint point) => new(IdOf(point), Text(point.Payload, PayloadKeys.JobId));
+
+    // Times of another program may be out of range.
+    private static DateTimeOffset? Time(IDictionary<string, Value> fields, string key) =>
+        fields.TryGetValue(key, out var time)
+        && time.HasIntegerValue
+        && time.IntegerValue >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds()
+        && time.IntegerValue <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            ? DateTimeOffset.FromUnixTimeMilliseconds(time.IntegerValue)
+            : null;
 
     private static BoundingBox Box(IDictionary<string, Value> sides)
     {

@@ -75,23 +75,10 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
 
     private async Task WriteAsync(string collection, IEnumerable<Patch> patches, CancellationToken cancellationToken)
     {
-        var request = new UpdateBatchPoints
+        PointsUpdateOperation[] operations = [.. patches.SelectMany(patch => patch.Operations())];
+        if (operations.Length > 0)
         {
-            CollectionName = collection,
-            Wait = true,
-            Operations = { patches.SelectMany(patch => patch.Operations()) },
-        };
-        if (request.Operations.Count > 0)
-        {
-            await calls.RunAsync(
-                QdrantCallKind.Write,
-                collection,
-                async (client, call) =>
-                {
-                    var reply = await client.Points.UpdateBatchAsync(request, call);
-                    return reply.Result.Select(result => QdrantFaults.ThrowIfIncomplete(result)).ToList();
-                },
-                cancellationToken);
+            await calls.UpdateAsync(collection, operations, cancellationToken);
         }
     }
 

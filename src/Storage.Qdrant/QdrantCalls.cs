@@ -57,6 +57,25 @@ internal sealed class QdrantCalls
             .Build();
     }
 
+    /// <summary>Changes payloads of points, all operations in order.</summary>
+    public Task<bool> UpdateAsync(
+        string collection, IEnumerable<PointsUpdateOperation> operations, CancellationToken cancellationToken)
+    {
+        var request = new UpdateBatchPoints { CollectionName = collection, Wait = true, Operations = { operations } };
+        return RunAsync(
+            QdrantCallKind.Write,
+            collection,
+            async (client, call) =>
+            {
+                foreach (var result in (await client.Points.UpdateBatchAsync(request, call)).Result)
+                {
+                    QdrantFaults.ThrowIfIncomplete(result);
+                }
+                return true;
+            },
+            cancellationToken);
+    }
+
     /// <summary>True if there are several nodes, so that a write that takes long may be sent again.</summary>
     public bool CanRepeat => _connection.Nodes.Count > 1;
 

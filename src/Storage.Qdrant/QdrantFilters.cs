@@ -34,6 +34,10 @@ internal static class QdrantFilters
         {
             Add(result, condition);
         }
+        if (filter.OnHold is { } onHold)
+        {
+            (onHold ? result.Must : result.MustNot).Add(Held);
+        }
         if (IsContradictory(filter))
         {
             // Matches no point. Conditions on several types of one field could not all have an index.
@@ -46,6 +50,24 @@ internal static class QdrantFilters
             result.MustNot.Add(Conditions.HasId(except.ToArray()));
         }
         return result.Must.Count + result.MustNot.Count > 0 ? result : null;
+    }
+
+    /// <summary>Matches points on legal hold.</summary>
+    public static Condition Held => Conditions.Match(PayloadKeys.Hold, true);
+
+    /// <summary>Matches points whose time is not later, except for those on legal hold.</summary>
+    public static Filter NotAfter(string key, DateTimeOffset time, ReadOnlySpan<Guid> reserved)
+    {
+        var filter = new Filter
+        {
+            Must = { Conditions.Range(key, new() { Lte = time.ToUnixTimeMilliseconds() }) },
+            MustNot = { Held },
+        };
+        if (reserved.Length > 0)
+        {
+            filter.MustNot.Add(Conditions.HasId(reserved.ToArray()));
+        }
+        return filter;
     }
 
     /// <summary>Matches the points of a job that have a face index, except for the given points.</summary>

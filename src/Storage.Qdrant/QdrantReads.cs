@@ -100,20 +100,48 @@ internal sealed class QdrantReads(QdrantCalls calls, FilterIndexes indexes, Repl
         return new(points, next is null ? "" : PageToken.Encode(name, Position(next)));
     }
 
-    /// <summary>Returns the ids that exist.</summary>
-    public async Task<List<Guid>> ExistingAsync(
-        string collection, IReadOnlyList<Guid> ids, CancellationToken cancellationToken)
+    /// <summary>Returns the points that exist, with their ids and whether they are on legal hold.</summary>
+    public async Task<IReadOnlyList<RetrievedPoint>> ExistingAsync(
+        string collection, IEnumerable<Guid> ids, CancellationToken cancellationToken)
     {
         var get = new GetPoints
         {
             CollectionName = collection,
             Ids = { ids.Select(id => (PointId)id) },
-            WithPayload = false,
+            WithPayload = new() { Include = new() { Fields = { PayloadKeys.PointId, PayloadKeys.Hold } } },
             WithVectors = false,
         };
         var reply = await calls.RunAsync(
             QdrantCallKind.Read, collection, (client, call) => client.Points.GetAsync(get, call), cancellationToken);
-        return [.. reply.Result.Where(point => point.Id.HasUuid).Select(point => Guid.Parse(point.Id.Uuid))];
+        return [.. reply.Result.Where(point => point.Id.HasUuid)];
+    }
+
+    /// <summary>Returns a page of points with id and job, and the position of the next page or null.</summary>
+    public async Task<(IReadOnlyList<RetrievedPoint> Points, PointId? Next)> KeysAsync(
+        CollectionState state, Filter? filter, PointId? from, CancellationToken cancellationToken)
+    {
+        var scroll = new ScrollPoints
+        {
+            CollectionName = state.Info.Name,
+            Filter = filter,
+            Limit = (uint)Math.Min(IdsPerPage, state.Limits.MaxQueryLimit),
+            Offset = from,
+            WithPayload = new() { Include = new() { Fields = { PayloadKeys.PointId, PayloadKeys.JobId } } },
+        };
+        var reply = await ScrollAsync(state, scroll, cancellationToken);
+        return (reply.Result, reply.NextPageOffset);
+    }
+
+    /// <summary>Returns a page of ids and jobs.</summary>
+    public async Task<PointKeyPage> ListKeysAsync(
+        CollectionState state, PointFilter filter, string pageToken, CancellationToken cancellationToken)
+    {
+        var listing = $"{state.Info.Name}/keys";
+        var from = Position(PageToken.Decode(listing, pageToken));
+        var (points, next) = await KeysAsync(
+            state, QdrantFilters.ToFilter(filter, state.ReservedIds), from, cancellationToken);
+        return new(
+            [.. points.Select(PointMapper.KeyOf)], next is null ? "" : PageToken.Encode(listing, Position(next)));
     }
 
     /// <summary>Returns the ids of a page of points, and the position of the next page or null.</summary>

@@ -228,4 +228,17 @@ internal sealed record QdrantCollectionOptions
     /// </summary>
     /// <value>Default: false.</value>
     public bool QuantizeInt8 { get; init; }
+
+    /// <summary>
+    /// Share of deleted points in a segment from which Qdrant rewrites it without them. Until then, deleted points stay in its
+    /// files.
+    /// </summary>
+    /// <value>Default: none, Qdrant's own, 0.2. From 0.0001 to 1.</value>
+    [Range(0.0001, 1.0)]
+    public double? DeletedThreshold { get; init; }
+
+    /// <summary>Number of points from which Qdrant rewrites a segment because of deleted points.</summary>
+    /// <value>Default: none, Qdrant's own, 1,000. From 100 to 1,000,000,000.</value>
+    [Range(100, 1_000_000_000)]
+    public int? VacuumMinVectors { get; init; }
 }

@@ -21,6 +21,8 @@ internal sealed class QdrantVectorStore : IVectorStore
     private readonly QdrantDeletes _deletes;
     private readonly QdrantReplacements _replacements;
     private readonly QdrantAttributeUpdates _updates;
+    private readonly QdrantHolds _holds;
+    private readonly QdrantRetention _retention;
     private bool _started;
     private bool _disposed;
 
@@ -40,6 +42,8 @@ internal sealed class QdrantVectorStore : IVectorStore
         _deletes = new(calls, indexes, _reads, _batchers);
         _replacements = new(_reads, _deletes);
         _updates = new(calls, _reads, replySize);
+        _holds = new(calls, _admin, _catalog, indexes, _reads);
+        _retention = new(calls, _deletes, time);
         if (options.ApiKey is { Length: > 0 }
             && _connection.Nodes.FirstOrDefault(node => node.Address is { Scheme: "http", IsLoopback: false }) is { } node)
         {
@@ -75,15 +79,22 @@ internal sealed class QdrantVectorStore : IVectorStore
         return [.. found.OfType<CollectionInfo>().OrderBy(info => info.Name, StringComparer.Ordinal)];
     }
 
-    public async Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken)
+    public async Task<DeleteCounts> DropCollectionAsync(
+        string collection, IDeletedIds? ids, CancellationToken cancellationToken)
     {
         // Not from the cache: the count must be current.
         _catalog.Forget(collection);
         var state = await RequireAsync(collection, cancellationToken);
-        var count = await _reads.CountAsync(state, PointFilter.All, cancellationToken);
+        if (state.HasHolds
+            && await _reads.CountAsync(state, new PointFilter { OnHold = true }, cancellationToken) > 0)
+        {
+            return await _deletes.DeleteAsync(state, PointFilter.All, ids, cancellationToken);
+        }
+        var count = await ReadIdsAsync(state, ids, cancellationToken)
+            ?? await _reads.CountAsync(state, PointFilter.All, cancellationToken);
         await _admin.DropAsync(collection, cancellationToken);
         _catalog.Forget(collection);
-        return count;
+        return new(count, 0);
     }
 
     public Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
@@ -123,15 +134,49 @@ internal sealed class QdrantVectorStore : IVectorStore
         return await OnAsync(collection, _ => _reads.GetAsync(collection, id, cancellationToken), cancellationToken);
     }
 
-    public async Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken)
-    {
-        return await OnAsync(collection, _ => _deletes.DeleteAsync(collection, ids, cancellationToken), cancellationToken);
-    }
-
-    public async Task<long> DeleteAsync(string collection, PointFilter filter, CancellationToken cancellationToken)
+    public async Task<DeleteCounts> DeleteAsync(
+        string collection, IReadOnlyList<string> ids, IDeletedIds? deleted, CancellationToken cancellationToken)
     {
         return await OnAsync(
-            collection, state => _deletes.DeleteAsync(state, filter, cancellationToken), cancellationToken);
+            collection, _ => _deletes.DeleteAsync(collection, ids, deleted, cancellationToken), cancellationToken);
+    }
+
+    public async Task<DeleteCounts> DeleteAsync(
+        string collection, PointFilter filter, IDeletedIds? deleted, CancellationToken cancellationToken)
+    {
+        return await OnAsync(
+            collection, state => _deletes.DeleteAsync(state, filter, deleted, cancellationToken), cancellationToken);
+    }
+
+    public async Task<long> DeleteExpiredAsync(
+        string collection,
+        DateTimeOffset now,
+        DateTimeOffset? storedBefore,
+        int limit,
+        CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return await OnAsync(
+            collection, state => _retention.DeleteAsync(state, now, storedBefore, limit, cancellationToken), cancellationToken);
+    }
+
+    public async Task<long> SetHoldAsync(
+        string collection, IReadOnlyList<string> ids, bool hold, CancellationToken cancellationToken)
+    {
+        return await OnAsync(collection, _ => _holds.SetAsync(collection, ids, hold, cancellationToken), cancellationToken);
+    }
+
+    public async Task<long> SetHoldAsync(
+        string collection, PointFilter filter, bool hold, CancellationToken cancellationToken)
+    {
+        return await OnAsync(collection, _ => _holds.SetAsync(collection, filter, hold, cancellationToken), cancellationToken);
+    }
+
+    public async Task<PointKeyPage> ListKeysAsync(
+        string collection, PointFilter filter, string pageToken, CancellationToken cancellationToken)
+    {
+        return await OnAsync(
+            collection, state => _reads.ListKeysAsync(state, filter, pageToken, cancellationToken), cancellationToken);
     }
 
     public async Task<long> CountAsync(string collection, PointFilter filter, CancellationToken cancellationToken)
@@ -211,7 +256,18 @@ internal sealed class QdrantVectorStore : IVectorStore
         CollectionState state, string jobId, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
     {
         CheckDimensions(state, points);
-        return _replacements.ReplaceAsync(state, jobId, points, () => Send(state, points, cancellationToken), cancellationToken);
+        return state.HasHolds
+            ? ReplaceFreeAsync(state, jobId, points, cancellationToken)
+            : _replacements.ReplaceAsync(state, jobId, points, () => Send(state, points, cancellationToken), cancellationToken);
+    }
+
+    private async Task<long> ReplaceFreeAsync(
+        CollectionState state, string jobId, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
+    {
+        await _holds.RequireNoOtherFacesAsync(
+            state, jobId, points.Select(point => PointIds.Of(point.Id)), cancellationToken);
+        return await _replacements.ReplaceAsync(
+            state, jobId, points, () => Send(state, points, cancellationToken), cancellationToken);
     }
 
     private Task Write(CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
@@ -230,7 +286,38 @@ internal sealed class QdrantVectorStore : IVectorStore
     }
 
     private Task Send(CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
-        points.Count == 0 ? Task.CompletedTask : _batchers.Of(state.Info.Name).WriteAsync(points, cancellationToken);
+        points.Count == 0
+            ? Task.CompletedTask
+            : state.HasHolds || points.Any(point => point.Payload.OnHold)
+                ? SendFreeAsync(state.Info.Name, points, cancellationToken)
+                : _batchers.Of(state.Info.Name).WriteAsync(points, cancellationToken);
+
+    private async Task SendFreeAsync(string name, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
+        await await _holds.WriteAsync(
+            name, points, () => _batchers.Of(name).WriteAsync(points, cancellationToken), cancellationToken);
+
+    private async Task<long?> ReadIdsAsync(CollectionState state, IDeletedIds? ids, CancellationToken cancellationToken)
+    {
+        if (ids is null)
+        {
+            return null;
+        }
+        ids.Begin();
+        var count = 0L;
+        var token = "";
+        do
+        {
+            var page = await _reads.ListKeysAsync(state, PointFilter.All, token, cancellationToken);
+            foreach (var key in page.Keys)
+            {
+                ids.Add(key.Id);
+            }
+            count += page.Keys.Count;
+            token = page.NextPageToken;
+        }
+        while (token.Length > 0);
+        return count;
+    }
 
     // Removes a collection from the cache if another program has dropped it or changed its limits, in which case the work
     // is repeated within the new limits.

@@ -99,10 +99,11 @@ internal sealed class UpsertBatcher : IAsyncDisposable
     {
         var job = new UpsertJob(points.Count, cancellationToken);
         var pending = new PendingPoint[points.Count];
+        var now = _time.GetUtcNow();
         for (var i = 0; i < pending.Length; i++)
         {
             var id = PointIds.Of(points[i].Id);
-            var point = PointMapper.ToPoint(id, points[i]);
+            var point = PointMapper.ToPoint(id, points[i], now);
             pending[i] = new(id, point, PointMapper.SizeOf(points[i], point), job);
         }
         lock (_lock)

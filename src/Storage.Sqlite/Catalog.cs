@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Data.Sqlite;
 using static SQLitePCL.raw;
@@ -16,6 +17,11 @@ internal sealed class Catalog : IDisposable
     public int Count => _collections.Count;
 
     public long TotalPoints => _collections.Sum(static pair => (long)pair.Value.Count);
+
+    /// <summary>
+    /// True if the table <c>damaged</c> has points, which deletions must also look for. Used by the writer only.
+    /// </summary>
+    public bool HasDamaged { get; private set; }
 
     public CollectionIndex? Find(string name) => _collections.GetValueOrDefault(name);
 
@@ -61,10 +67,12 @@ internal sealed class Catalog : IDisposable
             var damaged = Load(session, index, cancellationToken);
             if (damaged.Count > 0)
             {
-                logger.PointsDamaged(index.Name, damaged.Count, damaged.Values.First());
+                logger.PointsDamaged(index.Name, damaged.Count, IdDigest(damaged.Values.First()));
                 TryMoveDamaged(session, index, damaged.Keys, logger);
             }
         }
+
+        HasDamaged = (long)session.Scalar("SELECT EXISTS (SELECT 1 FROM damaged)")! == 1;
     }
 
     public void Dispose()
@@ -114,6 +122,9 @@ internal sealed class Catalog : IDisposable
         return stored.Length == bytes.Length && stored.TryCopyTo(bytes);
     }
 
+    // Ids can be personal data.
+    private static string IdDigest(string id) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)))[..12];
+
     private static void TryMoveDamaged(
         SqliteSession session, CollectionIndex index, IReadOnlyCollection<long> rows, ILogger logger)
     {
@@ -145,7 +156,10 @@ internal sealed class Catalog : IDisposable
         foreach (var row in rows)
         {
             session.Execute(
-                $"INSERT INTO damaged SELECT $1, * FROM {index.Statements.Table} WHERE row = $2", index.Name, row);
+                $"INSERT INTO damaged(collection, row, {PointChecksum.Columns}) "
+                + $"SELECT $1, row, {PointChecksum.Columns} FROM {index.Statements.Table} WHERE row = $2",
+                index.Name,
+                row);
             session.Execute(index.Statements.DeleteRow, row);
         }
 

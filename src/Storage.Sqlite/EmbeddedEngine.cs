@@ -10,6 +10,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     private readonly DiskReserve _reserve;
     private readonly SqliteSession _session;
     private readonly Checkpointer _checkpointer;
+    private readonly Eraser _eraser;
     private readonly DurableFile _file;
     private readonly DurableFile _log;
 
@@ -19,6 +20,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         SqliteSession session,
         Catalog catalog,
         EmbeddedStoreOptions options,
+        TimeProvider time,
         ILogger logger)
     {
         _directory = directory;
@@ -27,10 +29,29 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         _file = new DurableFile(SqliteSchema.PathIn(options.Directory));
         _log = new DurableFile(SqliteSchema.PathIn(options.Directory) + "-wal");
         Catalog = catalog;
-        _checkpointer = new Checkpointer(() => SqliteSchema.Open(options.Directory, readOnly: false), _file.Flush, logger);
+        var pageBytes = (int)(long)session.Scalar("PRAGMA page_size")!;
+        var pages = new PageLog(_log, pageBytes);
+        _checkpointer = new Checkpointer(
+            () => SqliteSchema.Open(options.Directory, readOnly: false), _file.Flush, logger, pages);
+        var erasures = new ErasePending(SqliteSchema.Fact(session, Facts.Erasing) == 1);
         var flusher = new GroupFlusher(_log.Flush, logger);
-        var transaction = new GroupTransaction(session, catalog, flusher, _checkpointer, reserve, options.MaxPoints, logger);
+        var transaction = new GroupTransaction(session, catalog, flusher, _checkpointer, erasures, reserve, options.MaxPoints, logger);
         Writer = new GroupWriter(transaction, flusher, options, logger);
+        _eraser = new Eraser(
+            session,
+            Writer,
+            _checkpointer,
+            pages,
+            new PageScrubber(_file, pageBytes, _checkpointer.Gate),
+            erasures,
+            TimeSpan.FromSeconds(options.EraseSeconds),
+            time,
+            logger);
+        if (erasures.IsRecorded)
+        {
+            _eraser.Start();
+        }
+
         var reads = options.MaxConcurrentReads > 0 ? options.MaxConcurrentReads : 2 * Environment.ProcessorCount;
         Readers = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), reads);
         Lookups = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), Math.Max(1, reads / 2));
@@ -50,7 +71,8 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     public ExactSearch Search { get; }
 
     /// <summary>Locks the directory, opens the file and loads it. UNAVAILABLE if that fails.</summary>
-    public static EmbeddedEngine Open(EmbeddedStoreOptions options, ILogger logger, CancellationToken cancellationToken)
+    public static EmbeddedEngine Open(
+        EmbeddedStoreOptions options, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
         var directory = DirectoryLock.Take(options.Directory);
         SqliteSession? session = null;
@@ -59,12 +81,12 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         {
             var reserve = new DiskReserve(options.Directory, options.ReserveBytes, logger);
             StoreIdentity.Require(options.Directory);
-            session = OpenFile(options.Directory, reserve);
+            session = OpenFile(options.Directory, reserve, time, logger);
             StoreIdentity.Record(options.Directory);
             catalog.Load(session, logger, cancellationToken);
             ReportLimits(catalog, options, logger);
             reserve.Restore();
-            return new EmbeddedEngine(directory, reserve, session, catalog, options, logger);
+            return new EmbeddedEngine(directory, reserve, session, catalog, options, time, logger);
         }
         catch (Exception exception)
         {
@@ -87,9 +109,11 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _eraser.DisposeAsync();
         await Writer.DisposeAsync();
         await Readers.DisposeAsync();
         await Lookups.DisposeAsync();
+        _eraser.Finish();
         await _checkpointer.FinishAsync(_session);
         _session.Dispose();
         _log.Dispose();
@@ -100,21 +124,21 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         _directory.Dispose();
     }
 
-    private static SqliteSession OpenFile(string directory, DiskReserve reserve)
+    private static SqliteSession OpenFile(string directory, DiskReserve reserve, TimeProvider time, ILogger logger)
     {
         try
         {
-            return OpenFile(directory);
+            return OpenFile(directory, time, logger);
         }
         catch (SqliteException exception) when (SqliteFaults.IsEnvironment(exception) && reserve.IsScarce)
         {
             // Opening creates the index of the log.
             reserve.Release();
-            return OpenFile(directory);
+            return OpenFile(directory, time, logger);
         }
     }
 
-    private static SqliteSession OpenFile(string directory)
+    private static SqliteSession OpenFile(string directory, TimeProvider time, ILogger logger)
     {
         var session = SqliteSchema.Open(directory, readOnly: false);
         try
@@ -124,8 +148,12 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
             SqliteSchema.Run(session.Connection, "PRAGMA synchronous = NORMAL");
             SqliteSchema.Run(
                 session.Connection,
-                $"PRAGMA wal_autocheckpoint = {Checkpointer.WriterPages}; PRAGMA journal_size_limit = {128 << 20};");
-            SqliteSchema.Prepare(session, directory);
+                $"PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {Checkpointer.LogBytes};");
+            if (SqliteSchema.Prepare(session, directory, time.GetUtcNow()) && FreePages(session) is > 0 and var pages)
+            {
+                logger.FreePagesOfEarlierVersion(pages, SqliteSchema.PathIn(directory));
+            }
+
             return session;
         }
         catch
@@ -134,6 +162,8 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
             throw;
         }
     }
+
+    private static long FreePages(SqliteSession session) => (long)session.Scalar("PRAGMA freelist_count")!;
 
     private static void ReportLimits(Catalog catalog, EmbeddedStoreOptions options, ILogger logger)
     {

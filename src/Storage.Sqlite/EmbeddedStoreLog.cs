@@ -14,8 +14,9 @@ internal static partial class EmbeddedStoreLog
     [LoggerMessage(
         4001,
         LogLevel.Warning,
-        "Collection {Collection}: {Count} points are damaged and are moved to the table 'damaged'; the first is {Id}")]
-    public static partial void PointsDamaged(this ILogger logger, string collection, int count, string id);
+        "Collection {Collection}: {Count} points are damaged and are moved to the table 'damaged'; the SHA-256 of the first one's "
+            + "id begins with {IdDigest}")]
+    public static partial void PointsDamaged(this ILogger logger, string collection, int count, string idDigest);
 
     [LoggerMessage(4002, LogLevel.Error, "A group of {Count} writes failed")]
     public static partial void GroupFailed(this ILogger logger, int count, Exception exception);
@@ -59,4 +60,17 @@ internal static partial class EmbeddedStoreLog
         "Collection {Collection}: the damaged points could not be moved to the table 'damaged': {Reason}. Stop the server "
             + "and run 'embeddings store salvage'")]
     public static partial void DamagedNotMoved(this ILogger logger, string collection, string reason);
+
+    [LoggerMessage(
+        4011,
+        LogLevel.Warning,
+        "Deleted points could not be removed from the files of the embedded store yet; the store tries again")]
+    public static partial void EraseFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(
+        4012,
+        LogLevel.Warning,
+        "{Pages} unused pages of '{File}' may hold what an earlier version of the server deleted. Stop the server and run "
+            + "'embeddings store compact' once")]
+    public static partial void FreePagesOfEarlierVersion(this ILogger logger, long pages, string file);
 }

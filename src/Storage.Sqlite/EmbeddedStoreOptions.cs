@@ -40,6 +40,14 @@ internal sealed record EmbeddedStoreOptions
     [Range(0, 1 << 30)]
     public int ReserveBytes { get; init; } = 16 << 20;
 
+    /// <summary>
+    /// Maximum time until what was deleted or replaced is gone from all files of the store, seconds. Reads that run longer and
+    /// very large deletions delay it. A shorter time costs more writes to the disk while points are deleted or replaced.
+    /// </summary>
+    /// <value>Default: 60. From 1 to 86,400.</value>
+    [Range(1, 86_400)]
+    public int EraseSeconds { get; init; } = 60;
+
     /// <summary>Maximum number of threads for all searches together; a single search uses all of them.</summary>
     /// <value>Default: 0, the number of processors. From 0 to 1,024.</value>
     [Range(0, 1024)]

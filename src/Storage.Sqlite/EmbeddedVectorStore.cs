@@ -13,6 +13,8 @@ namespace Embeddings.Storage.Sqlite;
 internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<EmbeddedVectorStore> log, TimeProvider time)
     : IVectorStore
 {
+    private const int KeysPerPage = 10_000;
+
     private EmbeddedEngine? _engine;
 
     private EmbeddedEngine Engine => Volatile.Read(ref _engine) ?? throw CollectionFaults.NotStarted();
@@ -20,7 +22,7 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        var engine = await Task.Run(() => EmbeddedEngine.Open(options, log, cancellationToken), cancellationToken);
+        var engine = await Task.Run(() => EmbeddedEngine.Open(options, time, log, cancellationToken), cancellationToken);
         Volatile.Write(ref _engine, engine);
         log.StoreReady(
             Path.GetFullPath(options.Directory),
@@ -83,11 +85,12 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
             [.. collections.OrderBy(static info => info.Name, StringComparer.Ordinal)]);
     }
 
-    public Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken)
+    public Task<DeleteCounts> DropCollectionAsync(
+        string collection, IDeletedIds? ids, CancellationToken cancellationToken)
     {
-        var engine = Engine;
-        var request = new DropCollectionRequest(engine.Catalog, engine.Catalog.Require(collection), cancellationToken);
-        return engine.Writer.WriteAsync(request, cancellationToken);
+        var catalog = Engine.Catalog;
+        return DeleteAsync(
+            new DropCollectionRequest(catalog, catalog.Require(collection), ids, cancellationToken), cancellationToken);
     }
 
     public async Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
@@ -99,7 +102,8 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
             return;
         }
 
-        await engine.Writer.WriteAsync(new UpsertRequest(index, Encode(index, points), cancellationToken), cancellationToken);
+        await engine.Writer.WriteAsync(
+            new UpsertRequest(engine.Catalog, index, Encode(index, points), cancellationToken), cancellationToken);
     }
 
     public Task<long> ReplaceFacesAsync(
@@ -108,7 +112,7 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         var engine = Engine;
         var index = engine.Catalog.Require(collection);
         var request = new ReplaceFacesRequest(
-            index, Encoding.UTF8.GetBytes(jobId), Encode(index, points), cancellationToken);
+            engine.Catalog, index, Encoding.UTF8.GetBytes(jobId), Encode(index, points), cancellationToken);
         return engine.Writer.WriteAsync(request, cancellationToken);
     }
 
@@ -131,21 +135,65 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         return Engine.Lookups.RunAsync(session => PointQueries.Find(session, index, id), cancellationToken);
     }
 
-    public Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken)
+    public Task<DeleteCounts> DeleteAsync(
+        string collection, IReadOnlyList<string> ids, IDeletedIds? deleted, CancellationToken cancellationToken)
     {
-        var engine = Engine;
-        var index = engine.Catalog.Require(collection);
-        byte[][] keys = [.. ids.Select(Encoding.UTF8.GetBytes)];
-        return keys.Length == 0
-            ? Task.FromResult(0L)
-            : engine.Writer.WriteAsync(new DeleteIdsRequest(index, keys, cancellationToken), cancellationToken);
+        var catalog = Engine.Catalog;
+        var index = catalog.Require(collection);
+        return ids.Count == 0
+            ? Task.FromResult(default(DeleteCounts))
+            : DeleteAsync(new DeleteIdsRequest(catalog, index, Keys(ids), deleted, cancellationToken), cancellationToken);
     }
 
-    public Task<long> DeleteAsync(string collection, PointFilter filter, CancellationToken cancellationToken)
+    public Task<DeleteCounts> DeleteAsync(
+        string collection, PointFilter filter, IDeletedIds? deleted, CancellationToken cancellationToken)
+    {
+        var catalog = Engine.Catalog;
+        var index = catalog.Require(collection);
+        return DeleteAsync(new DeleteMatchingRequest(catalog, index, filter, deleted, cancellationToken), cancellationToken);
+    }
+
+    public Task<long> DeleteExpiredAsync(
+        string collection,
+        DateTimeOffset now,
+        DateTimeOffset? storedBefore,
+        int limit,
+        CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        var engine = Engine;
+        var index = engine.Catalog.Require(collection);
+        return engine.Writer.WriteAsync(
+            new DeleteExpiredRequest(engine.Catalog, index, now, storedBefore, limit, cancellationToken), cancellationToken);
+    }
+
+    public Task<long> SetHoldAsync(
+        string collection, IReadOnlyList<string> ids, bool hold, CancellationToken cancellationToken)
     {
         var engine = Engine;
         var index = engine.Catalog.Require(collection);
-        return engine.Writer.WriteAsync(new DeleteMatchingRequest(index, filter, cancellationToken), cancellationToken);
+        return ids.Count == 0
+            ? Task.FromResult(0L)
+            : engine.Writer.WriteAsync(
+                new SetHoldRequest(index, Keys(ids), PointFilter.All, hold, cancellationToken), cancellationToken);
+    }
+
+    public Task<long> SetHoldAsync(string collection, PointFilter filter, bool hold, CancellationToken cancellationToken)
+    {
+        var engine = Engine;
+        var index = engine.Catalog.Require(collection);
+        return engine.Writer.WriteAsync(
+            new SetHoldRequest(index, null, filter, hold, cancellationToken), cancellationToken);
+    }
+
+    public Task<PointKeyPage> ListKeysAsync(
+        string collection, PointFilter filter, string pageToken, CancellationToken cancellationToken)
+    {
+        var index = Engine.Catalog.Require(collection);
+        var position = PageToken.Decode($"{index.Statements.Table}/keys", pageToken);
+        var after = position is null ? 0 : BitConverter.ToInt64(position);
+        return Engine.Readers.RunAsync(
+            session => PointQueries.Keys(session, index, filter, KeysPerPage, after), cancellationToken);
     }
 
     public Task<long> CountAsync(string collection, PointFilter filter, CancellationToken cancellationToken)
@@ -212,6 +260,11 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         }
     }
 
+    private async Task<DeleteCounts> DeleteAsync(DeleteRequest request, CancellationToken cancellationToken) =>
+        new(await Engine.Writer.WriteAsync(request, cancellationToken), request.Held);
+
+    private static byte[][] Keys(IReadOnlyList<string> ids) => [.. ids.Select(Encoding.UTF8.GetBytes)];
+
     private static ScoredStoredPoint WithoutContent(Hit hit, SearchSpec spec)
     {
         var point = new StoredPoint(hit.Id, default, PointPayload.Empty);
@@ -242,13 +295,14 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         return vectors;
     }
 
-    private static PointRow[] Encode(CollectionIndex index, IReadOnlyList<StoredPoint> points)
+    private PointRow[] Encode(CollectionIndex index, IReadOnlyList<StoredPoint> points)
     {
         var rows = new PointRow[points.Count];
+        var now = time.GetUtcNow();
         for (var i = 0; i < rows.Length; i++)
         {
             RequireDimension(index, points[i].Vector.Length);
-            rows[i] = PointCodec.Encode(points[i]);
+            rows[i] = PointCodec.Encode(points[i], now);
         }
 
         return rows;

@@ -38,6 +38,11 @@ internal static class FilterSql
             Bound("<=", range.Lte);
         }
 
+        if (filter.OnHold is { } onHold)
+        {
+            terms.Add(onHold ? "hold IS NOT NULL" : "hold IS NULL");
+        }
+
         session.Matcher = filter.Attributes.Count == 0 ? AttributeMatcher.None : new AttributeMatcher(filter.Attributes);
         if (filter.Attributes.Count > 0)
         {

@@ -12,6 +12,7 @@ internal sealed class GroupTransaction(
     Catalog catalog,
     GroupFlusher flusher,
     Checkpointer checkpointer,
+    ErasePending erasures,
     DiskReserve reserve,
     int maxPoints,
     ILogger logger)
@@ -126,6 +127,12 @@ internal sealed class GroupTransaction(
         }
 
         checkpointer.Committed(session, context.Bytes);
+        if (context.Erases)
+        {
+            erasures.Committed();
+        }
+
+        context.Maintain();
         return context;
     }
 
@@ -144,6 +151,12 @@ internal sealed class GroupTransaction(
                 {
                     request.Run(context);
                 }
+            }
+
+            if (context.Erases && !erasures.IsRecorded)
+            {
+                // In the same transaction: a server that is killed now continues at its next start.
+                SqliteSchema.SetFact(session, Facts.Erasing, 1);
             }
 
             session.Execute("COMMIT");

@@ -20,14 +20,21 @@ internal static class PointCodec
     /// The columns that <see cref="Decode"/> reads, in order. The vector follows them, because a long one overflows to
     /// further pages.
     /// </summary>
-    public const string Columns = "id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes";
+    public const string Columns =
+        "id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes, stored_at, expires_at, hold";
+
+    /// <summary>The number of <see cref="Columns"/>: the position of what follows them.</summary>
+    public const int Count = 11;
 
     private static readonly JsonWriterOptions WriterOptions =
         new() { MaxDepth = MaxJsonDepth, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly JsonDocumentOptions DocumentOptions = new() { MaxDepth = MaxJsonDepth };
 
-    public static PointRow Encode(StoredPoint point)
+    /// <summary>Encodes a point.</summary>
+    /// <param name="point">The point.</param>
+    /// <param name="now">The time of storing, if the point has none.</param>
+    public static PointRow Encode(StoredPoint point, DateTimeOffset? now = null)
     {
         var payload = point.Payload;
         var row = new PointRow
@@ -41,6 +48,9 @@ internal static class PointCodec
             Bbox = payload.Bbox is { } box ? Bytes([box.X, box.Y, box.Width, box.Height]) : null,
             Landmarks = payload.Landmarks is { } landmarks ? Bytes(landmarks) : null,
             Attributes = payload.Attributes is { } attributes ? Json(attributes) : null,
+            StoredAt = (payload.StoredAt ?? now)?.ToUnixTimeMilliseconds(),
+            ExpiresAt = payload.ExpiresAt?.ToUnixTimeMilliseconds(),
+            OnHold = payload.OnHold,
             Vector = Bytes(point.Vector.Span),
         };
         return row with { Checksum = PointChecksum.Of(row) };
@@ -59,17 +69,23 @@ internal static class PointCodec
                 Bbox = row.IsDBNull(5) ? null : Box(Floats(row, 5)),
                 Landmarks = row.IsDBNull(6) ? null : Floats(row, 6),
                 Attributes = row.IsDBNull(7) ? null : Attributes(row, 7),
+                StoredAt = Time(row, 8),
+                ExpiresAt = Time(row, 9),
+                OnHold = !row.IsDBNull(10),
             }
             : PointPayload.Empty;
-        return new StoredPoint(Text(row, 0), withVector ? Floats(row, 8) : default, payload);
+        return new StoredPoint(Text(row, 0), withVector ? Floats(row, Count) : default, payload);
     }
 
     /// <summary>Reads the bytes of the vector of a row with <see cref="Columns"/> and the vector after them.</summary>
-    public static byte[] Vector(SqliteDataReader row) => row.GetFieldValue<byte[]>(8);
+    public static byte[] Vector(SqliteDataReader row) => row.GetFieldValue<byte[]>(Count);
 
     /// <summary>Reads a text column, including any U+0000, at which a read as string would end.</summary>
     public static string Text(SqliteDataReader row, int column) =>
         Encoding.UTF8.GetString(row.GetFieldValue<byte[]>(column));
+
+    private static DateTimeOffset? Time(SqliteDataReader row, int column) =>
+        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 
     private static BoundingBox? Box(float[] sides) =>
         sides is [var x, var y, var width, var height] ? new BoundingBox(x, y, width, height) : null;
@@ -132,10 +148,18 @@ internal sealed record PointRow
     /// <summary>JSON in UTF-8.</summary>
     public required byte[]? Attributes { get; init; }
 
+    /// <summary>The time of storing, milliseconds of Unix time; the time of expiry has the same format.</summary>
+    public required long? StoredAt { get; init; }
+
+    public required long? ExpiresAt { get; init; }
+
+    /// <summary>True to put a new point on legal hold. An existing point keeps its own.</summary>
+    public required bool OnHold { get; init; }
+
     /// <summary>The vector as it was given.</summary>
     public required byte[] Vector { get; init; }
 
-    /// <summary>The checksum of everything above.</summary>
+    /// <summary>The checksum of everything above, except for the legal hold, which changes on its own.</summary>
     public long Checksum { get; init; }
 
     public ReadOnlySpan<float> Floats => MemoryMarshal.Cast<byte, float>(Vector);

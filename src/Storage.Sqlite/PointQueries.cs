@@ -32,6 +32,25 @@ internal static class PointQueries
         return [.. rows];
     }
 
+    /// <summary>Returns a page of ids and jobs in the order of row numbers.</summary>
+    public static PointKeyPage Keys(SqliteSession session, CollectionIndex index, PointFilter filter, int size, long after)
+    {
+        var table = index.Statements.Table;
+        using var command = FilterSql.Command(
+            session, $"SELECT id, job_id, row FROM {table}", filter, "row > $after", "ORDER BY row LIMIT $limit");
+        command.Parameters.AddWithValue("$after", after);
+        command.Parameters.AddWithValue("$limit", (long)size);
+        var keys = new List<PointKey>();
+        using var reader = command.ExecuteReader();
+        while (reader.Read())
+        {
+            keys.Add(new PointKey(PointCodec.Text(reader, 0), PointCodec.Text(reader, 1)));
+            after = reader.GetInt64(2);
+        }
+
+        return new(keys, keys.Count < size ? "" : PageToken.Encode($"{table}/keys", BitConverter.GetBytes(after)));
+    }
+
     /// <summary>
     /// Returns a page in the order of row numbers, which is the order of insertion; replacing a point does not change
     /// its position.
@@ -64,7 +83,7 @@ internal static class PointQueries
             }
 
             points.Add(point);
-            last = reader.GetInt64(9);
+            last = reader.GetInt64(PointCodec.Count + 1);
         }
 
         return new PointPage(points, "");

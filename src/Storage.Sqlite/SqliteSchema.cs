@@ -13,10 +13,17 @@ internal static class SqliteSchema
     /// <summary>
     /// The schema version, stored as <c>user_version</c>. A server rejects files with a newer version.
     /// </summary>
-    public const int Version = 2;
+    public const int Version = 3;
+
+    /// <summary>Time that a connection waits for others, milliseconds.</summary>
+    public const int BusyMilliseconds = 10_000;
 
     // Rows that get a checksum in one transaction of an upgrade.
     private const int UpgradeRows = 5000;
+
+    // The columns of a checksum in a table that has no times yet.
+    private const string ColumnsBeforeRetention =
+        "id, job_id, media_store_id, face_index, confidence, bbox, landmarks, attributes, NULL, NULL, NULL, vector, checksum";
 
     public static string PathIn(string directory) => Path.Combine(directory, "embeddings.db");
 
@@ -45,11 +52,15 @@ internal static class SqliteSchema
 
             // An 8 KiB page holds three points with 512 dimensions, a 4 KiB page only one. FULL: a commit is on disk
             // when it returns.
-            Run(connection, "PRAGMA busy_timeout = 10000; PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;");
+            Run(connection, $"PRAGMA busy_timeout = {BusyMilliseconds}");
+            Run(connection, "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;");
             Run(connection, "PRAGMA synchronous = FULL;");
             Run(connection, "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;");
             Run(connection, "PRAGMA cache_size = -16384;");
-            Run(connection, readOnly ? "PRAGMA query_only = ON;" : "PRAGMA temp_store = MEMORY;");
+            // Temporary files would keep copies of points.
+            Run(connection, "PRAGMA temp_store = MEMORY;");
+            // What is deleted or replaced is overwritten with zeros within its page; see PageScrubber for the rest.
+            Run(connection, readOnly ? "PRAGMA query_only = ON;" : "PRAGMA secure_delete = ON;");
             return session;
         }
         catch
@@ -63,7 +74,11 @@ internal static class SqliteSchema
     /// Creates the tables of a new file and upgrades a file of an earlier server. UNAVAILABLE for a file of a newer
     /// server. Writes nothing to a file of this version, so that it can be opened on a full disk.
     /// </summary>
-    public static void Prepare(SqliteSession session, string directory)
+    /// <param name="session">A session for writing.</param>
+    /// <param name="directory">The directory of the file.</param>
+    /// <param name="now">The time, which becomes that of storing for all points of an earlier server.</param>
+    /// <returns>True if a file of an earlier server was upgraded.</returns>
+    public static bool Prepare(SqliteSession session, string directory, DateTimeOffset now)
     {
         var version = VersionOf(session);
         if (version > Version)
@@ -84,16 +99,35 @@ internal static class SqliteSchema
                     fingerprint TEXT);
                 CREATE TABLE IF NOT EXISTS damaged(
                     collection TEXT, row INTEGER, id TEXT, job_id TEXT, media_store_id TEXT, face_index INTEGER,
-                    confidence REAL, bbox BLOB, landmarks BLOB, attributes TEXT, vector BLOB, checksum INTEGER);
+                    confidence REAL, bbox BLOB, landmarks BLOB, attributes TEXT, stored_at INTEGER, expires_at INTEGER,
+                    hold INTEGER, vector BLOB, checksum INTEGER);
+                CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
                 PRAGMA user_version = {Version};
                 COMMIT;
                 """);
         }
         else if (version < Version)
         {
-            AddChecksums(session);
+            var keys = Keys(session);
+            if (version < 2)
+            {
+                AddChecksums(session, keys);
+            }
+
+            AddRetention(session, keys, now);
+            return true;
         }
+
+        return false;
     }
+
+    /// <summary>Returns a number that the store remembers; null if it was never set.</summary>
+    public static long? Fact(SqliteSession session, string name) =>
+        (long?)session.Scalar("SELECT value FROM facts WHERE name = $1", name);
+
+    /// <summary>Remembers a number.</summary>
+    public static void SetFact(SqliteSession session, string name, long value) => session.Execute(
+        "INSERT INTO facts(name, value) VALUES ($1, $2) ON CONFLICT(name) DO UPDATE SET value = excluded.value", name, value);
 
     /// <summary>The schema version of a file; 0 if it is new.</summary>
     public static long VersionOf(SqliteSession session) => (long)session.Scalar("PRAGMA user_version")!;
@@ -103,27 +137,72 @@ internal static class SqliteSchema
         Run(session.Connection, $"""
             CREATE TABLE points_{collection}(
                 row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, media_store_id TEXT NOT NULL,
-                face_index INTEGER, confidence REAL, bbox BLOB, landmarks BLOB, attributes TEXT, vector BLOB NOT NULL,
-                checksum INTEGER);
+                face_index INTEGER, confidence REAL, bbox BLOB, landmarks BLOB, attributes TEXT, stored_at INTEGER,
+                expires_at INTEGER, hold INTEGER, vector BLOB NOT NULL, checksum INTEGER);
             CREATE INDEX points_{collection}_job ON points_{collection}(job_id);
             CREATE INDEX points_{collection}_media ON points_{collection}(media_store_id);
+            {IndexesOfRetention(collection)}
             """);
+
+    // Few points have a time of expiry or are on hold, and only those are in the indexes.
+    private static string IndexesOfRetention(long collection) => $"""
+        CREATE INDEX IF NOT EXISTS points_{collection}_expiry ON points_{collection}(expires_at) WHERE expires_at IS NOT NULL;
+        CREATE INDEX IF NOT EXISTS points_{collection}_hold ON points_{collection}(hold) WHERE hold IS NOT NULL;
+        """;
+
+    private static List<long> Keys(SqliteSession session)
+    {
+        var keys = new List<long>();
+        using var reader = session.Read("SELECT id FROM collections");
+        while (reader.Read())
+        {
+            keys.Add(reader.GetInt64(0));
+        }
+
+        return keys;
+    }
+
+    /// <summary>
+    /// Upgrades version 2, which had neither times nor legal holds, in one transaction. Its points have no time of storing:
+    /// they count as stored now.
+    /// </summary>
+    private static void AddRetention(SqliteSession session, List<long> keys, DateTimeOffset now)
+    {
+        Run(session.Connection, "BEGIN IMMEDIATE");
+        try
+        {
+            foreach (var table in keys.Select(static key => new PointStatements(key).Table).Prepend("damaged"))
+            {
+                foreach (var column in (string[])["stored_at", "expires_at", "hold"])
+                {
+                    Run(session.Connection, $"ALTER TABLE {table} ADD COLUMN {column} INTEGER");
+                }
+            }
+
+            foreach (var key in keys)
+            {
+                Run(session.Connection, IndexesOfRetention(key));
+            }
+
+            Run(session.Connection, "CREATE TABLE facts(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID");
+            SetFact(session, Facts.UpgradedAt, now.ToUnixTimeMilliseconds());
+            // The earlier version left what it deleted in the file.
+            SetFact(session, Facts.Erasing, 1);
+            Run(session.Connection, $"PRAGMA user_version = {Version}; COMMIT;");
+        }
+        catch
+        {
+            session.EndTransaction();
+            throw;
+        }
+    }
 
     /// <summary>
     /// Upgrades version 1, whose rows have no checksum. The version is set at the end: an interrupted upgrade continues
     /// at the next start.
     /// </summary>
-    private static void AddChecksums(SqliteSession session)
+    private static void AddChecksums(SqliteSession session, List<long> keys)
     {
-        var keys = new List<long>();
-        using (var reader = session.Read("SELECT id FROM collections"))
-        {
-            while (reader.Read())
-            {
-                keys.Add(reader.GetInt64(0));
-            }
-        }
-
         foreach (var table in keys.Select(static key => new PointStatements(key).Table).Prepend("damaged"))
         {
             if ((long)session.Scalar($"SELECT count(*) FROM pragma_table_info('{table}') WHERE name = 'checksum'")! == 0)
@@ -139,11 +218,11 @@ internal static class SqliteSchema
                 AddChecksums(session, new PointStatements(key).Table);
             }
 
-            Run(session.Connection, $"PRAGMA user_version = {Version}");
+            Run(session.Connection, "PRAGMA user_version = 2");
         }
         catch (SqliteException exception) when (SqliteFaults.IsDiskFull(exception))
         {
-            // The store works without: the next start continues.
+            // The store works without, and deletions make space; but the columns of the next version are required.
             session.EndTransaction();
         }
     }
@@ -152,7 +231,7 @@ internal static class SqliteSchema
     {
         using var select = new PreparedStatement(
             session.Connection.Handle!,
-            $"SELECT {PointChecksum.Columns}, row FROM {table} WHERE row > ?1 AND checksum IS NULL ORDER BY row LIMIT ?2");
+            $"SELECT {ColumnsBeforeRetention}, row FROM {table} WHERE row > ?1 AND checksum IS NULL ORDER BY row LIMIT ?2");
         using var update = new PreparedStatement(
             session.Connection.Handle!, $"UPDATE {table} SET checksum = ?1 WHERE row = ?2");
         var checksums = new List<(long Row, long Checksum)>();
@@ -188,4 +267,14 @@ internal static class SqliteSchema
         command.CommandText = sql;
         command.ExecuteNonQuery();
     }
+}
+
+/// <summary>Names of the numbers that the store remembers in the table <c>facts</c>.</summary>
+internal static class Facts
+{
+    /// <summary>Time of the upgrade from a version without times, milliseconds of Unix time.</summary>
+    public const string UpgradedAt = "upgraded_at";
+
+    /// <summary>1 while the files may hold what was deleted; otherwise 0.</summary>
+    public const string Erasing = "erasing";
 }

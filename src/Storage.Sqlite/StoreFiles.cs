@@ -118,8 +118,8 @@ internal static class StoreIdentity
 }
 
 /// <summary>
-/// A second handle to one of SQLite's files, for flushing: a flush through any handle flushes the whole file. The file
-/// stays the same as long as a connection is open.
+/// A second handle to one of SQLite's files, for flushing, since a flush through any handle flushes the whole file, and for
+/// scrubbing. The file stays the same as long as a connection is open.
 /// </summary>
 /// <remarks>
 /// Close it after the last connection: the system releases all locks of a process on a file when any of its handles is
@@ -135,6 +135,23 @@ internal sealed class DurableFile(string path) : IDisposable
     /// Returns when everything written before the call is on disk; <see cref="IOException"/> if that is uncertain.
     /// </summary>
     public void Flush() => RandomAccess.FlushToDisk(_file.SafeFileHandle);
+
+    /// <summary>The size of the file, bytes.</summary>
+    public long Length => RandomAccess.GetLength(_file.SafeFileHandle);
+
+    /// <summary>Reads up to the end of the file or the buffer, and returns the number of bytes read.</summary>
+    public int Read(Span<byte> buffer, long position)
+    {
+        var total = 0;
+        while (total < buffer.Length && RandomAccess.Read(_file.SafeFileHandle, buffer[total..], position + total) is > 0 and var read)
+        {
+            total += read;
+        }
+
+        return total;
+    }
+
+    public void Write(ReadOnlySpan<byte> bytes, long position) => RandomAccess.Write(_file.SafeFileHandle, bytes, position);
 
     public void Dispose() => _file.Dispose();
 }

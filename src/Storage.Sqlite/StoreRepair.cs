@@ -105,6 +105,52 @@ internal sealed class StoreRepair : IDisposable
     }
 
     /// <summary>
+    /// Rewrites the file, so that it holds nothing but the content of its tables, and returns its size before and after, bytes.
+    /// UNAVAILABLE if that fails; the file is then unchanged.
+    /// </summary>
+    /// <param name="dropDamaged">True to delete the points that servers found damaged and moved aside.</param>
+    public (long Before, long After) Compact(bool dropDamaged)
+    {
+        var before = Bytes();
+        try
+        {
+            while (DroppedTables.EraseSome(_session) > 0)
+            {
+            }
+
+            if (dropDamaged)
+            {
+                _session.Execute("DELETE FROM damaged");
+            }
+
+            // The copy that it makes can be as large as the file.
+            SqliteSchema.Run(_session.Connection, "PRAGMA temp_store = FILE");
+            SqliteSchema.Run(_session.Connection, "VACUUM");
+            if (SqliteSchema.VersionOf(_session) == SqliteSchema.Version)
+            {
+                SqliteSchema.SetFact(_session, Facts.Erasing, 0);
+            }
+
+            if ((long)_session.Scalar("PRAGMA wal_checkpoint(TRUNCATE)")! != 0)
+            {
+                throw Unavailable("The log could not be emptied; another program reads the store.", null);
+            }
+        }
+        catch (SqliteException exception)
+        {
+            throw Unavailable($"The store cannot be compacted: {exception.Message}", exception);
+        }
+
+        return (before, Bytes());
+
+        long Bytes()
+        {
+            var path = SqliteSchema.PathIn(Path.GetDirectoryName(_session.Connection.DataSource) ?? ".");
+            return new FileInfo(path).Length + (new FileInfo(path + "-wal") is { Exists: true } log ? log.Length : 0);
+        }
+    }
+
+    /// <summary>
     /// Writes the points that can be read and have the right checksum to another store. UNAVAILABLE if the list of
     /// collections cannot be read.
     /// </summary>
@@ -277,7 +323,7 @@ internal sealed class StoreRepair : IDisposable
                 name = Encoding.UTF8.GetString(select.Bytes(0));
                 if (IsSound(select, dimension))
                 {
-                    using var reader = _session.Read($"SELECT {PointCodec.Columns}, vector FROM {table} WHERE row = $1", row);
+                    using var reader = _session.Read($"SELECT {ColumnsOf(table)} FROM {table} WHERE row = $1", row);
                     reader.Read();
                     return PointCodec.Decode(reader, withPayload: true, withVector: true);
                 }
@@ -308,9 +354,16 @@ internal sealed class StoreRepair : IDisposable
         return VectorMath.IsFinite(vector) && !VectorMath.IsZero(vector);
     }
 
-    // A store of schema version 1 has no checksums until a server has opened it.
-    private string ColumnsOf(string table) =>
-        (long)_session.Scalar($"SELECT count(*) FROM pragma_table_info('{table}') WHERE name = 'checksum'")! > 0
-            ? PointChecksum.Columns
-            : $"{PointCodec.Columns}, vector, NULL";
+    // A store of an earlier schema version lacks columns until a server has opened it.
+    private string ColumnsOf(string table)
+    {
+        var existing = new HashSet<string>(StringComparer.Ordinal);
+        using var reader = _session.Read($"SELECT name FROM pragma_table_info('{table}')");
+        while (reader.Read())
+        {
+            existing.Add(reader.GetString(0));
+        }
+
+        return string.Join(", ", PointChecksum.Columns.Split(", ").Select(name => existing.Contains(name) ? name : "NULL"));
+    }
 }

@@ -11,6 +11,7 @@ internal sealed class WriteContext(SqliteSession session)
     private const int OverheadBytes = 1024;
 
     private readonly List<Action> _afterCommit = [];
+    private readonly List<Action> _maintenance = [];
     private long _updatedBytes;
 
     public SqliteSession Session { get; } = session;
@@ -23,25 +24,45 @@ internal sealed class WriteContext(SqliteSession session)
     /// <summary>The approximate number of bytes written.</summary>
     public long Bytes => _updatedBytes + Changes.Sum(static change => OverheadBytes + (long)(change.Point?.Vector.Length ?? 0));
 
+    /// <summary>True if the transaction deletes or replaces content, which must also vanish from the files.</summary>
+    public bool Erases { get; private set; }
+
     public void Inserted(CollectionIndex index, long row, PointRow point)
     {
         Changes.Add(new IndexChange(index, row, point));
         NetPoints++;
     }
 
-    public void Replaced(CollectionIndex index, long row, PointRow point) =>
+    public void Replaced(CollectionIndex index, long row, PointRow point)
+    {
         Changes.Add(new IndexChange(index, row, point));
+        Erases = true;
+    }
 
     public void Deleted(CollectionIndex index, long row)
     {
         Changes.Add(new IndexChange(index, row, null));
         NetPoints--;
+        Erases = true;
     }
 
     /// <summary>Counts a row whose change is only in the file.</summary>
-    public void Updated(PointRow point) => _updatedBytes += OverheadBytes + (long)point.Vector.Length;
+    public void Updated(PointRow point)
+    {
+        _updatedBytes += OverheadBytes + (long)point.Vector.Length;
+        Erases = true;
+    }
+
+    /// <summary>Records a deletion only in the file.</summary>
+    public void ErasedInFile() => Erases = true;
 
     public void AfterCommit(Action action) => _afterCommit.Add(action);
+
+    /// <summary>Adds work for the writer right after the commit, without an open transaction. It must not throw.</summary>
+    public void Maintain(Action action) => _maintenance.Add(action);
+
+    /// <summary>Runs the work that was added.</summary>
+    public void Maintain() => _maintenance.ForEach(static action => action());
 
     /// <summary>Returns the current position for <see cref="Rewind"/>.</summary>
     public (int Changes, int Actions, long Net) Mark() => (Changes.Count, _afterCommit.Count, NetPoints);

@@ -135,28 +135,52 @@ internal sealed class EnsureCollectionRequest(
 }
 
 /// <summary>Removes a collection with all its points.</summary>
-internal sealed class DropCollectionRequest(Catalog catalog, CollectionIndex index, CancellationToken cancellationToken)
-    : WriteRequest(0, cancellationToken)
+internal sealed class DropCollectionRequest(
+    Catalog catalog, CollectionIndex index, IDeletedIds? ids, CancellationToken cancellationToken)
+    : DeleteRequest(catalog, index, ids, cancellationToken)
 {
-    public override bool Removes => true;
-
     protected override long Execute(WriteContext context)
     {
+        var session = context.Session;
+        var table = Index.Statements.Table;
+        BeginIds();
+        Held = (long)session.Scalar($"SELECT count(*) FROM {table} WHERE hold IS NOT NULL")!;
+        if (Held > 0)
+        {
+            return DeleteMatching(context, PointFilter.All);
+        }
+
+        if (Ids is not null)
+        {
+            using var reader = session.Read($"SELECT id FROM {table}");
+            while (reader.Read())
+            {
+                Ids.Add(PointCodec.Text(reader, 0));
+            }
+        }
+
         // Counted in the file, not in memory: earlier requests of this transaction may have added points.
-        var count = (long)context.Session.Scalar($"SELECT count(*) FROM {index.Statements.Table}")!;
-        context.Session.Execute($"DROP TABLE {index.Statements.Table}");
-        context.Session.Execute("DELETE FROM collections WHERE id = $1", index.Key);
-        context.AfterCommit(() => catalog.Remove(index));
+        var count = (long)session.Scalar($"SELECT count(*) FROM {table}")!;
+        DroppedTables.Drop(session, Index.Key, count);
+        session.Execute("DELETE FROM collections WHERE id = $1", Index.Key);
+        if (Catalog.HasDamaged)
+        {
+            session.Execute("DELETE FROM damaged WHERE collection = $1 AND hold IS NULL", Index.Name);
+        }
+
+        context.ErasedInFile();
+        context.AfterCommit(() => Catalog.Remove(Index));
         return count;
     }
 }
 
 /// <summary>Inserts or replaces points in order; if ids repeat, the last point wins.</summary>
-internal sealed class UpsertRequest(CollectionIndex index, PointRow[] points, CancellationToken cancellationToken)
+internal sealed class UpsertRequest(
+    Catalog catalog, CollectionIndex index, PointRow[] points, CancellationToken cancellationToken)
     : WriteRequest(points.Length, cancellationToken)
 {
-    /// <summary>Inserts or replaces points in order.</summary>
-    public static void Write(WriteContext context, CollectionIndex index, PointRow[] points)
+    /// <summary>Inserts or replaces points in order. FAILED_PRECONDITION if a point to replace is on legal hold.</summary>
+    public static void Write(WriteContext context, Catalog catalog, CollectionIndex index, PointRow[] points)
     {
         foreach (var point in points)
         {
@@ -164,30 +188,44 @@ internal sealed class UpsertRequest(CollectionIndex index, PointRow[] points, Ca
             {
                 context.Inserted(index, index.NextRow++, point);
             }
+            else if (index.Statements.Replace(context.Session, point) is { } row)
+            {
+                context.Replaced(index, row, point);
+            }
             else
             {
-                context.Replaced(index, index.Statements.Replace(context.Session, point), point);
+                throw CollectionFaults.OnHold(index.Name, point.Id);
+            }
+
+            // The damaged version of a point that is sent again.
+            if (catalog.HasDamaged
+                && context.Session.Execute(
+                    "DELETE FROM damaged WHERE collection = $1 AND id = CAST($2 AS TEXT) AND hold IS NULL",
+                    index.Name,
+                    point.IdText) > 0)
+            {
+                context.ErasedInFile();
             }
         }
     }
 
     protected override long Execute(WriteContext context)
     {
-        Write(context, index, points);
+        Write(context, catalog, index, points);
         return points.Length;
     }
 }
 
 /// <summary>Inserts or replaces the faces of a job, and removes its other faces.</summary>
 internal sealed class ReplaceFacesRequest(
-    CollectionIndex index, byte[] jobId, PointRow[] faces, CancellationToken cancellationToken)
+    Catalog catalog, CollectionIndex index, byte[] jobId, PointRow[] faces, CancellationToken cancellationToken)
     : WriteRequest(faces.Length, cancellationToken)
 {
     public override bool Removes => faces.Length == 0;
 
     protected override long Execute(WriteContext context)
     {
-        UpsertRequest.Write(context, index, faces);
+        UpsertRequest.Write(context, catalog, index, faces);
         var kept = faces.Select(static face => face.Id).ToHashSet(StringComparer.Ordinal);
         var removed = new List<long>();
         using (var reader = context.Session.Read(index.Statements.FacesOfJob, jobId))
@@ -196,9 +234,24 @@ internal sealed class ReplaceFacesRequest(
             {
                 if (!kept.Contains(PointCodec.Text(reader, 0)))
                 {
+                    if (!reader.IsDBNull(2))
+                    {
+                        throw CollectionFaults.OnHold(index.Name, PointCodec.Text(reader, 0));
+                    }
+
                     removed.Add(reader.GetInt64(1));
                 }
             }
+        }
+
+        if (catalog.HasDamaged
+            && context.Session.Execute(
+                "DELETE FROM damaged WHERE collection = $1 AND job_id = CAST($2 AS TEXT) AND face_index IS NOT NULL "
+                + "AND hold IS NULL",
+                index.Name,
+                jobId) > 0)
+        {
+            context.ErasedInFile();
         }
 
         foreach (var row in removed)
@@ -239,47 +292,219 @@ internal sealed class UpdateAttributesRequest(
     }
 }
 
-/// <summary>Removes points by id.</summary>
-internal sealed class DeleteIdsRequest(CollectionIndex index, byte[][] ids, CancellationToken cancellationToken)
+/// <summary>Removes points that are not on legal hold.</summary>
+internal abstract class DeleteRequest(
+    Catalog catalog, CollectionIndex index, IDeletedIds? ids, CancellationToken cancellationToken)
     : WriteRequest(0, cancellationToken)
 {
     public override bool Removes => true;
 
-    protected override long Execute(WriteContext context)
+    /// <summary>The number of points that were selected and are on legal hold; valid after the completion.</summary>
+    public long Held { get; protected set; }
+
+    protected Catalog Catalog { get; } = catalog;
+
+    protected CollectionIndex Index { get; } = index;
+
+    protected IDeletedIds? Ids { get; } = ids;
+
+    /// <summary>Discards what an earlier execution has reported.</summary>
+    protected void BeginIds() => Ids?.Begin();
+
+    /// <summary>Deletes the points that match and are not on hold, and returns their number.</summary>
+    protected long DeleteMatching(WriteContext context, PointFilter filter)
+    {
+        var deleted = Delete(context, Index.Statements.Table, filter, "", "RETURNING row, id");
+        if (Catalog.HasDamaged)
+        {
+            using var command = FilterSql.Command(
+                context.Session, "DELETE FROM damaged", filter with { OnHold = false }, "collection = $collection");
+            command.Parameters.AddWithValue("$collection", Index.Name);
+            if (command.ExecuteNonQuery() > 0)
+            {
+                context.ErasedInFile();
+            }
+        }
+
+        return deleted;
+    }
+
+    /// <summary>Deletes rows of a table of points, of which <paramref name="tail"/> returns row and id.</summary>
+    protected long Delete(WriteContext context, string table, PointFilter filter, string condition, string tail)
     {
         var deleted = 0L;
-        foreach (var id in ids)
+        using var command = FilterSql.Command(
+            context.Session, $"DELETE FROM {table}", filter with { OnHold = false }, condition, tail);
+        using var reader = command.ExecuteReader();
+        while (reader.Read())
         {
-            if (index.Statements.Delete(context.Session, id) is { } row)
-            {
-                context.Deleted(index, row);
-                deleted++;
-            }
+            context.Deleted(Index, reader.GetInt64(0));
+            Ids?.Add(PointCodec.Text(reader, 1));
+            deleted++;
         }
 
         return deleted;
     }
 }
 
+/// <summary>Removes points by id.</summary>
+internal sealed class DeleteIdsRequest(
+    Catalog catalog, CollectionIndex index, byte[][] keys, IDeletedIds? ids, CancellationToken cancellationToken)
+    : DeleteRequest(catalog, index, ids, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        BeginIds();
+        Held = 0;
+        var deleted = 0L;
+        var held = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var key in keys)
+        {
+            if (Index.Statements.Delete(context.Session, key) is { } row)
+            {
+                context.Deleted(Index, row);
+                Ids?.Add(System.Text.Encoding.UTF8.GetString(key));
+                deleted++;
+            }
+            else if (Index.Statements.IsHeld(context.Session, key))
+            {
+                held.Add(System.Text.Encoding.UTF8.GetString(key));
+            }
+
+            if (Catalog.HasDamaged
+                && context.Session.Execute(
+                    "DELETE FROM damaged WHERE collection = $1 AND id = CAST($2 AS TEXT) AND hold IS NULL", Index.Name, key) > 0)
+            {
+                context.ErasedInFile();
+            }
+        }
+
+        Held = held.Count;
+        return deleted;
+    }
+}
+
 /// <summary>Removes the points that match a filter.</summary>
-internal sealed class DeleteMatchingRequest(CollectionIndex index, PointFilter filter, CancellationToken cancellationToken)
+internal sealed class DeleteMatchingRequest(
+    Catalog catalog, CollectionIndex index, PointFilter filter, IDeletedIds? ids, CancellationToken cancellationToken)
+    : DeleteRequest(catalog, index, ids, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        BeginIds();
+        Held = 0;
+        if (filter.OnHold is not true)
+        {
+            var deleted = DeleteMatching(context, filter);
+            Held = filter.OnHold is false ? 0 : CountHeld(context);
+            return deleted;
+        }
+
+        Held = CountHeld(context);
+        return 0;
+    }
+
+    private long CountHeld(WriteContext context) =>
+        PointQueries.Count(context.Session, Index, filter with { OnHold = true });
+}
+
+/// <summary>Removes points whose time of expiry or time of storing has passed.</summary>
+internal sealed class DeleteExpiredRequest(
+    Catalog catalog,
+    CollectionIndex index,
+    DateTimeOffset now,
+    DateTimeOffset? storedBefore,
+    int limit,
+    CancellationToken cancellationToken)
+    : DeleteRequest(catalog, index, null, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        var table = Index.Statements.Table;
+        var deleted = DeleteSome(context, $"expires_at <= {now.ToUnixTimeMilliseconds()}", limit);
+        if (storedBefore is { } time)
+        {
+            // Only collections with a period have this index.
+            context.Session.Execute($"CREATE INDEX IF NOT EXISTS {table}_stored ON {table}(stored_at)");
+            deleted += DeleteSome(context, $"stored_at <= {time.ToUnixTimeMilliseconds()}", limit - deleted);
+            if (SqliteSchema.Fact(context.Session, Facts.UpgradedAt) <= time.ToUnixTimeMilliseconds())
+            {
+                deleted += DeleteSome(context, "stored_at IS NULL", limit - deleted);
+            }
+        }
+
+        return deleted;
+    }
+
+    private long DeleteSome(WriteContext context, string condition, long most)
+    {
+        var table = Index.Statements.Table;
+        if (most <= 0)
+        {
+            return 0;
+        }
+
+        var rows = $"row IN (SELECT row FROM {table} WHERE {condition} AND hold IS NULL LIMIT {most})";
+        return Delete(context, table, PointFilter.All, rows, "RETURNING row, id");
+    }
+}
+
+/// <summary>Puts points on legal hold, or ends the hold.</summary>
+internal sealed class SetHoldRequest(
+    CollectionIndex index, byte[][]? keys, PointFilter filter, bool hold, CancellationToken cancellationToken)
     : WriteRequest(0, cancellationToken)
+{
+    protected override long Execute(WriteContext context)
+    {
+        if (keys is not null)
+        {
+            return keys.Sum(key => (long)index.Statements.SetHold(context.Session, key, hold));
+        }
+
+        if (filter.OnHold == hold)
+        {
+            return 0;
+        }
+
+        using var command = FilterSql.Command(
+            context.Session,
+            $"UPDATE {index.Statements.Table} SET hold = {(hold ? "1" : "NULL")}",
+            filter with { OnHold = !hold });
+        return command.ExecuteNonQuery();
+    }
+}
+
+/// <summary>Deletes some rows of dropped collections; returns 0 if none are left.</summary>
+internal sealed class EraseDroppedRequest() : WriteRequest(0, CancellationToken.None)
 {
     public override bool Removes => true;
 
     protected override long Execute(WriteContext context)
     {
-        var deleted = 0L;
-        using var command = FilterSql.Command(
-            context.Session, $"DELETE FROM {index.Statements.Table}", filter, tail: "RETURNING row");
-        using var reader = command.ExecuteReader();
-        while (reader.Read())
+        var rows = DroppedTables.EraseSome(context.Session);
+        if (rows > 0)
         {
-            context.Deleted(index, reader.GetInt64(0));
-            deleted++;
+            context.ErasedInFile();
         }
 
-        return deleted;
+        return rows;
+    }
+}
+
+/// <summary>Runs a step of the writer without an open transaction; the result is 1 if it succeeded, otherwise 0.</summary>
+internal sealed class MaintenanceRequest(Func<bool> step) : WriteRequest(0, CancellationToken.None)
+{
+    private bool _done;
+
+    public override bool Removes => true;
+
+    /// <summary>True if the step succeeded; valid after the completion.</summary>
+    public bool Done => Volatile.Read(ref _done);
+
+    protected override long Execute(WriteContext context)
+    {
+        context.Maintain(() => Volatile.Write(ref _done, step()));
+        return 0;
     }
 }
 

@@ -112,6 +112,16 @@ internal static class CollectionFaults
             .With(FaultKeys.Expected, expected)
             .With(FaultKeys.Actual, actual);
 
+    public static Fault OnHold(string collection, string id) =>
+        new Fault(
+            FaultKind.FailedPrecondition,
+            Reasons.PointOnHold,
+            $"Point '{id}' of collection '{collection}' is on legal hold and cannot be replaced or removed. End the hold first "
+            + "(SetLegalHold).",
+            "point_id")
+            .With(FaultKeys.Collection, collection)
+            .With(FaultKeys.Point, id);
+
     public static Fault NotStarted() =>
         new(FaultKind.Unavailable, Reasons.StoreUnavailable, "The store has not been started.");
 

@@ -39,13 +39,22 @@ internal interface IVectorStore : IAsyncDisposable
     /// <summary>Returns all collections in ordinal order of their names.</summary>
     Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken);
 
-    /// <summary>Removes a collection with all its points, durably, and returns the number of points.</summary>
-    Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken);
+    /// <summary>
+    /// Removes a collection with all its points, durably. If some are on legal hold, the collection stays and keeps them.
+    /// </summary>
+    /// <param name="collection">The collection.</param>
+    /// <param name="ids">
+    /// Gets the ids of the points, or null. In Qdrant they are read before the collection is dropped, without points that
+    /// are written in between.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the call unless it has begun.</param>
+    Task<DeleteCounts> DropCollectionAsync(string collection, IDeletedIds? ids, CancellationToken cancellationToken);
 
     /// <summary>
     /// Writes points, replacing those whose ids exist, and completes when they are durable: all or none. If ids repeat,
     /// the last point wins. Concurrent calls are written in groups. INVALID_ARGUMENT for a vector of another dimension,
-    /// RESOURCE_EXHAUSTED if the store is full.
+    /// RESOURCE_EXHAUSTED if the store is full, FAILED_PRECONDITION (<see cref="Reasons.PointOnHold"/>) if a point to
+    /// replace is on legal hold.
     /// </summary>
     Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken);
 
@@ -55,6 +64,7 @@ internal interface IVectorStore : IAsyncDisposable
     /// of the job through this store take effect in the order of the calls. The embedded store does both in one
     /// transaction. Qdrant removes right after it has written: a failure in between leaves earlier faces, which the next
     /// call removes. A face of the job that is written through another server at the same time may be removed.
+    /// FAILED_PRECONDITION (<see cref="Reasons.PointOnHold"/>) if a face to replace or remove is on legal hold.
     /// </summary>
     /// <param name="collection">The collection.</param>
     /// <param name="jobId">The job; not empty.</param>
@@ -89,11 +99,54 @@ internal interface IVectorStore : IAsyncDisposable
     /// <summary>Returns one point with its vector, or null.</summary>
     Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken);
 
-    /// <summary>Removes points by id, durably, and returns the number removed.</summary>
-    Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken);
+    /// <summary>Removes points by id, durably, except for those on legal hold.</summary>
+    /// <param name="collection">The collection.</param>
+    /// <param name="ids">The ids; unknown ones are ignored.</param>
+    /// <param name="deleted">Gets the ids of the points that were removed, or null.</param>
+    /// <param name="cancellationToken">Cancels the call unless it has begun.</param>
+    Task<DeleteCounts> DeleteAsync(
+        string collection, IReadOnlyList<string> ids, IDeletedIds? deleted, CancellationToken cancellationToken);
 
-    /// <summary>Removes all points that match, durably, and returns the number removed.</summary>
-    Task<long> DeleteAsync(string collection, PointFilter filter, CancellationToken cancellationToken);
+    /// <summary>Removes all points that match, durably, except for those on legal hold.</summary>
+    /// <inheritdoc cref="DeleteAsync(string, IReadOnlyList{string}, IDeletedIds?, CancellationToken)"/>
+    Task<DeleteCounts> DeleteAsync(
+        string collection, PointFilter filter, IDeletedIds? deleted, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Removes points that have expired, durably, except for those on legal hold. Both times are compared with times in
+    /// whole milliseconds.
+    /// </summary>
+    /// <param name="collection">The collection.</param>
+    /// <param name="now">Removes points whose <see cref="PointPayload.ExpiresAt"/> is not later.</param>
+    /// <param name="storedBefore">
+    /// Also removes points whose <see cref="PointPayload.StoredAt"/> is not later; null for none. Points of earlier versions
+    /// count as stored when the store was upgraded; in Qdrant, when this was first called with a time.
+    /// </param>
+    /// <param name="limit">The maximum number of points to remove, so that other writes do not wait for long.</param>
+    /// <param name="cancellationToken">Cancels the call unless it has begun.</param>
+    /// <returns>The number removed; if it is less than the limit, no more have expired.</returns>
+    Task<long> DeleteExpiredAsync(
+        string collection,
+        DateTimeOffset now,
+        DateTimeOffset? storedBefore,
+        int limit,
+        CancellationToken cancellationToken);
+
+    /// <summary>Puts points on legal hold or ends the hold, durably. Unknown ids are ignored.</summary>
+    /// <returns>The number of points that changed.</returns>
+    Task<long> SetHoldAsync(string collection, IReadOnlyList<string> ids, bool hold, CancellationToken cancellationToken);
+
+    /// <summary>Puts all points that match on legal hold or ends the hold, durably.</summary>
+    /// <inheritdoc cref="SetHoldAsync(string, IReadOnlyList{string}, bool, CancellationToken)"/>
+    Task<long> SetHoldAsync(string collection, PointFilter filter, bool hold, CancellationToken cancellationToken);
+
+    /// <summary>Returns the ids and jobs of some points that match, without reading their payload or vectors.</summary>
+    /// <param name="collection">The collection.</param>
+    /// <param name="filter">The filter.</param>
+    /// <param name="pageToken">Empty, or the token of the previous page.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    Task<PointKeyPage> ListKeysAsync(
+        string collection, PointFilter filter, string pageToken, CancellationToken cancellationToken);
 
     /// <summary>Returns the exact number of points that match.</summary>
     Task<long> CountAsync(string collection, PointFilter filter, CancellationToken cancellationToken);

@@ -18,6 +18,10 @@ internal static class PointSize
     private const int Bbox = 22;
     private const int Landmarks = 62;
 
+    // A google.protobuf.Timestamp: seconds and nanoseconds.
+    private const int Time = 16;
+    private const int Hold = 2;
+
     /// <summary>The size of a point.</summary>
     public static long Of(StoredPoint point) =>
         Least(point.Vector.Length) + Field(Encoding.UTF8.GetByteCount(point.Id)) + Field(Of(point.Payload));
@@ -33,7 +37,10 @@ internal static class PointSize
         + (payload.Bbox is null ? 0 : Bbox)
         + (payload.Confidence is null ? 0 : Confidence)
         + (payload.Landmarks is null ? 0 : Landmarks)
-        + (payload.Attributes is { } attributes ? Field(Fields(attributes)) : 0);
+        + (payload.Attributes is { } attributes ? Field(Fields(attributes)) : 0)
+        + (payload.StoredAt is null ? 0 : Time)
+        + (payload.ExpiresAt is null ? 0 : Time)
+        + (payload.OnHold ? Hold : 0);
 
     // google.protobuf.Struct: a map, whose entries are messages with key and value.
     private static long Fields(JsonObject attributes) =>

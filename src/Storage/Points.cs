@@ -31,6 +31,21 @@ internal sealed record PointPayload
 
     /// <summary>The user's own fields, or null. Treated as immutable.</summary>
     public JsonObject? Attributes { get; init; }
+
+    /// <summary>
+    /// The time of the write, in whole milliseconds. A store sets it when it writes a point without one; null if an earlier
+    /// version wrote the point.
+    /// </summary>
+    public DateTimeOffset? StoredAt { get; init; }
+
+    /// <summary>The time from which the point may be deleted, in whole milliseconds; null for no such time.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>
+    /// True if the point is on legal hold. Only <see cref="IVectorStore.SetHoldAsync(string, PointFilter, bool, CancellationToken)"/>
+    /// ends a hold: a write replaces a point on hold only if it is itself on hold, as copies between stores are.
+    /// </summary>
+    public bool OnHold { get; init; }
 }
 
 /// <summary>The position of a face, in pixels of its source image.</summary>

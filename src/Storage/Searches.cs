@@ -52,9 +52,13 @@ internal sealed record PointFilter
 
     public IReadOnlyList<AttributeCondition> Attributes { get; init; } = [];
 
+    /// <summary>True: the point is on legal hold. False: it is not.</summary>
+    public bool? OnHold { get; init; }
+
     /// <summary>Returns true if every point matches.</summary>
     public bool IsEmpty =>
-        JobId is null && MediaStoreId is null && FaceIndex is null && Confidence is null && Attributes.Count == 0;
+        JobId is null && MediaStoreId is null && FaceIndex is null && Confidence is null && Attributes.Count == 0
+        && OnHold is null;
 }
 
 /// <summary>

@@ -56,7 +56,7 @@ public sealed class EmbeddingsCommandTests
     [InlineData("serach", "'serach' is not a command of 'embeddings'. Did you mean 'search'? See embeddings --help.")]
     [InlineData("models ad", "'ad' is not a command of 'embeddings models'. Did you mean 'add'? See embeddings models --help.")]
     [InlineData("demo faces-store", "'faces-store' is not a command of 'embeddings demo'. Did you mean 'face-store'? See embeddings demo --help.")]
-    [InlineData("store list", "'list' is not a command of 'embeddings store'. The commands are copy, verify, salvage. See embeddings store --help.")]
+    [InlineData("store list", "'list' is not a command of 'embeddings store'. The commands are copy, verify, salvage, compact. See embeddings store --help.")]
     [InlineData("search --jsno a.jpg", "'--jsno' is not an option of 'embeddings search'. Did you mean '--json'? See embeddings search --help.")]
     [InlineData("embed a.jpg --kin face", "'--kin' is not an option of 'embeddings embed'. Did you mean '--kind'? See embeddings embed --help.")]
     [InlineData("delete a --jobid=b", "'--jobid' is not an option of 'embeddings delete'. Did you mean '--job-id'? See embeddings delete --help.")]

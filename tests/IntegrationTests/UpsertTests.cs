@@ -21,6 +21,8 @@ public sealed class UpsertTests(ServerFixture server)
         Assert.Equal(2, response.UpsertedCount);
         Assert.True(response.Timings.StoreUs > 0);
         var point = (await Vectors.GetVectorAsync(new() { Collection = _collection, PointId = "a" }).Bound()).Point;
+        Assert.NotNull(point.StoredAt);
+        point.StoredAt = null;
         Assert.Equal(request.Points[0], point);
     }
 

@@ -17,5 +17,7 @@ public sealed class OldQdrantContractTests : VectorStoreContract, IAsyncLifetime
 
     private protected override async Task<IVectorStore> CreateAsync() => await QdrantStores.StartAsync(_server);
 
+    private protected override bool SupportsHolds => false;
+
     private protected override void AssertSameVector(float[] given, float[] found) => StoredVectorsTests.AssertNear(given, found);
 }

@@ -23,8 +23,8 @@ internal sealed class PrefixedStore(IVectorStore store, string prefix, Func<Task
             .Select(info => info with { Name = info.Name[prefix.Length..] }),
     ];
 
-    public Task<long> DropCollectionAsync(string collection, CancellationToken cancellationToken) =>
-        store.DropCollectionAsync(prefix + collection, cancellationToken);
+    public Task<DeleteCounts> DropCollectionAsync(string collection, IDeletedIds? ids, CancellationToken cancellationToken) =>
+        store.DropCollectionAsync(prefix + collection, ids, cancellationToken);
 
     public Task UpsertAsync(string collection, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
         store.UpsertAsync(prefix + collection, points, cancellationToken);
@@ -40,11 +40,28 @@ internal sealed class PrefixedStore(IVectorStore store, string prefix, Func<Task
     public Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken) =>
         store.GetAsync(prefix + collection, id, cancellationToken);
 
-    public Task<long> DeleteAsync(string collection, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
-        store.DeleteAsync(prefix + collection, ids, cancellationToken);
+    public Task<DeleteCounts> DeleteAsync(
+        string collection, IReadOnlyList<string> ids, IDeletedIds? deleted, CancellationToken cancellationToken) =>
+        store.DeleteAsync(prefix + collection, ids, deleted, cancellationToken);
 
-    public Task<long> DeleteAsync(string collection, PointFilter filter, CancellationToken cancellationToken) =>
-        store.DeleteAsync(prefix + collection, filter, cancellationToken);
+    public Task<DeleteCounts> DeleteAsync(
+        string collection, PointFilter filter, IDeletedIds? deleted, CancellationToken cancellationToken) =>
+        store.DeleteAsync(prefix + collection, filter, deleted, cancellationToken);
+
+    public Task<long> DeleteExpiredAsync(
+        string collection, DateTimeOffset now, DateTimeOffset? storedBefore, int limit, CancellationToken cancellationToken) =>
+        store.DeleteExpiredAsync(prefix + collection, now, storedBefore, limit, cancellationToken);
+
+    public Task<long> SetHoldAsync(
+        string collection, IReadOnlyList<string> ids, bool hold, CancellationToken cancellationToken) =>
+        store.SetHoldAsync(prefix + collection, ids, hold, cancellationToken);
+
+    public Task<long> SetHoldAsync(string collection, PointFilter filter, bool hold, CancellationToken cancellationToken) =>
+        store.SetHoldAsync(prefix + collection, filter, hold, cancellationToken);
+
+    public Task<PointKeyPage> ListKeysAsync(
+        string collection, PointFilter filter, string pageToken, CancellationToken cancellationToken) =>
+        store.ListKeysAsync(prefix + collection, filter, pageToken, cancellationToken);
 
     public Task<long> CountAsync(string collection, PointFilter filter, CancellationToken cancellationToken) =>
         store.CountAsync(prefix + collection, filter, cancellationToken);

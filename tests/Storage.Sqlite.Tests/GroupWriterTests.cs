@@ -16,7 +16,7 @@ public sealed class GroupWriterTests : IDisposable
     public GroupWriterTests()
     {
         _session = SqliteSchema.Open(_directory.Path, readOnly: false);
-        SqliteSchema.Prepare(_session, _directory.Path);
+        SqliteSchema.Prepare(_session, _directory.Path, TimeProvider.System.GetUtcNow());
     }
 
     public void Dispose()
@@ -42,7 +42,7 @@ public sealed class GroupWriterTests : IDisposable
         Assert.Equal(1, index.Count);
 
         // A deletion makes room for another point.
-        Assert.Equal(1, await writer.WriteAsync(new DeleteIdsRequest(index, ["a"u8.ToArray()], default), default));
+        Assert.Equal(1, await writer.WriteAsync(new DeleteIdsRequest(_catalog, index, ["a"u8.ToArray()], null, default), default));
         await UpsertAsync(writer, index, "c");
         await Assert.ThrowsAsync<Fault>(() => UpsertAsync(writer, index, "b"));
         Assert.Equal(1, index.Count);
@@ -128,10 +128,10 @@ public sealed class GroupWriterTests : IDisposable
         Assert.Equal(MaxPoints, index.Count);
     }
 
-    private static Task UpsertAsync(GroupWriter writer, CollectionIndex index, string id)
+    private Task UpsertAsync(GroupWriter writer, CollectionIndex index, string id)
     {
         var point = PointCodec.Encode(new StoredPoint(id, Enumerable.Repeat(1f, Dimension).ToArray(), PointPayload.Empty));
-        return writer.WriteAsync(new UpsertRequest(index, [point], default), default);
+        return writer.WriteAsync(new UpsertRequest(_catalog, index, [point], default), default);
     }
 
     private async Task<CollectionIndex> CollectionAsync(GroupWriter writer)
@@ -146,7 +146,7 @@ public sealed class GroupWriterTests : IDisposable
         var checkpointer = new Checkpointer(
             () => throw new InvalidOperationException("There is nothing to copy."), static () => { }, NullLogger.Instance);
         var reserve = new DiskReserve(_directory.Path, 0, NullLogger.Instance);
-        var transaction = new GroupTransaction(_session, _catalog, flusher, checkpointer, reserve, MaxPoints, NullLogger.Instance);
+        var transaction = new GroupTransaction(_session, _catalog, flusher, checkpointer, new ErasePending(false), reserve, MaxPoints, NullLogger.Instance);
         return new GroupWriter(transaction, flusher, new EmbeddedStoreOptions(), NullLogger.Instance);
     }
 }

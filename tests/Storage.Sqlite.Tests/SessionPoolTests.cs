@@ -83,7 +83,7 @@ public sealed class SessionPoolTests : IDisposable
         }
 
         var options = new EmbeddedStoreOptions { Directory = _directory.Path, MaxConcurrentReads = Size };
-        await using var engine = EmbeddedEngine.Open(options, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, None);
+        await using var engine = EmbeddedEngine.Open(options, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, None);
         using var end = new CancellationTokenSource();
         var scans = Enumerable.Range(0, 10).Select(_ => engine.Readers.RunAsync(session => session.Scalar(Endless), end.Token)).ToList();
         var index = engine.Catalog.Require("c");

@@ -1,6 +1,7 @@
 using System.CommandLine;
-using Embeddings.Client;
+using Embeddings.Cli.Printing;
 using Embeddings.V1;
+using Google.Protobuf;
 
 namespace Embeddings.Cli.Commands;
 
@@ -20,13 +21,19 @@ internal static class DeleteCommand
         {
             Description = "Delete the collection given by --collection, with all its points.",
         };
+        var suppress = new Option<bool>("--suppress")
+        {
+            Description = "The server refuses the job or the points in the future, also from a restored backup.",
+        };
+        var receipt = CommonOptions.Text(
+            "--receipt", "FILE", "Write a signed receipt to this file, as JSON. See 'embeddings receipt verify'.");
         var filter = new FilterOptions();
         var command = new Command(
             "delete",
             "Deletes points by id or by condition. --job-id alone, without --kind and --collection, deletes the job "
             + "in every collection.")
         {
-            ids, whole,
+            ids, whole, suppress, receipt,
         };
         collection.AddTo(command);
         command.Validators.Add(collection.RequireOne);
@@ -36,17 +43,19 @@ internal static class DeleteCommand
             var points = parsed.GetValue(ids)!;
             var which = filter.Read(parsed);
             var name = collection.Read(parsed);
+            var proof = new ReceiptFile(parsed.GetValue(receipt));
+            var isSuppressed = parsed.GetValue(suppress);
             if (parsed.GetValue(whole))
             {
                 // Never a default collection: the deletion cannot be undone.
-                if (!collection.IsNamed(parsed.CommandResult) || points.Length > 0 || which is not null)
+                if (!collection.IsNamed(parsed.CommandResult) || points.Length > 0 || which is not null || isSuppressed)
                 {
-                    throw ArgumentErrors.New("--whole-collection requires --collection, and no ids or conditions.");
+                    throw ArgumentErrors.New("--whole-collection requires --collection, and no ids, conditions, or --suppress.");
                 }
-                var drop = new DeleteCollectionRequest { Collection = name };
-                var dropped = (await client.DeleteCollectionAsync(drop, cancellationToken)).DeletedCount;
-                output.Object(new { Collection = name, Deleted = dropped });
-                output.Line($"{name} deleted with {dropped} points");
+                var drop = new DeleteCollectionRequest { Collection = name, WithReceipt = proof.IsRequested };
+                var dropped = await client.DeleteCollectionAsync(drop, cancellationToken);
+                proof.Write(dropped.Receipt);
+                Print(output, dropped.DeletedCount, dropped.HeldCount, name);
                 return;
             }
             if (points.Length == 0 == which is null)
@@ -54,39 +63,79 @@ internal static class DeleteCommand
                 throw ArgumentErrors.New(
                     "Set either ids or conditions (--job-id, --media-store-id, --face-index, --attribute).");
             }
-            var inEveryCollection = !collection.IsGiven(parsed.CommandResult);
-            var deleted = which is null
-                ? await DeleteAsync(client, name, points, cancellationToken)
-                : await DeleteAsync(client, name, which, inEveryCollection, cancellationToken);
-            output.Object(new { Deleted = deleted });
-            output.Line($"{deleted} deleted");
+            if (proof.IsRequested && points.Length > MaxIds)
+            {
+                throw ArgumentErrors.New($"--receipt requires at most {MaxIds} ids; got {points.Length}.");
+            }
+            if (which is { HasJobId: true } && which.Equals(new Filter { JobId = which.JobId }))
+            {
+                var request = new DeleteByJobIdRequest
+                {
+                    JobId = which.JobId,
+                    Collection = collection.IsGiven(parsed.CommandResult) ? name : "",
+                    Suppress = isSuppressed,
+                    WithReceipt = proof.IsRequested,
+                };
+                var job = await client.DeleteByJobIdAsync(request, cancellationToken);
+                proof.Write(job.Receipt);
+                Print(output, job.DeletedCount, job.HeldCount);
+                return;
+            }
+            var (deleted, held) = (0L, 0L);
+            foreach (var some in which is null ? points.Chunk(MaxIds) : [[]])
+            {
+                var request = new DeleteVectorsRequest
+                {
+                    Collection = name,
+                    PointIds = { some },
+                    Filter = which,
+                    Suppress = isSuppressed,
+                    WithReceipt = proof.IsRequested,
+                };
+                var response = await client.DeleteVectorsAsync(request, cancellationToken);
+                proof.Write(response.Receipt);
+                deleted += response.DeletedCount;
+                held += response.HeldCount;
+            }
+            Print(output, deleted, held);
         });
     }
 
-    private static async Task<long> DeleteAsync(
-        EmbeddingsClient client,
-        string collection,
-        Filter filter,
-        bool inEveryCollection,
-        CancellationToken cancellationToken)
+    private static void Print(Output output, long deleted, long held, string? collection = null)
     {
-        if (filter.HasJobId && filter.Equals(new Filter { JobId = filter.JobId }))
-        {
-            return await client.DeleteByJobIdAsync(filter.JobId, inEveryCollection ? "" : collection, cancellationToken);
-        }
-        var request = new DeleteVectorsRequest { Collection = collection, Filter = filter };
-        return (await client.DeleteVectorsAsync(request, cancellationToken)).DeletedCount;
+        output.Object(new { Collection = collection, Deleted = deleted, Held = held }, omitNulls: true);
+        var kept = held > 0 ? $", {held} kept: they are on legal hold" : "";
+        output.Line(collection is null || held > 0
+            ? $"{deleted} deleted{kept}"
+            : $"{collection} deleted with {deleted} points");
     }
 
-    private static async Task<long> DeleteAsync(
-        EmbeddingsClient client, string collection, string[] ids, CancellationToken cancellationToken)
+    /// <summary>The file of a receipt, if one is requested.</summary>
+    private sealed class ReceiptFile
     {
-        var deleted = 0L;
-        foreach (var some in ids.Chunk(MaxIds))
+        private static readonly JsonFormatter Formatter = new(
+            JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true).WithIndentation());
+
+        private readonly string? _path;
+
+        /// <summary>Checks the path before anything is deleted.</summary>
+        public ReceiptFile(string? path)
         {
-            var request = new DeleteVectorsRequest { Collection = collection, PointIds = { some } };
-            deleted += (await client.DeleteVectorsAsync(request, cancellationToken)).DeletedCount;
+            _path = path;
+            if (path is not null && File.Exists(path))
+            {
+                throw ArgumentErrors.New($"--receipt must be a new file; '{path}' exists.");
+            }
         }
-        return deleted;
+
+        public bool IsRequested => _path is not null;
+
+        public void Write(DeletionReceipt? receipt)
+        {
+            if (_path is not null && receipt is not null)
+            {
+                File.WriteAllText(_path, Formatter.Format(receipt) + "\n");
+            }
+        }
     }
 }

@@ -48,7 +48,10 @@ internal static class StoreCommand
         });
         return new Command("store", "Works on stores without a server.")
         {
-            copy, StoreVerifyCommand.Create(globals), StoreSalvageCommand.Create(globals),
+            copy,
+            StoreVerifyCommand.Create(globals),
+            StoreSalvageCommand.Create(globals),
+            StoreCompactCommand.Create(globals),
         };
     }
 

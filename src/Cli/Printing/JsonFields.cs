@@ -85,6 +85,9 @@ internal static class JsonFields
             Confidence = payload is { HasConfidence: true } ? payload.Confidence : (float?)null,
             Landmarks = payload?.Landmarks?.Points().Select(at => new[] { at.X, at.Y }),
             Attributes = payload?.Attributes is { } own ? JsonNode.Parse(JsonFormatter.Default.Format(own)) : null,
+            StoredAt = point.StoredAt?.ToDateTimeOffset(),
+            ExpiresAt = payload?.ExpiresAt?.ToDateTimeOffset(),
+            OnHold = point.OnHold ? true : (bool?)null,
             Vector = point.Vector.Count > 0 ? point.Vector : null,
         };
     }
@@ -118,6 +121,18 @@ internal static class JsonFields
         if (payload.Attributes is { } attributes)
         {
             yield return Line("attributes", attributes.ToString());
+        }
+        if (point.StoredAt is { } storedAt)
+        {
+            yield return Line("stored_at", $"{storedAt.ToDateTimeOffset():O}");
+        }
+        if (payload.ExpiresAt is { } expiresAt)
+        {
+            yield return Line("expires_at", $"{expiresAt.ToDateTimeOffset():O}");
+        }
+        if (point.OnHold)
+        {
+            yield return Line("on_hold", "true");
         }
     }
 

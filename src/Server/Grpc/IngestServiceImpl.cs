@@ -1,7 +1,9 @@
 using Embeddings.Core;
+using Embeddings.Core.Faces;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Server.Grpc.Photos;
 using Embeddings.Server.Grpc.Streaming;
+using Embeddings.Server.Privacy;
 using Embeddings.Storage;
 using Grpc.Core;
 
@@ -12,6 +14,7 @@ internal sealed class IngestServiceImpl(
     EmbeddingPipeline pipeline,
     PhotoIngest photos,
     IVectorStore store,
+    Suppression suppression,
     StreamContext streams,
     EmbeddingMetrics metrics,
     TimeProvider time)
@@ -19,20 +22,20 @@ internal sealed class IngestServiceImpl(
 {
     public override async Task<V1.IngestImageResponse> IngestImage(V1.IngestImageRequest request, ServerCallContext context)
     {
-        var (ack, timings) = await IngestAsync(IngestItem.Read(request), context.CancellationToken);
+        var (ack, timings) = await IngestAsync(Free(IngestItem.Read(request)), context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
     public override async Task<V1.IngestFaceResponse> IngestFace(V1.IngestFaceRequest request, ServerCallContext context)
     {
-        var (ack, timings) = await IngestAsync(IngestItem.Read(request), context.CancellationToken);
+        var (ack, timings) = await IngestAsync(Free(IngestItem.Read(request)), context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
 
     public override async Task<V1.IngestPhotoResponse> IngestPhoto(V1.IngestPhotoRequest request, ServerCallContext context)
     {
-        var item = PhotoItem.Read(
-            request.Item, "item", request.Model, request.Collection, request.ReturnEmbedding, wait: false);
+        var item = Free(PhotoItem.Read(
+            request.Item, "item", request.Model, request.Collection, request.ReturnEmbedding, wait: false));
         var (ack, timings) = await photos.IngestAsync(item, context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
@@ -54,19 +57,36 @@ internal sealed class IngestServiceImpl(
                 {
                     return new(await StartPhotoAsync(request, order, cancellationToken));
                 }
-                var (item, embed) = IngestItem.Read(request);
+                var (item, embed) = Free(IngestItem.Read(request));
                 var pending = await pipeline.EnqueueAsync(embed, cancellationToken);
                 return new(ResponseAsync(request.ItemId, item, pending, order, cancellationToken));
             },
             (itemId, error) => new() { ItemId = itemId, Error = error });
     }
 
+    // Before any work on a suppressed item; the store checks again.
+    private (IngestItem Item, EmbedRequest Embed) Free((IngestItem Item, EmbedRequest Embed) request)
+    {
+        suppression.RequireFree(request.Item.Collection, request.Item.PointId, request.Item.Payload.JobId);
+        return request;
+    }
+
+    private (PhotoItem Item, PhotoRequest Photo) Free((PhotoItem Item, PhotoRequest Photo) request)
+    {
+        suppression.RequireFree(request.Item.Collection, "", request.Item.Payload.JobId);
+        if (request.Item.Image is not null)
+        {
+            suppression.RequireFree(request.Item.ImageCollection, request.Item.Payload.JobId, request.Item.Payload.JobId);
+        }
+        return request;
+    }
+
     private async ValueTask<Task<V1.StreamIngestResponse>> StartPhotoAsync(
         V1.StreamIngestRequest request, StreamOrder order, CancellationToken cancellationToken)
     {
         Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
-        var item = PhotoItem.Read(
-            request.Photo, "photo", request.Model, request.Collection, request.ReturnEmbedding, wait: true);
+        var item = Free(PhotoItem.Read(
+            request.Photo, "photo", request.Model, request.Collection, request.ReturnEmbedding, wait: true));
         var itemId = request.ItemId;
         return ResponseAsync(await photos.EnqueueAsync(item, order, cancellationToken));
 

@@ -100,6 +100,34 @@ internal static partial class ServerLog
     public static partial void IssuerUnavailable(ILogger log, Exception exception, string issuer);
 
     [LoggerMessage(
+        EventId = 3060,
+        EventName = nameof(PointsExpired),
+        Level = LogLevel.Information,
+        Message = "{Count} expired points of {Collection} were deleted")]
+    public static partial void PointsExpired(ILogger log, long count, string collection);
+
+    [LoggerMessage(
+        EventId = 3061,
+        EventName = nameof(SweepFailed),
+        Level = LogLevel.Warning,
+        Message = "Expired points could not be deleted; the next sweep tries again: {Reason}")]
+    public static partial void SweepFailed(ILogger log, string reason);
+
+    [LoggerMessage(
+        EventId = 3062,
+        EventName = nameof(HoldsChanged),
+        Level = LogLevel.Information,
+        Message = "{Method} set the legal hold to {Hold} for {Count} points of {Collection}")]
+    public static partial void HoldsChanged(ILogger log, string method, bool hold, long count, string collection);
+
+    [LoggerMessage(
+        EventId = 3063,
+        EventName = nameof(SuppressedPointsDeleted),
+        Level = LogLevel.Warning,
+        Message = "{Count} points of the store were on the suppression list and were deleted; was a backup restored?")]
+    public static partial void SuppressedPointsDeleted(ILogger log, long count);
+
+    [LoggerMessage(
         EventId = 3030,
         EventName = nameof(PersonsChanged),
         Level = LogLevel.Information,

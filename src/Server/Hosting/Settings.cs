@@ -5,6 +5,7 @@ using System.Text.Json;
 using Embeddings.Core;
 using Embeddings.Primitives;
 using Embeddings.Server.Audit;
+using Embeddings.Server.Privacy;
 using Embeddings.Server.Security;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Storage.Sqlite;
@@ -55,6 +56,7 @@ internal static class Settings
         Section.Of<PersonOptions>("Persons"),
         Section.Of<SecurityOptions>("Security"),
         Section.Of<JwtOptions>("Security:Jwt"),
+        Section.Of<PrivacyOptions>("Privacy"),
         Section.Of<StoreOptions>("Store"),
         // Validated when the store is created, which is before the server listens: the settings of the other store do
         // not matter.

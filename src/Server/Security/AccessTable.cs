@@ -130,6 +130,8 @@ internal static class AccessTable
             // Without a collection, leaves out the others.
             .Add<V1.DeleteByJobIdRequest>(
                 "DeleteByJobId", Access.Write, $"{Named}, or {ListedCollections}", request => [request.Collection])
+            .Add<V1.SetLegalHoldRequest>(
+                "SetLegalHold", Access.Manage, $"{Named}, or {ListedCollections}", request => [request.Collection])
             .Rows,
         .. new Service(V1.ModelService.Descriptor)
             .Add<V1.ListModelsRequest>("ListModels", Access.Read)

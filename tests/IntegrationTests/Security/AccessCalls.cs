@@ -85,6 +85,8 @@ internal static class AccessCalls
         }),
         new("embeddings.v1.VectorStoreService/DeleteByJobId", "write", true, new DeleteByJobIdRequest { Collection = Mine, JobId = "none" }),
         new("embeddings.v1.VectorStoreService/DeleteByJobId", "write", false, new DeleteByJobIdRequest { JobId = "none" }),
+        new("embeddings.v1.VectorStoreService/SetLegalHold", "manage", true, new SetLegalHoldRequest { Collection = Mine, Hold = true, Filter = new() { JobId = "none" } }),
+        new("embeddings.v1.VectorStoreService/SetLegalHold", "manage", false, new SetLegalHoldRequest { Hold = true, Filter = new() { JobId = "none" } }),
         new("embeddings.v1.ModelService/ListModels", "read", false, new ListModelsRequest()),
         new("embeddings.v1.ModelService/GetModel", "read", false, new GetModelRequest { Name = Items.FaceModel }),
         new("grpc.health.v1.Health/Check", "none", false, new HealthCheckRequest()),

@@ -35,7 +35,7 @@ public sealed class SettingsTests
         "Telemetry:Nonsense is not a setting. The settings of section Telemetry are OtlpEndpoint, OtlpHttp, ExportSeconds.")]
     [InlineData(
         "Cloud:Region=1",
-        "Cloud:Region is not a setting: there is no section Cloud. The sections are Server, Models, Inference, Batching, Imaging, Memory, Persons, Security, Store, Telemetry, Audit, and Logging.")]
+        "Cloud:Region is not a setting: there is no section Cloud. The sections are Server, Models, Inference, Batching, Imaging, Memory, Persons, Security, Privacy, Store, Telemetry, Audit, and Logging.")]
     [InlineData("Security:Jwt:Audience=here", "Security:Jwt:Issuer must be set, too, to accept tokens.")]
     [InlineData("Security:ReloadSeconds=0", "Security:ReloadSeconds must be between 1 and 3600; got '0'.")]
     [InlineData("Sever:GrpcPort=1", "Sever:GrpcPort is not a setting: there is no section Sever. Did you mean Server:GrpcPort?")]

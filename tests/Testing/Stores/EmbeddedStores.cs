@@ -11,9 +11,10 @@ internal static class EmbeddedStores
         StartAsync(new EmbeddedStoreOptions { Directory = directory, MaxPoints = maxPoints, SearchThreads = 3, ReserveBytes = 1 << 20 });
 
     public static async Task<EmbeddedVectorStore> StartAsync(
-        EmbeddedStoreOptions options, ILogger<EmbeddedVectorStore>? log = null)
+        EmbeddedStoreOptions options, ILogger<EmbeddedVectorStore>? log = null, TimeProvider? time = null)
     {
-        var store = new EmbeddedVectorStore(options, log ?? NullLogger<EmbeddedVectorStore>.Instance, TimeProvider.System);
+        var store = new EmbeddedVectorStore(
+            options, log ?? NullLogger<EmbeddedVectorStore>.Instance, time ?? TimeProvider.System);
         await store.StartAsync(CancellationToken.None);
         return store;
     }

@@ -152,7 +152,7 @@ public abstract partial class VectorStoreContract
         Assert.Equal(2, changed);
         var found = await store.GetAsync(Name, "full", None);
         AssertSameVector(full.Vector.ToArray(), found!.Vector.ToArray());
-        Assert.Equal(full.Payload with { Attributes = null, Landmarks = null }, found.Payload with { Attributes = null, Landmarks = null });
+        Assert.Equal(full.Payload with { Attributes = null, Landmarks = null }, found.Payload with { Attributes = null, Landmarks = null, StoredAt = null });
         Assert.Equal(full.Payload.Landmarks, found.Payload.Landmarks);
         AssertJson("""{"a":"x","b":[1,2,{"c":null}],"d":1.5,"a.\"b":[2],"person":"Ä \"\\ 人","empty":[]}""", found.Payload.Attributes);
         AssertJson("""{"a.\"b":[2],"person":"Ä \"\\ 人","empty":[]}""", (await store.GetAsync(Name, "none", None))!.Payload.Attributes);

@@ -32,7 +32,7 @@ public abstract partial class VectorStoreContract
         Assert.NotNull(found);
         Assert.Equal(point.Id, found.Id);
         AssertSameVector(point.Vector.ToArray(), found.Vector.ToArray());
-        Assert.Equal(point.Payload with { Attributes = null, Landmarks = null }, found.Payload with { Attributes = null, Landmarks = null });
+        Assert.Equal(point.Payload with { Attributes = null, Landmarks = null }, found.Payload with { Attributes = null, Landmarks = null, StoredAt = null });
         Assert.Equal(point.Payload.Landmarks, found.Payload.Landmarks);
         Assert.True(JsonNode.DeepEquals(point.Payload.Attributes, found.Payload.Attributes));
     }
@@ -99,7 +99,7 @@ public abstract partial class VectorStoreContract
         await using var store = await StartedAsync(2);
         await store.UpsertAsync(Name, [Point("p", [1, 0])], None);
         var found = await store.GetAsync(Name, "p", None);
-        Assert.Equal(PointPayload.Empty, found!.Payload with { Attributes = null, Landmarks = null });
+        Assert.Equal(PointPayload.Empty, found!.Payload with { Attributes = null, Landmarks = null, StoredAt = null });
         Assert.Null(found.Payload.Attributes);
         Assert.Null(found.Payload.Landmarks);
         Assert.Null(await store.GetAsync(Name, "q", None));

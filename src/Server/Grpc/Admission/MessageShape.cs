@@ -1,6 +1,7 @@
 using System.Buffers;
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Persons;
+using Embeddings.Server.Privacy;
 using Google.Protobuf.Reflection;
 
 namespace Embeddings.Server.Grpc.Admission;
@@ -25,7 +26,8 @@ internal sealed class MessageShape
     {
         [FullName<V1.UpsertVectorsRequest>("points")] = UpsertHandler.MaxPoints,
         [FullName<V1.SearchVectorsRequest>("queries")] = SearchHandler.MaxQueries,
-        [FullName<V1.DeleteVectorsRequest>("point_ids")] = VectorStoreServiceImpl.MaxDeletes,
+        [FullName<V1.DeleteVectorsRequest>("point_ids")] = DeletionHandler.MaxIds,
+        [FullName<V1.SetLegalHoldRequest>("point_ids")] = DeletionHandler.MaxIds,
         [FullName<V1.NamePersonRequest>("point_ids")] = PersonHandler.MaxPoints,
         [FullName<V1.SplitPersonRequest>("point_ids")] = PersonHandler.MaxPoints,
         [FullName<V1.MergePersonsRequest>("persons")] = PersonHandler.MaxPersons,

@@ -33,6 +33,7 @@ internal static class FilterMapping
                 : null,
             FaceIndex = filter.HasFaceIndex ? filter.FaceIndex : null,
             Confidence = filter.Confidence is null ? null : ToStored(filter.Confidence, "filter.confidence"),
+            OnHold = filter.HasOnHold ? filter.OnHold : null,
             Attributes = [.. filter.Attributes.Select((condition, i) => ToStored(condition, $"filter.attributes[{i}]"))],
         };
     }

@@ -3,6 +3,7 @@ using Embeddings.Primitives;
 using Embeddings.Primitives.Numerics;
 using Embeddings.Storage;
 using Google.Protobuf.Collections;
+using Google.Protobuf.WellKnownTypes;
 
 namespace Embeddings.Server.Grpc.Mapping;
 
@@ -37,6 +38,7 @@ internal static class PointMapping
         JobId = Require.Text(item.JobId, "job_id", Require.MaxIdBytes),
         MediaStoreId = Require.Bounded(item.MediaStoreId, "media_store_id", Require.MaxIdBytes),
         Attributes = AttributeMapping.ToJson(item.Attributes),
+        ExpiresAt = Time(item.ExpiresAt, "expires_at"),
     };
 
     public static PointPayload ToStored(V1.FaceItem item) => new()
@@ -48,6 +50,7 @@ internal static class PointMapping
         Confidence = item.HasConfidence ? Confidence(item.Confidence) : null,
         Landmarks = ToStored(item.Face?.Landmarks, "face.landmarks"),
         Attributes = AttributeMapping.ToJson(item.Attributes),
+        ExpiresAt = Time(item.ExpiresAt, "expires_at"),
     };
 
     /// <summary>The part of the payload that all faces of a photo have in common.</summary>
@@ -56,6 +59,7 @@ internal static class PointMapping
         JobId = Require.Text(item.JobId, "job_id", Require.MaxIdBytes),
         MediaStoreId = Require.Bounded(item.MediaStoreId, "media_store_id", Require.MaxIdBytes),
         Attributes = AttributeMapping.ToJson(item.Attributes),
+        ExpiresAt = Time(item.ExpiresAt, "expires_at"),
     };
 
     public static V1.VectorPoint ToContract(StoredPoint point, bool withPayload = true)
@@ -73,6 +77,8 @@ internal static class PointMapping
         if (withPayload)
         {
             result.Payload = ToContract(point.Payload);
+            result.StoredAt = point.Payload.StoredAt?.ToTimestamp();
+            result.OnHold = point.Payload.OnHold;
         }
         return result;
     }
@@ -97,6 +103,7 @@ internal static class PointMapping
             JobId = payload.JobId,
             MediaStoreId = payload.MediaStoreId,
             Attributes = AttributeMapping.ToStruct(payload.Attributes),
+            ExpiresAt = payload.ExpiresAt?.ToTimestamp(),
         };
         if (payload.FaceIndex is { } index)
         {
@@ -133,7 +140,24 @@ internal static class PointMapping
         Confidence = payload.HasConfidence ? Confidence(payload.Confidence) : null,
         Landmarks = ToStored(payload.Landmarks, "landmarks"),
         Attributes = AttributeMapping.ToJson(payload.Attributes),
+        ExpiresAt = Time(payload.ExpiresAt, "expires_at"),
     };
+
+    // In whole milliseconds, as the stores keep it.
+    private static DateTimeOffset? Time(Timestamp? time, string field)
+    {
+        if (time is null)
+        {
+            return null;
+        }
+        const long MaxSeconds = 253_402_300_799;
+        return time is { Seconds: >= -62_135_596_800 and <= MaxSeconds, Nanos: >= 0 and < 1_000_000_000 }
+            ? DateTimeOffset.FromUnixTimeSeconds(time.Seconds).AddMilliseconds(time.Nanos / 1_000_000)
+            : throw Fault.Invalid(
+                Reasons.FieldInvalid,
+                field,
+                $"{field} must be a time from 0001-01-01 to 9999-12-31; got {time.Seconds} seconds and {time.Nanos} nanoseconds.");
+    }
 
     private static int FaceIndex(int index) =>
         index >= 0
