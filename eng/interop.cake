@@ -14,7 +14,7 @@ var interopLanguages = new Language[]
     new("node", ""),
     new("go", "golang-go golang-google-grpc-dev golang-github-golang-protobuf-1-5-dev golang-google-protobuf-dev protoc-gen-go protoc-gen-go-grpc protobuf-compiler"),
     new("cpp", "haproxy g++ cmake make pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc"),
-    new("java", "haproxy default-jdk-headless libgrpc-java libprotobuf-java libnetty-java libperfmark-java libgeronimo-annotation-1.3-spec-java protobuf-compiler protobuf-compiler-grpc-java-plugin"),
+    new("java", "haproxy default-jdk-headless libgrpc-java libprotobuf-java libnetty-java libnetty-tcnative-java libperfmark-java libgeronimo-annotation-1.3-spec-java protobuf-compiler protobuf-compiler-grpc-java-plugin"),
 };
 
 // The command is all that this needs of the build.
@@ -52,7 +52,7 @@ Task("__RunInterop").Does(() =>
         using var server = InteropServer.Start(Configuration, Say, files.Settings);
         foreach (var run in languages.Where(run => run.Missing is null && run.Built))
         {
-            RunSecure(run, server.Address, files.ClientFiles);
+            RunSecure(run, server.Address.Replace("127.0.0.1", "localhost"), files.ClientFiles);
         }
     }
     CompareVectors(languages.Where(run => run.Missing is null).ToList());
