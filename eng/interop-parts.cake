@@ -1,5 +1,7 @@
 // What the interop run is made of: programs with an end, the server, results, the table.
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 
 // A language, the Debian packages it needs, and the script under clients/ that runs it.
 sealed record Language(string Name, string Packages, string? ScriptFile = null)
@@ -77,7 +79,7 @@ sealed class InteropServer : IDisposable
 
     public string Address { get; }
 
-    public static InteropServer Start(string configuration, Action<string> say)
+    public static InteropServer Start(string configuration, Action<string> say, params string[] settings)
     {
         var directory = System.IO.Directory.CreateTempSubdirectory("embeddings-interop-").FullName;
         var address = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -85,12 +87,12 @@ sealed class InteropServer : IDisposable
         string[] arguments =
         [
             $"src/Cli/bin/{configuration}/net10.0/Embeddings.Cli.dll", "serve",
-            "--Server:GrpcPort=0", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={directory}",
+            "--Server:GrpcPort=0", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={directory}", .. settings,
         ];
         var process = Child.Start("dotnet", arguments, line =>
         {
             lines.Enqueue(line);
-            var match = System.Text.RegularExpressions.Regex.Match(line, @"^gRPC\s+http://(\S+)");
+            var match = System.Text.RegularExpressions.Regex.Match(line, @"^gRPC\s+https?://(\S+)");
             if (match.Success)
             {
                 address.TrySetResult(match.Groups[1].Value);
@@ -122,11 +124,86 @@ sealed class InteropServer : IDisposable
     }
 }
 
+// The files of a server with TLS and authentication, and those of its clients (clients/README.md), in a temporary folder.
+sealed class SecureFolder : IDisposable
+{
+    private readonly string _server = System.IO.Directory.CreateTempSubdirectory("embeddings-secure-").FullName;
+    private readonly DateTimeOffset _now = DateTimeOffset.UtcNow;
+
+    public SecureFolder(string configuration)
+    {
+        ClientFiles = System.IO.Directory.CreateDirectory(System.IO.Path.Combine(_server, "client")).FullName;
+        using var authority = Authority();
+        System.IO.File.WriteAllText(Client("ca.pem"), authority.ExportCertificatePem());
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        names.AddIpAddress(System.Net.IPAddress.Loopback);
+        Issue(authority, "CN=embeddings", "1.3.6.1.5.5.7.3.1", Server("tls.pem"), Server("tls.key"), names.Build());
+        Issue(authority, "CN=interop", "1.3.6.1.5.5.7.3.2", Client("client.pem"), Client("client.key"));
+
+        System.IO.File.WriteAllText(Client("key.txt"), CreateKey(configuration, "pipeline", "--access", "write", "--collection", "interop_*"));
+        System.IO.File.WriteAllText(Client("read-key.txt"), CreateKey(configuration, "reader", "--access", "read"));
+        System.IO.File.WriteAllText(Client("wrong-key.txt"), "emb_" + new string('A', 43));
+        CreateKey(configuration, "worker", "--access", "write", "--subject", "CN=interop");
+    }
+
+    // The folder that the clients get.
+    public string ClientFiles { get; }
+
+    public string[] Settings =>
+    [
+        $"--Server:Tls:CertificateFile={Server("tls.pem")}", $"--Server:Tls:KeyFile={Server("tls.key")}", $"--Server:Tls:ClientCaFile={Client("ca.pem")}",
+        "--Server:Tls:ClientCertificates=Optional", $"--Security:KeysFile={Server("keys.json")}",
+    ];
+
+    public void Dispose() => System.IO.Directory.Delete(_server, recursive: true);
+
+    private string Server(string file) => System.IO.Path.Combine(_server, file);
+
+    private string Client(string file) => System.IO.Path.Combine(ClientFiles, file);
+
+    // The key that the command prints.
+    private string CreateKey(string configuration, string name, params string[] arguments)
+    {
+        var outcome = Child.Run("dotnet", [$"src/Cli/bin/{configuration}/net10.0/Embeddings.Cli.dll", "keys", "create", name, "--file", Server("keys.json"), .. arguments], 60);
+        return outcome.Code == 0
+            ? outcome.Lines.FirstOrDefault(line => line.StartsWith("emb_")) ?? ""
+            : throw new InvalidOperationException($"keys create failed: {outcome.LastLine}");
+    }
+
+    private X509Certificate2 Authority()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=Interop CA", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
+        return request.CreateSelfSigned(_now.AddHours(-1), _now.AddDays(2));
+    }
+
+    private void Issue(X509Certificate2 authority, string subject, string usage, string certificateFile, string keyFile, X509Extension? names = null)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], false));
+        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(authority, true, false));
+        if (names is not null)
+        {
+            request.CertificateExtensions.Add(names);
+        }
+        using var issued = request.Create(authority, _now.AddHours(-1), _now.AddDays(1), RandomNumberGenerator.GetBytes(8));
+        System.IO.File.WriteAllText(certificateFile, issued.ExportCertificatePem());
+        System.IO.File.WriteAllText(keyFile, key.ExportPkcs8PrivateKeyPem());
+    }
+}
+
 // What became of each step in one language.
 sealed class LanguageRun(Language language)
 {
     public static readonly string[] Steps =
-        ["build", "health", "models", "embed", "stream", "ingest", "search", "media", "delete", "count", "faces", "photo", "persons", "errors", "vectors", "tests"];
+        ["build", "health", "models", "embed", "stream", "ingest", "search", "media", "delete", "count", "faces", "photo", "persons", "errors", "vectors", "secure", "tests"];
 
     private readonly Dictionary<string, (bool? Passed, string Detail)> _results = [];
 
@@ -145,10 +222,23 @@ sealed class LanguageRun(Language language)
 
     public void Skip(string step) => _results[step] = (null, "");
 
+    // Takes the lines `ok STEP` and `FAILED STEP why`; everything else is talk.
+    public void Take(Outcome outcome)
+    {
+        foreach (var line in outcome.Lines)
+        {
+            var words = line.Split(' ', 3);
+            if (words.Length >= 2 && words[0] is "ok" or "FAILED" && Steps.Contains(words.ElementAtOrDefault(1)))
+            {
+                Note(words[1], words[0] == "ok", words.Length > 2 ? words[2] : "");
+            }
+        }
+    }
+
     // Steps that said nothing because the program ended before them.
     public void Abort(string why)
     {
-        foreach (var step in Steps.Where(step => step is not ("vectors" or "tests") && !_results.ContainsKey(step)))
+        foreach (var step in Steps.Where(step => step is not ("vectors" or "secure" or "tests") && !_results.ContainsKey(step)))
         {
             Note(step, false, why);
         }

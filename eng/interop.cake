@@ -5,7 +5,7 @@ using System.Text.Json;
 const string InteropResults = "artifacts/interop";
 
 // Minutes, not more: a program that hangs is ended and has failed.
-const int HaveSeconds = 300, BuildSeconds = 600, TestSeconds = 240, RunSeconds = 240;
+const int HaveSeconds = 300, BuildSeconds = 600, TestSeconds = 240, RunSeconds = 240, SecureSeconds = 120;
 
 var interopLanguages = new Language[]
 {
@@ -14,7 +14,7 @@ var interopLanguages = new Language[]
     new("node", ""),
     new("go", "golang-go golang-google-grpc-dev golang-github-golang-protobuf-1-5-dev golang-google-protobuf-dev protoc-gen-go protoc-gen-go-grpc protobuf-compiler"),
     new("cpp", "haproxy g++ cmake make pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc"),
-    new("java", "haproxy default-jdk-headless libgrpc-java libprotobuf-java libnetty-java libperfmark-java libgeronimo-annotation-1.3-spec-java protobuf-compiler protobuf-compiler-grpc-java-plugin"),
+    new("java", "haproxy default-jdk-headless libgrpc-java libprotobuf-java libnetty-java libnetty-tcnative-java libperfmark-java libgeronimo-annotation-1.3-spec-java protobuf-compiler protobuf-compiler-grpc-java-plugin"),
 };
 
 // The command is all that this needs of the build.
@@ -47,6 +47,14 @@ Task("__RunInterop").Does(() =>
             page = Child.Run("node", [$"{LintFolder}/debugging.mjs", server.Address], RunSeconds).Lines;
         }
     }
+    using (var files = new SecureFolder(Configuration))
+    {
+        using var server = InteropServer.Start(Configuration, Say, files.Settings);
+        foreach (var run in languages.Where(run => run.Missing is null && run.Built))
+        {
+            RunSecure(run, server.Address.Replace("127.0.0.1", "localhost"), files.ClientFiles);
+        }
+    }
     CompareVectors(languages.Where(run => run.Missing is null).ToList());
     Environment.Exit(InteropTable.Print(languages, page, pageExpected: asked.Count == 0, Say) ? 0 : 1);
 });
@@ -75,15 +83,7 @@ void RunScenario(LanguageRun run, string address)
     Say($"{run.Language.Name}: running ...");
     var vectors = System.IO.Path.GetFullPath($"{InteropResults}/{run.Language.Name}.json");
     var outcome = Do(run, "run", RunSeconds, address, System.IO.Path.GetFullPath("clients/testdata/sample.jpg"), vectors);
-    foreach (var line in outcome.Lines)
-    {
-        // `ok STEP` or `FAILED STEP why`; everything else is talk.
-        var words = line.Split(' ', 3);
-        if (words.Length >= 2 && words[0] is "ok" or "FAILED" && LanguageRun.Steps.Contains(words.ElementAtOrDefault(1)))
-        {
-            run.Note(words[1], words[0] == "ok", words.Length > 2 ? words[2] : "");
-        }
-    }
+    run.Take(outcome);
     run.Abort(outcome.TimedOut ? $"not done within {RunSeconds} s" : $"the program ended with code {outcome.Code}: {outcome.LastLine}");
     if (FileExists(vectors))
     {
@@ -92,6 +92,15 @@ void RunScenario(LanguageRun run, string address)
     // The language's own tests and examples.
     var tests = Do(run, "test", TestSeconds, address);
     run.Note("tests", tests.Code == 0, tests.LastLine);
+}
+
+// TLS, client certificates, and API keys, against a server that requires them.
+void RunSecure(LanguageRun run, string address, string files)
+{
+    Say($"{run.Language.Name}: running with TLS ...");
+    var outcome = Do(run, "secure", SecureSeconds, address, files);
+    run.Note("secure", false, outcome.TimedOut ? $"not done within {SecureSeconds} s" : $"the program ended with code {outcome.Code}: {outcome.LastLine}");
+    run.Take(outcome);
 }
 
 // The same pictures must give the same vectors, whoever asks.

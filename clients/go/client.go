@@ -30,25 +30,44 @@ const serviceConfig = `{"methodConfig": [
 
 const maxMessage = 64 << 20
 
-// Dial creates a connection without TLS to http://host:port or host:port. It connects on the first call and reconnects if
-// the connection breaks.
+// Dial creates a connection to http://host:port, https://host:port (TLS with the system's authorities), or host:port. It
+// connects on the first call and reconnects if the connection breaks.
 func Dial(address string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
+	return DialWith(address, Security{}, options...)
+}
+
+// DialWith creates a connection like Dial, with your own certificate authorities, a client certificate, or an API key. The
+// files are read once. Nothing is sent if security is invalid, for example a key for another machine without TLS.
+func DialWith(address string, security Security, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
 	parsed, err := url.Parse(address)
-	if err != nil || parsed.Scheme != "http" || parsed.Hostname() == "" {
-		return nil, fmt.Errorf("address must be of the form http://host:port or host:port; got %q (for TLS, use grpc.NewClient with credentials)", address)
+	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Hostname() == "" {
+		return nil, fmt.Errorf("address must be of the form http://host:port, https://host:port, or host:port; got %q", address)
 	}
+	secure := parsed.Scheme == "https"
 	port := parsed.Port()
 	if port == "" {
-		port = "50051"
+		port = defaultPort(secure)
 	}
-	common := []grpc.DialOption{
+	common, err := security.dialOptions(parsed.Hostname(), secure)
+	if err != nil {
+		return nil, err
+	}
+	common = append(
+		common,
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-	}
+	)
 	return connect(net.JoinHostPort(parsed.Hostname(), port), append(common, options...))
+}
+
+func defaultPort(secure bool) string {
+	if secure {
+		return "443"
+	}
+	return "50051"
 }
 
 // StreamIngest embeds and stores the items that next returns. An ack means that the point is durable. See Exchange.

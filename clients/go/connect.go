@@ -8,5 +8,7 @@ import (
 )
 
 func connect(target string, options []grpc.DialOption) (*grpc.ClientConn, error) {
-	return grpc.NewClient(target, append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, options...)...)
+	return grpc.NewClient(target, options...)
 }
+
+func withoutTLS() grpc.DialOption { return grpc.WithTransportCredentials(insecure.NewCredentials()) }

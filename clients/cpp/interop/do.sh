@@ -1,5 +1,5 @@
 #!/bin/sh
-# Interop commands for C++: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Interop commands for C++: have, build, test ADDRESS, run ADDRESS JPEG VECTORS, secure ADDRESS FOLDER.
 cd "$(dirname -- "$0")/.." || exit 1
 export PATH="$PATH:/usr/sbin"
 
@@ -12,7 +12,8 @@ case $verb in
     done
     pkg-config --exists grpc++ protobuf || { echo "gRPC's C++ library is missing"; exit 1; }
     ;;
-  build) cmake -S . -B build && cmake --build build --target interop --target bulk_ingest --target proxy_test -j "${EMBEDDINGS_JOBS:-2}" ;;
-  test) build/proxy_test && build/bulk_ingest ../testdata "$1" ;;
+  build) cmake -S . -B build && cmake --build build --target interop --target bulk_ingest --target proxy_test --target security_test -j "${EMBEDDINGS_JOBS:-2}" ;;
+  test) build/security_test && build/proxy_test && build/bulk_ingest ../testdata "$1" ;;
   run) build/interop "$@" ;;
+  secure) build/interop secure "$@" ;;
 esac

@@ -1,5 +1,5 @@
 // Runs the interop scenario described in clients/README.md.
-// Usage: interop HOST:PORT JPEG VECTORS.json
+// Usage: interop HOST:PORT JPEG VECTORS.json, or interop secure HOST:PORT FOLDER
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -11,11 +11,15 @@
 
 #include "faces.hpp"
 #include "scenario.hpp"
+#include "secure.hpp"
 
 int main(int count, char** arguments) {
   if (count != 4) {
-    std::cerr << "usage: interop HOST:PORT JPEG VECTORS.json\n";
+    std::cerr << "usage: interop HOST:PORT JPEG VECTORS.json, or interop secure HOST:PORT FOLDER\n";
     return 2;
+  }
+  if (std::string(arguments[1]) == "secure") {
+    return SecureScenario(arguments[2], arguments[3]).run() ? 0 : 1;
   }
   std::ifstream input(arguments[2], std::ios::binary);
   Scenario scenario(arguments[1], std::string(std::istreambuf_iterator<char>(input), {}));

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Interop commands for Go: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Interop commands for Go: have, build, test ADDRESS, run ADDRESS JPEG VECTORS, secure ADDRESS FOLDER.
 # Builds offline with Debian's packages, which Go finds on the GOPATH, not with go.mod (see README.md).
 cd "$(dirname -- "$0")/.." || exit 1
 work=$PWD/build
@@ -26,4 +26,5 @@ case $verb in
     ;;
   test) cd "$work/gopath/src/embeddings/client" && go test -tags grpc_1_33 -timeout 120s . && "$work/bulkingest" "$OLDPWD/../testdata" "http://$1" ;;
   run) "$work/interop" "$@" ;;
+  secure) "$work/interop" secure "$@" ;;
 esac

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Interop commands for Node.js: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Interop commands for Node.js: have, build, test ADDRESS, run ADDRESS JPEG VECTORS, secure ADDRESS FOLDER.
 cd "$(dirname -- "$0")/.." || exit 1
 
 verb=$1
@@ -14,4 +14,5 @@ case $verb in
   build) npm run --silent build ;;
   test) npm test --silent && npm run --silent example -- ../testdata "http://$1" ;;
   run) node dist/interop/scenario.js "$@" ;;
+  secure) node dist/interop/secure.js "$@" ;;
 esac

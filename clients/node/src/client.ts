@@ -1,4 +1,4 @@
-import { credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { type ServiceError, status } from '@grpc/grpc-js';
 import { EmbeddingsError } from './errors.js';
 import type { ClusterFacesRequest } from './generated/embeddings/v1/ClusterFacesRequest.js';
 import type { ClusterFacesResponse__Output } from './generated/embeddings/v1/ClusterFacesResponse.js';
@@ -9,10 +9,11 @@ import type { StreamIngestResponse__Output } from './generated/embeddings/v1/Str
 import type { StreamUpsertVectorsRequest } from './generated/embeddings/v1/StreamUpsertVectorsRequest.js';
 import type { StreamUpsertVectorsResponse__Output } from './generated/embeddings/v1/StreamUpsertVectorsResponse.js';
 import { protos } from './protos.js';
+import { secure, type SecurityOptions } from './security.js';
 import { exchange, receive, type Source, type StreamOptions } from './stream.js';
 
 /** Options of a client. */
-export interface ClientOptions extends Partial<StreamOptions> {
+export interface ClientOptions extends Partial<StreamOptions>, SecurityOptions {
   /** Deadline of a unary call and maximum wait for the next response of a stream, in milliseconds. Default: 30,000. */
   timeoutMs?: number;
 }
@@ -48,19 +49,20 @@ export class EmbeddingsClient {
   /**
    * @param url `http://host:port`, `https://host:port` (TLS), or `host:port`. Default: `$EMBEDDINGS_URL` or, if it is not
    * set, `http://localhost:50051`.
-   * @throws TypeError if the URL has another form
+   * @throws TypeError if the URL has another form, an option is invalid, a file cannot be used, or the API key would be sent
+   * without TLS to another machine
    */
   constructor(url: string = process.env.EMBEDDINGS_URL ?? 'http://localhost:50051', options: ClientOptions = {}) {
     const parsed = new URL(url.includes('://') ? url : `http://${url}`);
     if (!['http:', 'https:'].includes(parsed.protocol) || !parsed.hostname) {
       throw new TypeError(`url must be of the form http://host:port, https://host:port, or host:port; got '${url}'.`);
     }
-    const secure = parsed.protocol === 'https:';
-    const target = `${parsed.hostname}:${parsed.port || (secure ? 443 : url.endsWith(':80') ? 80 : 50051)}`;
-    const security = secure ? credentials.createSsl() : credentials.createInsecure();
+    const target = `${parsed.hostname}:${parsed.port || (parsed.protocol === 'https:' ? 443 : url.endsWith(':80') ? 80 : 50051)}`;
+    const { credentials: security, options: ofSecurity } = secure(parsed, options);
     this.options = { timeoutMs: 30_000, maxInFlight: 512, attempts: 5, ...options };
-    this.embedding = new protos.embeddings.v1.EmbeddingService(target, security, channelOptions);
-    const shared = { ...channelOptions, channelOverride: this.embedding.getChannel() };
+    const own = { ...channelOptions, ...ofSecurity };
+    this.embedding = new protos.embeddings.v1.EmbeddingService(target, security, own);
+    const shared = { ...own, channelOverride: this.embedding.getChannel() };
     this.ingest = new protos.embeddings.v1.IngestService(target, security, shared);
     this.store = new protos.embeddings.v1.VectorStoreService(target, security, shared);
     this.models = new protos.embeddings.v1.ModelService(target, security, shared);

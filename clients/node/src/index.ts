@@ -2,6 +2,7 @@ export { status } from '@grpc/grpc-js';
 export { type ClientOptions, EmbeddingsClient } from './client.js';
 export { EmbeddingsError } from './errors.js';
 export { protos } from './protos.js';
+export type { SecurityOptions } from './security.js';
 export { exchange, type Source, type StreamOptions } from './stream.js';
 export type { ClusterFacesRequest } from './generated/embeddings/v1/ClusterFacesRequest.js';
 export type { StreamEmbedRequest } from './generated/embeddings/v1/StreamEmbedRequest.js';

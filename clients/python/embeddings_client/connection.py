@@ -12,6 +12,7 @@ import grpc  # type: ignore[import]
 
 from .calls import UnaryUnary
 from .errors import InvalidInput, from_rpc
+from .security import open_channel
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -69,18 +70,39 @@ class Connection:
             not set, ``http://localhost:50051``.
         timeout: Deadline of a unary call and maximum wait for the next response of a stream, in seconds. Must be greater
             than 0. Default: 30.
+        ca: PEM file of the certificate authorities to trust instead of the default ones of gRPC. Requires an ``https://`` URL.
+            Default: ``$EMBEDDINGS_CA`` if the URL is ``https://``.
+        client_cert: PEM file of the client certificate, followed by its intermediate certificates, for servers that ask for
+            one. Requires an ``https://`` URL. Default: ``$EMBEDDINGS_CLIENT_CERT`` if the URL is ``https://``.
+        client_key: PEM file of the key of `client_cert`, not encrypted. Default: ``$EMBEDDINGS_CLIENT_KEY`` if the URL is
+            ``https://`` or, if it is not set, the file `client_cert`.
+        api_key: API key sent with every call (``authorization: Bearer KEY``). Printable ASCII characters without spaces.
+            Requires an ``https://`` URL, except for this machine (``localhost``, ``127.0.0.0/8``, ``::1``). Default:
+            ``$EMBEDDINGS_API_KEY``.
+
+    An empty string instead of a file or key does not use the environment variable. The files are read once.
 
     Raises:
-        InvalidInput: If `url` or `timeout` is invalid.
+        InvalidInput: If `url`, `timeout`, or `api_key` is invalid, a file cannot be used, or the API key would be sent without
+            TLS to another machine.
     """
 
-    def __init__(self, url: Optional[str] = None, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: Optional[str] = None,
+        timeout: float = 30.0,
+        *,
+        ca: Optional[str] = None,
+        client_cert: Optional[str] = None,
+        client_key: Optional[str] = None,
+        api_key: Optional[str] = None,
+    ) -> None:
         if timeout <= 0:
             raise InvalidInput("FIELD_INVALID", "timeout", f"timeout must be greater than 0 seconds; got {timeout}.")
         self.url = url or os.environ.get("EMBEDDINGS_URL") or DEFAULT_URL
         self.timeout = timeout
-        target, secure = _parse(self.url)
-        self.channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(), _OPTIONS) if secure else grpc.insecure_channel(target, _OPTIONS)
+        target, host, secure = _parse(self.url)
+        self.channel = open_channel(target, host, secure, _OPTIONS, ca, client_cert, client_key, api_key)
 
     def call(self, method: UnaryUnary[Request, Response], request: Request) -> Response:
         """Makes a unary call with the deadline.
@@ -132,8 +154,8 @@ class Connected:
         self.close()
 
 
-def _parse(url: str) -> Tuple[str, bool]:
-    """Returns the gRPC target and whether it uses TLS."""
+def _parse(url: str) -> Tuple[str, str, bool]:
+    """Returns the gRPC target, its host, and whether it uses TLS."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     try:
         host, port = parts.hostname, parts.port
@@ -143,4 +165,4 @@ def _parse(url: str) -> Tuple[str, bool]:
         raise InvalidInput("FIELD_INVALID", "url", f"url must be of the form http://host:port or https://host:port; got '{url}'.")
     secure = parts.scheme in ("https", "grpcs")
     name = f"[{host}]" if ":" in host else host
-    return f"{name}:{port or (443 if secure else 50051)}", secure
+    return f"{name}:{port or (443 if secure else 50051)}", host, secure

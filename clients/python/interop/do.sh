@@ -1,5 +1,5 @@
 #!/bin/sh
-# Interop commands for Python: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Interop commands for Python: have, build, test ADDRESS, run ADDRESS JPEG VECTORS, secure ADDRESS FOLDER.
 cd "$(dirname -- "$0")/.." || exit 1
 # Debian installs its modules for /usr/bin/python3, which may not be the first Python on the PATH.
 python=${PYTHON:-/usr/bin/python3}
@@ -26,4 +26,5 @@ case $verb in
     done
     ;;
   run) "$python" interop/scenario.py "$@" ;;
+  secure) "$python" interop/secure.py "$@" ;;
 esac

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Interop commands for Python as users install it, from a wheel: have, build, test ADDRESS, run ADDRESS JPEG VECTORS.
+# Interop commands for Python as users install it, from a wheel: have, build, test ADDRESS, run ADDRESS JPEG VECTORS, secure ADDRESS FOLDER.
 # PYTHON_WHEELS is a folder with the client's dependencies, numpy, Pillow, and pytest as wheels for CPython 3.11.
 cd "$(dirname -- "$0")/.." || exit 1
 work=$PWD/build/pip
@@ -28,7 +28,7 @@ case $verb in
     rm -rf "$work" && sh pack.sh "$work/dist" || exit 1
     install bare && install venv numpy pillow pytest || exit 1
     # Outside the sources, so that the installed package is tested.
-    mkdir "$work/python" && cp -R tests examples interop/scenario.py interop/program.py "$work/python" && cp -R ../testdata "$work"
+    mkdir "$work/python" && cp -R tests examples interop/scenario.py interop/secure.py interop/program.py "$work/python" && cp -R ../testdata "$work"
     ;;
   test)
     cd "$work/python" || exit 1
@@ -39,4 +39,5 @@ case $verb in
     EMBEDDINGS_URL="http://$1" "$work/venv/bin/python" -m pytest -q -p no:cacheprovider tests
     ;;
   run) cd "$work/python" && "$work/venv/bin/python" scenario.py "$@" ;;
+  secure) cd "$work/python" && "$work/venv/bin/python" secure.py "$@" ;;
 esac

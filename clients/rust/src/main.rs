@@ -1,10 +1,14 @@
 //! Embeds, ingests, and searches generated face crops, and prints `ok STEP` for each step.
 //!
 //! Usage: embeddings-example [URL] [JPEG]
+//!
+//! Environment, as for the `embeddings` command: EMBEDDINGS_CA, EMBEDDINGS_CLIENT_CERT, and EMBEDDINGS_CLIENT_KEY are PEM files
+//! for https:// URLs; EMBEDDINGS_API_KEY is sent with every call.
+
+mod security;
 
 use std::error::Error;
 
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -14,6 +18,7 @@ use tonic_types::StatusExt;
 use pb::embedding_service_client::EmbeddingServiceClient;
 use pb::ingest_service_client::IngestServiceClient;
 use pb::vector_store_service_client::VectorStoreServiceClient;
+use security::Service;
 
 /// Stubs that build.rs generates.
 pub mod pb {
@@ -34,7 +39,7 @@ async fn main() -> Outcome<()> {
     let url = arguments.next().unwrap_or_else(|| "http://localhost:50051".to_owned());
     let jpeg = std::fs::read(arguments.next().unwrap_or_else(|| "../testdata/sample.jpg".to_owned()))?;
     // Calls share the channel. It reconnects if the connection breaks.
-    let channel = Endpoint::from_shared(url)?.connect().await?;
+    let channel = security::connect(&url).await?;
 
     health(&channel).await?;
     println!("ok health");
@@ -53,13 +58,13 @@ async fn main() -> Outcome<()> {
     Ok(())
 }
 
-async fn health(channel: &Channel) -> Outcome<()> {
+async fn health(channel: &Service) -> Outcome<()> {
     let request = HealthCheckRequest { service: String::new() };
     let answer = HealthClient::new(channel.clone()).check(request).await?.into_inner();
     expect(answer.status == ServingStatus::Serving as i32, || format!("the status is {}", answer.status))
 }
 
-async fn embed(channel: &Channel, jpeg: Vec<u8>) -> Outcome<()> {
+async fn embed(channel: &Service, jpeg: Vec<u8>) -> Outcome<()> {
     let request = pb::EmbedImageRequest { image: Some(encoded(jpeg)), ..Default::default() };
     let answer = EmbeddingServiceClient::new(channel.clone()).embed_image(request).await?.into_inner();
     let values = answer.embedding.unwrap_or_default().values;
@@ -68,7 +73,7 @@ async fn embed(channel: &Channel, jpeg: Vec<u8>) -> Outcome<()> {
 
 /// Embeds a stream of crops and returns the vector of crop 100. HTTP/2 flow control decides when the next request is
 /// created, so only a few crops are in memory at a time.
-async fn stream(channel: &Channel) -> Outcome<Vec<f32>> {
+async fn stream(channel: &Service) -> Outcome<Vec<f32>> {
     let requests = tokio_stream::iter((0..CROPS).map(|number| pb::StreamEmbedRequest {
         item_id: number.to_string(),
         item: Some(pb::stream_embed_request::Item::Face(face(number))),
@@ -98,7 +103,7 @@ async fn stream(channel: &Channel) -> Outcome<Vec<f32>> {
 
 /// Ingests a stream of faces. An ack means that the point is durable. If the stream breaks, items without a response can be
 /// sent again on a new one: a point is replaced by its id.
-async fn ingest(channel: &Channel) -> Outcome<()> {
+async fn ingest(channel: &Service) -> Outcome<()> {
     let requests = tokio_stream::iter((0..ITEMS).map(|number| pb::StreamIngestRequest {
         item_id: number.to_string(),
         collection: COLLECTION.to_owned(),
@@ -126,7 +131,7 @@ async fn ingest(channel: &Channel) -> Outcome<()> {
     expect(acks == ITEMS, || format!("{acks} acks"))
 }
 
-async fn search(channel: &Channel, query: Vec<f32>) -> Outcome<()> {
+async fn search(channel: &Service, query: Vec<f32>) -> Outcome<()> {
     let vector = pb::search_query::Query::Vector(pb::QueryVector { values: query });
     let request = pb::SearchVectorsRequest {
         collection: COLLECTION.to_owned(),
@@ -144,14 +149,14 @@ async fn search(channel: &Channel, query: Vec<f32>) -> Outcome<()> {
     })
 }
 
-async fn delete(channel: &Channel) -> Outcome<()> {
+async fn delete(channel: &Service) -> Outcome<()> {
     let request = pb::DeleteByJobIdRequest { job_id: JOB.to_owned(), collection: COLLECTION.to_owned() };
     let deleted =
         VectorStoreServiceClient::new(channel.clone()).delete_by_job_id(request).await?.into_inner().deleted_count;
     expect(deleted == i64::from(ITEMS), || format!("{deleted} points deleted"))
 }
 
-async fn errors(channel: &Channel) -> Outcome<()> {
+async fn errors(channel: &Service) -> Outcome<()> {
     let request = pb::EmbedImageRequest { image: Some(encoded(b"not an image".to_vec())), ..Default::default() };
     match EmbeddingServiceClient::new(channel.clone()).embed_image(request).await {
         Ok(_) => Err("no error".into()),

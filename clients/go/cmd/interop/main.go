@@ -1,6 +1,6 @@
 // Interop runs the interop scenario described in clients/README.md.
 //
-// Usage: interop HOST:PORT JPEG VECTORS.json
+// Usage: interop HOST:PORT JPEG VECTORS.json, or interop secure HOST:PORT FOLDER
 package main
 
 import (
@@ -16,6 +16,9 @@ import (
 )
 
 func main() {
+	if os.Args[1] == "secure" {
+		os.Exit(runSecure(os.Args[2], os.Args[3]))
+	}
 	jpeg, err := os.ReadFile(os.Args[2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -57,4 +60,15 @@ func main() {
 		code = 1
 	}
 	os.Exit(code)
+}
+
+func runSecure(address, folder string) int {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := (secure{address, folder}).run(ctx); err != nil {
+		fmt.Printf("FAILED secure %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+		return 1
+	}
+	fmt.Println("ok secure")
+	return 0
 }

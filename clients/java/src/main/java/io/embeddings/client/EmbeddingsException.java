@@ -66,7 +66,19 @@ public final class EmbeddingsException extends RuntimeException {
             // Malformed details are ignored; the code and the message remain.
             reason = "";
         }
-        return new EmbeddingsException(status.getCode(), reason, field, status.getDescription(), retryAfter);
+        return new EmbeddingsException(status.getCode(), reason, field, describe(status), retryAfter);
+    }
+
+    // A connection that fails is described by the causes only, for example a certificate that is not trusted.
+    private static String describe(Status status) {
+        String description = Objects.requireNonNullElse(status.getDescription(), "");
+        Throwable cause = status.getCause();
+        while (cause != null && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        return cause == null || cause.getMessage() == null || description.contains(cause.getMessage())
+                ? description
+                : description.isEmpty() ? cause.getMessage() : description + ": " + cause.getMessage();
     }
 
     /**
@@ -79,7 +91,8 @@ public final class EmbeddingsException extends RuntimeException {
         if (!made.reason.isEmpty() || !BROKEN.contains(made.code)) {
             return made;
         }
-        String message = Objects.requireNonNullElse(Status.fromThrowable(error).getDescription(), made.code.name());
+        String description = describe(Status.fromThrowable(error));
+        String message = description.isEmpty() ? made.code.name() : description;
         return new EmbeddingsException(Status.Code.UNAVAILABLE, "", "", "The connection broke: " + message, Duration.ZERO);
     }
 

@@ -12,7 +12,7 @@ import java.util.stream.Collectors;
 /**
  * Runs the interop scenario described in clients/README.md.
  *
- * <p>Usage: Interop HOST:PORT JPEG VECTORS.json
+ * <p>Usage: Interop HOST:PORT JPEG VECTORS.json, or Interop secure HOST:PORT FOLDER
  */
 public final class Interop {
     private Interop() {}
@@ -22,6 +22,9 @@ public final class Interop {
     }
 
     public static void main(String[] arguments) throws Exception {
+        if (arguments[0].equals("secure")) {
+            System.exit(new SecureScenario(arguments[1], Path.of(arguments[2])).run() ? 0 : 1);
+        }
         ManagedChannel channel = Connections.open(arguments[0]);
         Path jpeg = Path.of(arguments[1]);
         Scenario scenario = new Scenario(channel, Files.readAllBytes(jpeg));

@@ -181,7 +181,7 @@ final class Scenario {
         return StreamIngestRequest.newBuilder().setItemId("" + number).setCollection(COLLECTION).setFace(item).build();
     }
 
-    private static byte[] crop(int number) {
+    static byte[] crop(int number) {
         byte[] data = new byte[112 * 112 * 3];
         int at = 0;
         for (int y = 0; y < 112; y++) {
@@ -194,7 +194,7 @@ final class Scenario {
         return data;
     }
 
-    private static Image pixels(byte[] data, int missing) {
+    static Image pixels(byte[] data, int missing) {
         ByteString bytes = ByteString.copyFrom(data, 0, data.length - missing);
         return Image.newBuilder()
                 .setPixels(PixelBuffer.newBuilder().setWidth(112).setHeight(112).setFormat(PixelFormat.PIXEL_FORMAT_RGB8).setData(bytes))
@@ -205,7 +205,7 @@ final class Scenario {
         return Image.newBuilder().setEncoded(ByteString.copyFrom(data)).build();
     }
 
-    private static FaceCrop face(Image image) {
+    static FaceCrop face(Image image) {
         return FaceCrop.newBuilder().setImage(image).build();
     }
 
