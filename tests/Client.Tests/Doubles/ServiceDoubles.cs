@@ -191,6 +191,9 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
     public override Task<DeleteByJobIdResponse> DeleteByJobId(DeleteByJobIdRequest request, ServerCallContext context) =>
         behaviour.AnswerAsync("DeleteByJobId", request, context, () => new DeleteByJobIdResponse { DeletedCount = 7 });
 
+    public override Task<SetLegalHoldResponse> SetLegalHold(SetLegalHoldRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("SetLegalHold", request, context, () => new SetLegalHoldResponse { ChangedCount = 7 });
+
     public override async Task StreamUpsertVectors(
         IAsyncStreamReader<StreamUpsertVectorsRequest> requestStream,
         IServerStreamWriter<StreamUpsertVectorsResponse> responseStream,

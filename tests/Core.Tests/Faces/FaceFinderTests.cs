@@ -271,6 +271,9 @@ public sealed class FaceFinderTests : IDisposable
         Assert.True(Memory.Photos.TryEnter(charge));
         var rest = new Charge(Memory.Photos.Largest / 3, 1, false);
         Assert.True(Memory.Photos.TryEnter(rest));
+        // The one photo of this caller on top of the memory.
+        var onTop = new Charge(1 << 20, 1, false);
+        Assert.True(Memory.Photos.TryEnter(ref onTop, Caller.Current));
         var fault = await Assert.ThrowsAsync<Fault>(() => Finder.FindAsync(Photo(), new(), (112, 112), false, "photo", default));
         Assert.Equal((FaultKind.ResourceExhausted, Reasons.MemoryFull), (fault.Kind, fault.Reason));
         Assert.NotNull(fault.RetryAfter);
@@ -285,6 +288,7 @@ public sealed class FaceFinderTests : IDisposable
         Memory.Photos.Exit(rest);
         Assert.Single((await await waiting).Faces);
         Memory.Photos.Exit(charge);
+        Memory.Photos.Exit(onTop);
         AssertNothingInUse();
     }
 
