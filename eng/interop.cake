@@ -52,7 +52,7 @@ Task("__RunInterop").Does(() =>
         using var server = InteropServer.Start(Configuration, Say, files.Settings);
         foreach (var run in languages.Where(run => run.Missing is null && run.Built))
         {
-            RunSecure(run, server.Address.Replace("127.0.0.1", "localhost"), files.ClientFiles);
+            RunSecure(run, server.Address, files.ClientFiles);
         }
     }
     CompareVectors(languages.Where(run => run.Missing is null).ToList());
