@@ -29,7 +29,7 @@ internal sealed class ServedModel : IDisposable
 
     /// <param name="settings">Where its store goes.</param>
     /// <param name="model">The one model it has.</param>
-    /// <param name="requests">What the client sends, again and again.</param>
+    /// <param name="requests">Requests that the client sends, again and again.</param>
     /// <param name="streams">Over how many streams.</param>
     /// <param name="inFlight">Unanswered items of each stream at most.</param>
     /// <param name="security">TLS and a key, or null.</param>

@@ -12,7 +12,7 @@ using Value = Google.Protobuf.WellKnownTypes.Value;
 namespace Embeddings.IntegrationTests;
 
 /// <summary>
-/// What calls contain is in no log at level Information, in no metric, and, apart from ids and names that the caller sent, in no
+/// The content of calls is in no log at level Information, in no metric, and, apart from ids and names that the caller sent, in no
 /// error.
 /// </summary>
 public sealed class SecretTests

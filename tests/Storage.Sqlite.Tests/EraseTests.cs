@@ -9,7 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Embeddings.Storage.Sqlite.Tests;
 
-/// <summary>What was deleted or replaced is not in any file of the store any more.</summary>
+/// <summary>Deleted and replaced points are not in any file of the store any more.</summary>
 public sealed class EraseTests : IDisposable
 {
     private const string Name = "faces";

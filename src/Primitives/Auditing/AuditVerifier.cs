@@ -18,8 +18,8 @@ internal sealed record AuditFinding(string File, long Line, string What)
 /// <param name="First">Number of the first line, from 1; 0 if there is none.</param>
 /// <param name="Last">Number of the last line.</param>
 /// <param name="Hash">The hash of the last line, in hexadecimal.</param>
-/// <param name="Problems">What was changed, removed, inserted, or reordered.</param>
-/// <param name="Notes">What the server itself has reported: lines that it lost.</param>
+/// <param name="Problems">Lines that were changed, removed, inserted, or reordered.</param>
+/// <param name="Notes">Lines that the server itself has reported as lost.</param>
 internal sealed record AuditReport(
     long Lines,
     long First,
@@ -34,7 +34,7 @@ internal sealed record AuditReport(
 /// <summary>The fields of a line that the chain needs.</summary>
 /// <param name="Number">Its number, from 1.</param>
 /// <param name="Event">Its kind.</param>
-/// <param name="Text">What it says about lines that are missing; empty for all other kinds.</param>
+/// <param name="Text">Its statement about lines that are missing; empty for all other kinds.</param>
 internal sealed record AuditLine(long Number, string Event, string Text)
 {
     /// <summary>Events that report lines that are missing.</summary>

@@ -11,7 +11,7 @@ using Grpc.Core;
 namespace Embeddings.Server.Audit;
 
 /// <summary>
-/// What the audit log says about one call. It never holds vectors, images, attributes, or ids, only the digest of the ids.
+/// The entries of the audit log for one call. They never hold vectors, images, attributes, or ids, only the digest of the ids.
 /// </summary>
 internal sealed class AuditCall(AuditLog log, AuditOptions options, TimeProvider time, HttpContext context, string method, bool isAudited)
     : IDisposable

@@ -65,7 +65,7 @@ internal sealed class AuditFile : IDisposable
     /// <summary>The current file.</summary>
     public string Path { get; }
 
-    /// <summary>What the end of the process has damaged, or null.</summary>
+    /// <summary>The damage that the end of the process has left, or null.</summary>
     public (long CutBytes, long MissingLines)? Recovery { get; }
 
     /// <summary>Appends lines with one write: all of them, or none with an exception.</summary>

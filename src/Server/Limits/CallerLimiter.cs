@@ -120,7 +120,7 @@ internal sealed class CallerLimiter : IDisposable
         }
     }
 
-    // What a second permits, at least one item, or one message of the largest size.
+    // The number that a second permits, at least one item, or one message of the largest size.
     private static int Burst(double rate, int atLeast) => (int)Math.Clamp(rate, Math.Max(atLeast, 1), int.MaxValue);
 
     private static PartitionedRateLimiter<Caller> Buckets(Func<CallerLimits, double?> rate, int atLeast) =>
@@ -211,7 +211,7 @@ internal sealed class CallerLimiter : IDisposable
     private static string Text(double value) => value.ToString(CultureInfo.InvariantCulture);
 }
 
-/// <summary>What a request counts for its caller.</summary>
+/// <summary>The number of items and bytes of a request, as its caller's limits count them.</summary>
 internal static class RequestSize
 {
     /// <summary>Items: the points that it stores, or the queries that it makes; 1 for all other requests.</summary>

@@ -9,7 +9,7 @@ using Embeddings.Storage;
 
 namespace Embeddings.Server.Privacy;
 
-/// <summary>What an entry of the suppression list names.</summary>
+/// <summary>Kind of the id of an entry in the suppression list.</summary>
 internal enum SuppressedKind
 {
     /// <summary>A job, in one collection or in all.</summary>

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 namespace Embeddings.Server.Security;
 
 /// <summary>
-/// What a server needs to listen on an address that other machines can reach: TLS and authentication, or the setting that allows it
+/// Requirements for listening on an address that other machines can reach: TLS and authentication, or the setting that allows it
 /// without.
 /// </summary>
 internal static class ExposureRules

@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Embeddings.IntegrationTests.Security;
 
-/// <summary>What a caller with some of the collections sees and changes, on both stores.</summary>
+/// <summary>A caller with some of the collections sees and changes only these, on both stores.</summary>
 public sealed class AccessScopeTests
 {
     private const string Denied = "COLLECTION_DENIED";

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace Embeddings.Server.Tests.Security;
 
-/// <summary>What a server needs to listen on an address that other machines can reach.</summary>
+/// <summary>Requirements for listening on an address that other machines can reach.</summary>
 public sealed class ExposureRulesTests
 {
     private static readonly TlsOptions Off = new();
