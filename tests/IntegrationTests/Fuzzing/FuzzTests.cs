@@ -18,7 +18,7 @@ namespace Embeddings.IntegrationTests.Fuzzing;
 /// Damaged data of every layer against a server process: images, messages, frames of HTTP/2, headers, and credentials. Every
 /// call ends with a status of the contract within its time, the process lives, and its memory stays what it was. The number of
 /// inputs is that of <c>FUZZ_INPUTS</c>, all kinds together (<c>./build.sh fuzz</c>: 1,000,000); the seed of the first is
-/// <c>FUZZ_SEED</c>. A failure names the seed of its input, which then becomes a row of <see cref="Seeds"/>.
+/// <c>FUZZ_SEED</c>. A failure names the seed of its input.
 /// </summary>
 public sealed class FuzzTests(ITestOutputHelper output)
 {
@@ -67,12 +67,6 @@ public sealed class FuzzTests(ITestOutputHelper output)
         .. Services.SelectMany(file => file.Services).SelectMany(service => service.Methods).Where(method => method.Name != "Watch"),
     ];
 
-    /// <summary>Kinds of input, and the seeds of inputs that once were answered wrongly.</summary>
-    public static TheoryData<string, int> Seeds => new()
-    {
-        { "messages", 1 },
-    };
-
     [Fact]
     public async Task Damaged_data_gets_typed_errors_and_the_server_lives()
     {
@@ -115,15 +109,6 @@ public sealed class FuzzTests(ITestOutputHelper output)
         Assert.InRange(open.Answers[StatusCode.InvalidArgument], Inputs / 10, int.MaxValue);
         Assert.InRange(open.Answers[StatusCode.OK], Inputs / 50, int.MaxValue);
         Assert.InRange(secured.Answers[StatusCode.Unauthenticated], Inputs / 20, int.MaxValue);
-    }
-
-    [Theory]
-    [MemberData(nameof(Seeds))]
-    public async Task Input_that_once_was_answered_wrongly(string kind, int seed)
-    {
-        await using var target = await Target.StartAsync(secured: kind == "credentials");
-        await RunAsync(target, kind, seed, 1);
-        await target.ServesAsync($"{kind}, seed {seed}");
     }
 
     private static async Task RunAsync(Target target, string kind, int seed, int count)
@@ -260,6 +245,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
         var header = mutator.Pick(["authorization", "x-api-key", "Authorization", "proxy-authorization"]);
         var status = await target.PostAsync("embeddings.v1.ModelService/ListModels", RawCall.Frame([]), [(header, text)]);
         target.Check(status.Code, status.Message);
+        Assert.True(status.Code != StatusCode.OK || target.Accepts(text), $"accepted: {header}: {text}");
     }
 
     private static readonly string[] Pseudo = [":method", ":path", ":scheme", ":authority", ":status", ":protocol", ":"];
@@ -301,6 +287,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
         private readonly HttpClient _http = new(new SocketsHttpHandler { EnableMultipleHttp2Connections = true }) { Timeout = Bounds.Limit };
         private int _streams;
         private string? _secret;
+        private string[] _valid = [];
         private ChildProcess _process = null!;
         private Api _api = null!;
 
@@ -317,6 +304,13 @@ public sealed class FuzzTests(ITestOutputHelper output)
 
         /// <summary>Values of <c>authorization</c>: a key, tokens that are valid, expired and unsigned, and others.</summary>
         public IReadOnlyList<byte[]> Credentials { get; private set; } = [];
+
+        /// <summary>
+        /// True for credentials that the damage has left intact. The last character of a signature has bits without a meaning.
+        /// </summary>
+        public bool Accepts(string text) => _valid.Any(valid =>
+            text.Trim().Replace("Bearer", "", StringComparison.OrdinalIgnoreCase).Trim() is { } secret
+            && (secret == valid || (secret.Length == valid.Length && valid.Contains('.') && secret[..^1] == valid[..^1])));
 
         public string Summary => string.Join(", ", Answers.OrderByDescending(answer => answer.Value).Select(answer => $"{answer.Key} {answer.Value}"));
 
@@ -339,9 +333,11 @@ public sealed class FuzzTests(ITestOutputHelper output)
         private string[] Secure()
         {
             var key = AccessKey.NewKey();
+            var token = _tokens.Issue("write", ["*"]);
+            _valid = [key, token];
             Credentials = [.. ((string[])
             [
-                $"Bearer {key}", key, $"Bearer {_tokens.Issue("write", ["*"])}", $"Bearer {_tokens.Issue("read", expires: TimeSpan.FromHours(-1))}",
+                $"Bearer {key}", key, $"Bearer {token}", $"Bearer {_tokens.Issue("read", expires: TimeSpan.FromHours(-1))}",
                 "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIiwiZXhwIjo5OTk5OTk5OTk5fQ.",
                 "Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLy4uLyJ9.eyJpc3MiOiJ4IiwiYXVkIjpbXX0.AAAA", "Basic YTpi",
             ]).Select(System.Text.Encoding.ASCII.GetBytes)];
