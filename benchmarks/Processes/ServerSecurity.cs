@@ -1,9 +1,9 @@
-using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Embeddings.Client;
+using Embeddings.Testing;
 using Grpc.Net.Client;
 
 namespace Embeddings.Benchmarks.Processes;
@@ -11,27 +11,22 @@ namespace Embeddings.Benchmarks.Processes;
 /// <summary>A certificate and an API key for a server of the benchmarks, and what its clients need to use both.</summary>
 internal sealed class ServerSecurity
 {
-    private readonly string _certificate;
+    private readonly string _authority;
     private readonly string _key = $"emb_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))}";
     private readonly X509Certificate2Collection _trusted = [];
 
     /// <param name="directory">An existing folder, in which the files are written.</param>
     public ServerSecurity(string directory)
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
-        request.CertificateExtensions.Add(names.Build());
-        var now = DateTimeOffset.UtcNow;
-        using var certificate = request.CreateSelfSigned(now.AddHours(-1), now.AddDays(1));
-        _certificate = Write("tls.crt", certificate.ExportCertificatePem());
-        _trusted.ImportFromPemFile(_certificate);
+        using var authority = new TestAuthority();
+        using var certificate = authority.Issue();
+        _authority = Write("ca.crt", authority.Pem);
+        _trusted.ImportFromPemFile(_authority);
         var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_key)));
         Settings =
         [
-            $"--Server:Tls:CertificateFile={_certificate}",
-            $"--Server:Tls:KeyFile={Write("tls.key", key.ExportPkcs8PrivateKeyPem())}",
+            $"--Server:Tls:CertificateFile={Write("tls.crt", certificate.Pem)}",
+            $"--Server:Tls:KeyFile={Write("tls.key", certificate.KeyPem)}",
             $"--Security:KeysFile={Write("keys.json", $$"""{ "keys": [{ "name": "bench", "sha256": "{{digest}}", "access": "manage" }] }""")}",
         ];
 
@@ -53,7 +48,7 @@ internal sealed class ServerSecurity
     /// <summary>Adds the authority and the key to the options of a client.</summary>
     public EmbeddingsClientOptions Apply(EmbeddingsClientOptions options)
     {
-        options.CaFile = _certificate;
+        options.CaFile = _authority;
         options.ApiKey = _key;
         return options;
     }

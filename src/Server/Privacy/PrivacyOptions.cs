@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
-using System.IO.Enumeration;
+using Embeddings.Server.Security;
 
 namespace Embeddings.Server.Privacy;
 
@@ -40,7 +40,7 @@ internal sealed record PrivacyOptions : IValidatableObject
     {
         foreach (var entry in Retention)
         {
-            if (Read(entry) is var (glob, period) && FileSystemName.MatchesSimpleExpression(glob, collection, ignoreCase: false))
+            if (Read(entry) is var (glob, period) && CollectionGlob.Matches(glob, collection))
             {
                 return period;
             }
@@ -67,7 +67,7 @@ internal sealed record PrivacyOptions : IValidatableObject
     private static (string Glob, TimeSpan Period)? Read(string entry)
     {
         var at = entry.LastIndexOf('=');
-        return at > 0
+        return at > 0 && CollectionGlob.IsValid(entry[..at])
             && double.TryParse(entry.AsSpan(at + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var days)
             && days is >= 0.0001 and <= MaxDays
                 ? (entry[..at], TimeSpan.FromDays(days))

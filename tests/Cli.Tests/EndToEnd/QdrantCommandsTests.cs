@@ -189,7 +189,7 @@ public sealed class QdrantCommandsTests : IAsyncLifetime
     private async Task<(int Copied, int Source, int Target)> CopyAsync(string from, string to, string[] settings)
     {
         var result = await CommandResult.RunAsync(["store", "copy", "--from", from, "--to", to, "--state", _folder.File("copy.json"), "--json", .. settings]);
-        Assert.Equal(ExitCode.Done, result.ExitCode);
+        Assert.True(result.ExitCode == ExitCode.Done, $"{result.ExitCode}: {result.Output} {result.Error}");
         return (Number(result, 0, "copied"), Number(result, 0, "source_count"), Number(result, 0, "target_count"));
     }
 

@@ -162,7 +162,8 @@ internal static class AccessCalls
         }
         catch (RpcException e)
         {
-            seen?.Invoke($"{e} {string.Join(' ', e.Trailers.Select(Text))}");
+            // Without the time of the answer, which is not part of it.
+            seen?.Invoke($"{e} {string.Join(' ', e.Trailers.Where(entry => entry.Key != "date").Select(Text))}");
             return string.Create(CultureInfo.InvariantCulture, $"{e.StatusCode} {e.Reason()}");
         }
     }
