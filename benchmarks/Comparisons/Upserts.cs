@@ -47,9 +47,12 @@ internal static class Upserts
             return count / Clock.Time(() => bare.Insert(rows));
         }
 
-        // Code is compiled in tiers, the last of them only after thousands of points.
-        await ServedAsync();
-        await ServedAsync();
+        // Code is compiled in tiers, the last of them in the background while the first turns run.
+        for (var i = 0; i < settings.Count(12, 2); i++)
+        {
+            await ServedAsync();
+            Bare();
+        }
         var pairs = await Pairs.MeasureAsync(settings.Pairs, ServedAsync, () => Task.FromResult(Bare()));
         var storePairs = await Pairs.MeasureAsync(settings.Pairs, StoreAsync, () => Task.FromResult(Bare()));
         return
