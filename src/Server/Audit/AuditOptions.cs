@@ -36,8 +36,8 @@ internal sealed record AuditOptions
     public AuditFailure OnFailure { get; init; } = AuditFailure.Refuse;
 
     /// <summary>
-    /// File with a secret of at least 32 bytes. With it, the hashes of the lines are HMACs, so that nobody without the key can
-    /// write a log that verifies.
+    /// File with a secret of at least 32 bytes. With it, the hashes of the lines are HMACs, so that a log that
+    /// verifies cannot be written without the key.
     /// </summary>
     /// <value>Default: none, plain hashes.</value>
     public string KeyFile { get; init; } = "";

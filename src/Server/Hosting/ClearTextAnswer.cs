@@ -21,7 +21,7 @@ internal static class ClearTextAnswer
     // Limit before the first request: settings, window updates, pings.
     private const int MaxBeforeRequest = 4 * MaxFrame;
 
-    // Limit while the answer is on its way. A connection that is closed with unread bytes is reset, and the answer can be lost.
+    // Bytes that are read after the answer, at most. A connection that is closed with unread bytes is reset, and the answer can be lost.
     private const int MaxDrain = 1 << 20;
 
     private enum Frame : byte

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.IO.Enumeration;
 using Embeddings.Server.Security;
 using Embeddings.Storage;
 
@@ -61,11 +60,8 @@ internal sealed class PointCounts(IVectorStore store, TimeProvider time)
     private async Task<long> CountAsync(Caller caller, CancellationToken cancellationToken)
     {
         var collections = await store.ListCollectionsAsync(cancellationToken);
-        return collections.Where(collection => Sees(caller, collection.Name)).Sum(static collection => collection.Count);
+        return collections.Where(collection => caller.Covers(collection.Name)).Sum(static collection => collection.Count);
     }
-
-    private static bool Sees(Caller caller, string collection) =>
-        caller.Collections.Any(glob => FileSystemName.MatchesSimpleExpression(glob, collection, ignoreCase: false));
 
     private void ForgetIdle()
     {

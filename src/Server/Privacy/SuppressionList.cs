@@ -27,7 +27,7 @@ internal readonly record struct SuppressedId(SuppressedKind Kind, string Collect
 
 /// <summary>
 /// The suppression list: a file of JSON lines outside the store. It holds no ids, only their HMAC-SHA-256 with a random salt of
-/// the file: without an id, nobody can tell whether it is on the list by looking. The first line has the salt. Thread-safe.
+/// the file, so that the file does not reveal the ids. The first line has the salt. Thread-safe.
 /// </summary>
 internal sealed class SuppressionList : IDisposable
 {

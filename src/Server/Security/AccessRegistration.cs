@@ -70,10 +70,10 @@ internal static class AccessRegistration
         {
             return;
         }
-        // Nobody until authentication has found the caller.
+        // Without rights until authentication has found the caller.
         app.Use((context, next) =>
         {
-            context.Features.Set(Caller.Nobody);
+            context.Features.Set(Caller.Unauthenticated);
             return next(context);
         });
         app.UseAuthentication();

@@ -162,7 +162,7 @@ internal static class AccessTable
         if (methods.FirstOrDefault(method => Find(method) is null) is { } missing)
         {
             throw new InvalidOperationException(
-                $"{missing} has no row in AccessTable, so that nobody could tell who may call it. Add a row.");
+                $"{missing} has no row in AccessTable, which states the access that each method needs. Add a row.");
         }
     }
 

@@ -38,7 +38,7 @@ internal sealed record Caller(string Name, Access Access, IReadOnlyList<string> 
     public static Caller Anonymous { get; } = new("anonymous", Access.Manage, ["*"], CallerLimits.None);
 
     /// <summary>The caller of a call that has not been authenticated, on a server with authentication.</summary>
-    public static Caller Nobody { get; } = new("nobody", Access.None, [], CallerLimits.None);
+    public static Caller Unauthenticated { get; } = new("nobody", Access.None, [], CallerLimits.None);
 
     /// <summary>True if the caller may see every collection.</summary>
     public bool CoversAll => Collections is ["*"];

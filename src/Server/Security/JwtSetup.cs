@@ -9,7 +9,7 @@ namespace Embeddings.Server.Security;
 /// <summary>Settings of the library that checks tokens.</summary>
 internal sealed class JwtSetup(JwtOptions jwt, JwksFile file) : IConfigureNamedOptions<JwtBearerOptions>
 {
-    // Asymmetric ones: with others, whoever can check a token can make one.
+    // Asymmetric ones: with others, the key that checks a token can also make one.
     private static readonly string[] Algorithms =
     [
         SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512,

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace Embeddings.Server.Security;
 
-/// <summary>Who may call the server. Section <c>Security</c>.</summary>
+/// <summary>Authentication of callers. Section <c>Security</c>.</summary>
 internal sealed record SecurityOptions
 {
     /// <summary>
