@@ -74,7 +74,8 @@ public sealed class AccessTableTests
             {
                 yield return [.. path, field];
             }
-            else if (field.FieldType == FieldType.Message && field.MessageType.File.Package == "embeddings.v1")
+            // The items of a message are checked one by one, as messages of their own.
+            else if (field.FieldType == FieldType.Message && field.MessageType != type && field.MessageType.File.Package == "embeddings.v1")
             {
                 foreach (var inner in CollectionFields(field.MessageType, [.. path, field]))
                 {

@@ -22,7 +22,7 @@ public sealed class AdmittedBodyTests
     private readonly CancellationTokenSource _aborted = new();
 
     [Fact]
-    public async Task A_message_that_has_begun_is_charged_twice_its_bytes_until_it_is_parsed()
+    public async Task A_message_that_has_begun_is_charged_twice_its_bytes_until_its_items_have_been_processed()
     {
         var body = Body(Stream);
         await WriteAsync(Frame(new byte[100_000]).AsMemory(0, 50_000));
@@ -32,7 +32,27 @@ public sealed class AdmittedBodyTests
         Assert.Equal(200_000, _memory.Messages.Used);
         await WriteAsync(new byte[50_005]);
         Assert.True(await reading.WaitAsync(Limit, TestContext.Current.CancellationToken));
+        using (body.Take())
+        {
+            Assert.Equal(200_000, _memory.Messages.Used);
+            Assert.Null(body.Take());
+        }
         Assert.Equal(0, _memory.Messages.Used);
+    }
+
+    [Fact]
+    public async Task A_message_that_nothing_takes_is_charged_until_the_next_one_or_the_end_of_the_call()
+    {
+        var body = Body(Stream);
+        foreach (var bytes in (int[])[100_000, 200_000])
+        {
+            await WriteAsync(Frame(new byte[bytes]));
+            Assert.True(await TryReadMessageAsync(body));
+            Assert.Equal(2 * bytes, _memory.Messages.Used);
+        }
+        body.Release();
+        Assert.Equal(0, _memory.Messages.Used);
+        Assert.Null(body.Take());
     }
 
     [Fact]
@@ -49,6 +69,7 @@ public sealed class AdmittedBodyTests
         Assert.False(reading.IsCompleted);
         _memory.Messages.Exit(other);
         Assert.True(await reading.WaitAsync(Limit, TestContext.Current.CancellationToken));
+        body.Take()!.Dispose();
         Assert.Equal(0, _memory.Messages.Used);
     }
 
