@@ -38,7 +38,8 @@ public sealed class MaterialImageTests
         }
     }
 
-    // Pillow decodes JPEG with the same library; its resize is that of PillowReference, and torchvision's is Pillow's.
+    // Pillow decodes JPEG with the same library; its resize is that of PillowReference, and torchvision's is Pillow's. It rounds
+    // between its two passes, and the server does not, which is the difference: 0.08 to 0.09 of a level.
     [MaterialFact]
     public void Full_decoding_is_that_of_Pillow_and_torchvision()
     {
@@ -68,7 +69,7 @@ public sealed class MaterialImageTests
             TestContext.Current.SendDiagnosticMessage(
                 "{0}: {1} images, mean difference {2:0.000}, largest {3:0.000}", name, differences.Count, differences.Average(), differences.Max());
             Assert.InRange(differences.Count, 80, int.MaxValue);
-            Assert.InRange(differences.Average(), 0, 0.04);
+            Assert.InRange(differences.Average(), 0, 0.1);
         }
 
         static IEnumerable<string> Photographs() =>
