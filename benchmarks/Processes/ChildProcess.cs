@@ -66,8 +66,8 @@ internal sealed class ChildProcess : IDisposable
         }
         // As the server has it: the servers it is held against must run on the same collector.
         start.Environment["DOTNET_gcServer"] = "1";
-        // As the launcher and the container image set it.
-        start.Environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1";
+        // As the launcher sets it.
+        start.Environment.TryAdd("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
         return new(Process.Start(start)!);
     }
 

@@ -75,7 +75,8 @@ internal static class ManifestFile
             DataSha256 = manifest.DataSha256.ToLowerInvariant(),
         };
         Check(manifest, new(file, ""));
-        return manifest with { Input = OneSpelling(manifest.Input) };
+        var input = OneSpelling(manifest.Input);
+        return manifest with { Input = manifest.Embeds ? input.WithDecode() : input };
     }
 
     /// <summary>One channel's mean and std as one number each, however they were written.</summary>
@@ -243,10 +244,15 @@ internal static class ManifestFile
             ("output", manifest.Output.Length > 0),
             ("suggested_threshold", manifest.SuggestedThreshold is not null),
             ("false_match_rate", manifest.FalseMatchRate is not null),
+            ("input.decode", manifest.Input.Decode is not null),
         ];
         if (fields.FirstOrDefault(field => field.IsSet).Name is { } name)
         {
-            throw at.Error(name, $"must be absent: a model of kind {Word(manifest.Kind)} has no vectors");
+            throw at.Error(
+                name,
+                name == "input.decode"
+                    ? "must be absent: photos in which faces are looked for are decoded at full size"
+                    : $"must be absent: a model of kind {Word(manifest.Kind)} has no vectors");
         }
     }
 
