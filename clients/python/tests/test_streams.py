@@ -11,6 +11,8 @@ from embeddings_client.stubs import embeddings_status_pb2 as status_pb2
 from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2 as pb
 from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2_grpc as pb_grpc
 
+from .server import items_of
+
 
 class _Server(pb_grpc.IngestServiceServicer):
     """A server with scripted responses."""
@@ -24,12 +26,6 @@ class _Server(pb_grpc.IngestServiceServicer):
 
 def _ack(request: pb.StreamIngestRequest) -> pb.StreamIngestResponse:
     return pb.StreamIngestResponse(item_id=request.item_id, ack=pb.IngestAck(point_id=request.image.job_id))
-
-
-def _items(requests: Iterator[pb.StreamIngestRequest]) -> Iterator[pb.StreamIngestRequest]:
-    """Yields the items of messages of both forms."""
-    for message in requests:
-        yield from message.items or [message]
 
 
 def _ack_all(message: pb.StreamIngestRequest) -> pb.StreamIngestResponse:
@@ -52,7 +48,7 @@ class StreamsTests(unittest.TestCase):
         self.addCleanup(released.set)
 
         def silent(requests: Any, context: Any) -> Iterator[Any]:
-            yield _ack(next(_items(requests)))
+            yield _ack(next(items_of(requests)))
             released.wait(30)
 
         ingest = self.against(silent, timeout=0.5)
@@ -64,7 +60,7 @@ class StreamsTests(unittest.TestCase):
 
     def test_responses_out_of_order_are_an_error(self) -> None:
         def swapped(requests: Any, context: Any) -> Iterator[Any]:
-            items = _items(requests)
+            items = items_of(requests)
             first, second = next(items), next(items)
             yield _ack(second)
             yield _ack(first)
@@ -74,7 +70,7 @@ class StreamsTests(unittest.TestCase):
 
     def test_missing_responses_are_an_error(self) -> None:
         def short(requests: Any, context: Any) -> Iterator[Any]:
-            for index, request in enumerate(_items(requests)):
+            for index, request in enumerate(items_of(requests)):
                 if index == 0:
                     yield _ack(request)
 
@@ -88,7 +84,7 @@ class StreamsTests(unittest.TestCase):
 
                 def breaking(requests: Any, context: Any) -> Iterator[Any]:
                     calls.append(code)
-                    for index, request in enumerate(_items(requests)):
+                    for index, request in enumerate(items_of(requests)):
                         if len(calls) <= 3 and index == 10:
                             context.abort(code, "away")
                         yield _ack(request)
@@ -156,7 +152,7 @@ class StreamsTests(unittest.TestCase):
         self.addCleanup(answer.set)
 
         def late(requests: Any, context: Any) -> Iterator[Any]:
-            items = _items(requests)
+            items = items_of(requests)
             taken = [next(items) for _ in range(512)]
             answer.wait(10)
             yield from map(_ack, taken)
@@ -278,7 +274,7 @@ class StreamsTests(unittest.TestCase):
         received = threading.Event()
 
         def first_late(requests: Any, context: Any) -> Iterator[Any]:
-            items = _items(requests)
+            items = items_of(requests)
             first = next(items)
             second = next(items)
             received.set()
