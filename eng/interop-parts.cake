@@ -203,7 +203,7 @@ sealed class SecureFolder : IDisposable
 sealed class LanguageRun(Language language)
 {
     public static readonly string[] Steps =
-        ["build", "health", "models", "embed", "stream", "ingest", "search", "media", "delete", "count", "faces", "photo", "persons", "errors", "vectors", "secure", "tests"];
+        ["build", "health", "models", "embed", "stream", "ingest", "batches", "search", "media", "delete", "count", "faces", "photo", "persons", "errors", "vectors", "secure", "tests"];
 
     private readonly Dictionary<string, (bool? Passed, string Detail)> _results = [];
 

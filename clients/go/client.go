@@ -99,3 +99,18 @@ func StreamEmbed(
 	}
 	return Exchange(ctx, open, next, handle, options)
 }
+
+// StreamUpsertVectors stores the vectors that next returns. An ack means that the point is durable. See Exchange.
+func StreamUpsertVectors(
+	ctx context.Context,
+	connection grpc.ClientConnInterface,
+	next func(context.Context) (*pb.StreamUpsertVectorsRequest, error),
+	handle func(*pb.StreamUpsertVectorsRequest, *pb.StreamUpsertVectorsResponse) error,
+	options Options,
+) error {
+	client := pb.NewVectorStoreServiceClient(connection)
+	open := func(ctx context.Context) (Stream[*pb.StreamUpsertVectorsRequest, *pb.StreamUpsertVectorsResponse], error) {
+		return client.StreamUpsertVectors(ctx)
+	}
+	return Exchange(ctx, open, next, handle, options)
+}

@@ -5,24 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // Options configure a stream. The zero value selects the defaults.
 type Options struct {
 	// Timeout is the maximum time to wait for the next response while requests are unanswered. Default: 30 s.
 	Timeout time.Duration
-	// MaxInFlight is the maximum number of requests in flight. Default: 512.
+	// MaxInFlight is the maximum number of unanswered requests, which are kept in memory. Default: 512.
 	MaxInFlight int
 	// Attempts is the maximum number of consecutive connections that break without a response. Default: 5.
 	Attempts int
+	// MaxItemsPerMessage is the maximum number of items in one message, 1 to 1,000. At most a quarter of MaxInFlight is used.
+	// 1 turns messages with several items off: required by servers of an earlier version, with which a stream otherwise fails
+	// with codes.Internal ("out of order"). Default: 64.
+	MaxItemsPerMessage int
+	// MaxBytesPerMessage is the maximum size of the items in one message, in bytes, 1 to 67,108,864. A larger item is sent
+	// alone. Default: 524,288.
+	MaxBytesPerMessage int
+	// BatchDelay is the maximum time that an item waits for others, at most 1 s. An item waits only while earlier items are
+	// unanswered. Negative values mean no delay. Default: 2 ms.
+	BatchDelay time.Duration
 }
 
-func (o Options) withDefaults() Options {
+func (o Options) withDefaults() (Options, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
@@ -32,11 +42,32 @@ func (o Options) withDefaults() Options {
 	if o.Attempts <= 0 {
 		o.Attempts = 5
 	}
-	return o
+	if o.MaxItemsPerMessage == 0 {
+		o.MaxItemsPerMessage = 64
+	}
+	if o.MaxBytesPerMessage == 0 {
+		o.MaxBytesPerMessage = 512 << 10
+	}
+	if o.BatchDelay == 0 {
+		o.BatchDelay = 2 * time.Millisecond
+	}
+	switch {
+	case o.MaxItemsPerMessage < 1 || o.MaxItemsPerMessage > 1000:
+		return o, fmt.Errorf("MaxItemsPerMessage must be between 1 and 1000; got %d", o.MaxItemsPerMessage)
+	case o.MaxBytesPerMessage < 1 || o.MaxBytesPerMessage > maxMessage:
+		return o, fmt.Errorf("MaxBytesPerMessage must be between 1 and %d; got %d", maxMessage, o.MaxBytesPerMessage)
+	case o.BatchDelay > time.Second:
+		return o, fmt.Errorf("BatchDelay must be at most 1s; got %v", o.BatchDelay)
+	}
+	return o, nil
 }
 
-// Named is a request or a response with an item id.
-type Named interface{ GetItemId() string }
+// Message is a request or a response of a stream: one item, or several.
+type Message[T any] interface {
+	proto.Message
+	GetItemId() string
+	GetItems() []T
+}
 
 // Stream is the common interface of the generated bidirectional streams.
 type Stream[Request, Response any] interface {
@@ -49,18 +80,22 @@ type Stream[Request, Response any] interface {
 // response, in order.
 //
 // It calls next only as fast as the server accepts requests: Send blocks until flow control allows sending, and at most
-// MaxInFlight requests are in flight. If the connection breaks, unanswered requests are resent on a new one, which is safe
-// because points are replaced by id. next runs on a separate goroutine and must return when ctx is done. An
-// error of next or handle ends the exchange and is returned unchanged; all other errors are *Error.
-func Exchange[Request, Response Named](
+// MaxInFlight requests are in flight. Requests are sent in messages of several (MaxItemsPerMessage); next and handle get single
+// ones. If the connection breaks, unanswered requests are resent on a new one, which is safe because points are replaced by
+// id. next runs on a separate goroutine and must return when ctx is done. An error of next or handle ends the exchange and is
+// returned unchanged, as is that of an invalid option; all other errors are *Error.
+func Exchange[Request Message[Request], Response Message[Response]](
 	ctx context.Context,
 	open func(context.Context) (Stream[Request, Response], error),
 	next func(context.Context) (Request, error),
 	handle func(Request, Response) error,
 	options Options,
 ) error {
-	options = options.withDefaults()
-	p := &pump[Request]{next: next, slots: make(chan struct{}, options.MaxInFlight)}
+	options, err := options.withDefaults()
+	if err != nil {
+		return err
+	}
+	p := newPump(next, options)
 	attempt := 1
 	// A stream is opened only when there is something to send: a slow source does not cost attempts.
 	for p.hasWork(ctx) {
@@ -101,7 +136,7 @@ func Exchange[Request, Response Named](
 	return nil
 }
 
-func exchangeOnce[Request, Response Named](
+func exchangeOnce[Request Message[Request], Response Message[Response]](
 	parent context.Context,
 	open func(context.Context) (Stream[Request, Response], error),
 	handle func(Request, Response) error,
@@ -156,113 +191,20 @@ func exchangeOnce[Request, Response Named](
 			}
 			return answered, fromStream(err)
 		}
-		request, ok := p.take(answer.GetItemId())
-		if !ok {
-			message := fmt.Sprintf("The response for item %q is out of order.", answer.GetItemId())
-			return answered, &Error{Code: codes.Internal, Reason: "INTERNAL", Field: "item_id", Message: message}
+		results := answer.GetItems()
+		if len(results) == 0 {
+			results = []Response{answer}
 		}
-		answered = true
-		if err := handle(request, answer); err != nil {
-			return answered, err
-		}
-	}
-}
-
-// pump sends requests from next to one stream after another, and keeps the unanswered ones.
-type pump[Request Named] struct {
-	next  func(context.Context) (Request, error)
-	slots chan struct{}
-
-	mu         sync.Mutex
-	unanswered []Request
-	done       bool
-	failed     error
-}
-
-// hasWork waits for a request to send and returns whether there is one. Used between streams.
-func (p *pump[Request]) hasWork(ctx context.Context) bool {
-	if p.isOwed() || p.isDone() {
-		return p.isOwed()
-	}
-	// There is a free slot, because nothing is in flight.
-	p.slots <- struct{}{}
-	_, ok := p.read(ctx)
-	return ok
-}
-
-// feed sends until there are no more requests (returns true) or the stream ends (returns false).
-func (p *pump[Request]) feed(ctx context.Context, send func(Request) error) bool {
-	p.mu.Lock()
-	again := append([]Request(nil), p.unanswered...)
-	p.mu.Unlock()
-	for _, request := range again {
-		// Recv returns the reason of a failed Send.
-		if send(request) != nil {
-			return false
+		for _, result := range results {
+			request, ok := p.take(result.GetItemId())
+			if !ok {
+				message := fmt.Sprintf("The response for item %q is out of order.", result.GetItemId())
+				return answered, &Error{Code: codes.Internal, Reason: "INTERNAL", Field: "item_id", Message: message}
+			}
+			answered = true
+			if err := handle(request, result); err != nil {
+				return answered, err
+			}
 		}
 	}
-	for !p.isDone() {
-		select {
-		case p.slots <- struct{}{}:
-		case <-ctx.Done():
-			return false
-		}
-		request, ok := p.read(ctx)
-		if !ok {
-			break
-		}
-		if send(request) != nil {
-			return false
-		}
-	}
-	return p.isDone()
-}
-
-// read reads a request for which a slot is taken.
-func (p *pump[Request]) read(ctx context.Context) (Request, bool) {
-	request, err := p.next(ctx)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case err == nil:
-		p.unanswered = append(p.unanswered, request)
-		return request, true
-	case err == io.EOF:
-		p.done = true
-	case ctx.Err() == nil:
-		p.failed = err
-	}
-	<-p.slots
-	return request, false
-}
-
-func (p *pump[Request]) take(id string) (request Request, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.unanswered) == 0 || p.unanswered[0].GetItemId() != id {
-		return request, false
-	}
-	request, p.unanswered = p.unanswered[0], p.unanswered[1:]
-	<-p.slots
-	return request, true
-}
-
-func (p *pump[Request]) unansweredCount() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.unanswered)
-}
-
-func (p *pump[Request]) isOwed() bool { return p.unansweredCount() > 0 }
-
-func (p *pump[Request]) isDone() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.done
-}
-
-func (p *pump[Request]) failure() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.failed
 }

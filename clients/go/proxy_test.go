@@ -99,18 +99,18 @@ func TestItemsWithoutAnAnswerWhenTheProxyEndsTheStreamAreSentAgain(t *testing.T)
 	var calls atomic.Int64
 	server := against(t, func(number int, stream pb.IngestService_StreamIngestServer) error {
 		calls.Add(1)
-		for at := 0; number < 2 && at < 7; at++ {
-			request, err := stream.Recv()
-			if err != nil {
-				return err
+		answered := 0
+		return each(stream, func(message *pb.StreamIngestRequest) error {
+			for _, item := range itemsOf(message) {
+				if number < 2 && answered == 7 {
+					<-stream.Context().Done()
+					return nil
+				}
+				answered++
+				_ = stream.Send(ack(item.GetItemId()))
 			}
-			_ = stream.Send(ack(request.GetItemId()))
-		}
-		if number < 2 {
-			<-stream.Context().Done()
 			return nil
-		}
-		return echo(stream)
+		})
 	})
 	read := 0
 	ids, err := run(behindProxy(t, address(server)), source(20, 100, &read), Options{Timeout: 20 * time.Second})

@@ -12,8 +12,8 @@ case $verb in
     done
     pkg-config --exists grpc++ protobuf || { echo "gRPC's C++ library is missing"; exit 1; }
     ;;
-  build) cmake -S . -B build && cmake --build build --target interop --target bulk_ingest --target proxy_test --target security_test -j "${EMBEDDINGS_JOBS:-2}" ;;
-  test) build/security_test && build/proxy_test && build/bulk_ingest ../testdata "$1" ;;
+  build) cmake -S . -B build && cmake --build build --target interop --target bulk_ingest --target exchange_test --target proxy_test --target security_test -j "${EMBEDDINGS_JOBS:-2}" ;;
+  test) build/security_test && build/exchange_test && build/proxy_test && build/bulk_ingest ../testdata "$1" ;;
   run) build/interop "$@" ;;
   secure) build/interop secure "$@" ;;
 esac

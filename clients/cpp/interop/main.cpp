@@ -26,7 +26,7 @@ int main(int count, char** arguments) {
   FaceScenario photos(arguments[1], std::filesystem::path(arguments[2]).parent_path().string());
   const std::pair<const char*, std::function<void()>> steps[] = {
       {"health", [&] { scenario.health(); }}, {"models", [&] { scenario.models(); }}, {"embed", [&] { scenario.embed(); }},
-      {"stream", [&] { scenario.stream(); }}, {"ingest", [&] { scenario.ingest(); }}, {"search", [&] { scenario.search(); }},
+      {"stream", [&] { scenario.stream(); }}, {"ingest", [&] { scenario.ingest(); }}, {"batches", [&] { scenario.batches(); }}, {"search", [&] { scenario.search(); }},
       {"media", [&] { scenario.media(); }},   {"delete", [&] { scenario.remove(); }}, {"count", [&] { scenario.count(); }},
       {"faces", [&] { photos.faces(); }},     {"photo", [&] { photos.photo(); }},     {"persons", [&] { photos.persons(); }},
       {"errors", [&] { scenario.errors(); }},

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "connection.hpp"
@@ -15,6 +16,7 @@
 #include "exchange.hpp"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "helpers.hpp"
+#include "vectors.hpp"
 
 inline const std::string kCollection = "interop_cpp";
 inline const std::string kJob = "job-cpp";
@@ -61,16 +63,6 @@ class Scenario {
 
   void stream() {
     std::vector<Vector> got;
-    int sent = 0;
-    auto next = [&]() -> std::optional<v1::StreamEmbedRequest> {
-      if (sent == kCrops) {
-        return std::nullopt;
-      }
-      v1::StreamEmbedRequest request;
-      request.set_item_id(std::to_string(sent));
-      set_pixels(request.mutable_face()->mutable_image(), crop(sent++));
-      return request;
-    };
     auto handle = [&](const v1::StreamEmbedRequest&, const v1::StreamEmbedResponse& answer) {
       const std::size_t at = got.size();
       got.emplace_back(answer.embedding().values().begin(), answer.embedding().values().end());
@@ -79,10 +71,11 @@ class Scenario {
       expect(at < 256 || farthest(got[at], got[at - 256]) < 1e-6, "the same crop gives a different vector: " + std::to_string(at));
       expect(at < 1 || farthest(got[at], got[at - 1]) > 1e-6, "a different crop gives the same vector: " + std::to_string(at));
     };
-    auto open = [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) { return embedding_->PrepareAsyncStreamEmbed(context, queue); };
-    embeddings::Exchange<v1::StreamEmbedRequest, v1::StreamEmbedResponse>(open, next, handle).run();
+    const std::size_t messages = embed_faces(kCrops, false, handle, {});
     expect(got.size() == kCrops, std::to_string(got.size()) + " answers");
+    expect(messages < kCrops / 2, std::to_string(messages) + " messages");
     query_ = vectors_["crop"] = got[100];
+    embedded_ = std::move(got);
   }
 
   void ingest() {
@@ -117,8 +110,10 @@ class Scenario {
       }
     };
     auto open = [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) { return ingest_->PrepareAsyncStreamIngest(context, queue); };
-    embeddings::Exchange<v1::StreamIngestRequest, v1::StreamIngestResponse>(open, next, handle).run();
+    embeddings::Exchange<v1::StreamIngestRequest, v1::StreamIngestResponse> exchange(open, next, handle);
+    exchange.run();
     expect(acks == kItems - 3, std::to_string(acks) + " acks");
+    expect(exchange.messages_sent() < kItems / 2, std::to_string(exchange.messages_sent()) + " messages");
     const std::vector<std::string> wanted = {
         "50 3 PIXEL_SIZE_MISMATCH face.face.image.pixels.data",
         "150 3 FIELD_REQUIRED face.job_id",
@@ -133,6 +128,24 @@ class Scenario {
     v1::IngestFaceResponse answer;
     embeddings::check(ingest_->IngestFace(embeddings::within().get(), other, &answer));
     counts_.push_back(counted());
+  }
+
+  /// The same results as with messages of one item, bit for bit; vectors as bytes are the same as numbers.
+  void batches() {
+    embeddings::Options single;
+    single.max_items_per_message = 1;
+    std::size_t at = 0;
+    auto handle = [&](const v1::StreamEmbedRequest&, const v1::StreamEmbedResponse& answer) {
+      const std::string expected = embeddings::to_bytes(embedded_[at]);
+      expect(embeddings::to_bytes(embeddings::vector_of(answer.embedding())) == expected, "vector " + std::to_string(at) + " differs");
+      ++at;
+    };
+    const std::size_t messages = embed_faces(kItems, true, handle, single);
+    expect(at == kItems && messages == kItems, std::to_string(at) + " answers, " + std::to_string(messages) + " messages");
+    const auto [several, several_sent] = upsert(kCollection + "_batches", {});
+    const auto [one, one_sent] = upsert(kCollection + "_singles", single);
+    expect(several_sent < kItems / 2 && one_sent == kItems, std::to_string(several_sent) + " and " + std::to_string(one_sent) + " messages");
+    expect(one.size() == kItems - 1 && several == one, "the stored vectors differ");
   }
 
   void search() {
@@ -198,6 +211,74 @@ class Scenario {
   }
 
  private:
+  using HandleEmbedding = embeddings::Exchange<v1::StreamEmbedRequest, v1::StreamEmbedResponse>::Handle;
+
+  /// Embeds the first crops and returns the number of messages.
+  std::size_t embed_faces(int count, bool as_bytes, HandleEmbedding handle, const embeddings::Options& options) {
+    int sent = 0;
+    auto next = [&]() -> std::optional<v1::StreamEmbedRequest> {
+      if (sent == count) {
+        return std::nullopt;
+      }
+      v1::StreamEmbedRequest request;
+      request.set_item_id(std::to_string(sent));
+      request.set_vectors_as_bytes(as_bytes);
+      set_pixels(request.mutable_face()->mutable_image(), crop(sent++));
+      return request;
+    };
+    auto open = [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) { return embedding_->PrepareAsyncStreamEmbed(context, queue); };
+    embeddings::Exchange<v1::StreamEmbedRequest, v1::StreamEmbedResponse> exchange(open, next, std::move(handle), options);
+    exchange.run();
+    return exchange.messages_sent();
+  }
+
+  /// Stores vectors, of which one is invalid, and returns the stored ones and the number of messages.
+  std::pair<std::map<std::string, std::string>, std::size_t> upsert(const std::string& into, const embeddings::Options& options) {
+    int sent = 0;
+    auto next = [&]() -> std::optional<v1::StreamUpsertVectorsRequest> {
+      if (sent == kItems) {
+        return std::nullopt;
+      }
+      Vector vector(sent == 100 ? 5 : 512);
+      for (std::size_t at = 0; at < vector.size(); ++at) {
+        vector[at] = (static_cast<float>((31 * sent + 7 * at) % 101) - 50.5F) / 100;
+      }
+      v1::StreamUpsertVectorsRequest request;
+      request.set_item_id(std::to_string(sent));
+      request.set_collection(into);
+      request.mutable_point()->set_point_id("p-" + std::to_string(sent++));
+      request.mutable_point()->set_vector_f32(embeddings::to_bytes(vector));
+      request.mutable_point()->mutable_payload()->set_job_id(kJob);
+      return request;
+    };
+    std::string failed;
+    auto handle = [&](const v1::StreamUpsertVectorsRequest&, const v1::StreamUpsertVectorsResponse& answer) {
+      failed += answer.has_error() ? answer.item_id() + " " + answer.error().reason() : "";
+    };
+    auto open = [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) { return store_->PrepareAsyncStreamUpsertVectors(context, queue); };
+    embeddings::Exchange<v1::StreamUpsertVectorsRequest, v1::StreamUpsertVectorsResponse> exchange(open, next, handle, options);
+    exchange.run();
+    expect(failed == "100 DIMENSION_MISMATCH", "failed: " + failed);
+    v1::ListVectorsRequest all;
+    all.set_collection(into);
+    all.set_page_size(1000);
+    all.set_with_vectors(true);
+    all.set_vectors_as_bytes(true);
+    v1::ListVectorsResponse page;
+    embeddings::check(store_->ListVectors(embeddings::within().get(), all, &page));
+    std::map<std::string, std::string> stored;
+    for (const auto& point : page.points()) {
+      stored[point.point_id()] = point.vector_f32();
+    }
+    v1::DeleteByJobIdRequest request;
+    request.set_job_id(kJob);
+    request.set_collection(into);
+    v1::DeleteByJobIdResponse deleted;
+    embeddings::check(store_->DeleteByJobId(embeddings::within().get(), request, &deleted));
+    expect(deleted.deleted_count() == kItems - 1, "not all deleted");
+    return {stored, exchange.messages_sent()};
+  }
+
   void set_query(v1::SearchQuery* query) const { query->mutable_vector()->mutable_values()->Add(query_.begin(), query_.end()); }
 
   std::int64_t counted() {
@@ -223,6 +304,7 @@ class Scenario {
   std::unique_ptr<v1::VectorStoreService::Stub> store_;
   std::string jpeg_;
   Vector query_;
+  std::vector<Vector> embedded_;
   std::map<std::string, Vector> vectors_;
   std::vector<std::int64_t> counts_;
 };

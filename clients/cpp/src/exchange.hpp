@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -11,31 +10,24 @@
 #include <string>
 #include <thread>
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/support/async_stream.h>
 
 #include "error.hpp"
+#include "options.hpp"
+#include "pump.hpp"
 
 namespace embeddings {
-
-/// Options of a stream.
-struct Options {
-  /// Maximum time to wait for the next response while requests are unanswered. Default: 30 s.
-  std::chrono::milliseconds timeout = std::chrono::seconds(30);
-  /// Maximum number of requests in flight. Default: 512.
-  std::size_t max_in_flight = 512;
-  /// Maximum number of consecutive connections that break without a response. Default: 5.
-  int attempts = 5;
-};
 
 /// Sends the requests that `next` returns until it returns no value, and calls `handle` with each request and its
 /// response, in order.
 ///
-/// Everything runs on the caller's thread with a completion queue, which reads and writes concurrently. `next` is called
-/// only when the previous write has completed; flow control delays writes if the server is busy. If the connection breaks,
-/// unanswered requests are resent on a new one, which is safe because points are replaced by id. Every end that the server
-/// did not state itself is a broken connection.
+/// `handle` runs on the caller's thread, with a completion queue, which reads and writes concurrently. `next` runs on another
+/// thread, at most one message ahead of what flow control allows to send. Requests are sent in messages of several (`Options`). If
+/// the connection breaks, unanswered requests are resent on a new one, which is safe because points are replaced by id. Every end
+/// that the server did not state itself is a broken connection.
 template <typename Request, typename Response>
 class Exchange {
  public:
@@ -45,15 +37,20 @@ class Exchange {
   using Next = std::function<std::optional<Request>()>;
   using Handle = std::function<void(const Request&, const Response&)>;
 
+  /// Throws std::invalid_argument if an option is out of range.
   Exchange(Open open, Next next, Handle handle, Options options = {})
-      : open_(std::move(open)), next_(std::move(next)), handle_(std::move(handle)), options_(options) {}
+      : open_(std::move(open)), next_(std::move(next)), handle_(std::move(handle)), options_(options) {
+    check(options);
+  }
 
   /// Returns when all requests are answered. Throws `Error` if the whole stream fails, and any exception that `next` or
-  /// `handle` throws.
+  /// `handle` throws; a call of `next` in progress is waited for. Can be called only once.
   void run() {
+    Pump<Request> pump(next_, options_);
+    pump_ = &pump;
     int attempt = 1;
     // A stream is opened only when there is something to send: a slow source does not cost attempts.
-    while (has_work()) {
+    while (pump.has_work()) {
       answered_ = false;
       const grpc::Status status = run_once();
       if (failure_) {
@@ -64,9 +61,9 @@ class Exchange {
                     "The server sent no response within " + std::to_string(options_.timeout.count()) + " ms.");
       }
       if (status.ok()) {
-        if (!unanswered_.empty() || !exhausted_) {
+        if (pump.unanswered() > 0 || !pump.is_done()) {
           throw Error(grpc::StatusCode::INTERNAL, "INTERNAL", "",
-                      "The server ended the stream with " + std::to_string(unanswered_.size()) + " items unanswered.");
+                      "The server ended the stream with " + std::to_string(pump.unanswered()) + " items unanswered.");
         }
         return;
       }
@@ -75,7 +72,7 @@ class Exchange {
         throw error;
       }
       attempt = answered_ ? 1 : attempt;
-      if (unanswered_.empty()) {
+      if (pump.unanswered() == 0) {
         continue;
       }
       if (attempt >= options_.attempts) {
@@ -85,10 +82,18 @@ class Exchange {
       std::this_thread::sleep_for(std::max(pause, error.retry_after()));
       ++attempt;
     }
+    if (pump.failure()) {
+      std::rethrow_exception(pump.failure());
+    }
   }
 
+  /// Number of messages sent, of one item or several, on all connections.
+  std::size_t messages_sent() const { return messages_sent_; }
+
  private:
-  enum Tag : std::intptr_t { kStart = 1, kRead, kWrite, kWritesDone, kFinish };
+  using Clock = std::chrono::steady_clock;
+
+  enum Tag : std::intptr_t { kStart = 1, kRead, kWrite, kWritesDone, kFinish, kReady };
 
   static void* tag(Tag value) { return reinterpret_cast<void*>(static_cast<std::intptr_t>(value)); }
 
@@ -98,30 +103,41 @@ class Exchange {
     grpc::ClientContext context;
     grpc::CompletionQueue queue;
     grpc::Status status;
+    std::optional<grpc::Alarm> alarm;
     context_ = &context;
     stream_ = open_(&context, &queue);
-    resent_ = 0;
     writing_ = done_writing_ = finishing_ = overdue_ = false;
     pending_ = 1;
     stream_->StartCall(tag(kStart));
-    auto since = std::chrono::steady_clock::now();
+    // Called on the thread that reads the source. The previous alarm has been returned by then.
+    pump_->connect([&alarm, &queue] { alarm.emplace().Set(&queue, std::chrono::system_clock::now(), tag(kReady)); });
+    auto since = Clock::now();
     while (pending_ > 0) {
+      const bool owed = pump_->unanswered() > 0;
       void* what = nullptr;
       bool ok = false;
-      const auto wake = std::chrono::system_clock::now() + std::min(options_.timeout, std::chrono::milliseconds(1000));
-      if (queue.AsyncNext(&what, &ok, wake) == grpc::CompletionQueue::TIMEOUT) {
-        if (!overdue_ && std::chrono::steady_clock::now() - since > options_.timeout) {
+      const auto event = queue.AsyncNext(&what, &ok, std::chrono::system_clock::now() + patience());
+      if (!owed) {
+        // Time in which there is nothing to answer does not count.
+        since = Clock::now();
+      }
+      if (event == grpc::CompletionQueue::TIMEOUT) {
+        if (!overdue_ && Clock::now() - since > options_.timeout) {
           overdue_ = true;
           context.TryCancel();
         }
+        write();
         continue;
       }
-      --pending_;
-      switch (static_cast<Tag>(reinterpret_cast<std::intptr_t>(what))) {
+      const Tag which = static_cast<Tag>(reinterpret_cast<std::intptr_t>(what));
+      pending_ -= which == kReady ? 0 : 1;
+      switch (which) {
         case kStart:
           if (ok) {
+            started_ = true;
             read();
             write();
+            since = Clock::now();
           } else {
             finish(&status);
           }
@@ -136,6 +152,8 @@ class Exchange {
           } else {
             finish(&status);
           }
+          // Only now: time in which the handler is slow does not count.
+          since = Clock::now();
           break;
         case kWrite:
           writing_ = false;
@@ -143,13 +161,17 @@ class Exchange {
             write();
           }
           break;
+        case kReady:
+          pump_->heard();
+          write();
+          break;
         case kWritesDone:
         case kFinish:
           break;
       }
-      // Only now: time in which the source or the handler is slow does not count.
-      since = std::chrono::steady_clock::now();
     }
+    pump_->disconnect();
+    started_ = false;
     queue.Shutdown();
     void* rest = nullptr;
     bool ok = false;
@@ -159,20 +181,11 @@ class Exchange {
     return status;
   }
 
-  // Waits for a request to send and returns whether there is one. Used between streams.
-  bool has_work() {
-    if (unanswered_.empty() && !exhausted_) {
-      take_next(next_());
-    }
-    return !unanswered_.empty();
-  }
-
-  void take_next(std::optional<Request> request) {
-    if (request) {
-      unanswered_.push_back(std::move(*request));
-    } else {
-      exhausted_ = true;
-    }
+  // Time to wait for an event: until the waiting requests are sent at the latest, if they can be.
+  Clock::duration patience() {
+    const Clock::duration most = std::min(options_.timeout, std::chrono::milliseconds(1000));
+    const auto due = can_write() ? pump_->due() : std::nullopt;
+    return due ? std::clamp(*due - Clock::now(), Clock::duration::zero(), most) : most;
   }
 
   void read() {
@@ -180,24 +193,38 @@ class Exchange {
     stream_->Read(&answer_, tag(kRead));
   }
 
+  bool can_write() const { return started_ && !writing_ && !done_writing_ && !finishing_; }
+
   void write() {
-    if (writing_ || done_writing_ || finishing_) {
+    if (!can_write()) {
       return;
     }
-    if (resent_ == unanswered_.size() && !exhausted_) {
-      if (unanswered_.size() >= options_.max_in_flight) {
-        return;
-      }
-      if (!guarded([this] { take_next(next_()); })) {
-        return;
-      }
-    }
-    ++pending_;
-    if (resent_ < unanswered_.size()) {
+    if (const auto requests = pump_->message(); !requests.empty()) {
+      ++pending_;
+      ++messages_sent_;
       writing_ = true;
-      // gRPC has serialized the request when this returns. The request is kept in case it must be resent.
-      stream_->Write(unanswered_[resent_++], tag(kWrite));
-    } else {
+      // gRPC has serialized the message when this returns. The requests are kept in case they must be resent.
+      if (requests.size() == 1) {
+        // Servers of an earlier version also understand this form.
+        stream_->Write(*requests.front(), tag(kWrite));
+        return;
+      }
+      // The message borrows the requests.
+      Request message;
+      for (Request* request : requests) {
+        message.mutable_items()->UnsafeArenaAddAllocated(request);
+      }
+      stream_->Write(message, tag(kWrite));
+      while (message.items_size() > 0) {
+        static_cast<void>(message.mutable_items()->UnsafeArenaReleaseLast());
+      }
+    } else if (pump_->failure()) {
+      if (!failure_) {
+        failure_ = pump_->failure();
+        context_->TryCancel();
+      }
+    } else if (pump_->is_sent()) {
+      ++pending_;
       done_writing_ = true;
       stream_->WritesDone(tag(kWritesDone));
     }
@@ -212,15 +239,21 @@ class Exchange {
   }
 
   void take() {
-    if (unanswered_.empty() || unanswered_.front().item_id() != answer_.item_id()) {
-      throw Error(grpc::StatusCode::INTERNAL, "INTERNAL", "item_id",
-                  "The response for item '" + answer_.item_id() + "' is out of order.");
+    if (answer_.items().empty()) {
+      take(answer_);
     }
-    const Request request = std::move(unanswered_.front());
-    unanswered_.pop_front();
-    --resent_;
+    for (const Response& result : answer_.items()) {
+      take(result);
+    }
+  }
+
+  void take(const Response& result) {
+    const std::optional<Request> request = pump_->take(result.item_id());
+    if (!request) {
+      throw Error(grpc::StatusCode::INTERNAL, "INTERNAL", "item_id", "The response for item '" + result.item_id() + "' is out of order.");
+    }
     answered_ = true;
-    handle_(request, answer_);
+    handle_(*request, result);
   }
 
   // An exception of a callback ends the exchange, but only after the queue is empty.
@@ -241,10 +274,8 @@ class Exchange {
   Handle handle_;
   Options options_;
 
-  // Unanswered requests. The first `resent_` of them have been sent on this connection.
-  std::deque<Request> unanswered_;
-  std::size_t resent_ = 0;
-  bool exhausted_ = false;
+  Pump<Request>* pump_ = nullptr;
+  std::size_t messages_sent_ = 0;
   bool answered_ = false;
   std::exception_ptr failure_;
 
@@ -252,6 +283,7 @@ class Exchange {
   std::unique_ptr<Stream> stream_;
   Response answer_;
   int pending_ = 0;
+  bool started_ = false;
   bool writing_ = false;
   bool done_writing_ = false;
   bool finishing_ = false;

@@ -35,15 +35,28 @@ using Stream = grpc::ServerReaderWriter<v1::StreamIngestResponse, v1::StreamInge
 
 // Answers the items of a call, at most `limit`, and returns whether there were as many.
 bool answer(Stream* stream, int limit) {
-  v1::StreamIngestRequest request;
-  for (int at = 0; at < limit; ++at) {
-    if (!stream->Read(&request)) {
-      return false;
+  v1::StreamIngestRequest message;
+  int answered = 0;
+  auto one = [&](const v1::StreamIngestRequest& request) {
+    if (answered == limit) {
+      return;
     }
     v1::StreamIngestResponse response;
     response.set_item_id(request.item_id());
     response.mutable_ack()->set_point_id(request.image().job_id());
     stream->Write(response);
+    ++answered;
+  };
+  while (answered < limit) {
+    if (!stream->Read(&message)) {
+      return false;
+    }
+    if (message.items().empty()) {
+      one(message);
+    }
+    for (const auto& item : message.items()) {
+      one(item);
+    }
   }
   return true;
 }

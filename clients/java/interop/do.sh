@@ -36,7 +36,7 @@ case $verb in
     find build/stubs src -name '*.java' > build/sources
     javac --release 11 -nowarn -encoding UTF-8 -cp "$path" -d build/classes @build/sources
     ;;
-  test) java -Djava.library.path=build/native -cp "$path" io.embeddings.client.SecurityTest && java -cp "$path" io.embeddings.client.ProxyTest && java -cp "$path" io.embeddings.examples.BulkIngest ../testdata "$1" ;;
+  test) java -Djava.library.path=build/native -cp "$path" io.embeddings.client.SecurityTest && java -cp "$path" io.embeddings.client.ExchangeTest && java -cp "$path" io.embeddings.client.ProxyTest && java -cp "$path" io.embeddings.examples.BulkIngest ../testdata "$1" ;;
   run) java -cp "$path" io.embeddings.interop.Interop "$@" ;;
   secure) java -Djava.library.path=build/native -cp "$path" io.embeddings.interop.Interop secure "$@" ;;
 esac

@@ -2,7 +2,7 @@
 // Usage: scenario.js HOST:PORT JPEG VECTORS.json
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { EmbeddingsClient, EmbeddingsError, status, type StreamEmbedRequest, type StreamIngestRequest } from '../src/index.js';
+import { EmbeddingsClient, EmbeddingsError, status, type StreamEmbedRequest, type StreamIngestRequest, type StreamUpsertVectorsRequest, toBytes, vectorOf } from '../src/index.js';
 
 const [address, jpeg, output] = process.argv.slice(2) as [string, string, string];
 const collection = 'interop_node';
@@ -13,8 +13,12 @@ const crops = 2000;
 const items = 300;
 
 const client = new EmbeddingsClient(`http://${address}`, { timeoutMs: 60_000 });
+const singles = new EmbeddingsClient(`http://${address}`, { timeoutMs: 60_000, maxItemsPerMessage: 1 });
+let messages = 0;
+[client, singles].forEach(countMessages);
 const vectors: Record<string, number[]> = {};
 let query: number[] = [];
+let embedded: number[][] = [];
 const counts: number[] = [];
 
 function crop(number: number): Buffer {
@@ -30,15 +34,36 @@ function crop(number: number): Buffer {
   return data;
 }
 
+/** Counts the messages that a client sends in streams. */
+function countMessages({ embedding, ingest, store }: EmbeddingsClient): void {
+  for (const service of [embedding, ingest, store]) {
+    const open = service.makeBidiStreamRequest.bind(service) as (...options: unknown[]) => { write(...message: unknown[]): boolean };
+    const counted = (...options: unknown[]) => {
+      const call = open(...options);
+      const write = call.write.bind(call);
+      call.write = (...message) => (messages++, write(...message));
+      return call;
+    };
+    Object.assign(service, { makeBidiStreamRequest: counted });
+  }
+}
+
+/** Returns the number of messages since the last call. */
+function sent(): number {
+  const count = messages;
+  messages = 0;
+  return count;
+}
+
 // Two drawn faces, the left one larger, and the left one once more in another light.
 const twoFaces = { encoded: readFileSync(join(dirname(jpeg), 'two-faces.jpg')) };
 const oneFace = { encoded: readFileSync(join(dirname(jpeg), 'one-face.jpg')) };
 
 const pixels = (data: Buffer) => ({ pixels: { width: 112, height: 112, format: 'PIXEL_FORMAT_RGB8' as const, data } });
 
-function* embedRequests(): Generator<StreamEmbedRequest> {
-  for (let number = 0; number < crops; number++) {
-    yield { itemId: `${number}`, face: { image: pixels(crop(number)) } };
+function* embedRequests(count = crops, vectorsAsBytes = false): Generator<StreamEmbedRequest> {
+  for (let number = 0; number < count; number++) {
+    yield { itemId: `${number}`, face: { image: pixels(crop(number)) }, vectorsAsBytes };
   }
 }
 
@@ -49,6 +74,28 @@ function* ingestRequests(): Generator<StreamIngestRequest> {
     const face = { jobId: number === 150 ? '' : job, mediaStoreId: `media-${number % 3}`, faceIndex: number, face: { image } };
     yield { itemId: `${number}`, collection, face };
   }
+}
+
+/** Stores vectors, of which one is invalid, and returns the stored ones and the number of messages. */
+async function upsert(by: EmbeddingsClient, into: string): Promise<{ stored: string[]; sent: number }> {
+  function* requests(): Generator<StreamUpsertVectorsRequest> {
+    for (let number = 0; number < items; number++) {
+      const vector = Array.from({ length: number === 100 ? 5 : 512 }, (_, at) => (((31 * number + 7 * at) % 101) - 50.5) / 100);
+      yield { itemId: `${number}`, collection: into, point: { pointId: `p-${number}`, vectorF32: toBytes(vector), payload: { jobId: job } } };
+    }
+  }
+  sent();
+  const failed: string[] = [];
+  for await (const answer of by.streamUpsertVectors(requests())) {
+    if (answer.error) {
+      failed.push(`${answer.itemId} ${answer.error.reason}`);
+    }
+  }
+  expect(failed.join() === '100 DIMENSION_MISMATCH', `failed: ${failed}`);
+  const { points } = await by.call(by.store, by.store.listVectors, { collection: into, pageSize: 1000, withVectors: true, vectorsAsBytes: true });
+  const { deletedCount } = await by.call(by.store, by.store.deleteByJobId, { jobId: job, collection: into });
+  expect(deletedCount === items - 1, `${deletedCount} deleted`);
+  return { stored: points.map((point) => `${point.pointId} ${point.vectorF32.toString('hex')}`).sort(), sent: sent() };
 }
 
 const farthest = (a: number[], b: number[]) => a.reduce((most, value, at) => Math.max(most, Math.abs(value - b[at]!)), 0);
@@ -84,6 +131,8 @@ const steps: Record<string, () => Promise<void>> = {
       expect(at < 256 || farthest(vector, answers[at - 256]!) < 1e-6, `the same crop gives a different vector: ${at}`);
       expect(at < 1 || farthest(vector, answers[at - 1]!) > 1e-6, `a different crop gives the same vector: ${at}`);
     });
+    expect(sent() < crops / 2, 'the crops were not sent in messages of several');
+    embedded = answers;
     query = vectors.crop = answers[100]!;
   },
   async ingest() {
@@ -105,9 +154,22 @@ const steps: Record<string, () => Promise<void>> = {
       '250 3 IMAGE_FORMAT_UNKNOWN face.face.image.encoded',
     ];
     expect(errors.join() === wanted.join(), `errors are ${errors}`);
+    expect(sent() < items / 2, 'the items were not sent in messages of several');
     const item = { jobId: 'other-node', face: { image: pixels(crop(1)) } };
     await client.call(client.ingest, client.ingest.ingestFace, { item, collection });
     counts.push(await count());
+  },
+  async batches() {
+    // The same results as with messages of one item, bit for bit; vectors as bytes are the same as numbers.
+    sent();
+    let at = 0;
+    for await (const answer of singles.streamEmbed(embedRequests(items, true))) {
+      expect(toBytes(vectorOf(answer.embedding!)).equals(toBytes(embedded[at++]!)), `vector ${at - 1} differs`);
+    }
+    expect(at === items && sent() === items, `${at} answers`);
+    const [several, single] = [await upsert(client, 'interop_node_batches'), await upsert(singles, 'interop_node_singles')];
+    expect(several.sent < items / 2 && single.sent === items, `${several.sent} and ${single.sent} messages`);
+    expect(several.stored.length === items - 1 && several.stored.join() === single.stored.join(), 'the stored vectors differ');
   },
   async search() {
     const answer = await client.call(client.store, client.store.searchVectors, { collection, queries: [{ vector: { values: query } }], limit: 5 });
@@ -196,3 +258,4 @@ for (const [name, step] of Object.entries(steps)) {
 }
 writeFileSync(output, JSON.stringify(vectors));
 client.close();
+singles.close();

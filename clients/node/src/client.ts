@@ -1,4 +1,5 @@
-import { type ServiceError, status } from '@grpc/grpc-js';
+import { type Client, type ServiceError, status } from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/proto-loader';
 import { EmbeddingsError } from './errors.js';
 import type { ClusterFacesRequest } from './generated/embeddings/v1/ClusterFacesRequest.js';
 import type { ClusterFacesResponse__Output } from './generated/embeddings/v1/ClusterFacesResponse.js';
@@ -8,9 +9,9 @@ import type { StreamIngestRequest } from './generated/embeddings/v1/StreamIngest
 import type { StreamIngestResponse__Output } from './generated/embeddings/v1/StreamIngestResponse.js';
 import type { StreamUpsertVectorsRequest } from './generated/embeddings/v1/StreamUpsertVectorsRequest.js';
 import type { StreamUpsertVectorsResponse__Output } from './generated/embeddings/v1/StreamUpsertVectorsResponse.js';
-import { protos } from './protos.js';
+import { itemsField, protos } from './protos.js';
 import { secure, type SecurityOptions } from './security.js';
-import { exchange, receive, type Source, type StreamOptions } from './stream.js';
+import { checkStreamOptions, exchange, receive, type Source, streamDefaults, type StreamMethod, type StreamOptions } from './stream.js';
 
 /** Options of a client. */
 export interface ClientOptions extends Partial<StreamOptions>, SecurityOptions {
@@ -59,7 +60,8 @@ export class EmbeddingsClient {
     }
     const target = `${parsed.hostname}:${parsed.port || (parsed.protocol === 'https:' ? 443 : url.endsWith(':80') ? 80 : 50051)}`;
     const { credentials: security, options: ofSecurity } = secure(parsed, options);
-    this.options = { timeoutMs: 30_000, maxInFlight: 512, attempts: 5, ...options };
+    this.options = { ...streamDefaults, ...options };
+    checkStreamOptions(this.options);
     const own = { ...channelOptions, ...ofSecurity };
     this.embedding = new protos.embeddings.v1.EmbeddingService(target, security, own);
     const shared = { ...own, channelOverride: this.embedding.getChannel() };
@@ -86,19 +88,19 @@ export class EmbeddingsClient {
 
   /** Embeds a stream of items. Yields one response per request, in order. */
   streamEmbed(requests: Source<StreamEmbedRequest>): AsyncGenerator<StreamEmbedResponse__Output> {
-    return exchange(() => this.opened().embedding.streamEmbed(), requests, this.options);
+    return exchange(this.stream(this.embedding, protos.embeddings.v1.EmbeddingService.service.StreamEmbed), requests, this.options);
   }
 
   /**
    * Embeds and stores a stream of items. Yields one response per request, in order. An ack means that the point is durable.
    */
   streamIngest(requests: Source<StreamIngestRequest>): AsyncGenerator<StreamIngestResponse__Output> {
-    return exchange(() => this.opened().ingest.streamIngest(), requests, this.options);
+    return exchange(this.stream(this.ingest, protos.embeddings.v1.IngestService.service.StreamIngest), requests, this.options);
   }
 
   /** Stores a stream of vectors. Yields one response per request, in order. An ack means that the point is durable. */
   streamUpsertVectors(requests: Source<StreamUpsertVectorsRequest>): AsyncGenerator<StreamUpsertVectorsResponse__Output> {
-    return exchange(() => this.opened().store.streamUpsertVectors(), requests, this.options);
+    return exchange(this.stream(this.store, protos.embeddings.v1.VectorStoreService.service.StreamUpsertVectors), requests, this.options);
   }
 
   /**
@@ -115,6 +117,18 @@ export class EmbeddingsClient {
     for (const service of [this.embedding, this.ingest, this.store, this.models, this.faces, this.persons, this.health]) {
       service.close();
     }
+  }
+
+  /** Describes a streaming method. Its requests are serialized before they are packed into messages. */
+  private stream<Request, Sent, Received, Response>(service: Client, method: MethodDefinition<Request, Sent, Received, Response>): StreamMethod<Request, Response> {
+    return {
+      open: () => {
+        this.opened();
+        return service.makeBidiStreamRequest(method.path, (message: Buffer) => message, method.responseDeserialize);
+      },
+      serialize: method.requestSerialize,
+      itemsField: itemsField(method),
+    };
   }
 
   private opened(): this {

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
+import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 import type { ProtoGrpcType as EmbeddingProto } from './generated/embedding_service.js';
 import type { ProtoGrpcType as StatusProto } from './generated/embeddings_status.js';
 import type { ProtoGrpcType as FaceProto } from './generated/face_service.js';
@@ -22,6 +22,12 @@ const definition = loadSync(
 
 /** Services and messages of the contract. */
 export const protos = loadPackageDefinition(definition) as unknown as EmbeddingProto & IngestProto & StoreProto & ModelProto & FaceProto & PersonProto & HealthProto;
+
+/** Returns the number of the field `items` of a method's request. */
+export function itemsField(method: object): number {
+  const { type } = (method as { requestType: MessageTypeDefinition<object, object> }).requestType;
+  return (type as { field: { name: string; number: number }[] }).field.find(({ name }) => name === 'items')!.number;
+}
 
 interface Decoder<T> {
   deserialize(bytes: Buffer): T;

@@ -11,11 +11,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import { EmbeddingsClient, protos, type StreamIngestRequest } from '../src/index.js';
 
-type Call = ServerDuplexStream<{ itemId: string }, { itemId: string; ack: { pointId: string } }>;
+type Request = { itemId: string; items: Request[] };
+type Call = ServerDuplexStream<Request, { itemId: string; ack: { pointId: string } }>;
 
 // Not on the PATH of every user.
 const haproxy = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'].map((folder) => join(folder, 'haproxy')).find(existsSync);
 const options = { skip: haproxy === undefined ? 'haproxy is not installed' : false };
+
+/** The items of a message of either form. */
+const itemsOf = (message: Request): Request[] => (message.items.length > 0 ? message.items : [message]);
 
 /** Starts a server and, in front of it, a proxy that ends a stream that is idle for half a second, without trailers. */
 async function behindProxy(t: TestContext, handler: (call: Call, number: number) => void): Promise<EmbeddingsClient> {
@@ -74,7 +78,7 @@ test('a source that pauses longer than the proxy waits loses no item', options, 
   const client = await behindProxy(t, (call, number) => {
     calls = number;
     call.on('error', () => {});
-    call.on('data', (request) => call.write(ack(request.itemId))).on('end', () => call.end());
+    call.on('data', (message) => itemsOf(message).forEach(({ itemId }) => call.write(ack(itemId)))).on('end', () => call.end());
   });
   async function* pausing() {
     for (let at = 0; at < 30; at++) {
@@ -94,9 +98,11 @@ test('items without an answer when the proxy ends the stream are sent again', op
     calls = number;
     let seen = 0;
     call.on('error', () => {});
-    call.on('data', (request) => {
-      if (number > 2 || ++seen <= 7) {
-        call.write(ack(request.itemId));
+    call.on('data', (message) => {
+      for (const { itemId } of itemsOf(message)) {
+        if (number > 2 || ++seen <= 7) {
+          call.write(ack(itemId));
+        }
       }
     });
     call.on('end', () => number > 2 && call.end());

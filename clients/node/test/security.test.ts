@@ -8,7 +8,7 @@ import { type Metadata, type sendUnaryData, Server, ServerCredentials, type Serv
 import { type ClientOptions, EmbeddingsClient, protos } from '../src/index.js';
 import { isLoopback } from '../src/security.js';
 
-type Ingest = ServerDuplexStream<{ itemId: string }, { itemId: string; ack: { pointId: string } }>;
+type Ingest = ServerDuplexStream<{ itemId: string; items: { itemId: string }[] }, unknown>;
 
 for (const name of ['CA', 'CLIENT_CERT', 'CLIENT_KEY', 'API_KEY']) {
   delete process.env[`EMBEDDINGS_${name}`];
@@ -27,7 +27,8 @@ async function serve(t: TestContext): Promise<{ url: string; values: string[] }>
   server.addService(protos.embeddings.v1.IngestService.service, {
     StreamIngest(call: Ingest) {
       note(call);
-      call.on('data', ({ itemId }) => call.write({ itemId, ack: { pointId: itemId } })).on('end', () => call.end());
+      const ack = ({ itemId }: { itemId: string }) => ({ itemId, ack: { pointId: itemId } });
+      call.on('data', (message) => call.write(message.items.length > 0 ? { items: message.items.map(ack) } : ack(message))).on('end', () => call.end());
     },
   });
   server.addService(protos.embeddings.v1.PersonService.service, {

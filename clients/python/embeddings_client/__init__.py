@@ -32,7 +32,8 @@ from .ingest import (
 from .payloads import FilterLike
 from .persons import FaceGroups, GroupedFace, Person, PersonChange, PersonGroup, Persons, UndoneChange
 from .stores import FaceStore, ImageStore, PointLike, QdrantFaceStore, QdrantImageStore, StoreInterface
-from .vectors import Vector, VectorLike
+from .streams import StreamOptions
+from .vectors import Vector, VectorLike, from_bytes, from_embedding, from_point, to_bytes
 
 __version__ = "0.1.0"
 
@@ -78,9 +79,14 @@ __all__ = [
     "QdrantImageStore",
     "StoreInterface",
     "StoredFace",
+    "StreamOptions",
     "UndoneChange",
     "Vector",
     "VectorLike",
+    "from_bytes",
+    "from_embedding",
+    "from_point",
     "process_face_embedding",
     "process_image_embedding",
+    "to_bytes",
 ]

@@ -13,6 +13,7 @@ import grpc  # type: ignore[import]
 from .calls import UnaryUnary
 from .errors import InvalidInput, from_rpc
 from .security import open_channel
+from .streams import StreamOptions
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -79,6 +80,7 @@ class Connection:
         api_key: API key sent with every call (``authorization: Bearer KEY``). Printable ASCII characters without spaces.
             Requires an ``https://`` URL, except for this machine (``localhost``, ``127.0.0.0/8``, ``::1``). Default:
             ``$EMBEDDINGS_API_KEY``.
+        streams: Bounds of all streams, and whether they send several items in one message. Default: ``StreamOptions()``.
 
     An empty string instead of a file or key does not use the environment variable. The files are read once.
 
@@ -96,11 +98,13 @@ class Connection:
         client_cert: Optional[str] = None,
         client_key: Optional[str] = None,
         api_key: Optional[str] = None,
+        streams: Optional[StreamOptions] = None,
     ) -> None:
         if timeout <= 0:
             raise InvalidInput("FIELD_INVALID", "timeout", f"timeout must be greater than 0 seconds; got {timeout}.")
         self.url = url or os.environ.get("EMBEDDINGS_URL") or DEFAULT_URL
         self.timeout = timeout
+        self.streams = streams or StreamOptions()
         target, host, secure = _parse(self.url)
         self.channel = open_channel(target, host, secure, _OPTIONS, ca, client_cert, client_key, api_key)
 

@@ -9,7 +9,7 @@ from .connection import Connected, Connection
 from .images import LANDMARKS, ImageLike, to_image
 from .payloads import FilterLike, to_filter, to_float, to_index
 from .stubs.embeddings.v1 import embedding_pb2, face_pb2, face_service_pb2 as service_pb2, face_service_pb2_grpc, image_pb2
-from .vectors import Vector, to_vector
+from .vectors import Vector, from_embedding
 
 _REASON = "LEFT_OUT_REASON_"
 _QUALITIES = ("overall", "size", "sharpness", "brightness", "contrast", "pose", "confidence")
@@ -347,7 +347,7 @@ def from_face(face: face_pb2.Face, embedding: Optional[embedding_pb2.Embedding] 
         {name: getattr(face.quality, name) for name in _QUALITIES},
         {"yaw": face.pose.yaw, "pitch": face.pose.pitch, "roll": face.pose.roll},
         face.liveness if face.HasField("liveness") else None,
-        None if embedding is None else to_vector(embedding.values),
+        None if embedding is None else from_embedding(embedding),
         "" if embedding is None else embedding.model,
         crop,
     )

@@ -13,7 +13,7 @@ from .errors import EmbeddingsError, from_item
 from .images import FaceLike, ImageLike, to_face, to_image
 from .streams import exchange
 from .stubs.embeddings.v1 import embedding_pb2, embedding_service_pb2, embedding_service_pb2_grpc, image_pb2
-from .vectors import Vector, to_vector
+from .vectors import Vector, from_embedding
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class _RemoteInference(Connected, MLInference):
         Raises:
             EmbeddingsError: If the whole stream fails, for example because the server cannot be reached again.
         """
-        # Both are filled on a gRPC thread when requests are created, and emptied here in order.
+        # Both are filled on the thread that reads `items` when requests are created, and emptied here in order.
         rejected: Dict[int, Tuple[str, EmbeddingsError]] = {}
         labels: Dict[int, str] = {}
         count = [0]
@@ -124,13 +124,13 @@ class _RemoteInference(Connected, MLInference):
                     rejected[position] = (label, error)
                     count[0] += 1
                     continue
-                request.item_id = str(position)
+                request.item_id, request.vectors_as_bytes = str(position), True
                 labels[position] = label
                 count[0] += 1
                 yield request
 
         position = 0
-        for answer in exchange(self._stub.StreamEmbed, requests(), self._connection.timeout):
+        for answer in exchange(self._stub.StreamEmbed, requests(), self._connection.timeout, self._connection.streams):
             # All items rejected before this one were recorded before its request was created.
             while position in rejected:
                 yield rejected.pop(position)
@@ -151,7 +151,7 @@ class _RemoteInference(Connected, MLInference):
         return from_item(answer.error)
 
     def _vector(self, embedding: embedding_pb2.Embedding) -> Vector:
-        vector = to_vector(embedding.values)
+        vector = from_embedding(embedding)
         if len(vector) != self.embedding_dim:
             message = f"embedding_dim must be {len(vector)}, the dimension of '{embedding.model}'; got {self.embedding_dim}."
             raise EmbeddingsError(grpc.StatusCode.FAILED_PRECONDITION, "DIMENSION_MISMATCH", "embedding_dim", message)

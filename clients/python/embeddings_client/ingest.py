@@ -12,7 +12,7 @@ from .images import ImageLike, to_bbox, to_face, to_image
 from .payloads import to_float, to_index, to_struct
 from .streams import exchange
 from .stubs.embeddings.v1 import ingest_service_pb2 as ingest_pb2, ingest_service_pb2_grpc
-from .vectors import Vector, to_vector
+from .vectors import Vector, from_embedding
 
 
 @dataclass(frozen=True)
@@ -195,12 +195,13 @@ class Ingest(Connected):
                 except EmbeddingsError as error:
                     rejected[position] = IngestResult(item.label, error=error)
                     continue
-                request.item_id, request.model, request.collection, request.return_embedding = str(position), model, collection, return_embedding
+                request.item_id, request.model, request.collection = str(position), model, collection
+                request.return_embedding = request.vectors_as_bytes = return_embedding
                 labels[position] = item.label
                 yield request
 
         position = 0
-        for answer in exchange(self._stub.StreamIngest, requests(), self._connection.timeout):
+        for answer in exchange(self._stub.StreamIngest, requests(), self._connection.timeout, self._connection.streams):
             # Items rejected by the client are not sent; their errors are yielded in their place.
             while position in rejected:
                 yield rejected.pop(position)
@@ -339,10 +340,10 @@ def _photo_result(ack: ingest_pb2.PhotoAck) -> PhotoResult:
 def _result(label: str, answer: ingest_pb2.StreamIngestResponse) -> IngestResult:
     if answer.WhichOneof("result") == "photo_ack":
         photo_ack = answer.photo_ack
-        embedding = to_vector(photo_ack.image.embedding.values) if photo_ack.image.HasField("embedding") else None
+        embedding = from_embedding(photo_ack.image.embedding) if photo_ack.image.HasField("embedding") else None
         return IngestResult(label, photo_ack.image.point_id, photo_ack.collection, embedding, photo=_photo_result(photo_ack))
     if answer.WhichOneof("result") != "ack":
         return IngestResult(label, error=from_item(answer.error))
     ack = answer.ack
-    embedding = to_vector(ack.embedding.values) if ack.HasField("embedding") else None
+    embedding = from_embedding(ack.embedding) if ack.HasField("embedding") else None
     return IngestResult(label, ack.point_id, ack.collection, embedding)

@@ -13,7 +13,7 @@ from .errors import EmbeddingsError, InvalidInput, from_item
 from .payloads import FilterLike, from_payload, to_filter, to_payload
 from .streams import exchange
 from .stubs.embeddings.v1 import point_pb2, vector_store_service_pb2 as store_pb2, vector_store_service_pb2_grpc
-from .vectors import VectorLike, to_floats, to_vector
+from .vectors import VectorLike, from_point, to_point, to_query
 
 #: A point to store: an id and a vector, and optionally a payload.
 PointLike = Union[Tuple[str, VectorLike], Tuple[str, VectorLike, Optional[Mapping[str, Any]]]]
@@ -78,7 +78,7 @@ class _RemoteStore(Connected, StoreInterface):
         Raises:
             EmbeddingsError: For example with the reason DIMENSION_MISMATCH or VECTOR_ZERO; see docs/errors.md.
         """
-        point = _point(point_id, vec_f32, payload, "vec_f32")
+        point = self._point(point_id, vec_f32, payload, "vec_f32")
         self._connection.call(self._stub.UpsertVectors, store_pb2.UpsertVectorsRequest(collection=self.collection, points=[point]))
 
     def add_vectors(
@@ -108,7 +108,7 @@ class _RemoteStore(Connected, StoreInterface):
         def requests() -> Iterator[store_pb2.StreamUpsertVectorsRequest]:
             for position, (point_id, vector, *payload) in enumerate(points):
                 try:
-                    point = _point(point_id, vector, payload[0] if payload else None, "vector")
+                    point = self._point(point_id, vector, payload[0] if payload else None, "vector")
                 except EmbeddingsError as error:
                     rejected.append((point_id, error))
                     if on_error is None:
@@ -125,7 +125,7 @@ class _RemoteStore(Connected, StoreInterface):
             on_error(point_id, error)
 
         stored = 0
-        for answer in exchange(self._stub.StreamUpsertVectors, requests(), self._connection.timeout):
+        for answer in exchange(self._stub.StreamUpsertVectors, requests(), self._connection.timeout, self._connection.streams):
             point_id = ids.pop(answer.item_id)
             if answer.HasField("error"):
                 report(point_id, from_item(answer.error))
@@ -148,7 +148,7 @@ class _RemoteStore(Connected, StoreInterface):
             if error.code is grpc.StatusCode.NOT_FOUND:
                 return None
             raise
-        return {**from_payload(point.payload), "id": point.point_id, "vector": to_vector(point.vector)}
+        return {**from_payload(point.payload), "id": point.point_id, "vector": from_point(point)}
 
     def delete_vector(self, point_id: str) -> bool:
         """Deletes one point and returns once the deletion is durable. Returns False if the point did not exist."""
@@ -211,7 +211,7 @@ class _RemoteStore(Connected, StoreInterface):
         """
         request = store_pb2.SearchVectorsRequest(
             collection=self.collection,
-            queries=[_query(query_vector)],
+            queries=[self._query(query_vector)],
             limit=_limit(limit),
             score_threshold=score_threshold,
             with_payload=with_payload,
@@ -255,6 +255,7 @@ class _RemoteStore(Connected, StoreInterface):
             filter=to_filter(filter),
             page_size=_limit(page_size, "page_size"),
             with_vectors=with_vectors,
+            vectors_as_bytes=with_vectors,
         )
         return self._pages(request)
 
@@ -267,10 +268,17 @@ class _RemoteStore(Connected, StoreInterface):
                 return
             for point in page.points:
                 found = {**from_payload(point.payload), "id": point.point_id}
-                yield {**found, "vector": to_vector(point.vector)} if request.with_vectors else found
+                yield {**found, "vector": from_point(point)} if request.with_vectors else found
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    def _point(self, point_id: str, vector: VectorLike, payload: Optional[Mapping[str, Any]], field: str) -> point_pb2.VectorPoint:
+        point = point_pb2.VectorPoint(point_id=point_id, payload=to_payload(payload))
+        return to_point(point, vector, field, self._connection.streams.is_batching)
+
+    def _query(self, vector: VectorLike) -> store_pb2.SearchQuery:
+        return store_pb2.SearchQuery(vector=to_query(vector, "query_vector", self._connection.streams.is_batching))
 
     def _delete(self, request: store_pb2.DeleteVectorsRequest) -> int:
         try:
@@ -309,7 +317,7 @@ class QdrantFaceStore(_RemoteStore):
         request = store_pb2.SearchByMediaStoreIdRequest(
             collection=self.collection,
             media_store_id=media_store_id,
-            query=_query(query_vector),
+            query=self._query(query_vector),
             limit=_limit(limit),
             score_threshold=score_threshold,
         )
@@ -332,10 +340,6 @@ ImageStore = QdrantImageStore
 FaceStore = QdrantFaceStore
 
 
-def _query(vector: VectorLike) -> store_pb2.SearchQuery:
-    return store_pb2.SearchQuery(vector=store_pb2.QueryVector(values=to_floats(vector, "query_vector")))
-
-
 def _found(result: store_pb2.SearchResult) -> List[Dict[str, Any]]:
     found: List[Dict[str, Any]] = []
     for scored in result.points:
@@ -356,7 +360,3 @@ def _limit(limit: int, field: str = "limit") -> int:
     if not 1 <= limit <= 1000:
         raise InvalidInput("FIELD_INVALID", field, f"{field} must be between 1 and 1000; got {limit}.")
     return limit
-
-
-def _point(point_id: str, vector: VectorLike, payload: Optional[Mapping[str, Any]], field: str) -> point_pb2.VectorPoint:
-    return point_pb2.VectorPoint(point_id=point_id, vector=to_floats(vector, field), payload=to_payload(payload))

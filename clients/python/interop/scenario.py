@@ -6,7 +6,7 @@ Usage: scenario.py HOST:PORT JPEG VECTORS.json
 import json
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import grpc
 import numpy as np
@@ -24,10 +24,13 @@ from embeddings_client import (
     Persons,
     PhotoItem,
     QdrantFaceStore,
+    StreamOptions,
 )
+from embeddings_client.streams import exchange
 from embeddings_client.stubs.embeddings.v1 import image_pb2, ingest_service_pb2, ingest_service_pb2_grpc, model_service_pb2, model_service_pb2_grpc
 
 COLLECTION, JOB, CROPS, ITEMS = "interop_python", "job-python", 2000, 300
+BATCHES, SINGLES = "interop_python_batches", "interop_python_singles"
 PEOPLE, PHOTO = "interop_python_people", "photo-python"
 
 
@@ -36,15 +39,44 @@ def crop(number: int) -> NDArray[np.uint8]:
     return ((7 * x + 13 * y + 31 * c + 17 * number) % 256).astype(np.uint8)
 
 
+def vector(number: int) -> NDArray[np.float32]:
+    return (((31 * number + 7 * np.arange(512)) % 101 - 50.5) / 100).astype(np.float32)
+
+
+class Counter(grpc.StreamStreamClientInterceptor):
+    """Counts the messages that are sent in streams."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+
+    def intercept_stream_stream(self, continuation: Any, details: Any, requests: Iterator[Any]) -> Any:
+        def counted() -> Iterator[Any]:
+            for message in requests:
+                self.messages += 1
+                yield message
+
+        return continuation(details, counted())
+
+    def taken(self) -> int:
+        """Returns the number of messages since the last call."""
+        count, self.messages = self.messages, 0
+        return count
+
+
 class Scenario:
     def __init__(self, address: str, jpeg: bytes, folder: Path) -> None:
         self.connection = Connection(f"http://{address}", timeout=60)
+        self.singles = Connection(f"http://{address}", timeout=60, streams=StreamOptions(max_items_per_message=1))
+        self.counter = Counter()
+        for connection in (self.connection, self.singles):
+            connection.channel = grpc.intercept_channel(connection.channel, self.counter)
         self.store = QdrantFaceStore(collection=COLLECTION, connection=self.connection)
         self.jpeg = jpeg
         # Two drawn faces, the left one larger, and the left one once more in another light.
         self.two, self.one = folder / "two-faces.jpg", folder / "one-face.jpg"
         self.vectors: Dict[str, List[float]] = {}
         self.query = np.zeros(0, np.float32)
+        self.embedded: NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self.counts: List[int] = []
 
     def health(self) -> None:
@@ -72,12 +104,15 @@ class Scenario:
         expect(bool(np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-5), "norms are not 1")
         expect(bool(np.abs(vectors[256:] - vectors[:-256]).max() < 1e-6), "the same crops give different vectors")
         expect(bool(np.abs(vectors[1:] - vectors[:-1]).max(axis=1).min() > 1e-6), "different crops give the same vector")
+        expect(self.counter.taken() < CROPS / 2, "the crops were not sent in messages of several")
+        self.embedded = vectors
         self.query = vectors[100]
         self.vectors["crop"] = self.query.tolist()
 
     def ingest(self) -> None:
         stub = ingest_service_pb2_grpc.IngestServiceStub(self.connection.channel)
-        answers = list(stub.StreamIngest(self._requests(), timeout=120))
+        answers = list(exchange(stub.StreamIngest, self._requests(), 60, self.connection.streams))
+        expect(self.counter.taken() < ITEMS / 2, "the items were not sent in messages of several")
         expect([answer.item_id for answer in answers] == [str(number) for number in range(ITEMS)], "responses are not in order")
         acks = [answer.ack.point_id for answer in answers if answer.WhichOneof("result") == "ack"]
         expect(len(acks) == ITEMS - 3, f"{len(acks)} acks")
@@ -91,6 +126,31 @@ class Scenario:
         other = list(Ingest(connection=self.connection).stream([FaceItem("other-python", 0, crop(1))], collection=COLLECTION))
         expect(other[0].ok, str(other[0].error))
         self.counts.append(self.store.count())
+
+    def batches(self) -> None:
+        # The same results as with messages of one item, bit for bit.
+        inference = FaceEmbeddingInference(connection=self.singles)
+        self.counter.taken()
+        outcomes = list(inference.infer_stream((str(number), crop(number)) for number in range(ITEMS)))
+        sent = self.counter.taken()
+        expect(sent == ITEMS, f"{sent} messages of one item")
+        same = [isinstance(outcome, np.ndarray) and outcome.tobytes() == self.embedded[at].tobytes() for at, (_, outcome) in enumerate(outcomes)]
+        expect(len(same) == ITEMS and all(same), f"{same.count(False)} vectors differ")
+        stored = [self._upsert(BATCHES, self.connection), self._upsert(SINGLES, self.singles)]
+        expect(stored[0][1] < ITEMS / 2 and stored[1][1] == ITEMS, f"{stored[0][1]} and {stored[1][1]} messages")
+        expect(len(stored[0][0]) == ITEMS - 1 and stored[0][0] == stored[1][0], "the stored vectors differ")
+
+    def _upsert(self, collection: str, connection: Connection) -> Tuple[Dict[str, bytes], int]:
+        """Stores vectors, of which one is invalid, and returns the stored ones and the number of messages."""
+        store = QdrantFaceStore(collection=collection, connection=connection)
+        points = ((f"p-{number}", vector(number)[: 5 if number == 100 else 512], {"job_id": JOB}) for number in range(ITEMS))
+        failed: List[str] = []
+        count = store.add_vectors(points, on_error=lambda point_id, error: failed.append(f"{point_id} {error.reason}"))
+        messages = self.counter.taken()
+        expect(count == ITEMS - 1 and failed == ["p-100 DIMENSION_MISMATCH"], f"{count} stored, failed: {failed}")
+        stored = {point["id"]: point["vector"].tobytes() for point in store.list(with_vectors=True)}
+        expect(store.delete_by_job_id(JOB) == ITEMS - 1, "not all were deleted")
+        return stored, messages
 
     def search(self) -> None:
         found = self.store.search(self.query, limit=5)
@@ -189,7 +249,7 @@ def run(name: str, step: Callable[[], Any]) -> bool:
 def main() -> int:
     address, jpeg, output = sys.argv[1:]
     scenario = Scenario(address, Path(jpeg).read_bytes(), Path(jpeg).parent)
-    steps = ("health", "models", "embed", "stream", "ingest", "search", "media", "delete", "count", "faces", "photo", "persons", "errors")
+    steps = ("health", "models", "embed", "stream", "ingest", "batches", "search", "media", "delete", "count", "faces", "photo", "persons", "errors")
     outcomes = [run(name, getattr(scenario, name)) for name in steps]
     Path(output).write_text(json.dumps(scenario.vectors), encoding="utf-8")
     return 0 if all(outcomes) else 1

@@ -27,7 +27,7 @@ from embeddings_client.stubs.embeddings.v1 import (
     vector_store_service_pb2_grpc,
 )
 
-from .server import needs_server, unique
+from .server import items_of, needs_server, unique
 
 SAMPLE = Path(__file__).resolve().parents[2] / "testdata" / "sample.jpg"
 
@@ -87,7 +87,7 @@ class IngestDouble(ingest_service_pb2_grpc.IngestServiceServicer):
         return ingest_service_pb2.IngestPhotoResponse(ack=self._ack(request.item, request.collection))
 
     def StreamIngest(self, request_iterator, context):
-        for request in request_iterator:
+        for request in items_of(request_iterator):
             if request.WhichOneof("item") == "photo":
                 self.asked.append(request.photo)
                 yield ingest_service_pb2.StreamIngestResponse(item_id=request.item_id, photo_ack=self._ack(request.photo, request.collection))

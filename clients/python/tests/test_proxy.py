@@ -15,6 +15,8 @@ from embeddings_client import ImageItem, Ingest
 from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2 as pb
 from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2_grpc as pb_grpc
 
+from .server import items_of
+
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 
 # Ends a stream that is idle for half a second, without trailers.
@@ -36,7 +38,7 @@ class _Server(pb_grpc.IngestServiceServicer):
 
     def StreamIngest(self, requests: Any, context: Any) -> Iterator[Any]:
         self.calls += 1
-        return self.handler(self.calls, requests)
+        return self.handler(self.calls, items_of(requests))
 
 
 def _ack(request: Any) -> Any:

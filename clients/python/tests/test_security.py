@@ -16,6 +16,8 @@ from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2 as ingest_p
 from embeddings_client.stubs.embeddings.v1 import ingest_service_pb2_grpc, person_service_pb2_grpc
 from embeddings_client.stubs.embeddings.v1 import person_service_pb2 as person_pb
 
+from .server import items_of
+
 VARIABLES = ("EMBEDDINGS_CA", "EMBEDDINGS_CLIENT_CERT", "EMBEDDINGS_CLIENT_KEY", "EMBEDDINGS_API_KEY")
 KEY = "emb_secret"
 
@@ -41,7 +43,7 @@ class _Server(ingest_service_pb2_grpc.IngestServiceServicer, person_service_pb2_
 
     def StreamIngest(self, requests: Iterator[ingest_pb.StreamIngestRequest], context: grpc.ServicerContext) -> Iterator[ingest_pb.StreamIngestResponse]:
         self.note(context)
-        for request in requests:
+        for request in items_of(requests):
             yield ingest_pb.StreamIngestResponse(item_id=request.item_id, ack=ingest_pb.IngestAck(point_id=request.image.job_id))
 
 

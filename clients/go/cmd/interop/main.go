@@ -36,7 +36,7 @@ func main() {
 		name string
 		run  func(context.Context) error
 	}{
-		{"health", s.health}, {"models", s.models}, {"embed", s.embed}, {"stream", s.stream}, {"ingest", s.ingest},
+		{"health", s.health}, {"models", s.models}, {"embed", s.embed}, {"stream", s.stream}, {"ingest", s.ingest}, {"batches", s.batches},
 		{"search", s.search}, {"media", s.media}, {"delete", s.delete}, {"count", s.count}, {"faces", s.faces}, {"photo", s.photo},
 		{"persons", s.persons}, {"errors", s.errors},
 	}

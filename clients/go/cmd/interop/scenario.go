@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,28 @@ type scenario struct {
 	vectors    map[string][]float32
 	query      []float32
 	counts     []int64
+	embedded   [][]float32
+}
+
+// counted counts the messages that are sent in streams.
+type counted struct {
+	grpc.ClientConnInterface
+	messages int
+}
+
+type countedStream struct {
+	grpc.ClientStream
+	messages *int
+}
+
+func (c *counted) NewStream(ctx context.Context, description *grpc.StreamDesc, method string, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := c.ClientConnInterface.NewStream(ctx, description, method, options...)
+	return countedStream{stream, &c.messages}, err
+}
+
+func (s countedStream) SendMsg(message any) error {
+	*s.messages++
+	return s.ClientStream.SendMsg(message)
 }
 
 func crop(number int) []byte {
@@ -81,16 +104,20 @@ func (s *scenario) embed(ctx context.Context) error {
 	return nil
 }
 
-func (s *scenario) stream(ctx context.Context) error {
+// facesTo returns the source of the first crops.
+func facesTo(count int, asBytes bool) func(context.Context) (*pb.StreamEmbedRequest, error) {
 	sent := 0
-	next := func(context.Context) (*pb.StreamEmbedRequest, error) {
-		if sent == crops {
+	return func(context.Context) (*pb.StreamEmbedRequest, error) {
+		if sent == count {
 			return nil, io.EOF
 		}
 		face := &pb.FaceCrop{Image: pixels(crop(sent))}
 		sent++
-		return &pb.StreamEmbedRequest{ItemId: fmt.Sprint(sent - 1), Item: &pb.StreamEmbedRequest_Face{Face: face}}, nil
+		return &pb.StreamEmbedRequest{ItemId: fmt.Sprint(sent - 1), Item: &pb.StreamEmbedRequest_Face{Face: face}, VectorsAsBytes: asBytes}, nil
 	}
+}
+
+func (s *scenario) stream(ctx context.Context) error {
 	var vectors [][]float32
 	handle := func(_ *pb.StreamEmbedRequest, answer *pb.StreamEmbedResponse) error {
 		values, at := answer.GetEmbedding().GetValues(), len(vectors)
@@ -103,10 +130,12 @@ func (s *scenario) stream(ctx context.Context) error {
 		}
 		return expect(nil, math.Abs(norm(values)-1) < 1e-5, "norm of %d is %v", at, norm(values))
 	}
-	err := embeddings.StreamEmbed(ctx, s.connection, next, handle, embeddings.Options{})
-	if err := expect(err, len(vectors) == crops, "%d answers", len(vectors)); err != nil {
+	connection := &counted{ClientConnInterface: s.connection}
+	err := embeddings.StreamEmbed(ctx, connection, facesTo(crops, false), handle, embeddings.Options{})
+	if err := expect(err, len(vectors) == crops && connection.messages < crops/2, "%d answers, %d messages", len(vectors), connection.messages); err != nil {
 		return err
 	}
+	s.embedded = vectors
 	s.query = vectors[100]
 	s.vectors["crop"] = s.query
 	return nil
@@ -143,8 +172,9 @@ func (s *scenario) ingest(ctx context.Context) error {
 		answered++
 		return expect(nil, answer.GetItemId() == fmt.Sprint(answered-1), "answer %d is %v", answered-1, answer.GetItemId())
 	}
-	err := embeddings.StreamIngest(ctx, s.connection, next, handle, embeddings.Options{})
-	if err := expect(err, acks == items-3, "%d acks", acks); err != nil {
+	connection := &counted{ClientConnInterface: s.connection}
+	err := embeddings.StreamIngest(ctx, connection, next, handle, embeddings.Options{})
+	if err := expect(err, acks == items-3 && connection.messages < items/2, "%d acks, %d messages", acks, connection.messages); err != nil {
 		return err
 	}
 	wanted := []string{
@@ -160,6 +190,74 @@ func (s *scenario) ingest(ctx context.Context) error {
 		return embeddings.FromCall(err)
 	}
 	return s.counted(ctx)
+}
+
+// batches checks that the results are the same as with messages of one item, bit for bit, and vectors the same as bytes.
+func (s *scenario) batches(ctx context.Context) error {
+	connection := &counted{ClientConnInterface: s.connection}
+	at := 0
+	handle := func(_ *pb.StreamEmbedRequest, answer *pb.StreamEmbedResponse) error {
+		vector, err := embeddings.EmbeddingVector(answer.GetEmbedding())
+		same := bytes.Equal(embeddings.VectorToBytes(vector), embeddings.VectorToBytes(s.embedded[at]))
+		at++
+		return expect(err, same, "vector %d differs", at-1)
+	}
+	single := embeddings.Options{MaxItemsPerMessage: 1}
+	err := embeddings.StreamEmbed(ctx, connection, facesTo(items, true), handle, single)
+	if err := expect(err, at == items && connection.messages == items, "%d answers, %d messages", at, connection.messages); err != nil {
+		return err
+	}
+	several, severalSent, err := s.upsert(ctx, collection+"_batches", embeddings.Options{})
+	if err != nil {
+		return err
+	}
+	one, oneSent, err := s.upsert(ctx, collection+"_singles", single)
+	if err := expect(err, severalSent < items/2 && oneSent == items, "%d and %d messages", severalSent, oneSent); err != nil {
+		return err
+	}
+	return expect(nil, len(one) == items-1 && reflect.DeepEqual(several, one), "the stored vectors differ")
+}
+
+// upsert stores vectors, of which one is invalid, and returns the stored ones and the number of messages.
+func (s *scenario) upsert(ctx context.Context, into string, options embeddings.Options) (map[string][]byte, int, error) {
+	sent := 0
+	next := func(context.Context) (*pb.StreamUpsertVectorsRequest, error) {
+		if sent == items {
+			return nil, io.EOF
+		}
+		vector := make([]float32, 512)
+		for at := range vector {
+			vector[at] = (float32((31*sent+7*at)%101) - 50.5) / 100
+		}
+		if sent == 100 {
+			vector = vector[:5]
+		}
+		point := &pb.VectorPoint{PointId: fmt.Sprint("p-", sent), VectorF32: embeddings.VectorToBytes(vector), Payload: &pb.Payload{JobId: job}}
+		sent++
+		return &pb.StreamUpsertVectorsRequest{ItemId: fmt.Sprint(sent - 1), Collection: into, Point: point}, nil
+	}
+	failed := ""
+	handle := func(_ *pb.StreamUpsertVectorsRequest, answer *pb.StreamUpsertVectorsResponse) error {
+		if answer.GetError() != nil {
+			failed += answer.GetItemId() + " " + answer.GetError().GetReason()
+		}
+		return nil
+	}
+	connection := &counted{ClientConnInterface: s.connection}
+	err := embeddings.StreamUpsertVectors(ctx, connection, next, handle, options)
+	if err := expect(err, failed == "100 DIMENSION_MISMATCH", "failed: %s", failed); err != nil {
+		return nil, 0, err
+	}
+	page, err := s.store().ListVectors(ctx, &pb.ListVectorsRequest{Collection: into, PageSize: 1000, WithVectors: true, VectorsAsBytes: true})
+	stored := map[string][]byte{}
+	for _, point := range page.GetPoints() {
+		stored[point.GetPointId()] = point.GetVectorF32()
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	deleted, err := s.store().DeleteByJobId(ctx, &pb.DeleteByJobIdRequest{JobId: job, Collection: into})
+	return stored, connection.messages, expect(err, deleted.GetDeletedCount() == items-1, "%d deleted", deleted.GetDeletedCount())
 }
 
 func (s *scenario) search(ctx context.Context) error {

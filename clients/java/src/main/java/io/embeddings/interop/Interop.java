@@ -35,6 +35,7 @@ public final class Interop {
                 Map.entry("embed", scenario::embed),
                 Map.entry("stream", scenario::stream),
                 Map.entry("ingest", scenario::ingest),
+                Map.entry("batches", scenario::batches),
                 Map.entry("search", scenario::search),
                 Map.entry("media", scenario::media),
                 Map.entry("delete", scenario::delete),

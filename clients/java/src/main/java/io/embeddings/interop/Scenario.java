@@ -3,6 +3,7 @@ package io.embeddings.interop;
 import com.google.protobuf.ByteString;
 import io.embeddings.client.EmbeddingsException;
 import io.embeddings.client.Exchange;
+import io.embeddings.client.Vectors;
 import io.embeddings.v1.CountVectorsRequest;
 import io.embeddings.v1.DeleteByJobIdRequest;
 import io.embeddings.v1.EmbedImageRequest;
@@ -13,9 +14,11 @@ import io.embeddings.v1.Image;
 import io.embeddings.v1.IngestFaceRequest;
 import io.embeddings.v1.IngestServiceGrpc;
 import io.embeddings.v1.ListModelsRequest;
+import io.embeddings.v1.ListVectorsRequest;
 import io.embeddings.v1.Model;
 import io.embeddings.v1.ModelKind;
 import io.embeddings.v1.ModelServiceGrpc;
+import io.embeddings.v1.Payload;
 import io.embeddings.v1.PixelBuffer;
 import io.embeddings.v1.PixelFormat;
 import io.embeddings.v1.QueryVector;
@@ -24,7 +27,12 @@ import io.embeddings.v1.SearchByMediaStoreIdRequest;
 import io.embeddings.v1.SearchQuery;
 import io.embeddings.v1.SearchVectorsRequest;
 import io.embeddings.v1.StreamEmbedRequest;
+import io.embeddings.v1.StreamEmbedResponse;
 import io.embeddings.v1.StreamIngestRequest;
+import io.embeddings.v1.StreamIngestResponse;
+import io.embeddings.v1.StreamUpsertVectorsRequest;
+import io.embeddings.v1.StreamUpsertVectorsResponse;
+import io.embeddings.v1.VectorPoint;
 import io.embeddings.v1.VectorStoreServiceGrpc;
 import io.grpc.Channel;
 import io.grpc.Status;
@@ -34,6 +42,7 @@ import io.grpc.health.v1.HealthCheckResponse;
 import io.grpc.health.v1.HealthGrpc;
 import io.grpc.stub.AbstractStub;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +62,7 @@ final class Scenario {
     private final Map<String, List<Float>> vectors = new LinkedHashMap<>();
     private final List<Long> counts = new ArrayList<>();
     private List<Float> query = List.of();
+    private List<List<Float>> embedded = List.of();
 
     Scenario(Channel channel, byte[] jpeg) {
         this.channel = channel;
@@ -87,9 +97,8 @@ final class Scenario {
 
     void stream() throws InterruptedException {
         List<List<Float>> got = new ArrayList<>();
-        var requests = IntStream.range(0, CROPS)
-                .mapToObj(number -> StreamEmbedRequest.newBuilder().setItemId("" + number).setFace(face(pixels(crop(number), 0))).build());
-        Exchange.embed(channel, new Exchange.Options()).run(requests.iterator(), (request, answer) -> {
+        Exchange<StreamEmbedRequest, StreamEmbedResponse> exchange = Exchange.embed(channel, new Exchange.Options());
+        exchange.run(faces(CROPS, false), (request, answer) -> {
             int at = got.size();
             List<Float> values = answer.getEmbedding().getValuesList();
             got.add(values);
@@ -99,6 +108,8 @@ final class Scenario {
             expect(at < 1 || farthest(values, got.get(at - 1)) > 1e-6, "a different crop gives the same vector: " + at);
         });
         expect(got.size() == CROPS, got.size() + " answers");
+        expect(exchange.messagesSent() < CROPS / 2, exchange.messagesSent() + " messages");
+        embedded = got;
         query = got.get(100);
         vectors.put("crop", query);
     }
@@ -107,7 +118,8 @@ final class Scenario {
         int[] counted = new int[2];
         List<String> failed = new ArrayList<>();
         var requests = IntStream.range(0, ITEMS).mapToObj(Scenario::item);
-        Exchange.ingest(channel, new Exchange.Options()).run(requests.iterator(), (request, answer) -> {
+        Exchange<StreamIngestRequest, StreamIngestResponse> exchange = Exchange.ingest(channel, new Exchange.Options());
+        exchange.run(requests.iterator(), (request, answer) -> {
             expect(answer.getItemId().equals("" + counted[0]++), "answer " + (counted[0] - 1) + " is " + answer.getItemId());
             if (answer.hasAck()) {
                 counted[1]++;
@@ -117,6 +129,7 @@ final class Scenario {
             }
         });
         expect(counted[1] == ITEMS - 3, counted[1] + " acks");
+        expect(exchange.messagesSent() < ITEMS / 2, exchange.messagesSent() + " messages");
         List<String> wanted = List.of(
                 "50 INVALID_ARGUMENT PIXEL_SIZE_MISMATCH face.face.image.pixels.data",
                 "150 INVALID_ARGUMENT FIELD_REQUIRED face.job_id",
@@ -126,6 +139,58 @@ final class Scenario {
         FaceItem other = FaceItem.newBuilder().setJobId("other-java").setFace(face(pixels(crop(1), 0))).build();
         within(IngestServiceGrpc.newBlockingStub(channel)).ingestFace(IngestFaceRequest.newBuilder().setItem(other).setCollection(COLLECTION).build());
         counts.add(counted());
+    }
+
+    // The same results as with messages of one item, bit for bit; vectors as bytes are the same as numbers.
+    void batches() throws InterruptedException {
+        Exchange.Options single = new Exchange.Options().maxItemsPerMessage(1);
+        int[] at = new int[1];
+        Exchange<StreamEmbedRequest, StreamEmbedResponse> exchange = Exchange.embed(channel, single);
+        exchange.run(faces(ITEMS, true), (request, answer) -> {
+            List<Float> before = embedded.get(at[0]);
+            float[] vector = Vectors.of(answer.getEmbedding());
+            boolean same = vector.length == before.size()
+                    && IntStream.range(0, vector.length).allMatch(d -> Float.floatToRawIntBits(vector[d]) == Float.floatToRawIntBits(before.get(d)));
+            expect(same, "vector " + at[0] + " differs");
+            at[0]++;
+        });
+        expect(at[0] == ITEMS && exchange.messagesSent() == ITEMS, at[0] + " answers, " + exchange.messagesSent() + " messages");
+        Map<String, ByteString> several = new TreeMap<>();
+        Map<String, ByteString> one = new TreeMap<>();
+        long severalSent = upsert(COLLECTION + "_batches", new Exchange.Options(), several);
+        long oneSent = upsert(COLLECTION + "_singles", single, one);
+        expect(severalSent < ITEMS / 2 && oneSent == ITEMS, severalSent + " and " + oneSent + " messages");
+        expect(one.size() == ITEMS - 1 && one.equals(several), "the stored vectors differ");
+    }
+
+    // Stores vectors, of which one is invalid, reads the stored ones, and returns the number of messages.
+    private long upsert(String into, Exchange.Options options, Map<String, ByteString> stored) throws InterruptedException {
+        var requests = IntStream.range(0, ITEMS).mapToObj(number -> {
+            float[] vector = new float[number == 100 ? 5 : 512];
+            for (int at = 0; at < vector.length; at++) {
+                vector[at] = ((31 * number + 7 * at) % 101 - 50.5F) / 100;
+            }
+            VectorPoint point = VectorPoint.newBuilder()
+                    .setPointId("p-" + number)
+                    .setVectorF32(Vectors.toBytes(vector))
+                    .setPayload(Payload.newBuilder().setJobId(JOB))
+                    .build();
+            return StreamUpsertVectorsRequest.newBuilder().setItemId("" + number).setCollection(into).setPoint(point).build();
+        });
+        List<String> failed = new ArrayList<>();
+        Exchange<StreamUpsertVectorsRequest, StreamUpsertVectorsResponse> exchange = Exchange.upsert(channel, options);
+        exchange.run(requests.iterator(), (request, answer) -> {
+            if (answer.hasError()) {
+                failed.add(answer.getItemId() + " " + answer.getError().getReason());
+            }
+        });
+        expect(failed.equals(List.of("100 DIMENSION_MISMATCH")), "failed: " + failed);
+        ListVectorsRequest all =
+                ListVectorsRequest.newBuilder().setCollection(into).setPageSize(1000).setWithVectors(true).setVectorsAsBytes(true).build();
+        store().listVectors(all).getPointsList().forEach(point -> stored.put(point.getPointId(), point.getVectorF32()));
+        DeleteByJobIdRequest job = DeleteByJobIdRequest.newBuilder().setJobId(JOB).setCollection(into).build();
+        expect(store().deleteByJobId(job).getDeletedCount() == ITEMS - 1, "not all deleted");
+        return exchange.messagesSent();
     }
 
     void search() {
@@ -168,6 +233,16 @@ final class Scenario {
             return;
         }
         expect(false, "no error");
+    }
+
+    private static Iterator<StreamEmbedRequest> faces(int count, boolean asBytes) {
+        return IntStream.range(0, count)
+                .mapToObj(number -> StreamEmbedRequest.newBuilder()
+                        .setItemId("" + number)
+                        .setFace(face(pixels(crop(number), 0)))
+                        .setVectorsAsBytes(asBytes)
+                        .build())
+                .iterator();
     }
 
     private static StreamIngestRequest item(int number) {

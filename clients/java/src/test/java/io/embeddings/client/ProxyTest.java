@@ -139,10 +139,12 @@ public final class ProxyTest {
                 private int read;
 
                 @Override
-                public void onNext(StreamIngestRequest request) {
-                    if (++read <= most) {
-                        IngestAck ack = IngestAck.newBuilder().setPointId(request.getImage().getJobId()).build();
-                        responses.onNext(StreamIngestResponse.newBuilder().setItemId(request.getItemId()).setAck(ack).build());
+                public void onNext(StreamIngestRequest message) {
+                    for (StreamIngestRequest request : ExchangeTest.of(message)) {
+                        if (++read <= most) {
+                            IngestAck ack = IngestAck.newBuilder().setPointId(request.getImage().getJobId()).build();
+                            responses.onNext(StreamIngestResponse.newBuilder().setItemId(request.getItemId()).setAck(ack).build());
+                        }
                     }
                 }
 
