@@ -24,6 +24,7 @@ internal sealed record Comparison(IReadOnlyList<string> Ids, Func<BenchSettings,
         new(["P8"], MemoryUse.RunAsync),
         new(["P9"], Startup.RunAsync),
         new(["P10", "P10b", "P10free", "P10call"], Secured.RunAsync),
+        .. Peers.All,
         new(["P12", "P12b"], Fairness.RunAsync),
     ];
 }

@@ -24,6 +24,10 @@ internal static class BenchImages
     public static IReadOnlyList<StreamEmbedRequest> Jpegs(int count) =>
         [.. Enumerable.Range(0, count).Select(i => new StreamEmbedRequest { ItemId = $"jpeg-{i}", Image = Jpeg(i) })];
 
+    /// <summary>The same files as faces.</summary>
+    public static IReadOnlyList<StreamEmbedRequest> FaceJpegs(int count) =>
+        [.. Enumerable.Range(0, count).Select(i => new StreamEmbedRequest { ItemId = $"jpeg-{i}", Face = new() { Image = Jpeg(i) } })];
+
     private static Image Jpeg(int seed) =>
         TestImages.Encoded(TestImages.Encode(TestImages.Scene(640, 480, seed), 640, 480, 3, ".jpg[Q=85]"));
 }

@@ -59,14 +59,19 @@ internal sealed class GrpcProcess : IDisposable
     public static Task<GrpcProcess> QdrantDoubleAsync() =>
         StartAsync("Embeddings.QdrantDouble", static port => ["--port", port.ToString(CultureInfo.InvariantCulture)], hasHealth: false);
 
-    /// <summary>Starts a program on a free port and waits until it serves.</summary>
-    public static async Task<GrpcProcess> StartAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth = true, ServerSecurity? security = null)
+    /// <summary>Starts a program of this folder on a free port and waits until it serves.</summary>
+    public static Task<GrpcProcess> StartAsync(
+        string program, Func<int, IEnumerable<string>> arguments, bool hasHealth = true, ServerSecurity? security = null) =>
+        StartAsync(port => ChildProcess.Start(program, arguments(port)), hasHealth, security);
+
+    /// <summary>Starts a process on a free port and waits until it serves.</summary>
+    public static async Task<GrpcProcess> StartAsync(Func<int, ChildProcess> start, bool hasHealth = true, ServerSecurity? security = null)
     {
         for (var left = Tries - 1; ; left--)
         {
             try
             {
-                return await StartOnceAsync(program, arguments, hasHealth, security);
+                return await StartOnceAsync(start, hasHealth, security);
             }
             catch (BenchException) when (left > 0)
             {
@@ -77,12 +82,12 @@ internal sealed class GrpcProcess : IDisposable
 
     public void Dispose() => _process.Dispose();
 
-    private static async Task<GrpcProcess> StartOnceAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth, ServerSecurity? security)
+    private static async Task<GrpcProcess> StartOnceAsync(Func<int, ChildProcess> start, bool hasHealth, ServerSecurity? security)
     {
         var port = FreePort();
         var address = $"{(security is null ? "http" : "https")}://127.0.0.1:{port}";
         var began = Stopwatch.GetTimestamp();
-        var process = ChildProcess.Start(program, arguments(port));
+        var process = start(port);
         try
         {
             await WaitAsync(process, port, address, began, hasHealth, security);

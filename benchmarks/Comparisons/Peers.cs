@@ -1,0 +1,142 @@
+using System.Numerics.Tensors;
+using Embeddings.Benchmarks.Measuring;
+using Embeddings.Benchmarks.Models;
+using Embeddings.Benchmarks.Processes;
+using Embeddings.Benchmarks.References;
+using Embeddings.Testing;
+using Embeddings.V1;
+
+namespace Embeddings.Benchmarks.Comparisons;
+
+/// <summary>
+/// The service against servers that a team would write in Python instead (P11): the same model, crops and client, from the first call on and later.
+/// </summary>
+internal static class Peers
+{
+    private const int Streams = 4;
+    private const int AtOnce = 16;
+    private const int Compared = 10;
+
+    // Vectors of the same image by another decoder, resizer and version of ONNX Runtime.
+    private const float LeastCosine = 0.999f;
+
+    /// <summary>All comparisons with their ids; each id is also there with <c>first</c> at its end.</summary>
+    public static IEnumerable<Comparison> All { get; } =
+    [
+        Of("P11", "streams of raw crops, mobilefacenet", "batches", 1.1, isFree: false, static (address, requests) => PeerLoad.Streams(address, requests, Streams, 8)),
+        Of("P11free", "streams of raw crops, a model without cost", "batches", 2.0, isFree: true, static (address, requests) => PeerLoad.Streams(address, requests, Streams, 64)),
+        Of("P11call", $"single calls with raw crops, {AtOnce} at once, mobilefacenet", "batches", 1.0, isFree: false, Calls),
+        Of("P11callfree", $"single calls with raw crops, {AtOnce} at once, a model without cost", "batches", 1.5, isFree: true, Calls),
+        new(["P11jpeg", "P11jpegfirst"], JpegAsync),
+    ];
+
+    private static PeerLoad Calls(string address, IReadOnlyList<StreamEmbedRequest> requests) => PeerLoad.Calls(address, requests, AtOnce);
+
+    private static Comparison Of(
+        string id, string what, string way, double goal, bool isFree, Func<string, IReadOnlyList<StreamEmbedRequest>, PeerLoad> load) => new(
+        [id, id + "first"],
+        async settings =>
+        {
+            var over = Goal.OrMore(goal);
+            what += ", over grpcio with ONNX Runtime in batches of 16";
+            if (PythonPeer.Missing is { } reason)
+            {
+                return NotMeasured(id, what, over, reason);
+            }
+            var python = await PythonPeer.InstallAsync(settings.Directory);
+            var model = isFree ? BenchModel.Free(settings.Directory) : BenchModel.MobileFaceNet(settings.Directory);
+            var requests = BenchImages.Crops(model);
+            return await RunAsync(settings, id, what, over, model, () => python.StartAsync(model, way), address => load(address, requests), address => load(address, requests));
+        });
+
+    private static async Task<IReadOnlyList<Outcome>> JpegAsync(BenchSettings settings)
+    {
+        const string Id = "P11jpeg";
+        var what = $"single calls with JPEG 640x480, {AtOnce} at once, mobilefacenet, over ";
+        var over = Goal.OrMore(1.05);
+        if (PythonPeer.Missing is { } reason)
+        {
+            return NotMeasured(Id, what + "FastAPI with Pillow and ONNX Runtime on a thread pool", over, reason);
+        }
+        var python = await PythonPeer.InstallAsync(settings.Directory);
+        var model = BenchModel.MobileFaceNet(settings.Directory);
+        var requests = BenchImages.FaceJpegs(16);
+        what += python.HasFastApi ? "FastAPI with Pillow and ONNX Runtime on a thread pool" : "grpcio with Pillow and ONNX Runtime on a thread pool (FastAPI is not installed)";
+        return await RunAsync(
+            settings,
+            Id,
+            what,
+            over,
+            model,
+            () => python.StartAsync(model, python.HasFastApi ? "http" : "threads"),
+            address => Calls(address, requests),
+            address => python.HasFastApi ? PeerLoad.Http(address, requests, AtOnce) : Calls(address, requests));
+    }
+
+    private static async Task<IReadOnlyList<Outcome>> RunAsync(
+        BenchSettings settings,
+        string id,
+        string what,
+        Goal goal,
+        BenchModel model,
+        Func<Task<GrpcProcess>> peerAsync,
+        Func<string, PeerLoad> loadOurs,
+        Func<string, PeerLoad> loadPeer)
+    {
+        var (ours, peer) = (new List<(double First, double Later)>(), new List<(double First, double Later)>());
+
+        Task<GrpcProcess> ServerAsync() => GrpcProcess.ServerAsync(settings.Scratch("peers"), [model]);
+
+        // One server at a time, each started for this turn: its first calls are measured, too.
+        async Task<double> TurnAsync(Func<Task<GrpcProcess>> startAsync, Func<string, PeerLoad> connect, List<(double First, double Later)> rates)
+        {
+            using var server = await startAsync();
+            using var load = connect(server.Address);
+            rates.Add(await load.MeasureAsync(settings.Turn * 2, settings.Turn * 2));
+            return rates[^1].Later;
+        }
+
+        await CompareAsync(id, ServerAsync, peerAsync, loadOurs, loadPeer);
+        var pairs = await Pairs.MeasureAsync(
+            settings.Count(5, 2), () => TurnAsync(ServerAsync, loadOurs, ours), () => TurnAsync(peerAsync, loadPeer, peer));
+        var first = new Pairs([.. ours.TakeLast(pairs.Count).Select(static rates => rates.First)], [.. peer.TakeLast(pairs.Count).Select(static rates => rates.First)]);
+        return
+        [
+            Rates(id, what, goal, pairs),
+            Rates(id + "first", "the first 500 items or the first second of it, whichever is longer, in new processes", goal, first),
+        ];
+    }
+
+    // Otherwise the comparison would be of different work.
+    private static async Task CompareAsync(
+        string id, Func<Task<GrpcProcess>> serverAsync, Func<Task<GrpcProcess>> peerAsync, Func<string, PeerLoad> loadOurs, Func<string, PeerLoad> loadPeer)
+    {
+        using var server = await serverAsync();
+        using var peer = await peerAsync();
+        using var ours = loadOurs(server.Address);
+        using var theirs = loadPeer(peer.Address);
+        for (var i = 0; i < Compared; i++)
+        {
+            float[] left = await ours.EmbedAsync(i), right = await theirs.EmbedAsync(i);
+            var cosine = TensorPrimitives.CosineSimilarity<float>(left, right);
+            if (!(cosine >= LeastCosine))
+            {
+                throw new BenchException($"{id}: the vectors of the two servers differ; their cosine must be at least {LeastCosine}, but is {cosine}");
+            }
+        }
+    }
+
+    private static Outcome[] NotMeasured(string id, string what, Goal goal, string reason) =>
+        [Outcome.NotMeasured(id, what, goal, reason), Outcome.NotMeasured(id + "first", "the first items of it", goal, reason)];
+
+    private static Outcome Rates(string id, string what, Goal goal, Pairs pairs) => new()
+    {
+        Id = id,
+        What = what,
+        Ours = $"{Spread.MedianOf(pairs.Ours):N0} items/s",
+        Reference = $"{Spread.MedianOf(pairs.Reference):N0} items/s",
+        Ratio = pairs.Ratio,
+        Goal = goal,
+        Pairs = pairs.Count,
+    };
+}
