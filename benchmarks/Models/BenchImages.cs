@@ -26,7 +26,7 @@ internal static class BenchImages
 
     /// <summary>The same files as faces.</summary>
     public static IReadOnlyList<StreamEmbedRequest> FaceJpegs(int count) =>
-        [.. Enumerable.Range(0, count).Select(i => new StreamEmbedRequest { ItemId = $"jpeg-{i}", Face = new() { Image = Jpeg(i) } })];
+        [.. Enumerable.Range(0, count).Select(i => new StreamEmbedRequest { ItemId = $"jpeg-{i}", Face = new() { Image = Jpeg(i), Aligned = true } })];
 
     private static Image Jpeg(int seed) =>
         TestImages.Encoded(TestImages.Encode(TestImages.Scene(640, 480, seed), 640, 480, 3, ".jpg[Q=85]"));

@@ -1,10 +1,11 @@
 """A server as a team would write it instead: ONNX Runtime behind grpcio or FastAPI, for the comparison P11.
 
-Usage: python serving.py --port PORT --model MODEL.onnx --protos PROTOS [--way batches | threads | http]
+Usage: python serving.py --port PORT --model MODEL.onnx --protos PROTOS [--way batches | parallel | threads | http]
 
-batches  grpcio; a thread takes up to 16 waiting crops at once and runs the model with all processors
-threads  grpcio; each call decodes and runs the model on its own thread of a pool
-http     the same with FastAPI and uvicorn: POST /embed with the image as the body, the vector as bytes
+batches   grpcio; a thread takes up to 16 waiting crops at once and runs the model with all processors
+parallel  grpcio; the same with a thread for each processor, which runs the model on this one
+threads   grpcio; each call decodes and runs the model on its own thread of a pool
+http      the same with FastAPI and uvicorn: POST /embed with the image as the body, the vector as bytes
 
 The manifest next to the model says how pixels become a tensor. The port opens when the model has run once.
 """
@@ -74,14 +75,15 @@ class Model:
 
 
 class Batches:
-    """Runs the model on its own thread, on what waits: no more than the limit, and without a delay."""
+    """Runs the model on threads of its own, on what waits: no more than the limit, and without a delay."""
 
     LIMIT = 16
 
-    def __init__(self, model):
+    def __init__(self, model, runners):
         self.model = model
         self.waiting = queue.SimpleQueue()
-        threading.Thread(target=self.run, daemon=True).start()
+        for _ in range(runners):
+            threading.Thread(target=self.run, daemon=True).start()
 
     def add(self, crop):
         future = futures.Future()
@@ -119,8 +121,8 @@ def serve_grpc(arguments, model):
     sys.path.insert(0, stubs)
     from embeddings.v1 import embedding_pb2, embedding_service_pb2, embedding_service_pb2_grpc
 
-    is_batching = arguments.way == "batches"
-    batches = Batches(model) if is_batching else None
+    is_batching = arguments.way != "threads"
+    batches = Batches(model, os.cpu_count() if arguments.way == "parallel" else 1) if is_batching else None
 
     def embedding(vector):
         return embedding_pb2.Embedding(values=vector, model=model.name, unit_length=model.has_unit_length)
@@ -191,7 +193,7 @@ def main():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--protos", required=True)
-    parser.add_argument("--way", choices=["batches", "threads", "http"], default="batches")
+    parser.add_argument("--way", choices=["batches", "parallel", "threads", "http"], default="batches")
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--threads", type=int, help="Threads of a run of the model: all processors for batches, else 1.")
     arguments = parser.parse_args()
