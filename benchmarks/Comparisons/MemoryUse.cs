@@ -27,7 +27,7 @@ internal static class MemoryUse
                 Ours = $"{after.Median:N0} MB",
                 Reference = $"{before.Median:N0} MB",
                 Ratio = new(after.Median / before.Median, after.Low / before.High, after.High / before.Low),
-                Goal = Goal.OrLess(1.1),
+                Goal = Goal.OrLess(1.02),
                 Pairs = 1,
             },
         ];

@@ -27,6 +27,9 @@ internal sealed class ServedModel : IDisposable
 
     public EmbeddingsClient Client { get; }
 
+    /// <summary>Name of the model.</summary>
+    public string Model { get; private init; } = "";
+
     /// <param name="settings">Where its store goes.</param>
     /// <param name="model">The one model it has.</param>
     /// <param name="requests">Requests that the client sends, again and again.</param>
@@ -45,7 +48,10 @@ internal sealed class ServedModel : IDisposable
             requests,
             streams,
             inFlight,
-            security);
+            security)
+        {
+            Model = model.Manifest.Name,
+        };
 
     /// <summary>A client of a server that runs already, and goes on running.</summary>
     public static ServedModel Of(GrpcProcess server, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight) =>
