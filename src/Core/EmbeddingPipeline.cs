@@ -78,8 +78,7 @@ internal sealed class EmbeddingPipeline(
             {
                 return await PlaceAsync(lease, Prepare(lease, request), TimeSpan.Zero, request.Wait, cancellationToken);
             }
-            var held = await HoldAsync(lease, request, cancellationToken);
-            return new(Task.Run(() => DecodeAsync(lease, request, held, cancellationToken), CancellationToken.None));
+            return new(Task.Run(() => DecodeAsync(lease, request, cancellationToken), CancellationToken.None));
         }
         catch (Exception e) when (e is Fault or OperationCanceledException)
         {
@@ -94,31 +93,8 @@ internal sealed class EmbeddingPipeline(
         return await pending;
     }
 
-    // A stream reads on while its images wait: they are charged until they are embedded. A unary call's message is charged
-    // until the call ends, and small images are bounded by the queue.
-    private async ValueTask<Charge?> HoldAsync(ModelLease lease, EmbedRequest request, CancellationToken cancellationToken)
-    {
-        // Twice: libvips has a copy.
-        var bytes = Math.Min(2L * request.Image.Data.Length, memory.Messages.Largest);
-        if (!request.Wait || request.Image.Data.Length <= MemoryBudget.SmallBytes)
-        {
-            return null;
-        }
-        var charge = new Charge(bytes, bytes, IsLarge: bytes > MemoryBudget.MediumBytes);
-        try
-        {
-            await memory.Messages.EnterAsync(charge, Caller.Current, cancellationToken);
-            return charge;
-        }
-        catch
-        {
-            lease.Release();
-            throw;
-        }
-    }
-
     private async Task<EmbedResult> DecodeAsync(
-        ModelLease lease, EmbedRequest request, Charge? held, CancellationToken cancellationToken)
+        ModelLease lease, EmbedRequest request, CancellationToken cancellationToken)
     {
         try
         {
@@ -139,14 +115,6 @@ internal sealed class EmbeddingPipeline(
         catch (Fault fault)
         {
             throw WithPath(fault, request);
-        }
-        finally
-        {
-            if (held is { } charge)
-            {
-                memory.Discard(charge.Bytes / 2);
-                memory.Messages.Exit(charge);
-            }
         }
     }
 

@@ -186,7 +186,8 @@ internal static class EmbeddingsServerExtensions
             grpc.MaxSendMessageSize = null;
             // A compressed message can have any size, which is only known when it is in memory.
             grpc.CompressionProviders.Clear();
-            // The outermost: it sees what the client gets.
+            grpc.Interceptors.Add<ItemsInterceptor>();
+            // It sees what the client gets.
             grpc.Interceptors.Add<AuditInterceptor>();
             grpc.Interceptors.Add<FaultInterceptor>();
             if (withAccess)

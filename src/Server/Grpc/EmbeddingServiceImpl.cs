@@ -35,7 +35,7 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
             async (request, cancellationToken) =>
             {
                 var pending = await pipeline.EnqueueAsync(ToRequest(request), cancellationToken);
-                return new(ResponseAsync(request.ItemId, pending));
+                return new(ResponseAsync(request.ItemId, request.VectorsAsBytes, pending));
             },
             (itemId, error) => new() { ItemId = itemId, Error = error });
 
@@ -52,13 +52,13 @@ internal sealed class EmbeddingServiceImpl(EmbeddingPipeline pipeline, StreamCon
         };
     }
 
-    private static async Task<V1.StreamEmbedResponse> ResponseAsync(string itemId, PendingEmbedding pending)
+    private static async Task<V1.StreamEmbedResponse> ResponseAsync(string itemId, bool vectorsAsBytes, PendingEmbedding pending)
     {
         var result = await pending;
         return new()
         {
             ItemId = itemId,
-            Embedding = EmbeddingMapping.ToEmbedding(result),
+            Embedding = EmbeddingMapping.ToEmbedding(result, vectorsAsBytes),
             Timings = EmbeddingMapping.ToTimings(result),
         };
     }

@@ -35,7 +35,7 @@ internal sealed class IngestServiceImpl(
     public override async Task<V1.IngestPhotoResponse> IngestPhoto(V1.IngestPhotoRequest request, ServerCallContext context)
     {
         var item = Free(PhotoItem.Read(
-            request.Item, "item", request.Model, request.Collection, request.ReturnEmbedding, wait: false));
+            request.Item, "item", request.Model, request.Collection, Returned.Of(request.ReturnEmbedding), wait: false));
         var (ack, timings) = await photos.IngestAsync(item, context.CancellationToken);
         return new() { Ack = ack, Timings = timings };
     }
@@ -86,7 +86,7 @@ internal sealed class IngestServiceImpl(
     {
         Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
         var item = Free(PhotoItem.Read(
-            request.Photo, "photo", request.Model, request.Collection, request.ReturnEmbedding, wait: true));
+            request.Photo, "photo", request.Model, request.Collection, Returned.Of(request), wait: true));
         var itemId = request.ItemId;
         return ResponseAsync(await photos.EnqueueAsync(item, order, cancellationToken));
 
@@ -137,19 +137,19 @@ internal sealed class IngestServiceImpl(
         {
             PointId = item.PointId,
             Collection = item.Collection,
-            Embedding = item.ReturnEmbedding ? EmbeddingMapping.ToEmbedding(result) : null,
+            Embedding = item.Returned.Embedding(result),
         };
         return (ack, EmbeddingMapping.ToTimings(result, took));
     }
 
     /// <summary>Destination and payload of an item.</summary>
-    private sealed record IngestItem(string Collection, string PointId, PointPayload Payload, bool ReturnEmbedding)
+    private sealed record IngestItem(string Collection, string PointId, PointPayload Payload, Returned Returned)
     {
         public static (IngestItem Item, EmbedRequest Embed) Read(V1.IngestImageRequest request) =>
-            Image(request.Item, "item", request.Model, request.Collection, request.ReturnEmbedding, wait: false);
+            Image(request.Item, "item", request.Model, request.Collection, Returned.Of(request.ReturnEmbedding), wait: false);
 
         public static (IngestItem Item, EmbedRequest Embed) Read(V1.IngestFaceRequest request) =>
-            Face(request.Item, "item", request.Model, request.Collection, request.ReturnEmbedding, wait: false);
+            Face(request.Item, "item", request.Model, request.Collection, Returned.Of(request.ReturnEmbedding), wait: false);
 
         public static (IngestItem Item, EmbedRequest Embed) Read(V1.StreamIngestRequest request)
         {
@@ -157,31 +157,31 @@ internal sealed class IngestServiceImpl(
             return request.ItemCase switch
             {
                 V1.StreamIngestRequest.ItemOneofCase.Image =>
-                    Image(request.Image, "image", request.Model, request.Collection, request.ReturnEmbedding, wait: true),
+                    Image(request.Image, "image", request.Model, request.Collection, Returned.Of(request), wait: true),
                 V1.StreamIngestRequest.ItemOneofCase.Face =>
-                    Face(request.Face, "face", request.Model, request.Collection, request.ReturnEmbedding, wait: true),
+                    Face(request.Face, "face", request.Model, request.Collection, Returned.Of(request), wait: true),
                 _ => throw Require.Missing("item"),
             };
         }
 
         private static (IngestItem Item, EmbedRequest Embed) Image(
-            V1.ImageItem? image, string path, string model, string collection, bool returnEmbedding, bool wait)
+            V1.ImageItem? image, string path, string model, string collection, Returned returned, bool wait)
         {
             var present = Require.Present(image, path);
             var payload = Require.Within(path, () => PointMapping.ToStored(present));
             var name = Require.Collection(collection, Collections.Of(ModelKind.Image));
-            var item = new IngestItem(name, payload.JobId, payload, returnEmbedding);
+            var item = new IngestItem(name, payload.JobId, payload, returned);
             return (item, EmbeddingMapping.ToRequest(present.Image, model, wait, path));
         }
 
         private static (IngestItem Item, EmbedRequest Embed) Face(
-            V1.FaceItem? face, string path, string model, string collection, bool returnEmbedding, bool wait)
+            V1.FaceItem? face, string path, string model, string collection, Returned returned, bool wait)
         {
             var present = Require.Present(face, path);
             var payload = Require.Within(path, () => PointMapping.ToStored(present));
             var name = Require.Collection(collection, Collections.Of(ModelKind.Face));
             var id = FormattableString.Invariant($"{payload.JobId}-{payload.FaceIndex}");
-            var item = new IngestItem(name, id, payload, returnEmbedding);
+            var item = new IngestItem(name, id, payload, returned);
             return (item, EmbeddingMapping.ToRequest(present.Face, model, wait, $"{path}.face"));
         }
     }

@@ -89,7 +89,7 @@ internal sealed class SearchHandler(
             switch (query.QueryCase)
             {
                 case V1.SearchQuery.QueryOneofCase.Vector:
-                    var vector = PointMapping.ToVector(query.Vector.Values, "vector.values");
+                    var vector = PointMapping.ToVector(query.Vector.Values, query.Vector.ValuesF32, "vector.values");
                     Require.Dimension(vector.Length, collection.Dimension, "vector.values", $"collection '{collection.Name}'");
                     return (new(vector), null);
                 case V1.SearchQuery.QueryOneofCase.PointId:

@@ -17,7 +17,7 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
         var collection = Require.Collection(request.Collection);
         Require.NotEmpty(request.Points.Count, "points", MaxPoints);
         var points = new StoredPoint[request.Points.Count];
-        var dimension = request.Points[0].Vector.Count;
+        var dimension = PointMapping.DimensionOf(request.Points[0]);
         for (var i = 0; i < points.Length; i++)
         {
             points[i] = Require.Within($"points[{i}]", () =>

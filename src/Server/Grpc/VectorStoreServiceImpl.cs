@@ -73,7 +73,7 @@ internal sealed class VectorStoreServiceImpl(
             request.WithVectors,
             context.CancellationToken);
         budget.Lease(context).Hold(page.Points.Sum(PointSize.Of));
-        return new() { Points = { page.Points.Select(point => PointMapping.ToContract(point)) }, NextPageToken = page.NextPageToken };
+        return new() { Points = { page.Points.Select(point => PointMapping.ToContract(point, vectorAsBytes: request.VectorsAsBytes)) }, NextPageToken = page.NextPageToken };
     }
 
     public override async Task<V1.ListCollectionsResponse> ListCollections(V1.ListCollectionsRequest request, ServerCallContext context)

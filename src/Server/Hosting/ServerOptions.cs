@@ -80,7 +80,8 @@ internal sealed record ServerOptions
 
     /// <summary>
     /// Maximum time from the first byte of a message to its last, seconds. A call whose message takes longer fails, so
-    /// that half-sent messages do not stay in memory.
+    /// that half-sent messages do not stay in memory. Also the time in which a client must accept a response while items of
+    /// its last message, which has several, have not begun; a slower one is disconnected.
     /// </summary>
     /// <value>Default: 60. From 1 to 3,600.</value>
     [Range(1, 3600)]

@@ -115,6 +115,9 @@ public sealed class AccessScopeTests
         ];
         var acks = await mine.Ingest.StreamIngest().ExchangeAsync(items);
         Assert.Equal(["", Denied, Denied, "", Denied, "", Denied], acks.Select(ack => ack.Error?.Reason ?? ""));
+        // The same items in one message.
+        var joined = await mine.Ingest.StreamIngest().ExchangeAsync([new() { Items = { items } }]);
+        Assert.Equal(["", Denied, Denied, "", Denied, "", Denied], Assert.Single(joined).Items.Select(ack => ack.Error?.Reason ?? ""));
         Assert.Equal(["mine-1", "mine-2", "mine-f", "mine-i"], await NamesAsync(server.As("all").Vectors));
     }
 

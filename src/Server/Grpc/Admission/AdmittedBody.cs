@@ -13,7 +13,8 @@ namespace Embeddings.Server.Grpc.Admission;
 /// The body of a call: messages, each behind a flag and its length. gRPC reads a message until it is complete, then parses it and
 /// advances past it. Of a message that is incomplete or large, no more is read before it has been admitted: twice its bytes, for
 /// the buffers and for the parsed form, and the objects that it becomes. Streams wait, which stops the client by flow control;
-/// unary calls fail. The charge of a unary call is released when the call ends, that of a stream's message when it is parsed.
+/// unary calls fail. The charge of a unary call is released when the call ends, that of a stream's message when its items have been
+/// processed (<see cref="Take"/>).
 /// Complete small messages, which are the many, cost the reading of their length.
 /// </summary>
 /// <param name="inner">The body.</param>
@@ -23,7 +24,7 @@ namespace Embeddings.Server.Grpc.Admission;
 /// <param name="aborted">Canceled when the client has gone.</param>
 internal sealed class AdmittedBody(
     PipeReader inner, MessageRule rule, MemoryBudget memory, object caller, CancellationToken aborted)
-    : PipeReader, IRequestBodyPipeFeature
+    : PipeReader, IRequestBodyPipeFeature, IMessageCharges
 {
     private const int HeaderBytes = 5;
 
@@ -35,6 +36,8 @@ internal sealed class AdmittedBody(
     private bool _mustEnter;
     // Memory of the message, if it has been admitted.
     private Charge? _charge;
+    // That of the message before it, which has been parsed and not taken.
+    private Charge? _parsed;
     private CancellationTokenSource? _waiting;
     private bool _isReleased;
 
@@ -96,6 +99,7 @@ internal sealed class AdmittedBody(
         {
             _isReleased = true;
             Exit();
+            ExitParsed();
             _waiting?.Cancel();
         }
     }
@@ -108,14 +112,34 @@ internal sealed class AdmittedBody(
             lock (_lock)
             {
                 // An image that waits to be decoded has a copy in libvips: the charge of a unary call stays as it is.
-                if (rule.IsStream || IsSmall)
+                if (IsSmall || rule is { IsStream: true, HasItems: false })
                 {
                     Exit();
+                }
+                else if (rule.IsStream)
+                {
+                    ExitParsed();
+                    _parsed = _charge;
+                    _charge = null;
                 }
             }
         }
         _length = -1;
         _isComplete = false;
+    }
+
+    /// <inheritdoc/>
+    public MessageCharge? Take()
+    {
+        lock (_lock)
+        {
+            if (_parsed is not { } charge)
+            {
+                return null;
+            }
+            _parsed = null;
+            return new(memory, charge);
+        }
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -283,6 +307,15 @@ internal sealed class AdmittedBody(
         return FaultStatus.ToException(fault);
     }
 
+    private void ExitParsed()
+    {
+        if (_parsed is { } charge)
+        {
+            _parsed = null;
+            memory.Messages.Exit(charge);
+        }
+    }
+
     private void Exit()
     {
         if (_charge is { } charge)
@@ -290,7 +323,6 @@ internal sealed class AdmittedBody(
             _charge = null;
             if (!rule.IsStream)
             {
-                // Of a stream's message, the image lives on in the queue.
                 memory.Discard(charge.Bytes / 2);
             }
             memory.Messages.Exit(charge);

@@ -24,6 +24,7 @@ internal sealed class MessageAdmission(RequestDelegate next, MessageRules rules,
         var rule = rules.Of(context.Request.Path);
         var admitted = new AdmittedBody(body.Reader, rule, memory, owner, context.RequestAborted);
         context.Features.Set<IRequestBodyPipeFeature>(admitted);
+        context.Features.Set<IMessageCharges>(admitted);
         try
         {
             await next(context);

@@ -10,8 +10,9 @@ namespace Embeddings.Server.Grpc.Admission;
 /// <param name="MaxBytes">Limit on the size of a message.</param>
 /// <param name="Setting">The setting of that limit.</param>
 /// <param name="IsStream">True if the client sends a stream of messages.</param>
+/// <param name="HasItems">True if they are items, whose memory is charged until they have been processed.</param>
 /// <param name="Shape">The shape of the messages; null for other services than those of the contract.</param>
-internal sealed record MessageRule(int MaxBytes, string Setting, bool IsStream, MessageShape? Shape)
+internal sealed record MessageRule(int MaxBytes, string Setting, bool IsStream, bool HasItems, MessageShape? Shape)
 {
     public Fault TooLarge() => FaultStatus.TooLarge(MaxBytes, Setting);
 }
@@ -29,7 +30,7 @@ internal sealed class MessageRules
             ? (options.MaxMessageBytesWithoutImages, "Server:MaxMessageBytesWithoutImages")
             : withImages;
         // Health and reflection.
-        _other = new(without.Item1, without.Item2, IsStream: true, null);
+        _other = new(without.Item1, without.Item2, IsStream: true, HasItems: false, null);
         FileDescriptor[] files =
         [
             V1.EmbeddingServiceReflection.Descriptor,
@@ -45,7 +46,10 @@ internal sealed class MessageRules
             method =>
             {
                 var (bytes, setting) = MessageShape.HasImage(method.InputType) ? withImages : without;
-                return new MessageRule(bytes, setting, method.IsClientStreaming, MessageShape.Of(method.InputType, shapes));
+                var hasItems = method.InputType.FindFieldByName("items") is { FieldType: FieldType.Message } items
+                    && items.MessageType == method.InputType;
+                return new MessageRule(
+                    bytes, setting, method.IsClientStreaming, hasItems, MessageShape.Of(method.InputType, shapes));
             },
             StringComparer.Ordinal);
     }

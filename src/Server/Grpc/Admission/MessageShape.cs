@@ -25,6 +25,9 @@ internal sealed class MessageShape
     private static readonly Dictionary<string, int> Limits = new()
     {
         [FullName<V1.UpsertVectorsRequest>("points")] = UpsertHandler.MaxPoints,
+        [FullName<V1.StreamEmbedRequest>("items")] = V1.StreamMessages.MaxItems,
+        [FullName<V1.StreamIngestRequest>("items")] = V1.StreamMessages.MaxItems,
+        [FullName<V1.StreamUpsertVectorsRequest>("items")] = V1.StreamMessages.MaxItems,
         [FullName<V1.SearchVectorsRequest>("queries")] = SearchHandler.MaxQueries,
         [FullName<V1.DeleteVectorsRequest>("point_ids")] = DeletionHandler.MaxIds,
         [FullName<V1.SetLegalHoldRequest>("point_ids")] = DeletionHandler.MaxIds,

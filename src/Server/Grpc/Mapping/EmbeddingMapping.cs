@@ -40,10 +40,19 @@ internal static class EmbeddingMapping
         }
     }
 
-    public static V1.Embedding ToEmbedding(EmbedResult result)
+    /// <param name="result">The result.</param>
+    /// <param name="asBytes">True to return the values as bytes.</param>
+    public static V1.Embedding ToEmbedding(EmbedResult result, bool asBytes = false)
     {
         var embedding = new V1.Embedding { Model = result.Model.Manifest.Name, UnitLength = result.Model.Manifest.UnitLength };
-        embedding.Values.AddRange(result.Vector);
+        if (asBytes)
+        {
+            embedding.ValuesF32 = PointMapping.ToBytes(result.Vector);
+        }
+        else
+        {
+            embedding.Values.AddRange(result.Vector);
+        }
         return embedding;
     }
 

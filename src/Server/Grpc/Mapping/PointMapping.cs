@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Embeddings.Primitives;
 using Embeddings.Primitives.Numerics;
 using Embeddings.Storage;
+using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 
@@ -12,18 +13,28 @@ internal static class PointMapping
 {
     public static StoredPoint ToStored(V1.VectorPoint? point) => new(
         Require.Text(Require.Present(point, "point").PointId, "point_id", Require.MaxPointIdBytes),
-        ToVector(point!.Vector, "vector"),
+        ToVector(point!.Vector, point.VectorF32, "vector"),
         Require.Within("payload", () => ToStored(point.Payload)));
 
+    /// <summary>Number of dimensions of a point's vector, in either form.</summary>
+    public static int DimensionOf(V1.VectorPoint point) =>
+        point.Vector.Count > 0 ? point.Vector.Count : point.VectorF32.Length / sizeof(float);
+
     /// <summary>A vector that a store accepts: not empty, finite, and not all zeros.</summary>
-    public static float[] ToVector(RepeatedField<float> values, string field)
+    /// <param name="values">The values, or empty.</param>
+    /// <param name="bytes">The values as bytes, or empty.</param>
+    /// <param name="field">Field of the values; that of the bytes has the suffix <c>_f32</c>.</param>
+    public static float[] ToVector(RepeatedField<float> values, ByteString bytes, string field)
     {
-        if (values.Count == 0)
+        var vector = bytes.IsEmpty ? new float[values.Count] : ToVector(bytes, field, values.Count);
+        if (vector.Length == 0)
         {
             throw Require.Missing(field);
         }
-        var vector = new float[values.Count];
-        values.CopyTo(vector, 0);
+        if (values.Count > 0)
+        {
+            values.CopyTo(vector, 0);
+        }
         if (!VectorMath.IsFinite(vector))
         {
             throw Fault.Invalid(Reasons.VectorNotFinite, field, $"{field} must contain finite values; got NaN or infinity.");
@@ -62,10 +73,14 @@ internal static class PointMapping
         ExpiresAt = Time(item.ExpiresAt, "expires_at"),
     };
 
-    public static V1.VectorPoint ToContract(StoredPoint point, bool withPayload = true)
+    public static V1.VectorPoint ToContract(StoredPoint point, bool withPayload = true, bool vectorAsBytes = false)
     {
         var result = new V1.VectorPoint { PointId = point.Id };
-        if (MemoryMarshal.TryGetArray(point.Vector, out var vector))
+        if (vectorAsBytes)
+        {
+            result.VectorF32 = ToBytes(point.Vector.Span);
+        }
+        else if (MemoryMarshal.TryGetArray(point.Vector, out var vector))
         {
             // A segment is a collection, which the field copies as a block.
             result.Vector.AddRange(vector);
@@ -94,6 +109,33 @@ internal static class PointMapping
             result.SamePerson = point.Score >= threshold;
         }
         return result;
+    }
+
+    /// <summary>The values as little-endian float32.</summary>
+    public static ByteString ToBytes(ReadOnlySpan<float> values)
+    {
+        var bytes = new byte[values.Length * sizeof(float)];
+        LittleEndianFloats.Write(values, bytes);
+        return UnsafeByteOperations.UnsafeWrap(bytes);
+    }
+
+    private static float[] ToVector(ByteString bytes, string field, int valueCount)
+    {
+        if (valueCount > 0)
+        {
+            throw Fault.Invalid(
+                Reasons.FieldInvalid, $"{field}_f32", $"{field} and {field}_f32 must not both be set; remove one of them.");
+        }
+        if (bytes.Length % sizeof(float) != 0)
+        {
+            throw Fault.Invalid(
+                Reasons.FieldInvalid,
+                $"{field}_f32",
+                $"{field}_f32 must have {sizeof(float)} bytes per value; got {bytes.Length} bytes, which is not a multiple of it.");
+        }
+        var vector = new float[bytes.Length / sizeof(float)];
+        LittleEndianFloats.Read(bytes.Span, vector);
+        return vector;
     }
 
     private static V1.Payload ToContract(PointPayload payload)

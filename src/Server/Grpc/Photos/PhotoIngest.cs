@@ -11,15 +11,15 @@ namespace Embeddings.Server.Grpc.Photos;
 /// <summary>Destination and payload of a photo, checked.</summary>
 /// <param name="Collection">Collection of the faces.</param>
 /// <param name="Payload">Payload that the faces have in common.</param>
-/// <param name="ReturnEmbedding">True if the ack includes the vectors.</param>
+/// <param name="Returned">Form of the vectors in the ack.</param>
 /// <param name="Image">Request to embed the whole image, or null.</param>
 /// <param name="ImageCollection">Collection of the whole image.</param>
 internal sealed record PhotoItem(
-    string Collection, PointPayload Payload, bool ReturnEmbedding, EmbedRequest? Image, string ImageCollection)
+    string Collection, PointPayload Payload, Returned Returned, EmbedRequest? Image, string ImageCollection)
 {
     /// <summary>Reads the item of a request; <paramref name="path"/> is the path of its field.</summary>
     public static (PhotoItem Item, PhotoRequest Photo) Read(
-        V1.PhotoItem? item, string path, string model, string collection, bool returnEmbedding, bool wait)
+        V1.PhotoItem? item, string path, string model, string collection, Returned returned, bool wait)
     {
         var present = Require.Present(item, path);
         var payload = Require.Within(path, () => PointMapping.ToStored(present));
@@ -30,7 +30,7 @@ internal sealed record PhotoItem(
             new(
                 Require.Collection(collection, Collections.Faces),
                 payload,
-                returnEmbedding,
+                returned,
                 present.WithImage ? image : null,
                 Require.Collection(present.ImageCollection, Collections.Images)),
             new(photo, search, model, wait, $"{path}.photo"));
@@ -174,7 +174,7 @@ internal sealed class PhotoIngest(
             {
                 PointId = PointId(item.Payload.JobId, i),
                 Face = FaceMapping.ToContract(photo.Photo.Faces[i], i),
-                Embedding = item.ReturnEmbedding ? EmbeddingMapping.ToEmbedding(photo.Embeddings[i]) : null,
+                Embedding = item.Returned.Embedding(photo.Embeddings[i]),
             });
         }
         if (image is not null)
@@ -183,7 +183,7 @@ internal sealed class PhotoIngest(
             {
                 PointId = item.Payload.JobId,
                 Collection = item.ImageCollection,
-                Embedding = item.ReturnEmbedding ? EmbeddingMapping.ToEmbedding(image) : null,
+                Embedding = item.Returned.Embedding(image),
             };
         }
         return ack;

@@ -38,6 +38,7 @@ internal sealed class StreamContext(
     {
         // Null on a server without authentication.
         var access = context.GetHttpContext().Features.Get<IAccessStream>();
+        var charges = context.GetHttpContext().Features.Get<IItemCharges>();
         var caller = Caller.Of(context.GetHttpContext());
         var isLimited = CallerLimiter.IsLimited(caller);
         return OrderedStream.RunAsync(
@@ -51,6 +52,7 @@ internal sealed class StreamContext(
         async ValueTask<PendingResponse<TResponse>> StartAsync(TRequest request, CancellationToken cancellationToken)
         {
             PendingResponse<TResponse> pending;
+            var charge = charges?.Take();
             IDisposable? taken = null;
             try
             {
@@ -67,10 +69,11 @@ internal sealed class StreamContext(
                 // The response keeps its place in the order.
                 pending = new(Task.FromException<TResponse>(e));
             }
-            return new(AnswerAsync(itemId(request), RequestNames.Of(request), pending, taken));
+            return new(AnswerAsync(itemId(request), RequestNames.Of(request), pending, taken, charge));
         }
 
-        async Task<TResponse> AnswerAsync(string id, RequestNames names, PendingResponse<TResponse> pending, IDisposable? taken)
+        async Task<TResponse> AnswerAsync(
+            string id, RequestNames names, PendingResponse<TResponse> pending, IDisposable? taken, IDisposable? charge)
         {
             try
             {
@@ -88,6 +91,7 @@ internal sealed class StreamContext(
             finally
             {
                 taken?.Dispose();
+                charge?.Dispose();
             }
         }
     }
