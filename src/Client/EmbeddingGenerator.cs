@@ -163,7 +163,12 @@ internal sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embe
         }
 
         var image = new Image { Encoded = UnsafeByteOperations.UnsafeWrap(value.Data) };
-        var request = new StreamEmbedRequest { ItemId = index.ToString(CultureInfo.InvariantCulture), Model = model };
+        var request = new StreamEmbedRequest
+        {
+            ItemId = index.ToString(CultureInfo.InvariantCulture),
+            Model = model,
+            VectorsAsBytes = true,
+        };
         if (_kind == ModelKind.Face)
         {
             request.Face = new FaceCrop { Image = image };
@@ -196,7 +201,7 @@ internal sealed class EmbeddingGenerator : IEmbeddingGenerator<DataContent, Embe
             throw new EmbeddingsException((StatusCode)error.Code, error.Reason, message, at, inner: error.ToException());
         }
 
-        var vector = response.Embedding.Values.ToArray();
+        var vector = response.Embedding.GetVector().ToArray();
         return dimensions is null || dimensions == vector.Length
             ? new Embedding<float>(vector) { ModelId = response.Embedding.Model }
             : throw new EmbeddingsException(

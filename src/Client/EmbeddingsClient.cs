@@ -162,8 +162,8 @@ public partial class EmbeddingsClient : IDisposable
 
     private IAsyncEnumerable<TResponse> Stream<TRequest, TResponse>(
         StreamRpc<TRequest, TResponse> rpc, IAsyncEnumerable<TRequest> requests, CancellationToken cancellationToken)
-        where TRequest : class, IMessage<TRequest>
-        where TResponse : class, IMessage<TResponse>
+        where TRequest : class, IMessage<TRequest>, IStreamMessage<TRequest>, new()
+        where TResponse : class, IMessage<TResponse>, IStreamMessage<TResponse>
     {
         ArgumentNullException.ThrowIfNull(requests);
         return new ResendingStream<TRequest, TResponse>(rpc, _options, _time, _logger)

@@ -30,6 +30,33 @@ public sealed record EmbeddingsClientOptions
     public int MaxInFlight { get; set; } = 256;
 
     /// <summary>
+    /// Maximum number of items of a stream that the client packs into one message, which costs less than one message per
+    /// item. At most a quarter of <see cref="MaxInFlight"/> is used, so that several messages are in flight. 1 sends each
+    /// item in a message of its own: required for servers of an earlier version, which do not read messages with several
+    /// items and with which the stream otherwise fails with <c>PROTOCOL_VIOLATION</c>.
+    /// </summary>
+    /// <value>Default: 64. From 1 to 1,000.</value>
+    [Range(1, 1_000)]
+    public int MaxItemsPerMessage { get; set; } = 64;
+
+    /// <summary>
+    /// Maximum size of a message with several items, in bytes. A larger item is sent in a message of its own, up to
+    /// <see cref="MaxMessageBytes"/>.
+    /// </summary>
+    /// <value>Default: 524,288. From 1 to 2,147,483,647; values above <see cref="MaxMessageBytes"/> have no effect.</value>
+    [Range(1, int.MaxValue)]
+    public int MaxBytesPerMessage { get; set; } = 512 << 10;
+
+    /// <summary>
+    /// Maximum time for which an item waits for others, to be sent with them in one message. A message is sent without
+    /// delay if it is full, if no item of the stream is unanswered, if <see cref="MaxInFlight"/> items are in flight, or
+    /// if the source has ended.
+    /// </summary>
+    /// <value>Default: 2 ms. From 0 to 1 s; 0 sends at once whatever items are there.</value>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:01")]
+    public TimeSpan BatchDelay { get; set; } = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>
     /// Deadline of a unary call, from its start to its result, including connecting and all retries. An embedding
     /// generator waits this long for each next embedding, including all reconnects. Streams have no deadline; use
     /// cancellation.

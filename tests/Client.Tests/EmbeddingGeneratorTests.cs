@@ -1,5 +1,6 @@
 using Embeddings.Client.Tests.Doubles;
 using Embeddings.V1;
+using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.AI;
 
@@ -97,6 +98,29 @@ public sealed class EmbeddingGeneratorTests
     }
 
     [Fact]
+    public async Task VectorsAreRequestedAsBytesAndReadFromThem()
+    {
+        await using var server = await ServerDouble.StartAsync(new Behaviour
+        {
+            OnStreamEmbed = async (requests, responses, _) =>
+            {
+                await foreach (var request in requests.ReadItemsAsync())
+                {
+                    Assert.True(request.VectorsAsBytes);
+                    byte[] values = [.. BitConverter.GetBytes(0.5f), .. BitConverter.GetBytes(-2f)];
+                    var embedding = new V1.Embedding { ValuesF32 = ByteString.CopyFrom(values) };
+                    await responses.WriteAsync(new StreamEmbedResponse { ItemId = request.ItemId, Embedding = embedding });
+                }
+            },
+        });
+        using var client = server.Client();
+
+        var embeddings = await client.AsEmbeddingGenerator(ModelKind.Image).GenerateAsync([TestImage(1)]);
+
+        Assert.Equal([0.5f, -2f], Assert.Single(embeddings).Vector.ToArray());
+    }
+
+    [Fact]
     public async Task TheDeadlineEndsACallToAServerThatHangs()
     {
         await using var server = await ServerDouble.StartAsync(new Behaviour
@@ -104,7 +128,7 @@ public sealed class EmbeddingGeneratorTests
             OnStreamEmbed = async (requests, responses, context) =>
             {
                 await requests.MoveNext();
-                await responses.WriteAsync(Behaviour.Answer(requests.Current));
+                await responses.WriteAsync(Behaviour.Answer(StreamMessages.ItemsOf(requests.Current)[0]));
                 await Task.Delay(Timeout.Infinite, context.CancellationToken);
             },
         });

@@ -117,7 +117,7 @@ public sealed class EmbeddingsClientServiceCollectionExtensionsTests
     }
 
     [Theory]
-    [InlineData("MaxInFlite", "7", "Client:MaxInFlite is not an option. The options are Addresses, ApiKey, CaFile, ClientCertificateFile, ClientKeyFile, ConnectTimeout,")]
+    [InlineData("MaxInFlite", "7", "Client:MaxInFlite is not an option. The options are Addresses, ApiKey, BatchDelay, CaFile, ClientCertificateFile, ClientKeyFile, ConnectTimeout,")]
     [InlineData("ConfigureHandler", "x", "Client:ConfigureHandler is not an option.")]
     [InlineData("MaxInFlight", "abc", "Client:MaxInFlight must be between 1 and 65536; got 'abc'.")]
     [InlineData("MaxInFlight", "99999999999", "Client:MaxInFlight must be between 1 and 65536; got '99999999999'.")]

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using Embeddings.Client.Calls;
+using Embeddings.V1;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
@@ -10,8 +11,9 @@ namespace Embeddings.Client.Streaming;
 /// <summary>
 /// A stream that reconnects if its connection breaks:
 /// 1. A task reads the caller's source, keeping the number of items in flight within the limit.
-/// 2. The writer of the connection sends the unanswered items, then new ones.
-/// 3. Each response settles the oldest unanswered item, is checked against it, and is returned to the caller.
+/// 2. The writer of the connection sends the unanswered items, then new ones, several in a message.
+/// 3. Each response settles the oldest unanswered items. Its results are checked against them and returned to the caller
+///    one by one.
 /// 4. If the connection breaks, the stream waits and continues with step 2. Because responses arrive in request order,
 ///    exactly the unanswered items have to be resent. If there are none, it waits for the next item of the source
 ///    instead, so that a slow source does not cost attempts.
@@ -22,8 +24,8 @@ namespace Embeddings.Client.Streaming;
 /// </remarks>
 internal sealed class ResendingStream<TRequest, TResponse>(
     StreamRpc<TRequest, TResponse> rpc, EmbeddingsClientOptions options, TimeProvider time, ILogger logger)
-    where TRequest : class, IMessage<TRequest>
-    where TResponse : class, IMessage<TResponse>
+    where TRequest : class, IMessage<TRequest>, IStreamMessage<TRequest>, new()
+    where TResponse : class, IMessage<TResponse>, IStreamMessage<TResponse>
 {
     // A source that ignores its cancellation token must not block the end of the stream.
     private static readonly TimeSpan SourceGrace = TimeSpan.FromSeconds(1);
@@ -32,7 +34,8 @@ internal sealed class ResendingStream<TRequest, TResponse>(
         IAsyncEnumerable<TRequest> requests, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var items = new InFlight<TRequest>(options.MaxInFlight, options.MaxMessageBytes, rpc.RequestId);
+        using var items = new InFlight<TRequest>(options, time, rpc.RequestId);
+        var settled = new List<TRequest>();
         RpcException? broken = null;
         var filling = Task.Run(() => items.FillAsync(requests, stop.Token), CancellationToken.None);
         try
@@ -46,8 +49,15 @@ internal sealed class ResendingStream<TRequest, TResponse>(
                     while (await connection.ReadAsync().ConfigureAwait(false))
                     {
                         failures = 1;
-                        Settle(items, connection.Current);
-                        yield return connection.Current;
+                        var response = connection.Current;
+                        var count = Math.Max(1, response.Items.Count);
+                        items.Settle(count, settled);
+                        for (var i = 0; i < count; i++)
+                        {
+                            var result = response.Items.Count == 0 ? response : response.Items[i];
+                            Check(i < settled.Count ? settled[i] : null, result);
+                            yield return result;
+                        }
                     }
                 }
 
@@ -79,17 +89,19 @@ internal sealed class ResendingStream<TRequest, TResponse>(
         }
     }
 
-    private void Settle(InFlight<TRequest> items, TResponse response)
+    private void Check(TRequest? request, TResponse result)
     {
-        if (!items.TrySettle(out var request))
+        var id = rpc.ResponseId(result);
+        if (request is null)
         {
-            throw Violation($"sent a response for item '{rpc.ResponseId(response)}', but no item is in flight");
+            throw Violation($"sent a response for item '{id}', but no item is in flight.");
         }
 
-        if (rpc.RequestId(request) != rpc.ResponseId(response))
+        if (rpc.RequestId(request) != id)
         {
-            var ids = $"'{rpc.ResponseId(response)}' instead of item '{rpc.RequestId(request)}'";
-            throw Violation($"sent a response for item {ids}");
+            // A server that does not know of messages with several items sees one without an id.
+            var hint = id.Length == 0 ? " For a server of an earlier version, set MaxItemsPerMessage to 1." : "";
+            throw Violation($"sent a response for item '{id}' instead of item '{rpc.RequestId(request)}'.{hint}");
         }
     }
 
@@ -111,7 +123,7 @@ internal sealed class ResendingStream<TRequest, TResponse>(
 
         if (failure is null)
         {
-            throw Violation("ended the stream before answering all items");
+            throw Violation("ended the stream before answering all items.");
         }
 
         var mayReconnect = failures <= options.MaxReconnects || (options.MaxReconnects > 0 && !items.IsOwed);
@@ -147,7 +159,7 @@ internal sealed class ResendingStream<TRequest, TResponse>(
         new("The stream was canceled.", failure, cancellationToken);
 
     private EmbeddingsException Violation(string violation) =>
-        new(StatusCode.Internal, "PROTOCOL_VIOLATION", $"{rpc.Name}: The server {violation}.");
+        new(StatusCode.Internal, "PROTOCOL_VIOLATION", $"{rpc.Name}: The server {violation}");
 }
 
 /// <summary>Log messages of the client: ids 5000 to 5999.</summary>

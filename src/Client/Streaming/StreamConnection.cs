@@ -1,3 +1,4 @@
+using Embeddings.V1;
 using Google.Protobuf;
 using Grpc.Core;
 
@@ -8,8 +9,8 @@ namespace Embeddings.Client.Streaming;
 /// wait one round trip per item.
 /// </summary>
 internal sealed class StreamConnection<TRequest, TResponse> : IAsyncDisposable
-    where TRequest : class, IMessage<TRequest>
-    where TResponse : class, IMessage<TResponse>
+    where TRequest : class, IMessage<TRequest>, IStreamMessage<TRequest>, new()
+    where TResponse : class, IMessage<TResponse>, IStreamMessage<TResponse>
 {
     // If a write fails, the call has ended and its status normally follows. If the status does not arrive in time, the
     // call is canceled.
@@ -100,8 +101,8 @@ internal sealed record StreamRpc<TRequest, TResponse>(
     Func<CallOptions, AsyncDuplexStreamingCall<TRequest, TResponse>> Open,
     Func<TRequest, string> RequestId,
     Func<TResponse, string> ResponseId)
-    where TRequest : class, IMessage<TRequest>
-    where TResponse : class, IMessage<TResponse>
+    where TRequest : class, IMessage<TRequest>, IStreamMessage<TRequest>, new()
+    where TResponse : class, IMessage<TResponse>, IStreamMessage<TResponse>
 {
     /// <summary>Name of the RPC, used in messages.</summary>
     public string Name => Open.Method.Name;

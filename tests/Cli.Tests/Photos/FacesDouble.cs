@@ -135,13 +135,16 @@ internal sealed class FacesDouble : IAsyncDisposable
             IServerStreamWriter<StreamIngestResponse> responseStream,
             ServerCallContext context)
         {
-            await foreach (var request in requestStream.ReadAllAsync())
+            await foreach (var request in requestStream.ReadAllAsync().SelectMany(Items))
             {
                 var response = faces.Respond<StreamIngestResponse>(request);
                 response.ItemId = request.ItemId;
                 await responseStream.WriteAsync(response);
             }
         }
+
+        private static IEnumerable<StreamIngestRequest> Items(StreamIngestRequest message) =>
+            message.Items.Count == 0 ? [message] : message.Items;
     }
 
     private sealed class ModelDouble(FacesDouble faces) : ModelService.ModelServiceBase

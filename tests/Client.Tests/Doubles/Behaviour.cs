@@ -50,11 +50,15 @@ internal sealed class Behaviour
         IServerStreamWriter<StreamEmbedResponse> responses,
         ServerCallContext context)
     {
-        await foreach (var request in requests.ReadAllAsync(context.CancellationToken))
+        await foreach (var message in requests.ReadAllAsync(context.CancellationToken))
         {
-            await responses.WriteAsync(Answer(request));
+            await responses.WriteAsync(AnswerMessage(message));
         }
     }
+
+    /// <summary>Answers a message in its form: one result, or one for each of its items.</summary>
+    public static StreamEmbedResponse AnswerMessage(StreamEmbedRequest message) =>
+        message.Items.Count == 0 ? Answer(message) : new StreamEmbedResponse { Items = { message.Items.Select(Answer) } };
 
     public static StreamEmbedResponse Answer(StreamEmbedRequest request) => new()
     {

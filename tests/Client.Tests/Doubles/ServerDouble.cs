@@ -87,13 +87,18 @@ internal sealed class ServerDouble : IAsyncDisposable
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 }
 
-/// <summary>The system clock with timers that are recorded and fire immediately.</summary>
+/// <summary>The system clock with timers that are recorded and fire immediately. Timers that are not started are neither.</summary>
 internal sealed class HurriedTime : TimeProvider
 {
     public ConcurrentQueue<TimeSpan> Waits { get; } = new();
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
+        if (dueTime == Timeout.InfiniteTimeSpan)
+        {
+            return base.CreateTimer(callback, state, dueTime, period);
+        }
+
         Waits.Enqueue(dueTime);
         return base.CreateTimer(callback, state, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }

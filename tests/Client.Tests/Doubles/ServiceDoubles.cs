@@ -57,7 +57,7 @@ internal sealed class IngestDouble(Behaviour behaviour) : IngestService.IngestSe
         IServerStreamWriter<StreamIngestResponse> responseStream,
         ServerCallContext context)
     {
-        await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
+        await foreach (var request in requestStream.ReadItemsAsync(context.CancellationToken))
         {
             var response = new StreamIngestResponse { ItemId = request.ItemId };
             if (request.Photo is { } photo)
@@ -199,7 +199,7 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
         IServerStreamWriter<StreamUpsertVectorsResponse> responseStream,
         ServerCallContext context)
     {
-        await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
+        await foreach (var request in requestStream.ReadItemsAsync(context.CancellationToken))
         {
             var ack = new UpsertAck { PointId = request.Point.PointId };
             await responseStream.WriteAsync(new StreamUpsertVectorsResponse { ItemId = request.ItemId, Ack = ack });

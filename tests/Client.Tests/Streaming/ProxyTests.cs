@@ -47,9 +47,9 @@ public sealed class ProxyTests
                     return;
                 }
 
-                for (var i = 0; i < 7 && await requests.MoveNext(); i++)
+                await foreach (var request in requests.ReadItemsAsync().Take(7))
                 {
-                    await responses.WriteAsync(Behaviour.Answer(requests.Current));
+                    await responses.WriteAsync(Behaviour.Answer(request));
                 }
 
                 await Task.Delay(Timeout.Infinite, context.CancellationToken);

@@ -55,7 +55,7 @@ public sealed class ReconnectTests
                 }
 
                 var answers = random.Next(0, 40);
-                await foreach (var request in requests.ReadAllAsync())
+                await foreach (var request in requests.ReadItemsAsync())
                 {
                     received.AddOrUpdate(request.ItemId, 1, (_, times) => times + 1);
                     if (answers-- == 0)
@@ -139,7 +139,7 @@ public sealed class ReconnectTests
             {
                 if (await requests.MoveNext())
                 {
-                    await responses.WriteAsync(Behaviour.Answer(requests.Current));
+                    await responses.WriteAsync(Behaviour.Answer(StreamMessages.ItemsOf(requests.Current)[0]));
                     throw new RpcException(new Status(StatusCode.Unavailable, "one each"));
                 }
             },

@@ -44,7 +44,7 @@ public sealed class ResendingStreamTests
                 var pending = new Queue<StreamEmbedRequest>();
                 var reading = Task.Run(async () =>
                 {
-                    await foreach (var request in requests.ReadAllAsync(context.CancellationToken))
+                    await foreach (var request in requests.ReadItemsAsync(context.CancellationToken))
                     {
                         lock (pending)
                         {
@@ -135,7 +135,7 @@ public sealed class ResendingStreamTests
         {
             OnStreamEmbed = async (requests, responses, _) =>
             {
-                await foreach (var request in requests.ReadAllAsync())
+                await foreach (var request in requests.ReadItemsAsync())
                 {
                     await responses.WriteAsync(request.ItemId == "1"
                         ? new StreamEmbedResponse { ItemId = "1", Error = bad }

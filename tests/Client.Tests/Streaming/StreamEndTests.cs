@@ -92,7 +92,7 @@ public sealed class StreamEndTests
         {
             OnStreamEmbed = async (requests, responses, _) =>
             {
-                await foreach (var request in requests.ReadAllAsync())
+                await foreach (var request in requests.ReadItemsAsync())
                 {
                     if (request.ItemId == "2" && how == "too few")
                     {
