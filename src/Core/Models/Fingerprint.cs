@@ -37,8 +37,11 @@ internal static class Fingerprint
             $"std {Channels(input, input.Std)}",
             $"resize {ManifestFile.Word(input.Resize)} {Number(resizeTo)} {ManifestFile.Word(input.Interpolation)}",
             $"output {manifest.Output}",
-            $"unit_length {(manifest.UnitLength ? "true" : "false")}{Section(manifest)}");
+            $"unit_length {(manifest.UnitLength ? "true" : "false")}{Decode(input)}{Section(manifest)}");
     }
+
+    // Only if it is not the default, so that models of the time before the setting keep their fingerprint.
+    private static string Decode(InputSpec input) => input.Decode == DecodeMode.Full ? "\ndecode full" : "";
 
     // Only of models that do not embed, which have one; no collection depends on it.
     private static string Section(ModelManifest manifest) => ManifestFile.Section(manifest) is { } json ? $"\n{json}" : "";

@@ -75,12 +75,15 @@ internal static class ManifestFile
             DataSha256 = manifest.DataSha256.ToLowerInvariant(),
         };
         Check(manifest, new(file, ""));
-        return manifest with { Input = OneSpelling(manifest.Input) };
+        return manifest with { Input = OneSpelling(manifest.Input, manifest.Embeds) };
     }
 
-    /// <summary>One channel's mean and std as one number each, however they were written.</summary>
-    internal static InputSpec OneSpelling(InputSpec input) =>
-        input.Channels == 1 ? input with { Mean = [input.Mean[0]], Std = [input.Std[0]] } : input;
+    /// <summary>One channel's mean and std as one number each, and the default of what is absent.</summary>
+    internal static InputSpec OneSpelling(InputSpec input, bool embeds)
+    {
+        input = input.Channels == 1 ? input with { Mean = [input.Mean[0]], Std = [input.Std[0]] } : input;
+        return embeds ? input with { Decode = input.Decode ?? DecodeMode.Scaled } : input;
+    }
 
     /// <summary>The content of a file: UTF-8, with a line feed at the end.</summary>
     public static byte[] Write(ModelManifest manifest) =>
@@ -243,10 +246,15 @@ internal static class ManifestFile
             ("output", manifest.Output.Length > 0),
             ("suggested_threshold", manifest.SuggestedThreshold is not null),
             ("false_match_rate", manifest.FalseMatchRate is not null),
+            ("input.decode", manifest.Input.Decode is not null),
         ];
         if (fields.FirstOrDefault(field => field.IsSet).Name is { } name)
         {
-            throw at.Error(name, $"must be absent: a model of kind {Word(manifest.Kind)} has no vectors");
+            throw at.Error(
+                name,
+                name == "input.decode"
+                    ? "must be absent: photos in which faces are looked for are decoded at full size"
+                    : $"must be absent: a model of kind {Word(manifest.Kind)} has no vectors");
         }
     }
 

@@ -152,6 +152,14 @@ internal sealed record InputSpec
     [JsonConverter(typeof(WordConverter<Interpolation>))]
     public Interpolation Interpolation { get; set; } = Interpolation.Bilinear;
 
+    /// <summary>
+    /// Size at which JPEG files are decoded; null, and not in the file, for models that do not embed: photos in which faces
+    /// are looked for are decoded at full size. Default: scaled.
+    /// </summary>
+    [JsonConverter(typeof(WordConverter<DecodeMode>))]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DecodeMode? Decode { get; set; }
+
     /// <summary>Number of channels: 1 with gray, otherwise 3.</summary>
     [JsonIgnore]
     public int Channels => ColorOrder == ColorOrder.Gray ? 1 : 3;
@@ -184,6 +192,19 @@ internal enum ResizeMode
 
     /// <summary>The longest side to the input size, with black borders.</summary>
     Letterbox = 3,
+}
+
+/// <summary>Sizes at which JPEG files are decoded before they are resized.</summary>
+internal enum DecodeMode
+{
+    /// <summary>
+    /// A half, a fourth, or an eighth of the size, the smallest that leaves twice the pixels of the resized image on both
+    /// sides. Images that are aligned by landmarks are decoded at full size.
+    /// </summary>
+    Scaled = 1,
+
+    /// <summary>Full size.</summary>
+    Full = 2,
 }
 
 /// <summary>Resampling filters, widened for shrinking (antialias) as Pillow does.</summary>
