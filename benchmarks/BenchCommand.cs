@@ -13,7 +13,7 @@ internal static class BenchCommand
     public static async Task<int> RunAsync(string[] args)
     {
         var only = new Option<string>("--only") { Description = "Which to measure, for example P1,P3; all where absent.", DefaultValueFactory = _ => "" };
-        var quick = new Option<bool>("--quick") { Description = "Smaller counts: under 50 s in all." };
+        var quick = new Option<bool>("--quick") { Description = "Smaller counts: about 5 minutes in all." };
         var micro = new Option<bool>("--micro") { Description = "Measures single routines with BenchmarkDotNet instead." };
         var curves = new Option<bool>("--curves") { Description = "Measures against streams and collection size instead, and draws it: minutes." };
         var trace = new Option<bool>("--trace-call") { Description = "Shows one EmbedFace on an idle server instead, event by event, in microseconds." };

@@ -31,7 +31,8 @@ internal static class Peers
         Of("P11free", "streams of raw crops, a model without cost", InBatches, 2.0, isFree: true, static (address, requests) => PeerLoad.Streams(address, requests, Streams, 64)),
         Of("P11call", $"single calls with raw crops, {AtOnce} at once, mobilefacenet", InAnyWay, 1.0, isFree: false, Calls),
         Of("P11callfree", $"single calls with raw crops, {AtOnce} at once, a model without cost", InAnyWay, 1.5, isFree: true, Calls),
-        new(["P11jpeg", "P11jpegfirst"], JpegAsync),
+        new(["P11jpeg", "P11jpegfirst"], static settings => JpegAsync(settings, "P11jpeg", Goal.OrMore(1.05), isDrafting: false)),
+        new(["P11draft", "P11draftfirst"], static settings => JpegAsync(settings, "P11draft", null, isDrafting: true)),
     ];
 
     private static PeerLoad Calls(string address, IReadOnlyList<StreamEmbedRequest> requests) => PeerLoad.Calls(address, requests, AtOnce);
@@ -54,27 +55,27 @@ internal static class Peers
                 settings, id, title, over, model, ways, way => python.StartAsync(model, way), address => load(address, requests), address => load(address, requests));
         });
 
-    private static async Task<IReadOnlyList<Outcome>> JpegAsync(BenchSettings settings)
+    private static async Task<IReadOnlyList<Outcome>> JpegAsync(BenchSettings settings, string id, Goal? goal, bool isDrafting)
     {
-        const string Id = "P11jpeg";
+        const string Parts = "with Pillow and ONNX Runtime on a thread pool";
         var what = $"single calls with JPEG 640x480, {AtOnce} at once, mobilefacenet, over ";
-        var over = Goal.OrMore(1.05);
         if (PythonPeer.Missing is { } reason)
         {
-            return NotMeasured(Id, what + "FastAPI with Pillow and ONNX Runtime on a thread pool", over, reason);
+            return NotMeasured(id, $"{what}FastAPI {Parts}", goal, reason);
         }
         var python = await PythonPeer.InstallAsync(settings.Directory);
         var model = BenchModel.MobileFaceNet(settings.Directory);
         var requests = BenchImages.FaceJpegs(16);
-        what += python.HasFastApi ? "FastAPI with Pillow and ONNX Runtime on a thread pool" : "grpcio with Pillow and ONNX Runtime on a thread pool (FastAPI is not installed)";
+        what += python.HasFastApi ? $"FastAPI {Parts}" : $"grpcio {Parts} (FastAPI is not installed)";
+        what += isDrafting ? ", which decodes at a reduced scale, too" : "";
         return await RunAsync(
             settings,
-            Id,
+            id,
             what,
-            over,
+            goal,
             model,
             [python.HasFastApi ? "http" : "threads"],
-            way => python.StartAsync(model, way),
+            way => python.StartAsync(model, way, isDrafting),
             address => Calls(address, requests),
             address => python.HasFastApi ? PeerLoad.Http(address, requests, AtOnce) : Calls(address, requests));
     }
@@ -83,7 +84,7 @@ internal static class Peers
         BenchSettings settings,
         string id,
         string what,
-        Goal goal,
+        Goal? goal,
         BenchModel model,
         string[] ways,
         Func<string, Task<GrpcProcess>> startPeerAsync,
@@ -148,10 +149,10 @@ internal static class Peers
         }
     }
 
-    private static Outcome[] NotMeasured(string id, string what, Goal goal, string reason) =>
+    private static Outcome[] NotMeasured(string id, string what, Goal? goal, string reason) =>
         [Outcome.NotMeasured(id, what, goal, reason), Outcome.NotMeasured(id + "first", "the first items of it", goal, reason)];
 
-    private static Outcome Rates(string id, string what, Goal goal, Pairs pairs) => new()
+    private static Outcome Rates(string id, string what, Goal? goal, Pairs pairs) => new()
     {
         Id = id,
         What = what,

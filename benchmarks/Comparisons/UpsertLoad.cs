@@ -14,6 +14,10 @@ internal static class UpsertLoad
 
     public static EmbeddingsClient Connect(string address) => new(new EmbeddingsClientOptions { Addresses = [address], MaxInFlight = InFlight });
 
+    /// <summary>A client with this number of items per message at most.</summary>
+    public static EmbeddingsClient Connect(string address, int inFlight, int itemsPerMessage) =>
+        new(new EmbeddingsClientOptions { Addresses = [address], MaxInFlight = inFlight, MaxItemsPerMessage = itemsPerMessage });
+
     /// <summary>Points a second.</summary>
     public static Task<double> RateAsync(EmbeddingsClient client, StreamUpsertVectorsRequest[] requests) =>
         RateAsync(client, requests, static request => request);

@@ -21,13 +21,16 @@ internal static class BenchImages
     }
 
     /// <summary>JPEG files of 640x480, as stream requests.</summary>
-    public static IReadOnlyList<StreamEmbedRequest> Jpegs(int count) =>
-        [.. Enumerable.Range(0, count).Select(i => new StreamEmbedRequest { ItemId = $"jpeg-{i}", Image = Jpeg(i) })];
+    public static IReadOnlyList<StreamEmbedRequest> Jpegs(int count) => Jpegs(count, 640, 480);
+
+    /// <summary>JPEG files of another size.</summary>
+    public static IReadOnlyList<StreamEmbedRequest> Jpegs(int count, int width, int height) =>
+        [.. Enumerable.Range(0, count).Select(i => new StreamEmbedRequest { ItemId = $"jpeg-{i}", Image = Jpeg(i, width, height) })];
 
     /// <summary>The same files as faces.</summary>
     public static IReadOnlyList<StreamEmbedRequest> FaceJpegs(int count) =>
         [.. Enumerable.Range(0, count).Select(i => new StreamEmbedRequest { ItemId = $"jpeg-{i}", Face = new() { Image = Jpeg(i), Aligned = true } })];
 
-    private static Image Jpeg(int seed) =>
-        TestImages.Encoded(TestImages.Encode(TestImages.Scene(640, 480, seed), 640, 480, 3, ".jpg[Q=85]"));
+    private static Image Jpeg(int seed, int width = 640, int height = 480) =>
+        TestImages.Encoded(TestImages.Encode(TestImages.Scene(width, height, seed), width, height, 3, ".jpg[Q=85]"));
 }

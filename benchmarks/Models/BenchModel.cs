@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
@@ -39,6 +40,22 @@ internal sealed record BenchModel
             System.IO.File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
         }
         return new BenchModel { Directory = folder, Manifest = ManifestFile.Read(Path.Combine(folder, name + ".json")) };
+    }
+
+    /// <summary>The same model with this value of <c>input.decode</c> in its manifest.</summary>
+    public BenchModel WithDecode(string decode)
+    {
+        var folder = $"{Directory}-{decode}";
+        System.IO.Directory.CreateDirectory(folder);
+        foreach (var file in System.IO.Directory.GetFiles(Directory))
+        {
+            System.IO.File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
+        }
+        var manifest = Path.Combine(folder, Manifest.Name + ".json");
+        var json = JsonNode.Parse(System.IO.File.ReadAllText(manifest))!;
+        json["input"]!["decode"] = decode;
+        System.IO.File.WriteAllText(manifest, json.ToJsonString());
+        return new BenchModel { Directory = folder, Manifest = ManifestFile.Read(manifest) };
     }
 
     private static BenchModel Write(string directory, string name, ModelKind kind, int size, int maxBatch, Func<Network> build)

@@ -49,11 +49,14 @@ internal sealed class PythonPeer
 
     /// <summary>Starts the server and waits until its port is open; the model has run once then.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="way">The way in which it serves: <c>batches</c>, <c>threads</c>, or <c>http</c>.</param>
-    public Task<GrpcProcess> StartAsync(BenchModel model, string way) => GrpcProcess.StartAsync(
-        port => ChildProcess.StartNative(
-            _python, [Script("serving.py"), "--port", $"{port}", "--model", model.File, "--protos", Path.Combine(Repository.Root, "protos"), "--way", way]),
-        hasHealth: false);
+    /// <param name="way">The way in which it serves: <c>batches</c>, <c>parallel</c>, <c>threads</c>, or <c>http</c>.</param>
+    /// <param name="isDrafting">Whether it decodes JPEG at a reduced scale.</param>
+    public Task<GrpcProcess> StartAsync(BenchModel model, string way, bool isDrafting = false)
+    {
+        string[] arguments = [Script("serving.py"), "--model", model.File, "--protos", Path.Combine(Repository.Root, "protos"), "--way", way];
+        string[] draft = isDrafting ? ["--draft"] : [];
+        return GrpcProcess.StartAsync(port => ChildProcess.StartNative(_python, [.. arguments, .. draft, "--port", $"{port}"]), hasHealth: false);
+    }
 
     private static async Task RunAsync(string program, IEnumerable<string> arguments)
     {

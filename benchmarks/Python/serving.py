@@ -1,6 +1,6 @@
 """A server as a team would write it instead: ONNX Runtime behind grpcio or FastAPI, for the comparison P11.
 
-Usage: python serving.py --port PORT --model MODEL.onnx --protos PROTOS [--way batches | parallel | threads | http]
+Usage: python serving.py --port PORT --model MODEL.onnx --protos PROTOS [--way batches | parallel | threads | http] [--draft]
 
 batches   grpcio; a thread takes up to 16 waiting crops at once and runs the model with all processors
 parallel  grpcio; the same with a thread for each processor, which runs the model on this one
@@ -32,7 +32,8 @@ from PIL import Image
 class Model:
     """A model with the steps before and after it."""
 
-    def __init__(self, path, threads):
+    def __init__(self, path, threads, is_drafting):
+        self.is_drafting = is_drafting
         manifest = json.loads(pathlib.Path(path).with_suffix(".json").read_text())
         spec = manifest["input"]
         self.name = manifest["name"]
@@ -71,6 +72,8 @@ class Model:
 
     def decode(self, data):
         with Image.open(io.BytesIO(data)) as file:
+            if self.is_drafting:
+                file.draft("RGB", (2 * self.size[0], 2 * self.size[1]))
             return numpy.asarray(file.convert("RGB").resize(self.size, Image.Resampling.BILINEAR))
 
 
@@ -196,9 +199,10 @@ def main():
     parser.add_argument("--way", choices=["batches", "parallel", "threads", "http"], default="batches")
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--threads", type=int, help="Threads of a run of the model: all processors for batches, else 1.")
+    parser.add_argument("--draft", action="store_true", help="Decodes JPEG at a reduced scale of at least twice the size.")
     arguments = parser.parse_args()
     threads = arguments.threads or (os.cpu_count() if arguments.way == "batches" else 1)
-    model = Model(arguments.model, threads)
+    model = Model(arguments.model, threads, arguments.draft)
     (serve_http if arguments.way == "http" else serve_grpc)(arguments, model)
 
 
