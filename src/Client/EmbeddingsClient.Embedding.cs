@@ -29,6 +29,9 @@ public partial class EmbeddingsClient
     /// <para>Requests are read as responses arrive, so that at most <see cref="EmbeddingsClientOptions.MaxInFlight"/>
     /// items are in flight. If the connection breaks, the client reconnects and resends all unanswered requests. Do not
     /// modify a request before its response has arrived.</para>
+    /// <para>The client packs waiting requests into messages of at most
+    /// <see cref="EmbeddingsClientOptions.MaxItemsPerMessage"/> items. A request must not have <c>items</c> of its
+    /// own.</para>
     /// <para>To stop early, stop enumerating or cancel; the enumerator of <paramref name="requests"/> is then disposed
     /// of. If the enumerator throws, the exception is rethrown after the responses to all earlier requests.</para>
     /// </remarks>
@@ -36,6 +39,7 @@ public partial class EmbeddingsClient
     /// <param name="cancellationToken">
     /// Ends the stream with <see cref="OperationCanceledException"/>. The server drops the items that have not run.
     /// </param>
+    /// <exception cref="ArgumentException">A request has <c>items</c>.</exception>
     /// <exception cref="EmbeddingsException">
     /// The whole stream failed: the server rejected it, the client could not reconnect within
     /// <see cref="EmbeddingsClientOptions.MaxReconnects"/> attempts, or the server sent an unexpected response

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Embeddings.V1;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 
@@ -36,15 +37,15 @@ public sealed record EmbeddingsClientOptions
     /// items and with which the stream otherwise fails with <c>PROTOCOL_VIOLATION</c>.
     /// </summary>
     /// <value>Default: 64. From 1 to 1,000.</value>
-    [Range(1, 1_000)]
+    [Range(1, StreamMessages.MaxItems)]
     public int MaxItemsPerMessage { get; set; } = 64;
 
     /// <summary>
     /// Maximum size of a message with several items, in bytes. A larger item is sent in a message of its own, up to
     /// <see cref="MaxMessageBytes"/>.
     /// </summary>
-    /// <value>Default: 524,288. From 1 to 2,147,483,647; values above <see cref="MaxMessageBytes"/> have no effect.</value>
-    [Range(1, int.MaxValue)]
+    /// <value>Default: 524,288. From 1 to 4,194,304, never more than <see cref="MaxMessageBytes"/>.</value>
+    [Range(1, StreamMessages.MaxBytes)]
     public int MaxBytesPerMessage { get; set; } = 512 << 10;
 
     /// <summary>

@@ -128,7 +128,7 @@ public sealed class EmbeddingGeneratorTests
             OnStreamEmbed = async (requests, responses, context) =>
             {
                 await requests.MoveNext();
-                await responses.WriteAsync(Behaviour.Answer(StreamMessages.ItemsOf(requests.Current)[0]));
+                await responses.WriteAsync(Behaviour.Answer(StreamItems.Of(requests.Current)[0]));
                 await Task.Delay(Timeout.Infinite, context.CancellationToken);
             },
         });
@@ -213,7 +213,7 @@ public sealed class EmbeddingGeneratorTests
     {
         OnStreamEmbed = async (requests, responses, _) =>
         {
-            await foreach (var request in requests.ReadAllAsync())
+            await foreach (var request in requests.ReadItemsAsync())
             {
                 var isFace = request.Face is not null;
                 var size = (request.Face?.Image ?? request.Image).Encoded.Length;

@@ -16,6 +16,7 @@ public sealed class EmbeddingsClientOptionsValidatorTests
         { "MaxItemsPerMessage", Of("a") with { MaxItemsPerMessage = 0 } },
         { "MaxItemsPerMessage", Of("a") with { MaxItemsPerMessage = 1_001 } },
         { "MaxBytesPerMessage", Of("a") with { MaxBytesPerMessage = 0 } },
+        { "MaxBytesPerMessage", Of("a") with { MaxBytesPerMessage = (4 << 20) + 1 } },
         { "BatchDelay", Of("a") with { BatchDelay = TimeSpan.FromMilliseconds(-1) } },
         { "BatchDelay", Of("a") with { BatchDelay = TimeSpan.FromMilliseconds(1_001) } },
         { "Deadline", Of("a") with { Deadline = TimeSpan.Zero } },

@@ -47,6 +47,18 @@ internal static class ReadmeSnippets
         }
     }
 
+    public static async Task VectorsAsBytesAsync(EmbeddingsClient client, byte[] jpeg)
+    {
+        var request = new StreamEmbedRequest { ItemId = "1", Image = new Image { Encoded = ByteString.CopyFrom(jpeg) }, VectorsAsBytes = true };
+        await foreach (var response in client.StreamEmbedAsync(new[] { request }.ToAsyncEnumerable()))
+        {
+            float[] vector = response.Embedding.GetVector().ToArray();
+            var point = new VectorPoint { PointId = "job-1", Payload = new Payload { JobId = "job-1" } };
+            point.SetVector(vector);
+            await client.UpsertVectorsAsync(new UpsertVectorsRequest { Collection = "image_embeddings", Points = { point } });
+        }
+    }
+
     public static async Task<object> SearchAsync(EmbeddingsClient client, float[] vector)
     {
         var found = await client.SearchVectorsAsync("image_embeddings", vector, limit: 5, scoreThreshold: 0.5f);

@@ -60,6 +60,7 @@ internal static class ExportCommand
                     Filter = which,
                     PageSize = PageSize,
                     WithVectors = parsed.GetValue(vectors),
+                    VectorsAsBytes = true,
                 };
                 // Line by line as the pages arrive: a collection can have millions of points.
                 await foreach (var point in client.ListAllVectorsAsync(request, cancellationToken))

@@ -46,6 +46,7 @@ internal static class ListCommand
                         Filter = filter.Read(parsed),
                         PageSize = Math.Min(most, PageSize),
                         WithVectors = output.Json && parsed.GetValue(vectors),
+                        VectorsAsBytes = true,
                     },
                     most,
                     cancellationToken);

@@ -88,7 +88,7 @@ internal static class JsonFields
             StoredAt = point.StoredAt?.ToDateTimeOffset(),
             ExpiresAt = payload?.ExpiresAt?.ToDateTimeOffset(),
             OnHold = point.OnHold ? true : (bool?)null,
-            Vector = point.Vector.Count > 0 ? point.Vector : null,
+            Vector = point.GetVector() is { IsEmpty: false } vector ? vector.ToArray() : null,
         };
     }
 

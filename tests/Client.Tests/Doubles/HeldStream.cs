@@ -37,7 +37,7 @@ internal sealed class HeldStream
             var message = await NextAsync();
             // A single item must not be sent as a list of one.
             Assert.NotEqual(1, message!.Items.Count);
-            sizes.Add(StreamMessages.ItemsOf(message).Count);
+            sizes.Add(StreamItems.Of(message).Count);
         }
 
         return sizes;

@@ -43,7 +43,7 @@ public sealed class BatchingPropertyTests
             var parts = new Random(breaks);
             await foreach (var message in requests.ReadAllAsync())
             {
-                var items = StreamMessages.ItemsOf(message);
+                var items = StreamItems.Of(message);
                 if (message.Items.Count == 1
                     || items.Count > Math.Min(maxItems, Math.Max(1, maxInFlight / 4))
                     || (message.Items.Count > 0 && (message.CalculateSize() > maxBytes || message.ItemId.Length > 0)))

@@ -11,7 +11,7 @@ public sealed class BatchingTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    private readonly FakeTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
     private readonly HeldStream _stream = new();
     private readonly CancellationTokenSource _cancel = new();
 
@@ -71,7 +71,7 @@ public sealed class BatchingTests : IDisposable
             messages.Add(message);
         }
 
-        Assert.Equal([1, 4, 2, 1, 1, 1, 3, 1, 1, 1, 1], messages.Select(message => StreamMessages.ItemsOf(message).Count));
+        Assert.Equal([1, 4, 2, 1, 1, 1, 3, 1, 1, 1, 1], messages.Select(message => StreamItems.Of(message).Count));
         Assert.All(messages, message => Assert.True(message.Items.Count == 0 || message.CalculateSize() <= 5_000));
         foreach (var message in messages)
         {
@@ -224,7 +224,7 @@ public sealed class BatchingTests : IDisposable
             {
                 await foreach (var message in requests.ReadAllAsync())
                 {
-                    foreach (var part in StreamMessages.ItemsOf(message).Chunk(size))
+                    foreach (var part in StreamItems.Of(message).Chunk(size))
                     {
                         await responses.WriteAsync(new StreamEmbedResponse { Items = { part.Select(Behaviour.Answer) } });
                     }
@@ -249,7 +249,7 @@ public sealed class BatchingTests : IDisposable
                 {
                     await foreach (var message in requests.ReadAllAsync())
                     {
-                        second.Add([.. StreamMessages.ItemsOf(message).Select(item => item.ItemId)]);
+                        second.Add([.. StreamItems.Of(message).Select(item => item.ItemId)]);
                         await responses.WriteAsync(Behaviour.AnswerMessage(message));
                     }
 

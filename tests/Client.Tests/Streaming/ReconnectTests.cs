@@ -139,7 +139,7 @@ public sealed class ReconnectTests
             {
                 if (await requests.MoveNext())
                 {
-                    await responses.WriteAsync(Behaviour.Answer(StreamMessages.ItemsOf(requests.Current)[0]));
+                    await responses.WriteAsync(Behaviour.Answer(StreamItems.Of(requests.Current)[0]));
                     throw new RpcException(new Status(StatusCode.Unavailable, "one each"));
                 }
             },

@@ -5,10 +5,10 @@ using Grpc.Core;
 namespace Embeddings.Client.Tests.Doubles;
 
 /// <summary>Messages of a stream and their items.</summary>
-internal static class StreamMessages
+internal static class StreamItems
 {
     /// <summary>Returns the items of a message: itself, or those that it has.</summary>
-    public static IReadOnlyList<T> ItemsOf<T>(T message)
+    public static IReadOnlyList<T> Of<T>(T message)
         where T : class, IStreamMessage<T> =>
         message.Items.Count == 0 ? [message] : message.Items;
 
@@ -19,7 +19,7 @@ internal static class StreamMessages
     {
         while (await requests.MoveNext(cancellationToken))
         {
-            foreach (var item in ItemsOf(requests.Current))
+            foreach (var item in Of(requests.Current))
             {
                 yield return item;
             }
