@@ -48,6 +48,6 @@ internal static class BenchRun
         {
             throw new BenchException($"there is no '{unknown}'; there are {string.Join(", ", known)}");
         }
-        return [.. Comparison.All.Where(comparison => only.Count == 0 || comparison.Ids.Any(id => only.Contains(id, StringComparer.OrdinalIgnoreCase)))];
+        return [.. Comparison.All.Where(comparison => only.Count == 0 ? !comparison.IsLong : comparison.Ids.Any(id => only.Contains(id, StringComparer.OrdinalIgnoreCase)))];
     }
 }

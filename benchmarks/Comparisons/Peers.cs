@@ -65,7 +65,7 @@ internal static class Peers
         }
         var python = await PythonPeer.InstallAsync(settings.Directory);
         var model = BenchModel.MobileFaceNet(settings.Directory);
-        var requests = BenchImages.FaceJpegs(16);
+        var requests = BenchImages.FaceRequests(BenchImages.Jpegs(16));
         what += python.HasFastApi ? $"FastAPI {Parts}" : $"grpcio {Parts} (FastAPI is not installed)";
         what += isDrafting ? ", which decodes at a reduced scale, too" : "";
         return await RunAsync(

@@ -25,7 +25,7 @@ internal static class Secured
 
     private static async Task<Outcome> StreamsAsync(BenchSettings settings, BenchModel model, int inFlight, string id, string what, Goal? goal)
     {
-        var requests = model.Manifest.Name == BenchModel.ResNet18(settings.Directory).Manifest.Name ? BenchImages.Jpegs(16) : BenchImages.Crops(model);
+        var requests = model.Manifest.Name == BenchModel.ResNet18(settings.Directory).Manifest.Name ? BenchImages.Requests(BenchImages.Jpegs(16)) : BenchImages.Crops(model);
         using var secured = await StartAsync(settings, model, requests, Streams, inFlight);
         using var plain = await ServedModel.StartAsync(settings, model, requests, Streams, inFlight);
         // Both find their batch sizes, and their code is compiled.

@@ -2,6 +2,7 @@ using Embeddings.Benchmarks.Comparisons;
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Benchmarks.Processes;
+using Embeddings.Core.Models;
 using Embeddings.Tooling.Charts;
 
 namespace Embeddings.Benchmarks.Curves;
@@ -18,13 +19,13 @@ internal static class ImagesCurve
     public static async Task RunAsync(BenchSettings settings)
     {
         var model = BenchModel.ResNet18(settings.Directory);
-        using var scaledServer = await GrpcProcess.ServerAsync(settings.Scratch("images-scaled"), [model.WithDecode("scaled")]);
-        using var fullServer = await GrpcProcess.ServerAsync(settings.Scratch("images-full"), [model.WithDecode("full")]);
+        using var scaledServer = await GrpcProcess.ServerAsync(settings.Scratch("images-scaled"), [model.WithDecode(settings.Directory, DecodeMode.Scaled)]);
+        using var fullServer = await GrpcProcess.ServerAsync(settings.Scratch("images-full"), [model.WithDecode(settings.Directory, DecodeMode.Full)]);
         var (scaled, full) = (new List<(double, double)>(), new List<(double, double)>());
         // The second of the sizes is there to warm up.
         foreach (var ((width, height), isMeasured) in Sizes.Select(static size => (size, true)).Prepend((Sizes[1], false)))
         {
-            var requests = BenchImages.Jpegs(Files, width, height);
+            var requests = BenchImages.Requests(BenchImages.Jpegs(Files, width, height));
             using var scaledClient = ServedModel.Of(scaledServer, requests, Streams, InFlight);
             using var fullClient = ServedModel.Of(fullServer, requests, Streams, InFlight);
             await scaledClient.StreamAsync(settings.Turn);

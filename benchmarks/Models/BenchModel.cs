@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text.Json.Nodes;
 using Embeddings.Core;
 using Embeddings.Core.Models;
 using Embeddings.Tooling.Onnx;
@@ -42,20 +41,26 @@ internal sealed record BenchModel
         return new BenchModel { Directory = folder, Manifest = ManifestFile.Read(Path.Combine(folder, name + ".json")) };
     }
 
-    /// <summary>The same model with this value of <c>input.decode</c> in its manifest.</summary>
-    public BenchModel WithDecode(string decode)
+    /// <summary>The same model with another way to decode JPEG files, under a name of its own.</summary>
+    public BenchModel WithDecode(string directory, DecodeMode decode)
     {
-        var folder = $"{Directory}-{decode}";
+        var name = $"{Manifest.Name}-{ManifestFile.Word(decode)}";
+        var folder = Path.Combine(directory, "models", name);
         System.IO.Directory.CreateDirectory(folder);
-        foreach (var file in System.IO.Directory.GetFiles(Directory))
+        foreach (var file in System.IO.Directory.GetFiles(Directory, Manifest.Name + ".*"))
         {
-            System.IO.File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
+            // The model file names its weight files, which keep their names therefore.
+            var isModel = Path.GetExtension(file) == ".onnx";
+            System.IO.File.Copy(file, Path.Combine(folder, isModel ? name + ".onnx" : Path.GetFileName(file)), overwrite: true);
         }
-        var manifest = Path.Combine(folder, Manifest.Name + ".json");
-        var json = JsonNode.Parse(System.IO.File.ReadAllText(manifest))!;
-        json["input"]!["decode"] = decode;
-        System.IO.File.WriteAllText(manifest, json.ToJsonString());
-        return new BenchModel { Directory = folder, Manifest = ManifestFile.Read(manifest) };
+        System.IO.File.Delete(Path.Combine(folder, Manifest.Name + ".json"));
+        var model = this with
+        {
+            Directory = folder,
+            Manifest = Manifest with { Name = name, Input = Manifest.Input with { Decode = decode } },
+        };
+        System.IO.File.WriteAllBytes(Path.ChangeExtension(model.File, ".json"), ManifestFile.Write(model.Manifest));
+        return model;
     }
 
     private static BenchModel Write(string directory, string name, ModelKind kind, int size, int maxBatch, Func<Network> build)

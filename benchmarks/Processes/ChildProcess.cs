@@ -61,8 +61,8 @@ internal sealed class ChildProcess : IDisposable
         var start = Info(Dotnet(), [Path.Combine(AppContext.BaseDirectory, program + ".dll"), .. arguments]);
         // As the server has it: the servers it is held against must run on the same collector.
         start.Environment["DOTNET_gcServer"] = "1";
-        // As the launcher and the container image set it.
-        start.Environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1";
+        // As the launcher sets it.
+        start.Environment.TryAdd("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
         foreach (var (name, value) in environment ?? [])
         {
             start.Environment[name] = value;

@@ -29,7 +29,8 @@ internal static class Manifests
             "std": [1, 1, 1],
             "resize": "stretch",
             "resize_to": 0,
-            "interpolation": "bilinear"
+            "interpolation": "bilinear",
+            "decode": "scaled"
           },
           "dimension": 512,
           "unit_length": false,
@@ -57,7 +58,8 @@ internal static class Manifests
             "std": [127.5, 127.5, 127.5],
             "resize": "stretch",
             "resize_to": 0,
-            "interpolation": "bilinear"
+            "interpolation": "bilinear",
+            "decode": "scaled"
           },
           "dimension": 512,
           "unit_length": true,

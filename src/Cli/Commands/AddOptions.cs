@@ -38,6 +38,8 @@ internal sealed class AddOptions
     private readonly Option<Interpolation?> _interpolation =
         Named<Interpolation>("--interpolation", "Interpolation of the resize");
 
+    private readonly Option<DecodeMode?> _decode = Named<DecodeMode>("--decode", "Size at which JPEG files are decoded");
+
     private readonly Option<(int, int)?> _size = new("--size")
     {
         Description = "Input size, for graphs that accept any size.",
@@ -84,8 +86,8 @@ internal sealed class AddOptions
     {
         Option[] options =
         [
-            _preset, _name, _kind, _colorOrder, _mean, _std, _resize, _resizeTo, _interpolation, _size, _output, _maxBatch,
-            _licence, _to, _ignoreConfig, _replace,
+            _preset, _name, _kind, _colorOrder, _mean, _std, _resize, _resizeTo, _interpolation, _decode, _size, _output,
+            _maxBatch, _licence, _to, _ignoreConfig, _replace,
         ];
         options.ToList().ForEach(command.Add);
     }
@@ -103,6 +105,7 @@ internal sealed class AddOptions
         Resize = parsed.GetValue(_resize),
         ResizeTo = parsed.GetValue(_resizeTo),
         Interpolation = parsed.GetValue(_interpolation),
+        Decode = parsed.GetValue(_decode),
         Size = parsed.GetValue(_size),
         Output = parsed.GetValue(_output),
         MaxBatch = parsed.GetValue(_maxBatch),

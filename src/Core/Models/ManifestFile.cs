@@ -75,15 +75,13 @@ internal static class ManifestFile
             DataSha256 = manifest.DataSha256.ToLowerInvariant(),
         };
         Check(manifest, new(file, ""));
-        return manifest with { Input = OneSpelling(manifest.Input, manifest.Embeds) };
+        var input = OneSpelling(manifest.Input);
+        return manifest with { Input = manifest.Embeds ? input.WithDecode() : input };
     }
 
-    /// <summary>One channel's mean and std as one number each, and the default of what is absent.</summary>
-    internal static InputSpec OneSpelling(InputSpec input, bool embeds)
-    {
-        input = input.Channels == 1 ? input with { Mean = [input.Mean[0]], Std = [input.Std[0]] } : input;
-        return embeds ? input with { Decode = input.Decode ?? DecodeMode.Scaled } : input;
-    }
+    /// <summary>One channel's mean and std as one number each, however they were written.</summary>
+    internal static InputSpec OneSpelling(InputSpec input) =>
+        input.Channels == 1 ? input with { Mean = [input.Mean[0]], Std = [input.Std[0]] } : input;
 
     /// <summary>The content of a file: UTF-8, with a line feed at the end.</summary>
     public static byte[] Write(ModelManifest manifest) =>

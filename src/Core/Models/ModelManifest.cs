@@ -167,6 +167,9 @@ internal sealed record InputSpec
     /// <summary>Number of values in one item's tensor: channels x height x width.</summary>
     [JsonIgnore]
     public int TensorLength => Channels * Width * Height;
+
+    /// <summary>The input of a model that embeds: with the default of <see cref="Decode"/> if it is absent.</summary>
+    public InputSpec WithDecode() => this with { Decode = Decode ?? DecodeMode.Scaled };
 }
 
 /// <summary>Order of a model's input channels; the values are those of the contract.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Embeddings.Core.Imaging;
+using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Testing;
 
@@ -35,6 +36,46 @@ public sealed class MaterialImageTests
         {
             Assert.InRange(TestImages.MeanDifference(first, Small(i)), 0, 3);
         }
+    }
+
+    // Pillow decodes JPEG with the same library; its resize is that of PillowReference, and torchvision's is Pillow's.
+    [MaterialFact]
+    public void Full_decoding_is_that_of_Pillow_and_torchvision()
+    {
+        foreach (var (name, preset) in ScaledDecodeTests.Presets)
+        {
+            var spec = preset with { Decode = DecodeMode.Full };
+            var differences = new List<double>();
+            foreach (var path in Photographs())
+            {
+                using var file = NetVips.Image.NewFromBuffer(File.ReadAllBytes(path));
+                using var image = file.Autorot();
+                if (image.Bands != 3 || image.Format != NetVips.Enums.BandFormat.Uchar || image.Contains("icc-profile-data"))
+                {
+                    continue;
+                }
+                var at = Placement.Of(image.Width, image.Height, spec);
+                var resized = PillowReference.Resize(
+                    image.WriteToMemory<byte>(), image.Width, image.Height, 3, at.Width, at.Height, spec.Interpolation);
+                byte[] expected =
+                [
+                    .. from y in Enumerable.Range(-at.Top, spec.Height)
+                       from i in Enumerable.Range(-at.Left * 3, spec.Width * 3)
+                       select resized[(y * at.Width * 3) + i],
+                ];
+                differences.Add(TestImages.MeanDifference(expected, TestImages.Rgb(TestImages.File(File.ReadAllBytes(path)), spec)));
+            }
+            TestContext.Current.SendDiagnosticMessage(
+                "{0}: {1} images, mean difference {2:0.000}, largest {3:0.000}", name, differences.Count, differences.Average(), differences.Max());
+            Assert.InRange(differences.Count, 80, int.MaxValue);
+            Assert.InRange(differences.Average(), 0, 0.04);
+        }
+
+        static IEnumerable<string> Photographs() =>
+            from folder in (string[])[Material.Path("images", "azure-samples"), Material.Path("images", "scikit-image"), Material.Path("images", "exif-orientation"), Material.Path("faces")]
+            from path in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            where Path.GetExtension(path) is ".jpg" or ".jpeg" or ".png" && Path.GetFileName(path) != "truncated.jpg"
+            select path;
     }
 
     [MaterialFact]

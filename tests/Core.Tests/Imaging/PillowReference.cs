@@ -17,7 +17,7 @@ internal static class PillowReference
             {
                 for (var c = 0; c < channels; c++)
                 {
-                    across[(y * toWidth + x) * channels + c] = Round(weights.Select((w, k) => w * pixels[(y * width + start + k) * channels + c]).Sum());
+                    across[(y * toWidth + x) * channels + c] = Round(Sum(weights, pixels, (y * width + start) * channels + c, channels));
                 }
             }
         }
@@ -27,10 +27,21 @@ internal static class PillowReference
             var (start, weights) = Weights(height, toHeight, y, kind);
             for (var i = 0; i < toWidth * channels; i++)
             {
-                result[y * toWidth * channels + i] = Round(weights.Select((w, k) => w * across[(start + k) * toWidth * channels + i]).Sum());
+                result[y * toWidth * channels + i] = Round(Sum(weights, across, start * toWidth * channels + i, toWidth * channels));
             }
         }
         return result;
+    }
+
+    private static double Sum(double[] weights, byte[] values, int at, int step)
+    {
+        double sum = 0;
+        foreach (var weight in weights)
+        {
+            sum += weight * values[at];
+            at += step;
+        }
+        return sum;
     }
 
     private static (int Start, double[] Weights) Weights(int size, int target, int output, Interpolation kind)

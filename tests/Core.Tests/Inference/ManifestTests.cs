@@ -29,6 +29,7 @@ public sealed class ManifestTests
         Assert.Equal(32, manifest.MaxBatch);
         Assert.False(manifest.UnitLength);
         Assert.Null(manifest.SuggestedThreshold);
+        Assert.Equal(DecodeMode.Scaled, manifest.Input.Decode);
         Assert.StartsWith("0123456789abcdef", manifest.Sha256, StringComparison.Ordinal);
         Assert.True(Parse(Least.Replace("\"image\"", "\"face\"", StringComparison.Ordinal)).UnitLength);
     }
@@ -52,6 +53,7 @@ public sealed class ManifestTests
     [InlineData("input.resize", "\"CenterCrop\"")]
     [InlineData("input.resize_to", "256")]
     [InlineData("input.depth", "3")]
+    [InlineData("input.decode", "\"half\"")]
     [InlineData("dimension", "65537")]
     [InlineData("dimension", "\"3\"")]
     [InlineData("max_batch", "0")]
@@ -99,6 +101,7 @@ public sealed class ManifestTests
     [InlineData("{\"kind\":\"voice\"}", "m.json: kind: must be image or face or detector or landmarks or liveness or pose")]
     [InlineData("{\"input\":{\"width\":8.5}}", "m.json: input.width: must be a whole number")]
     [InlineData("{\"input\":{\"width\":8,\"height\":8,\"mean\":[1,2]}}", "m.json: input.mean: must be three numbers")]
+    [InlineData("{\"input\":{\"width\":8,\"height\":8,\"decode\":\"half\"}}", "m.json: input.decode: must be scaled or full")]
     [InlineData("{\"licence_url\":\"\"}", "m.json: licence_url: is not a known field")]
     [InlineData("{\n  \"name\": nonsense\n}", "m.json: is not valid JSON: line 2, byte 12")]
     [InlineData("[1]", "m.json: must be a JSON object")]
@@ -117,6 +120,7 @@ public sealed class ManifestTests
     [InlineData("dimension", "4", "dimension: must be absent: a model of kind detector has no vectors")]
     [InlineData("output", "\"x\"", "output: must be absent: a model of kind detector has no vectors")]
     [InlineData("suggested_threshold", "0.5", "suggested_threshold: must be absent: a model of kind detector has no vectors")]
+    [InlineData("input.decode", "\"full\"", "input.decode: must be absent: photos in which faces are looked for are decoded at full size")]
     [InlineData("pose", "{\"yaw\":\"a\",\"pitch\":\"b\",\"roll\":\"c\",\"first_bin\":0,\"bin_size\":1}", "pose: must be absent unless kind is pose; kind is detector")]
     [InlineData("detector.boxes", "\"centers\"", "detector.boxes: must be corners or distances or center_log_size or center_size")]
     [InlineData("detector.boxes", "\"corners\"", "detector.strides: must be empty: boxes that are corners have no anchors")]
@@ -278,6 +282,7 @@ public sealed class ManifestTests
         from extra in Gen.Choose(0, 100)
         from order in Gen.Elements(ColorOrder.Rgb, ColorOrder.Bgr)
         from filter in Gen.Elements(Interpolation.Bilinear, Interpolation.Bicubic)
+        from decode in Gen.Elements(DecodeMode.Scaled, DecodeMode.Full)
         from mean in Gen.Choose(-99_999, 99_999).Three()
         from dimension in Gen.Choose(1, 65_536)
         from unit in Gen.Elements(true, false)
@@ -293,6 +298,7 @@ public sealed class ManifestTests
                 Width = size.Item1,
                 Height = size.Item2,
                 Resize = resize,
+                Decode = decode,
                 ResizeTo = resize == ResizeMode.CenterCrop ? Math.Max(size.Item1, size.Item2) + extra : 0,
                 ColorOrder = order,
                 Interpolation = filter,

@@ -40,6 +40,20 @@ internal sealed class ModelFolder : IDisposable
         return this;
     }
 
+    /// <summary>Writes the size at which a model's JPEG files are decoded; null removes it from the manifest.</summary>
+    public ModelFolder Decode(string name, string? decode)
+    {
+        var manifest = JsonNode.Parse(File.ReadAllText(FileOf(name)))!.AsObject();
+        var input = manifest["input"]!.AsObject();
+        input.Remove("decode");
+        if (decode is not null)
+        {
+            input["decode"] = decode;
+        }
+        File.WriteAllText(FileOf(name), manifest.ToJsonString());
+        return this;
+    }
+
     /// <summary>Makes the manifest of a model invalid.</summary>
     public void Break(string name) => File.WriteAllText(FileOf(name), "nonsense");
 

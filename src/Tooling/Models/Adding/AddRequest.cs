@@ -33,6 +33,8 @@ internal sealed record AddRequest
 
     public Interpolation? Interpolation { get; init; }
 
+    public DecodeMode? Decode { get; init; }
+
     /// <summary>Width and height, for graphs that accept any size.</summary>
     public (int Width, int Height)? Size { get; init; }
 

@@ -63,6 +63,7 @@ internal static class InputChoice
             Resize = resize,
             ResizeTo = resize == ResizeMode.CenterCrop ? request.ResizeTo ?? Scaled(from, width, height) : 0,
             Interpolation = request.Interpolation ?? from?.Interpolation ?? Interpolation.Bilinear,
+            Decode = request.Decode,
         };
         spec = ManifestFile.OneSpelling(spec);
         Check(spec, preset, facts, Refuse);
@@ -118,6 +119,7 @@ internal static class InputChoice
             Resize = config.Resize,
             ResizeTo = config.ResizeTo,
             Interpolation = config.Interpolation,
+            Decode = request.Decode,
         };
         Check(spec, preset, facts, refuse);
         return spec;

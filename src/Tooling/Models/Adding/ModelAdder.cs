@@ -78,6 +78,11 @@ internal static class ModelAdder
         {
             throw new ModelException(request.File, "--output must not be set for a detector: its preset says which it has.");
         }
+        if (kind == ModelKind.Detector && request.Decode is not null)
+        {
+            throw new ModelException(
+                request.File, "--decode must not be set for a detector: photos in which faces are looked for are decoded at full size.");
+        }
     }
 
     private static (ModelManifest Manifest, int FixedBatch) Embedding(
@@ -120,7 +125,7 @@ internal static class ModelAdder
     {
         Name = name,
         Kind = kind,
-        Input = input,
+        Input = kind == ModelKind.Detector ? input : input.WithDecode(),
         Sha256 = ModelFile.Sha256(staging.File),
         DataSha256 = ModelFile.DataSha256(staging.File, ModelFile.DataFiles(staging.File)),
     };
