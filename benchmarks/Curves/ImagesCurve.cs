@@ -2,8 +2,8 @@ using Embeddings.Benchmarks.Comparisons;
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Benchmarks.Processes;
-using Embeddings.Core.Models;
 using Embeddings.Tooling.Charts;
+using DecodeMode = Embeddings.Core.Models.DecodeMode;
 
 namespace Embeddings.Benchmarks.Curves;
 
