@@ -3,6 +3,7 @@ using Embeddings.Benchmarks.Curves;
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Micro;
 using Embeddings.Benchmarks.References;
+using Embeddings.Benchmarks.Tracing;
 
 namespace Embeddings.Benchmarks;
 
@@ -12,15 +13,17 @@ internal static class BenchCommand
     public static async Task<int> RunAsync(string[] args)
     {
         var only = new Option<string>("--only") { Description = "Which to measure, for example P1,P3; all where absent.", DefaultValueFactory = _ => "" };
-        var quick = new Option<bool>("--quick") { Description = "Smaller counts: under 50 s in all." };
+        var quick = new Option<bool>("--quick") { Description = "Smaller counts: about 5 minutes in all." };
         var micro = new Option<bool>("--micro") { Description = "Measures single routines with BenchmarkDotNet instead." };
         var curves = new Option<bool>("--curves") { Description = "Measures against streams and collection size instead, and draws it: minutes." };
+        var trace = new Option<bool>("--trace-call") { Description = "Shows one EmbedFace on an idle server instead, event by event, in microseconds." };
         var directory = new Option<string>("--directory") { Description = "Where results go.", DefaultValueFactory = _ => Path.Combine("artifacts", "bench") };
-        var root = new RootCommand("What the service costs over its parts, side by side.") { only, quick, micro, curves, directory, ServeEcho() };
+        var root = new RootCommand("What the service costs over its parts, side by side.") { only, quick, micro, curves, trace, directory, ServeEcho() };
         root.SetAction((parsed, _) =>
         {
             var settings = new BenchSettings { Quick = parsed.GetValue(quick), Directory = Path.GetFullPath(parsed.GetValue(directory)!) };
             return parsed.GetValue(micro) ? MicroRun.RunAsync(settings)
+                : parsed.GetValue(trace) ? CallTrace.RunAsync(settings)
                 : parsed.GetValue(curves) ? CurvesRun.RunAsync(settings)
                 : BenchRun.RunAsync(settings, Names(parsed.GetValue(only)!));
         });

@@ -53,7 +53,7 @@ internal static class Layout
                 Ours = $"{Spread.MedianOf(pairs.Ours):0.0} GB/s",
                 Reference = $"{Spread.MedianOf(pairs.Reference):0.0} GB/s",
                 Ratio = pairs.Ratio,
-                Goal = Goal.OrMore(0.5),
+                Goal = Goal.OrMore(1.0),
                 Pairs = pairs.Count,
             },
         ];

@@ -47,7 +47,7 @@ internal static class Search
         return
         [
             Times("P5", $"one query over {rows}, 10 hits with payload, over one SIMD sum of the same number of floats", Goal.OrLess(1.15), single),
-            Times("P5b", $"{Queries} queries in one call over {rows}: time per query over one query alone", Goal.OrLess(0.25), batch),
+            Times("P5b", $"{Queries} queries in one call over {rows}: time per query over one query alone", Goal.OrLess(0.15), batch),
         ];
     }
 

@@ -103,51 +103,66 @@ internal static class Served
 
     public static async Task<IReadOnlyList<Outcome>> FreeAsync(BenchSettings settings)
     {
+        const int Batched = 16;
         var model = BenchModel.Free(settings.Directory);
         var crops = BenchImages.Crops(model);
-        using var served = await ServedModel.StartAsync(settings, model, crops, Streams, 256);
+        using var server = await Processes.GrpcProcess.ServerAsync(settings.Scratch(model.Manifest.Name), [model]);
+        using var batched = ServedModel.Of(server, crops, Streams, 256, Batched);
+        using var single = ServedModel.Of(server, crops, Streams, 256, 1);
         using var bare = new BareModel(model, crops);
         using var echo = await Processes.GrpcProcess.EchoAsync();
         using var echoLoad = new EchoLoad(echo.Address, Streams);
-        var (ours, reference) = (new List<double>(), new List<double>());
 
-        async Task<double> Ours()
+        async Task<double> OursAsync(ServedModel served, List<double> cpu)
         {
-            var before = OwnCpu() + served.Server.Cpu;
+            var before = OwnCpu() + server.Cpu;
             var result = await served.StreamAsync(settings.Turn);
-            var spent = (OwnCpu() + served.Server.Cpu - before).TotalMicroseconds / result.Embedded;
-            ours.Add(spent - InferenceCpu(bare, (int)Math.Round(result.MeanBatch)));
+            var spent = (OwnCpu() + server.Cpu - before).TotalMicroseconds / result.Embedded;
+            cpu.Add(spent - InferenceCpu(bare, (int)Math.Round(result.MeanBatch)));
             return result.Rate;
         }
 
-        async Task<double> Echo()
+        async Task<double> EchoAsync(List<double> cpu)
         {
             var before = OwnCpu() + echo.Cpu;
             var (items, seconds) = await echoLoad.RunAsync(crops, settings.Turn);
-            reference.Add((OwnCpu() + echo.Cpu - before).TotalMicroseconds / items);
+            cpu.Add((OwnCpu() + echo.Cpu - before).TotalMicroseconds / items);
             return items / seconds;
         }
 
-        // The code of both sides is compiled in tiers, the last of them after thousands of items.
-        await served.StreamAsync(settings.Count(50_000, 6000));
-        await echoLoad.RunAsync(crops, settings.Count(50_000, 6000));
-        var pairs = await Pairs.MeasureAsync(settings.Pairs, Ours, Echo);
-        var cpu = new Pairs([.. ours.TakeLast(pairs.Count)], [.. reference.TakeLast(pairs.Count)]);
+        async Task<(Pairs Rates, Pairs Cpu)> AgainstEchoAsync(ServedModel served)
+        {
+            var (ours, reference) = (new List<double>(), new List<double>());
+            // The code of both sides is compiled in tiers, the last of them after thousands of items.
+            await served.StreamAsync(settings.Count(50_000, 6000));
+            await echoLoad.RunAsync(crops, settings.Count(50_000, 6000));
+            var pairs = await Pairs.MeasureAsync(settings.Pairs, () => OursAsync(served, ours), () => EchoAsync(reference));
+            return (pairs, new([.. ours.TakeLast(pairs.Count)], [.. reference.TakeLast(pairs.Count)]));
+        }
+
+        var inBatches = await AgainstEchoAsync(batched);
+        var one = await AgainstEchoAsync(single);
+        const string Echo = "over a bare gRPC echo of the same bytes, one item per message";
+        const string Cpu = "processor time per crop of client and server without inference, over that of the echo";
         return
         [
-            Rates("P2", "StreamEmbed of raw 112x112 crops, a model without cost, over a bare gRPC echo of the same bytes", Goal.OrMore(0.7), pairs),
-            new Outcome
-            {
-                Id = "CPU",
-                What = "processor time per crop of client and server without inference, over that of the echo",
-                Ours = $"{Spread.MedianOf(cpu.Ours):0.0} µs/item",
-                Reference = $"{Spread.MedianOf(cpu.Reference):0.0} µs/item",
-                Ratio = cpu.Ratio,
-                Goal = Goal.OrLess(1.4),
-                Pairs = cpu.Count,
-            },
+            Rates("P2", $"StreamEmbed of raw 112x112 crops in messages of {Batched} items, a model without cost, {Echo}", Goal.OrMore(1.5), inBatches.Rates),
+            Cpus("CPU", $"{Cpu}, messages of {Batched} items", Goal.OrLess(0.6), inBatches.Cpu),
+            Rates("P2one", $"the same with one item per message, {Echo}", Goal.OrMore(1), one.Rates),
+            Cpus("CPUone", $"{Cpu}, one item per message", null, one.Cpu),
         ];
     }
+
+    private static Outcome Cpus(string id, string what, Goal? goal, Pairs pairs) => new()
+    {
+        Id = id,
+        What = what,
+        Ours = $"{Spread.MedianOf(pairs.Ours):0.0} µs/item",
+        Reference = $"{Spread.MedianOf(pairs.Reference):0.0} µs/item",
+        Ratio = pairs.Ratio,
+        Goal = goal,
+        Pairs = pairs.Count,
+    };
 
     // The same number of items on both sides, so that other load of the machine affects both equally; and many times the items in flight, because the
     // beginning and the end of a stream run in small batches.

@@ -14,11 +14,12 @@ internal sealed class ServedModel : IDisposable
 
     private readonly bool _ownsServer;
 
-    private ServedModel(GrpcProcess server, bool ownsServer, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight, ServerSecurity? security = null)
+    private ServedModel(GrpcProcess server, bool ownsServer, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight, int? itemsPerMessage, ServerSecurity? security = null)
     {
         Server = server;
         _ownsServer = ownsServer;
         var options = new EmbeddingsClientOptions { Addresses = [server.Address], MaxInFlight = inFlight };
+        options.MaxItemsPerMessage = itemsPerMessage ?? options.MaxItemsPerMessage;
         Client = new EmbeddingsClient(security?.Apply(options) ?? options);
         _load = new StreamLoad(Client, requests, streams);
     }
@@ -26,6 +27,9 @@ internal sealed class ServedModel : IDisposable
     public GrpcProcess Server { get; }
 
     public EmbeddingsClient Client { get; }
+
+    /// <summary>Name of the model.</summary>
+    public string Model { get; private init; } = "";
 
     /// <param name="settings">Where its store goes.</param>
     /// <param name="model">The one model it has.</param>
@@ -45,11 +49,21 @@ internal sealed class ServedModel : IDisposable
             requests,
             streams,
             inFlight,
-            security);
+            itemsPerMessage: null,
+            security)
+        {
+            Model = model.Manifest.Name,
+        };
 
-    /// <summary>A client of a server that runs already, and goes on running.</summary>
-    public static ServedModel Of(GrpcProcess server, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight) =>
-        new(server, ownsServer: false, requests, streams, inFlight);
+    /// <summary>A client of a server that runs already and continues to run.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="requests">Requests that the client sends, again and again.</param>
+    /// <param name="streams">Over how many streams.</param>
+    /// <param name="inFlight">Unanswered items of each stream at most.</param>
+    /// <param name="itemsPerMessage">Items of a message at most; the default of the client if null.</param>
+    public static ServedModel Of(
+        GrpcProcess server, IReadOnlyList<StreamEmbedRequest> requests, int streams, int inFlight, int? itemsPerMessage = null) =>
+        new(server, ownsServer: false, requests, streams, inFlight, itemsPerMessage);
 
     /// <summary>Streams for about so long. Every item must get its vector: a call that fails would be fast.</summary>
     public async Task<LoadResult> StreamAsync(TimeSpan about) => Checked(await _load.RunAsync(about, CancellationToken.None));

@@ -14,18 +14,27 @@ internal static class UpsertLoad
 
     public static EmbeddingsClient Connect(string address) => new(new EmbeddingsClientOptions { Addresses = [address], MaxInFlight = InFlight });
 
+    /// <summary>A client with this number of items per message at most.</summary>
+    public static EmbeddingsClient Connect(string address, int inFlight, int itemsPerMessage) =>
+        new(new EmbeddingsClientOptions { Addresses = [address], MaxInFlight = inFlight, MaxItemsPerMessage = itemsPerMessage });
+
     /// <summary>Points a second.</summary>
-    public static async Task<double> RateAsync(EmbeddingsClient client, StreamUpsertVectorsRequest[] requests)
+    public static Task<double> RateAsync(EmbeddingsClient client, StreamUpsertVectorsRequest[] requests) =>
+        RateAsync(client, requests, static request => request);
+
+    /// <summary>Points a second; each request is made when it is sent.</summary>
+    public static async Task<double> RateAsync<T>(EmbeddingsClient client, T[] points, Func<T, StreamUpsertVectorsRequest> toRequest)
     {
-        var shares = requests.Chunk((requests.Length + Streams - 1) / Streams);
-        var seconds = await Clock.TimeAsync(() => Task.WhenAll(shares.Select(share => Task.Run(() => StreamAsync(client, share)))));
-        return requests.Length / seconds;
+        var shares = points.Chunk((points.Length + Streams - 1) / Streams);
+        var seconds = await Clock.TimeAsync(() => Task.WhenAll(
+            shares.Select(share => Task.Run(() => StreamAsync(client, share.Select(toRequest).ToAsyncEnumerable(), share.Length)))));
+        return points.Length / seconds;
     }
 
-    private static async Task StreamAsync(EmbeddingsClient client, StreamUpsertVectorsRequest[] requests)
+    private static async Task StreamAsync(EmbeddingsClient client, IAsyncEnumerable<StreamUpsertVectorsRequest> requests, int count)
     {
         var acks = 0;
-        await foreach (var response in client.StreamUpsertVectorsAsync(requests.ToAsyncEnumerable()))
+        await foreach (var response in client.StreamUpsertVectorsAsync(requests))
         {
             if (response.ResultCase != StreamUpsertVectorsResponse.ResultOneofCase.Ack)
             {
@@ -33,9 +42,9 @@ internal static class UpsertLoad
             }
             acks++;
         }
-        if (acks != requests.Length)
+        if (acks != count)
         {
-            throw new BenchException($"{requests.Length} points were sent, {acks} acknowledged");
+            throw new BenchException($"{count} points were sent, {acks} acknowledged");
         }
     }
 }

@@ -57,7 +57,7 @@ internal static class Upserts
         var storePairs = await Pairs.MeasureAsync(settings.Pairs, StoreAsync, () => Task.FromResult(Bare()));
         return
         [
-            Rates("P6", $"StreamUpsertVectors into the embedded store, {count:N0} points per turn, over bare SQLite", Goal.OrMore(0.8), pairs),
+            Rates("P6", $"StreamUpsertVectors into the embedded store, {count:N0} points per turn, over bare SQLite", Goal.OrMore(0.95), pairs),
             Rates("P6store", "the same points one by one into the store, without a service", null, storePairs),
         ];
     }

@@ -10,6 +10,8 @@ internal static class CurvesRun
     {
         Directory.CreateDirectory(settings.Directory);
         await StreamsCurve.RunAsync(settings);
+        await MessagesCurve.RunAsync(settings);
+        await ImagesCurve.RunAsync(settings);
         await CollectionCurve.RunAsync(settings);
         settings.Clear();
         return 0;

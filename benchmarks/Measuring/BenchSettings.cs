@@ -3,7 +3,7 @@ namespace Embeddings.Benchmarks.Measuring;
 /// <summary>Extent and output of a run.</summary>
 internal sealed record BenchSettings
 {
-    /// <summary>True for small counts: under 50 s in all.</summary>
+    /// <summary>True for small counts.</summary>
     public required bool Quick { get; init; }
 
     /// <summary>The folder of models, stores and results.</summary>

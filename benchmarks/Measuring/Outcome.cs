@@ -23,5 +23,22 @@ internal sealed record Outcome
     /// <summary>The number of pairs.</summary>
     public required int Pairs { get; init; }
 
-    public bool? IsMet => Goal?.IsMetBy(Ratio.Median);
+    /// <summary>The reason why it was not measured; null if it was.</summary>
+    public string? Skipped { get; init; }
+
+    /// <summary>Null if it has no goal or was not measured.</summary>
+    public bool? IsMet => Skipped is null ? Goal?.IsMetBy(Ratio.Median) : null;
+
+    /// <summary>An outcome that could not be measured here. It has no figures, and its goal does not count as met.</summary>
+    public static Outcome NotMeasured(string id, string what, Goal? goal, string reason) => new()
+    {
+        Id = id,
+        What = what,
+        Ours = "",
+        Reference = "",
+        Ratio = new(double.NaN, double.NaN, double.NaN),
+        Goal = goal,
+        Pairs = 0,
+        Skipped = reason,
+    };
 }

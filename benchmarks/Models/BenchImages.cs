@@ -21,12 +21,14 @@ internal static class BenchImages
     }
 
     /// <summary>JPEG files of 640x480.</summary>
-    public static IReadOnlyList<byte[]> Jpegs(int count) =>
-        [.. Enumerable.Range(0, count).Select(i => Encode(640, 480, i, ".jpg[Q=85]"))];
+    public static IReadOnlyList<byte[]> Jpegs(int count) => Jpegs(count, 640, 480);
+
+    /// <summary>JPEG files of any size.</summary>
+    public static IReadOnlyList<byte[]> Jpegs(int count, int width, int height) =>
+        [.. Enumerable.Range(0, count).Select(i => Encode(width, height, i, ".jpg[Q=85]"))];
 
     /// <summary>JPEG files of 12 megapixels, 4000x3000, as phones take them: about 2 MB each.</summary>
-    public static IReadOnlyList<byte[]> Phone(int count) =>
-        [.. Enumerable.Range(0, count).Select(i => Encode(4000, 3000, i, ".jpg[Q=85]"))];
+    public static IReadOnlyList<byte[]> Phone(int count) => Jpegs(count, 4000, 3000);
 
     /// <summary>
     /// Files of 640x480, 1920x1080 and 4000x3000 as JPEG, PNG and WebP, as stream requests. The largest are not PNG files, which
@@ -48,6 +50,10 @@ internal static class BenchImages
     /// <summary>Files as stream requests to a model, or to the default one.</summary>
     public static IReadOnlyList<StreamEmbedRequest> Requests(IReadOnlyList<byte[]> files, string model = "") =>
         [.. files.Select((file, i) => new StreamEmbedRequest { ItemId = $"image-{i}", Model = model, Image = TestImages.Encoded(file) })];
+
+    /// <summary>Files as aligned faces.</summary>
+    public static IReadOnlyList<StreamEmbedRequest> FaceRequests(IReadOnlyList<byte[]> files) =>
+        [.. files.Select((file, i) => new StreamEmbedRequest { ItemId = $"face-{i}", Face = new() { Image = TestImages.Encoded(file), Aligned = true } })];
 
     private static byte[] Encode(int width, int height, int seed, string suffix) =>
         TestImages.Encode(TestImages.Scene(width, height, seed), width, height, 3, suffix);

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Embeddings.Tooling.Stores;
@@ -16,7 +18,20 @@ internal static class Points
 
     /// <summary>The same as stream requests.</summary>
     public static StreamUpsertVectorsRequest[] Requests(string collection, int first, int count) =>
-        [.. Stored(first, count).Select(point => new StreamUpsertVectorsRequest { ItemId = point.Id, Collection = collection, Point = Wire(point) })];
+        [.. Stored(first, count).Select(point => Request(collection, point))];
+
+    /// <summary>Points whose vectors have length 1, as those of face models have.</summary>
+    public static StoredPoint[] Unit(int count) => [.. Enumerable.Range(0, count).Select(static number =>
+    {
+        var point = Stored(number);
+        var vector = point.Vector.ToArray();
+        TensorPrimitives.Divide(vector, TensorPrimitives.Norm<float>(vector), vector);
+        return point with { Vector = vector };
+    })];
+
+    /// <summary>One point as a stream request.</summary>
+    public static StreamUpsertVectorsRequest Request(string collection, StoredPoint point) =>
+        new() { ItemId = point.Id, Collection = collection, Point = Wire(point) };
 
     /// <summary>A random direction.</summary>
     public static float[] Vector(int seed)
@@ -56,7 +71,8 @@ internal static class Points
                 Confidence = payload.Confidence!.Value,
             },
         };
-        wire.Vector.AddRange(point.Vector.ToArray());
+        // A segment of an array is copied as a block.
+        wire.Vector.AddRange(MemoryMarshal.TryGetArray(point.Vector, out var own) ? own : point.Vector.ToArray());
         return wire;
     }
 }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Embeddings.Benchmarks.Processes;
 
-/// <summary>A .NET program of its own process, ended with this one at the latest.</summary>
+/// <summary>A program in a process of its own, ended with this one at the latest.</summary>
 internal sealed class ChildProcess : IDisposable
 {
     private const int KeptLines = 40;
@@ -56,19 +56,28 @@ internal sealed class ChildProcess : IDisposable
     }
 
     /// <summary>Starts a program of this folder by its name: <c>Embeddings.Server</c>.</summary>
-    public static ChildProcess Start(string program, IEnumerable<string> arguments)
+    public static ChildProcess Start(string program, IEnumerable<string> arguments, IEnumerable<KeyValuePair<string, string>>? environment = null)
     {
-        var start = new ProcessStartInfo(Dotnet()) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = AppContext.BaseDirectory };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, program + ".dll"));
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
+        var start = Info(Dotnet(), [Path.Combine(AppContext.BaseDirectory, program + ".dll"), .. arguments]);
         // As the server has it: the servers it is held against must run on the same collector.
         start.Environment["DOTNET_gcServer"] = "1";
         // As the launcher sets it.
         start.Environment.TryAdd("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+        foreach (var (name, value) in environment ?? [])
+        {
+            start.Environment[name] = value;
+        }
         return new(Process.Start(start)!);
+    }
+
+    /// <summary>Starts a program that is not of .NET by its path.</summary>
+    public static ChildProcess StartNative(string path, IEnumerable<string> arguments) => new(Process.Start(Info(path, arguments))!);
+
+    /// <summary>Waits until it ends and returns its exit code.</summary>
+    public async Task<int> WaitAsync()
+    {
+        await _process.WaitForExitAsync();
+        return _process.ExitCode;
     }
 
     public void Dispose()
@@ -78,6 +87,9 @@ internal sealed class ChildProcess : IDisposable
         _process.WaitForExit();
         _process.Dispose();
     }
+
+    private static ProcessStartInfo Info(string path, IEnumerable<string> arguments) =>
+        new(path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = AppContext.BaseDirectory };
 
     // The one that runs this program: another on the path may be of another version.
     private static string Dotnet()

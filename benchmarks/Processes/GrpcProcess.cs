@@ -13,6 +13,7 @@ namespace Embeddings.Benchmarks.Processes;
 internal sealed class GrpcProcess : IDisposable
 {
     private const int Tries = 3;
+    private const string ServerProgram = "Embeddings.Server";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -40,16 +41,12 @@ internal sealed class GrpcProcess : IDisposable
 
     /// <summary>The same with TLS and a key, if they are given.</summary>
     public static Task<GrpcProcess> ServerAsync(
-        string store, IEnumerable<BenchModel> models, ServerSecurity? security, params IEnumerable<string> settings)
-    {
-        string[] folders = [.. models.Select(static model => model.Directory)];
-        return StartAsync("Embeddings.Server", port =>
-        [
-            $"--Server:GrpcPort={port}", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={store}", "--Logging:LogLevel:Default=Warning",
-            .. folders.Length > 0 ? ["--Models:UseDefaults=false"] : Array.Empty<string>(),
-            .. folders.Select(static (folder, i) => $"--Models:Directories:{i}={folder}"), .. security?.Settings ?? [], .. settings,
-        ], security: security);
-    }
+        string store, IEnumerable<BenchModel> models, ServerSecurity? security, params IEnumerable<string> settings) =>
+        StartAsync(ServerProgram, port => [.. Arguments(port, store, models), .. security?.Settings ?? [], .. settings], security: security);
+
+    /// <summary>The same with environment variables.</summary>
+    public static Task<GrpcProcess> TracedServerAsync(string store, BenchModel model, IReadOnlyDictionary<string, string> environment) =>
+        StartAsync(port => ChildProcess.Start(ServerProgram, Arguments(port, store, [model]), environment));
 
     /// <summary>The bare echo.</summary>
     public static Task<GrpcProcess> EchoAsync() =>
@@ -59,14 +56,19 @@ internal sealed class GrpcProcess : IDisposable
     public static Task<GrpcProcess> QdrantDoubleAsync() =>
         StartAsync("Embeddings.QdrantDouble", static port => ["--port", port.ToString(CultureInfo.InvariantCulture)], hasHealth: false);
 
-    /// <summary>Starts a program on a free port and waits until it serves.</summary>
-    public static async Task<GrpcProcess> StartAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth = true, ServerSecurity? security = null)
+    /// <summary>Starts a program of this folder on a free port and waits until it serves.</summary>
+    public static Task<GrpcProcess> StartAsync(
+        string program, Func<int, IEnumerable<string>> arguments, bool hasHealth = true, ServerSecurity? security = null) =>
+        StartAsync(port => ChildProcess.Start(program, arguments(port)), hasHealth, security);
+
+    /// <summary>Starts a process on a free port and waits until it serves.</summary>
+    public static async Task<GrpcProcess> StartAsync(Func<int, ChildProcess> start, bool hasHealth = true, ServerSecurity? security = null)
     {
         for (var left = Tries - 1; ; left--)
         {
             try
             {
-                return await StartOnceAsync(program, arguments, hasHealth, security);
+                return await StartOnceAsync(start, hasHealth, security);
             }
             catch (BenchException) when (left > 0)
             {
@@ -77,12 +79,23 @@ internal sealed class GrpcProcess : IDisposable
 
     public void Dispose() => _process.Dispose();
 
-    private static async Task<GrpcProcess> StartOnceAsync(string program, Func<int, IEnumerable<string>> arguments, bool hasHealth, ServerSecurity? security)
+    private static IEnumerable<string> Arguments(int port, string store, IEnumerable<BenchModel> models)
+    {
+        string[] folders = [.. models.Select(static model => model.Directory)];
+        return
+        [
+            $"--Server:GrpcPort={port}", "--Server:HttpPort=-1", $"--Store:Embedded:Directory={store}", "--Logging:LogLevel:Default=Warning",
+            .. folders.Length > 0 ? ["--Models:UseDefaults=false"] : Array.Empty<string>(),
+            .. folders.Select(static (folder, i) => $"--Models:Directories:{i}={folder}"),
+        ];
+    }
+
+    private static async Task<GrpcProcess> StartOnceAsync(Func<int, ChildProcess> start, bool hasHealth, ServerSecurity? security)
     {
         var port = FreePort();
         var address = $"{(security is null ? "http" : "https")}://127.0.0.1:{port}";
         var began = Stopwatch.GetTimestamp();
-        var process = ChildProcess.Start(program, arguments(port));
+        var process = start(port);
         try
         {
             await WaitAsync(process, port, address, began, hasHealth, security);

@@ -19,7 +19,7 @@ internal static class OutcomeChart
 
     public static string Draw(IEnumerable<Outcome> outcomes)
     {
-        Outcome[] drawn = [.. outcomes.Where(static outcome => outcome.Goal is not null).Reverse()];
+        Outcome[] drawn = [.. outcomes.Where(static outcome => outcome.IsMet is not null).Reverse()];
         var chart = new Chart("Against the goals: the line is the goal, right of it is better");
         var plot = chart.Plot;
         plot.Add.VerticalLine(0, width: 2, color: Colors.Black);

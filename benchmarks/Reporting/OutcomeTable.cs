@@ -19,7 +19,7 @@ internal static class OutcomeTable
         }
         foreach (var outcome in outcomes)
         {
-            var met = outcome.IsMet switch { true => "yes", false => "no", null => "" };
+            var met = outcome.IsMet switch { true => "yes", false => "no", null when outcome.Skipped is not null => "not measured", null => "" };
             table.AddRow([.. Cells(outcome, met).Select(static cell => new Text(cell))]);
         }
         if (Console.IsOutputRedirected)
@@ -32,6 +32,10 @@ internal static class OutcomeTable
     private static string[] Cells(Outcome outcome, string met)
     {
         var unit = outcome.Goal?.Unit is { Length: > 0 } given ? " " + given : "";
+        if (outcome.Skipped is { } reason)
+        {
+            return [outcome.Id, $"{outcome.What}: not measured, {reason}", "", "", "", "", outcome.Goal?.ToString() ?? "", met];
+        }
         return
         [
             outcome.Id, outcome.What, outcome.Ours, outcome.Reference, Number(outcome.Ratio.Median) + unit,

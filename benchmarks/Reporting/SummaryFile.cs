@@ -14,15 +14,22 @@ internal static class SummaryFile
         foreach (var outcome in outcomes)
         {
             json.WriteStartObject(outcome.Id);
-            json.WriteNumber("ratio", Rounded(outcome.Ratio.Median));
-            json.WriteNumber("low", Rounded(outcome.Ratio.Low));
-            json.WriteNumber("high", Rounded(outcome.Ratio.High));
+            if (outcome.Skipped is { } reason)
+            {
+                json.WriteString("not_measured", reason);
+            }
+            else
+            {
+                json.WriteNumber("ratio", Rounded(outcome.Ratio.Median));
+                json.WriteNumber("low", Rounded(outcome.Ratio.Low));
+                json.WriteNumber("high", Rounded(outcome.Ratio.High));
+            }
             if (outcome.Goal is { } goal)
             {
                 json.WriteNumber("goal", goal.Value);
                 json.WriteBoolean("at_least", goal.AtLeast);
                 json.WriteString("unit", goal.Unit);
-                json.WriteBoolean("met", outcome.IsMet!.Value);
+                json.WriteBoolean("met", outcome.IsMet ?? false);
             }
             json.WriteString("what", outcome.What);
             json.WriteString("ours", outcome.Ours);

@@ -13,6 +13,11 @@ internal static class SummaryPage
             + "|\n|---|---|---|---|---|---|---|---|\n");
         foreach (var outcome in outcomes)
         {
+            if (outcome.Skipped is { } reason)
+            {
+                page.Append(CultureInfo.InvariantCulture, $"| {outcome.Id} | {outcome.What}: not measured, {reason} | | | | | {outcome.Goal} | **not measured** |\n");
+                continue;
+            }
             var met = outcome.IsMet switch { true => "yes", false => "**no**", null => "" };
             var unit = outcome.Goal?.Unit is { Length: > 0 } given ? " " + given : "";
             page.Append(CultureInfo.InvariantCulture, $"| {outcome.Id} | {outcome.What} | {outcome.Ours} | "
