@@ -18,10 +18,10 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_types::StatusExt;
 
+use batches::{batches, StreamMessage};
 use pb::embedding_service_client::EmbeddingServiceClient;
 use pb::ingest_service_client::IngestServiceClient;
 use pb::vector_store_service_client::VectorStoreServiceClient;
-use batches::{batches, StreamMessage};
 use security::Service;
 
 /// Stubs that build.rs generates.
@@ -223,7 +223,8 @@ fn face(number: i32) -> pb::FaceCrop {
             }
         }
     }
-    let pixels = pb::PixelBuffer { width: SIDE, height: SIDE, format: pb::PixelFormat::Rgb8 as i32, data, ..Default::default() };
+    let pixels =
+        pb::PixelBuffer { width: SIDE, height: SIDE, format: pb::PixelFormat::Rgb8 as i32, data, ..Default::default() };
     pb::FaceCrop { image: Some(pb::Image { source: Some(pb::image::Source::Pixels(pixels)) }), ..Default::default() }
 }
 
