@@ -245,7 +245,7 @@ class _Pump(Generic[Request]):
                 while self._connection == connection and not self._is_complete():
                     if self.is_done and not self._waiting:
                         return
-                    # An empty message waits for the source.
+                    # Without waiting requests, the reader wakes this up.
                     self._can_send.wait(self._since + self._delay - time.monotonic() if self._waiting else None)
                 if self._connection != connection:
                     return

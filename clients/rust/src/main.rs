@@ -5,9 +5,12 @@
 //! Environment, as for the `embeddings` command: EMBEDDINGS_CA, EMBEDDINGS_CLIENT_CERT, and EMBEDDINGS_CLIENT_KEY are PEM files
 //! for https:// URLs; EMBEDDINGS_API_KEY is sent with every call.
 
+mod batches;
 mod security;
 
 use std::error::Error;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::Arc;
 
 use tonic::{Code, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -15,6 +18,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_types::StatusExt;
 
+use batches::{batches, StreamMessage};
 use pb::embedding_service_client::EmbeddingServiceClient;
 use pb::ingest_service_client::IngestServiceClient;
 use pb::vector_store_service_client::VectorStoreServiceClient;
@@ -74,37 +78,45 @@ async fn embed(channel: &Service, jpeg: Vec<u8>) -> Outcome<()> {
 /// Embeds a stream of crops and returns the vector of crop 100. HTTP/2 flow control decides when the next request is
 /// created, so only a few crops are in memory at a time.
 async fn stream(channel: &Service) -> Outcome<Vec<f32>> {
-    let requests = tokio_stream::iter((0..CROPS).map(|number| pb::StreamEmbedRequest {
+    let items = (0..CROPS).map(|number| pb::StreamEmbedRequest {
         item_id: number.to_string(),
         item: Some(pb::stream_embed_request::Item::Face(face(number))),
         ..Default::default()
-    }));
-    let mut answers = EmbeddingServiceClient::new(channel.clone()).stream_embed(requests).await?.into_inner();
+    });
+    let (requests, sent) = counted(batches(items));
+    let mut answers =
+        EmbeddingServiceClient::new(channel.clone()).stream_embed(tokio_stream::iter(requests)).await?.into_inner();
     let mut count = 0;
     let mut query = Vec::new();
-    while let Some(answer) = answers.message().await? {
-        expect(answer.item_id == count.to_string(), || format!("response {count} is for item {}", answer.item_id))?;
-        match answer.result {
-            Some(pb::stream_embed_response::Result::Embedding(embedding)) => {
-                let norm = embedding.values.iter().map(|value| value * value).sum::<f32>().sqrt();
-                expect((norm - 1.0).abs() < 1e-5, || format!("the norm of {count} is {norm}"))?;
-                if count == 100 {
-                    query = embedding.values;
+    while let Some(message) = answers.message().await? {
+        for answer in message.into_items() {
+            expect(answer.item_id == count.to_string(), || format!("result {count} is for item {}", answer.item_id))?;
+            match answer.result {
+                Some(pb::stream_embed_response::Result::Embedding(embedding)) => {
+                    let norm = embedding.values.iter().map(|value| value * value).sum::<f32>().sqrt();
+                    expect((norm - 1.0).abs() < 1e-5, || format!("the norm of {count} is {norm}"))?;
+                    if count == 100 {
+                        query = embedding.values;
+                    }
                 }
+                Some(pb::stream_embed_response::Result::Error(error)) => {
+                    return Err(item_failed(&answer.item_id, &error))
+                }
+                None => return Err(format!("result {count} is empty").into()),
             }
-            Some(pb::stream_embed_response::Result::Error(error)) => return Err(item_failed(&answer.item_id, &error)),
-            None => return Err(format!("response {count} is empty").into()),
+            count += 1;
         }
-        count += 1;
     }
-    expect(count == CROPS, || format!("{count} responses"))?;
+    expect(count == CROPS, || format!("{count} results"))?;
+    let sent = sent.load(Ordering::Relaxed);
+    expect(sent < CROPS / 2, || format!("{sent} messages for {CROPS} crops"))?;
     Ok(query)
 }
 
 /// Ingests a stream of faces. An ack means that the point is durable. If the stream breaks, items without a response can be
 /// sent again on a new one: a point is replaced by its id.
 async fn ingest(channel: &Service) -> Outcome<()> {
-    let requests = tokio_stream::iter((0..ITEMS).map(|number| pb::StreamIngestRequest {
+    let items = (0..ITEMS).map(|number| pb::StreamIngestRequest {
         item_id: number.to_string(),
         collection: COLLECTION.to_owned(),
         item: Some(pb::stream_ingest_request::Item::Face(pb::FaceItem {
@@ -115,24 +127,30 @@ async fn ingest(channel: &Service) -> Outcome<()> {
             ..Default::default()
         })),
         ..Default::default()
-    }));
-    let mut answers = IngestServiceClient::new(channel.clone()).stream_ingest(requests).await?.into_inner();
+    });
+    let (requests, sent) = counted(batches(items));
+    let mut answers =
+        IngestServiceClient::new(channel.clone()).stream_ingest(tokio_stream::iter(requests)).await?.into_inner();
     let mut acks = 0;
-    while let Some(answer) = answers.message().await? {
-        match answer.result {
-            Some(pb::stream_ingest_response::Result::Ack(_)) => acks += 1,
-            // One item's failure does not end the stream.
-            Some(pb::stream_ingest_response::Result::Error(error)) => {
-                eprintln!("{}", item_failed(&answer.item_id, &error))
+    while let Some(message) = answers.message().await? {
+        for answer in message.into_items() {
+            match answer.result {
+                Some(pb::stream_ingest_response::Result::Ack(_)) => acks += 1,
+                // One item's failure does not end the stream.
+                Some(pb::stream_ingest_response::Result::Error(error)) => {
+                    eprintln!("{}", item_failed(&answer.item_id, &error))
+                }
+                None => return Err(format!("the result of item {} is empty", answer.item_id).into()),
             }
-            None => return Err(format!("the response for item {} is empty", answer.item_id).into()),
         }
     }
-    expect(acks == ITEMS, || format!("{acks} acks"))
+    expect(acks == ITEMS, || format!("{acks} acks"))?;
+    let sent = sent.load(Ordering::Relaxed);
+    expect(sent < ITEMS / 2, || format!("{sent} messages for {ITEMS} items"))
 }
 
 async fn search(channel: &Service, query: Vec<f32>) -> Outcome<()> {
-    let vector = pb::search_query::Query::Vector(pb::QueryVector { values: query });
+    let vector = pb::search_query::Query::Vector(pb::QueryVector { values: query, ..Default::default() });
     let request = pb::SearchVectorsRequest {
         collection: COLLECTION.to_owned(),
         queries: vec![pb::SearchQuery { query: Some(vector), ..Default::default() }],
@@ -184,6 +202,13 @@ fn item_failed(item_id: &str, error: &pb::ItemError) -> Box<dyn Error> {
     format!("item {item_id}: {}: {}: {}", error.reason, error.field, error.message).into()
 }
 
+/// Counts the messages that a stream takes.
+fn counted<I: Iterator>(messages: I) -> (impl Iterator<Item = I::Item>, Arc<AtomicI32>) {
+    let count = Arc::new(AtomicI32::new(0));
+    let taken = count.clone();
+    (messages.inspect(move |_| _ = taken.fetch_add(1, Ordering::Relaxed)), count)
+}
+
 fn encoded(data: Vec<u8>) -> pb::Image {
     pb::Image { source: Some(pb::image::Source::Encoded(data)) }
 }
@@ -198,7 +223,8 @@ fn face(number: i32) -> pb::FaceCrop {
             }
         }
     }
-    let pixels = pb::PixelBuffer { width: SIDE, height: SIDE, format: pb::PixelFormat::Rgb8 as i32, data, ..Default::default() };
+    let pixels =
+        pb::PixelBuffer { width: SIDE, height: SIDE, format: pb::PixelFormat::Rgb8 as i32, data, ..Default::default() };
     pb::FaceCrop { image: Some(pb::Image { source: Some(pb::image::Source::Pixels(pixels)) }), ..Default::default() }
 }
 
