@@ -62,7 +62,7 @@ internal static class Served
             Rates("P1b", $"{What}, over a pipeline of libvips and a bare session at its best ({pipeline.Best})", Goal.OrMore(1.0), pairs),
             Rates(
                 "P1b0",
-                $"{What}, over a bare loop fed with tensors at its best ({bare.Best}); P1b until version 1.0, for comparison",
+                $"{What}, over a bare loop fed with tensors at its best ({bare.Best}); the former P1b, for comparison",
                 goal: null,
                 new Pairs(pairs.Ours, [.. fed.TakeLast(pairs.Count)])),
         ];

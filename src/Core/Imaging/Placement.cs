@@ -10,7 +10,7 @@ namespace Embeddings.Core.Imaging;
 internal readonly record struct Placement(int Width, int Height, int Left, int Top)
 {
     // With this many times the pixels that the resize needs, its own filter still decides what the result looks like: on photos,
-    // the mean difference from decoding at full size is 0.1 to 0.3 of a level. Once the pixels are too few: 1.9 levels.
+    // the mean difference from decoding at full size is 0.2 of a level, and 1.9 levels with as many pixels as the result has.
     private const int ShrinkReserve = 2;
 
     /// <summary>

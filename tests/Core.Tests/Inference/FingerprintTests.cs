@@ -62,7 +62,7 @@ public sealed class FingerprintTests
     [Fact]
     public void The_default_models_keep_the_fingerprints_of_before_the_setting()
     {
-        // Of version 1.0, whose manifests did not state how JPEG files are decoded; collections hold them.
+        // Of the time when manifests did not state how JPEG files are decoded; collections hold them.
         Assert.Equal(
             "b96f98bcd23d28d53c1b93ab42431e847c9662b44d39543973b9bece801e6ccf",
             Fingerprint.Of(new()

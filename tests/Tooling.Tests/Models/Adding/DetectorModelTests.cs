@@ -50,6 +50,7 @@ public sealed class DetectorModelTests : IDisposable
         var model = Material.Path("models", file + ".onnx");
         Assert.Contains($"Add it as a detector with --preset {preset}.", Refused(Request(model, "imagenet-torchvision")), StringComparison.Ordinal);
         Assert.Contains($"Use --preset {preset}.", Refused(Request(model, preset == "yunet" ? "blazeface" : "yunet")), StringComparison.Ordinal);
+        Assert.Contains("--decode must not be set", Refused(Request(model, preset) with { Decode = DecodeMode.Full }), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -40,6 +40,17 @@ public sealed class ModelAdderTests : IDisposable
     }
 
     [Fact]
+    public void The_size_at_which_JPEG_files_are_decoded_is_written()
+    {
+        var request = Request(TemporaryModels.ChannelMeans(224, 224), "imagenet-torchvision");
+        var scaled = ModelAdder.Add(request with { Name = "scaled" });
+        var full = ModelAdder.Add(request with { Name = "full", Decode = DecodeMode.Full });
+        Assert.Equal((DecodeMode.Scaled, DecodeMode.Full), (scaled.Manifest.Input.Decode, full.Manifest.Input.Decode));
+        Assert.NotEqual(scaled.Fingerprint, full.Fingerprint);
+        Assert.Contains("\"decode\": \"scaled\"", File.ReadAllText(Path.Combine(Target, "scaled.json")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_a_preset_missing_values_are_errors()
     {
         var refused = Refused(Request(TemporaryModels.ChannelMeans(8, 8), null) with { Kind = ModelKind.Image });
