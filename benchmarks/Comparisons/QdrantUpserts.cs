@@ -42,14 +42,15 @@ internal static class QdrantUpserts
         using var bare = BareQdrant.Connect(qdrant.Address, Bare, BareQdrant.WaysOf256);
         var points = Points.Unit(count);
         var withIds = points.Select(static point => (Id: PointIds.Of(point.Id), Point: point)).ToArray();
-        var (ours, reference) = (new List<double>(), new List<double>());
+        var (ours, reference, clients) = (new List<double>(), new List<double>(), new List<double>());
 
         async Task<double> ServedAsync()
         {
             await RenewAsync(client, Served);
-            var before = Processor.Own + server.Cpu;
+            var (before, serverBefore) = (Processor.Own, server.Cpu);
             var rate = await UpsertLoad.RateAsync(client, points, static point => Points.Request(Served, point));
-            ours.Add((Processor.Own + server.Cpu - before).TotalMicroseconds / count);
+            clients.Add((Processor.Own - before).TotalMicroseconds / count);
+            ours.Add(clients[^1] + ((server.Cpu - serverBefore).TotalMicroseconds / count));
             return rate;
         }
 
@@ -78,7 +79,7 @@ internal static class QdrantUpserts
             {
                 Id = "P7cpu",
                 What = CpuWhat,
-                Ours = $"{Spread.MedianOf(cpu.Ours):0.0} µs/point",
+                Ours = $"{Spread.MedianOf(cpu.Ours):0.0} µs/point (client: {Spread.MedianOf(clients.TakeLast(pairs.Count)):0.0})",
                 Reference = $"{Spread.MedianOf(cpu.Reference):0.0} µs/point",
                 Ratio = cpu.Ratio,
                 Goal = CpuGoal,

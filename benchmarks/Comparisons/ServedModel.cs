@@ -19,7 +19,11 @@ internal sealed class ServedModel : IDisposable
         Server = server;
         _ownsServer = ownsServer;
         var options = new EmbeddingsClientOptions { Addresses = [server.Address], MaxInFlight = inFlight };
-        options.MaxItemsPerMessage = itemsPerMessage ?? options.MaxItemsPerMessage;
+        if (itemsPerMessage is { } items)
+        {
+            // As many as that, whatever they weigh.
+            (options.MaxItemsPerMessage, options.MaxBytesPerMessage) = (items, 4 << 20);
+        }
         Client = new EmbeddingsClient(security?.Apply(options) ?? options);
         _load = new StreamLoad(Client, requests, streams);
     }

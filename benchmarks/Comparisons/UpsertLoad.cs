@@ -16,7 +16,7 @@ internal static class UpsertLoad
 
     /// <summary>A client with this number of items per message at most.</summary>
     public static EmbeddingsClient Connect(string address, int inFlight, int itemsPerMessage) =>
-        new(new EmbeddingsClientOptions { Addresses = [address], MaxInFlight = inFlight, MaxItemsPerMessage = itemsPerMessage });
+        new(new EmbeddingsClientOptions { Addresses = [address], MaxInFlight = inFlight, MaxItemsPerMessage = itemsPerMessage, MaxBytesPerMessage = 4 << 20 });
 
     /// <summary>Points a second.</summary>
     public static Task<double> RateAsync(EmbeddingsClient client, StreamUpsertVectorsRequest[] requests) =>

@@ -26,7 +26,6 @@ internal static class MessagesCurve
         using var echoLoad = new EchoLoad(echo.Address, Streams);
         var (embedded, echoed, stored) = (new List<(double, double)>(), new List<(double, double)>(), new List<(double, double)>());
         var count = settings.Count(20_000, 2000);
-        var next = 0;
         // The first two are there to warm up.
         foreach (var (size, isMeasured) in Sizes.Select(static size => (size, true)).Prepend((16, false)).Prepend((1, false)))
         {
@@ -37,10 +36,12 @@ internal static class MessagesCurve
             // Beside each point, since the machine may be busier at one than at another.
             var (items, seconds) = await echoLoad.RunAsync(crops, settings.Turn);
             var rates = new List<double>();
-            for (var turn = 0; turn < settings.Count(5, 2); turn++, next += count)
+            for (var turn = 0; turn < settings.Count(3, 2); turn++)
             {
-                rates.Add(await UpsertLoad.RateAsync(upserts, Points.Requests(Search.Collection, next, count)));
+                rates.Add(await UpsertLoad.RateAsync(upserts, Points.Requests(Search.Collection, turn * count, count)));
             }
+            // Every size begins with an empty collection.
+            await upserts.DeleteCollectionAsync(new() { Collection = Search.Collection });
             if (!isMeasured)
             {
                 continue;

@@ -77,7 +77,15 @@ internal sealed class GrpcProcess : IDisposable
         }
     }
 
-    public void Dispose() => _process.Dispose();
+    /// <summary>Ends it. A server that has ended by itself says why.</summary>
+    public void Dispose()
+    {
+        if (_process.HasExited)
+        {
+            Console.Error.WriteLine($"a server has ended; it said:\n{_process.Output}");
+        }
+        _process.Dispose();
+    }
 
     private static IEnumerable<string> Arguments(int port, string store, IEnumerable<BenchModel> models)
     {
