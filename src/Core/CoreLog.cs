@@ -61,7 +61,7 @@ internal static partial class CoreLog
 
     [LoggerMessage(
         1010,
-        LogLevel.Warning,
+        LogLevel.Information,
         "The folder {Folder} cannot be written ({Reason}): models are prepared again at each start; set Models:CacheFolder",
         EventName = "CacheNotWritable")]
     public static partial void CacheNotWritable(ILogger log, string folder, string reason);

@@ -69,6 +69,9 @@ internal sealed class BatchSizer
         return _candidateTimes.Count >= Runs && Decide();
     }
 
+    /// <summary>Ends the current trial: its candidate is not usable.</summary>
+    public void Skip() => ChangeDirection();
+
     /// <summary>Ends the trials: the size stays what it is.</summary>
     public void Stop() => _candidate = 0;
 

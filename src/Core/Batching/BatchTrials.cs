@@ -94,6 +94,21 @@ internal sealed class BatchTrials(IEmbeddingSession session, BatchQueue queue, i
         }
     }
 
+    /// <summary>Leaves out the size that would be tried next, since its runs take too long.</summary>
+    /// <returns>True if it was the last one: the best size is known.</returns>
+    public bool Skip()
+    {
+        lock (_lock)
+        {
+            _sizer.Skip();
+            if (_sizer.IsSettled)
+            {
+                Free();
+            }
+            return _sizer.IsSettled;
+        }
+    }
+
     /// <summary>Ends the current run, and those to come.</summary>
     public void Dispose()
     {

@@ -9,7 +9,7 @@ internal sealed class BatchTuner(TimeProvider time)
     /// <summary>Most of the time that trials may take.</summary>
     public const double Share = 0.03;
 
-    // So that a long idle time does not end in a long trial. A model whose runs take longer is not tried.
+    // So that a long idle time does not end in a long trial. Sizes whose runs take longer are not tried.
     private static readonly TimeSpan MaxCredit = TimeSpan.FromSeconds(2);
 
     private CancellationTokenSource? _running;
@@ -24,14 +24,23 @@ internal sealed class BatchTuner(TimeProvider time)
     /// </summary>
     /// <param name="trials">The trials of a model.</param>
     /// <param name="isIdle">Returns true if the server has nothing else to do.</param>
-    /// <returns>True if the best size has been found by this run.</returns>
+    /// <returns>True if the best size has been found now.</returns>
     public bool TryRun(BatchTrials trials, Func<bool> isIdle)
     {
         var now = time.GetTimestamp();
         _credit += time.GetElapsedTime(_credited, now) * Share;
         _credit = _credit < MaxCredit ? _credit : MaxCredit;
         _credited = now;
-        if (!trials.AreWanted || trials.Expected > _credit)
+        if (!trials.AreWanted)
+        {
+            return false;
+        }
+        var expected = trials.Expected;
+        if (expected > MaxCredit)
+        {
+            return trials.Skip();
+        }
+        if (expected > _credit)
         {
             return false;
         }
@@ -41,11 +50,7 @@ internal sealed class BatchTuner(TimeProvider time)
         Interlocked.Exchange(ref _running, running);
         try
         {
-            if (!isIdle())
-            {
-                return false;
-            }
-            return trials.Run(time, running.Token);
+            return isIdle() && trials.Run(time, running.Token);
         }
         finally
         {
