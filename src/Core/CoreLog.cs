@@ -66,6 +66,9 @@ internal static partial class CoreLog
         EventName = "CacheNotWritable")]
     public static partial void CacheNotWritable(ILogger log, string folder, string reason);
 
+    [LoggerMessage(1011, LogLevel.Warning, "Model '{Model}' failed in its first run", EventName = "WarmUpFailed")]
+    public static partial void WarmUpFailed(ILogger log, Exception exception, string model);
+
     [LoggerMessage(
         20,
         LogLevel.Warning,

@@ -45,6 +45,28 @@ internal sealed class BatchTrials(IEmbeddingSession session, BatchQueue queue, i
         : (0, session.MultiThreadedRuns);
 
     /// <summary>
+    /// Runs one image, so that the first call does not wait for the weights to be read from the disk. Not part of a trial.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the run early.</param>
+    public void WarmUp(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _unloaded.Token);
+            using var tensor = session.CreateTensor();
+            ProbeImage.Draw(tensor.Item(0), session.Model.Manifest.Input, 0);
+            try
+            {
+                session.Try(0, tensor, 1, releaseMemory: false, ending.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                // A call has arrived, which does the same.
+            }
+        }
+    }
+
+    /// <summary>
     /// Makes the next run. After a trial that was lost, gives back the memory that it needed. If a run fails, there are no more,
     /// and its exception is thrown.
     /// </summary>

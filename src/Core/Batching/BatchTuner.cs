@@ -44,18 +44,42 @@ internal sealed class BatchTuner(TimeProvider time)
         {
             return false;
         }
-        // Ends the run if it takes longer than expected. Not disposed: a caller may be about to cancel it.
-        var running = new CancellationTokenSource(_credit, time);
+        try
+        {
+            // It ends if it takes much longer than expected.
+            return Run(isIdle, _credit, token => trials.Run(time, token));
+        }
+        finally
+        {
+            _credit -= time.GetElapsedTime(now);
+        }
+    }
+
+    /// <summary>Runs one image through a model that has not run since it was loaded. Called by one thread at a time.</summary>
+    /// <param name="trials">The trials of the model.</param>
+    /// <param name="isIdle">Returns true if the server has nothing else to do.</param>
+    public void WarmUp(BatchTrials trials, Func<bool> isIdle) => Run(
+        isIdle,
+        Timeout.InfiniteTimeSpan,
+        token =>
+        {
+            trials.WarmUp(token);
+            return true;
+        });
+
+    private bool Run(Func<bool> isIdle, TimeSpan limit, Func<CancellationToken, bool> run)
+    {
+        // Not disposed: a caller may be about to cancel it.
+        var running = new CancellationTokenSource(limit, time);
         // Before the look at the calls: one that arrives after it finds this.
         Interlocked.Exchange(ref _running, running);
         try
         {
-            return isIdle() && trials.Run(time, running.Token);
+            return isIdle() && run(running.Token);
         }
         finally
         {
             Volatile.Write(ref _running, null);
-            _credit -= time.GetElapsedTime(now);
         }
     }
 }

@@ -165,6 +165,21 @@ public sealed class BatchTunerTests
     }
 
     [Fact]
+    public void A_warm_up_is_one_run_of_one_image_that_a_call_ends()
+    {
+        var session = new TimedSession(_time, best: 8);
+        using var host = new BatchRunner(session, new(), FakeSession.Metrics(), _time, NullLogger.Instance);
+        var tuner = new BatchTuner(_time);
+        tuner.WarmUp(host.Trials, () => false);
+        Assert.Empty(session.Sizes);
+        tuner.WarmUp(host.Trials, () => true);
+        session.Trying = tuner.Interrupt;
+        tuner.WarmUp(host.Trials, () => true);
+        Assert.Equal([1, 1], session.Sizes);
+        Assert.Equal(1, session.Interrupted);
+    }
+
+    [Fact]
     public async Task A_run_that_fails_ends_the_trials()
     {
         var session = new TimedSession(_time, best: 16) { Fails = true };

@@ -5,7 +5,9 @@ using Embeddings.Tooling.Onnx;
 
 namespace Embeddings.Core.Tests.Inference;
 
-/// <summary>Memory of ONNX Runtime after a large batch.</summary>
+/// <summary>Memory of ONNX Runtime after a large batch; measured alone, since it is the memory of the process.</summary>
+[CollectionDefinition(nameof(ArenaTests), DisableParallelization = true)]
+[Collection(nameof(ArenaTests))]
 public sealed class ArenaTests : IDisposable
 {
     private const int Side = 512;
