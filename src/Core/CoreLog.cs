@@ -46,6 +46,30 @@ internal static partial class CoreLog
     public static partial void ModelNotReloaded(ILogger log, string model, string reason);
 
     [LoggerMessage(
+        1008,
+        LogLevel.Information,
+        "Model '{Model}': batches of {Size} are the fastest",
+        EventName = "BatchSizeFound")]
+    public static partial void BatchSizeFound(ILogger log, string model, int size);
+
+    [LoggerMessage(
+        1009,
+        LogLevel.Warning,
+        "Model '{Model}' failed in a trial of batch sizes; its batches stay at {Size}",
+        EventName = "BatchTrialFailed")]
+    public static partial void BatchTrialFailed(ILogger log, Exception exception, string model, int size);
+
+    [LoggerMessage(
+        1010,
+        LogLevel.Information,
+        "The folder {Folder} cannot be written ({Reason}): models are prepared again at each start; set Models:CacheFolder",
+        EventName = "CacheNotWritable")]
+    public static partial void CacheNotWritable(ILogger log, string folder, string reason);
+
+    [LoggerMessage(1011, LogLevel.Warning, "Model '{Model}' failed in its first run", EventName = "WarmUpFailed")]
+    public static partial void WarmUpFailed(ILogger log, Exception exception, string model);
+
+    [LoggerMessage(
         20,
         LogLevel.Warning,
         "The model file {File} has no manifest and is not served; 'embeddings models add' makes one",

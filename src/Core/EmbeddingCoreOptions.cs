@@ -114,6 +114,20 @@ public sealed record ModelOptions
     /// <value>Default: true.</value>
     public bool Reload { get; init; } = true;
 
+    /// <summary>
+    /// Keeps what is found out about each model on this machine for the next start: its optimized graph, the results of its test
+    /// runs, and its best batch size.
+    /// </summary>
+    /// <value>Default: true.</value>
+    public bool UseCache { get; init; } = true;
+
+    /// <summary>
+    /// Folder for these files, which must be as well protected as the models: whoever can write to it can change their
+    /// vectors. Empty for the folder <c>.cache</c> in the folder of each model. If it cannot be written, nothing is kept.
+    /// </summary>
+    /// <value>Default: empty.</value>
+    public string CacheFolder { get; init; } = "";
+
     /// <summary>Interval at which files and idle times are checked.</summary>
     /// <value>Default: 5 seconds. From 10 milliseconds to 1 hour.</value>
     [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]

@@ -46,6 +46,7 @@ public static class EmbeddingCoreServiceCollectionExtensions
                 services.GetRequiredService<EmbeddingPipeline>(),
                 services.GetRequiredService<FaceFinder>(),
                 services.GetRequiredService<FaceEmbedder>()))
-            .AddHostedService<ModelMaintenance>();
+            .AddHostedService<ModelMaintenance>()
+            .AddHostedService<BatchTuning>();
     }
 }

@@ -158,11 +158,12 @@ internal sealed class Batch(BatchTensor tensor)
 internal sealed class BatchPool(IEmbeddingSession session, int maxBatches) : IDisposable
 {
     private readonly Stack<Batch> _free = new();
-    private readonly BatchSizer _sizer = new(session.MaxBatch);
     private int _used;
 
-    /// <summary>An empty batch of the size that <see cref="BatchSizer"/> chose, or null while all are in use.</summary>
-    public Batch? TryOpen(bool isExpress = false)
+    /// <summary>An empty batch, or null while all are in use.</summary>
+    /// <param name="size">Number of items at which it is full; an express batch is full at its capacity.</param>
+    /// <param name="isExpress">True for an express batch.</param>
+    public Batch? TryOpen(int size, bool isExpress = false)
     {
         if (_used >= (isExpress ? maxBatches + 1 : maxBatches))
         {
@@ -171,19 +172,13 @@ internal sealed class BatchPool(IEmbeddingSession session, int maxBatches) : IDi
         _used++;
         var batch = _free.TryPop(out var free) ? free : new Batch(session.CreateTensor());
         batch.IsExpress = isExpress;
-        batch.Size = isExpress ? batch.Tensor.Capacity : _sizer.Next();
+        batch.Size = isExpress ? batch.Tensor.Capacity : size;
         return batch;
     }
 
-    /// <summary>Takes a batch back.</summary>
-    /// <param name="batch">A batch that is not in use any more.</param>
-    /// <param name="isSample">True if its run counts for the comparison of batch sizes.</param>
-    public void Return(Batch batch, bool isSample)
+    /// <summary>Takes a batch back that is not in use any more.</summary>
+    public void Return(Batch batch)
     {
-        if (isSample && batch is { Ran: > 0, IsExpress: false })
-        {
-            _sizer.Ran(batch.Ran, batch.Duration);
-        }
         batch.Reset();
         _used--;
         _free.Push(batch);

@@ -16,7 +16,8 @@ namespace Embeddings.Core.Batching;
 /// waited runs. So the flood of one caller adds at most one batch to the wait of another. With one caller, there is no express
 /// batch.
 /// There is no timer unless <see cref="BatchingOptions.MaxBatchDelay"/> is set: a batch forms while the one before it runs.
-/// <see cref="BatchSizer"/> decides at how many items a batch is full.
+/// A batch is full at <see cref="BatchSize"/> items, which <see cref="BatchTrials"/> finds, unless the load does not fill as
+/// many batches of that size as there are processors.
 /// If the model has single-threaded runs, as many full batches as those run concurrently, one thread each: every processor
 /// has work and none is shared. Fewer run one after the other with all threads, so that each finishes as soon as possible;
 /// but a batch that is half full joins single-threaded runs that leave processors idle.
@@ -33,6 +34,11 @@ internal sealed class BatchQueue : IDisposable
     // Idle threads. The last to arrive is woken first: its caches are still warm.
     private readonly List<SemaphoreSlim> _sleepers = [];
     private readonly RunRule _runs;
+    private readonly int _singleThreadedRuns;
+    private int _batchSize;
+    // Items that wait for a place, have one, or run.
+    private int _items;
+    private TimeSpan _timePerItem;
     private Batch? _open;
     private Batch? _express;
     // An express batch was the last to leave: the next one lets a batch of those that wait go first.
@@ -46,6 +52,8 @@ internal sealed class BatchQueue : IDisposable
     {
         _delay = options.MaxBatchDelay;
         _runs = new RunRule(session.MultiThreadedRuns, session.SingleThreadedRuns);
+        _singleThreadedRuns = session.SingleThreadedRuns;
+        _batchSize = Math.Min(BatchSizer.First, session.MaxBatch);
         Time = time;
         // One in each run, one waiting to be next, one open: enough that no run waits for callers, and no more. Of
         // single-threaded runs one is always about to end.
@@ -53,6 +61,38 @@ internal sealed class BatchQueue : IDisposable
     }
 
     public TimeProvider Time { get; }
+
+    /// <summary>Number of items at which a batch is full, from 1 to the session's largest batch.</summary>
+    public int BatchSize
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _batchSize;
+            }
+        }
+
+        set
+        {
+            lock (_lock)
+            {
+                _batchSize = value;
+            }
+        }
+    }
+
+    /// <summary>Duration of the last full batch under load, divided by its items; 0 before there was one.</summary>
+    public TimeSpan TimePerItem
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _timePerItem;
+            }
+        }
+    }
 
     // True if Take has something to do: a batch to return, or an open one to close or to keep open for its delay.
     private bool CanTake => IsExpressNext || _closed.First is { Value.IsFilling: false }
@@ -80,6 +120,7 @@ internal sealed class BatchQueue : IDisposable
             {
                 return ValueTask.FromException<BatchItem>(Stopping());
             }
+            _items++;
             caller = _owners.Of(owner);
             if (caller.Waiters.Count == 0 && TryReserve(caller, mayOpen: _turns.Count == 0) is { } item)
             {
@@ -162,7 +203,12 @@ internal sealed class BatchQueue : IDisposable
         lock (_lock)
         {
             _runs.End(batch.Slot);
-            _batches.Return(batch, _runs.IsForLoad(batch.Slot));
+            _items -= batch.Reserved;
+            if (batch.Ran == batch.Size && _runs.IsForLoad(batch.Slot))
+            {
+                _timePerItem = batch.Duration / batch.Ran;
+            }
+            _batches.Return(batch);
             Serve();
             Wake();
         }
@@ -345,7 +391,7 @@ internal sealed class BatchQueue : IDisposable
     {
         if (owner.Places == 0 && (_crowded > 0 || _express is not null))
         {
-            _express ??= _batches.TryOpen(isExpress: true);
+            _express ??= _batches.TryOpen(_batchSize, isExpress: true);
             if (_express is { IsFull: false })
             {
                 return _express.Reserve(this, owner);
@@ -355,7 +401,7 @@ internal sealed class BatchQueue : IDisposable
         {
             return null;
         }
-        _open ??= _batches.TryOpen();
+        _open ??= _batches.TryOpen(SizeForLoad());
         if (_open is null)
         {
             return null;
@@ -368,6 +414,18 @@ internal sealed class BatchQueue : IDisposable
             Wake();
         }
         return item;
+    }
+
+    // A batch that takes all there is would leave the other processors idle. Small batches join the runs of others
+    // (RunRule.MayJoin), and are not divided.
+    private int SizeForLoad()
+    {
+        var size = _batchSize;
+        while (size > BatchSizer.First && (long)size * _singleThreadedRuns > _items)
+        {
+            size = Math.Max(size / 2, BatchSizer.First);
+        }
+        return size;
     }
 
     // Called whenever what Take finds may have changed. One thread is enough: it checks everything, and wakes the next if
@@ -389,6 +447,7 @@ internal sealed class BatchQueue : IDisposable
             if (waiter.List is not null)
             {
                 owner.Waiters.Remove(waiter);
+                _items--;
                 waiter.Value.SetCanceled(cancellationToken);
             }
         }

@@ -17,11 +17,24 @@ internal sealed class BatchRunner : IDisposable
     private readonly Lock _disposal = new();
     private bool _disposed;
 
+    /// <param name="session">The session; disposed with this instance.</param>
+    /// <param name="options">Limits of the queue.</param>
+    /// <param name="metrics">Counts the batches.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="log">Gets the failures of batches.</param>
+    /// <param name="batchSize">The batch size that earlier trials found; 0 if there were none.</param>
     public BatchRunner(
-        IEmbeddingSession session, BatchingOptions options, EmbeddingMetrics metrics, TimeProvider time, ILogger log)
+        IEmbeddingSession session,
+        BatchingOptions options,
+        EmbeddingMetrics metrics,
+        TimeProvider time,
+        ILogger log,
+        int batchSize = 0)
     {
         Session = session;
         Queue = new(session, options, time);
+        Trials = new(session, Queue, batchSize);
+        Queue.BatchSize = Trials.Size;
         _metrics = metrics;
         _time = time;
         _log = log;
@@ -37,6 +50,9 @@ internal sealed class BatchRunner : IDisposable
     public IEmbeddingSession Session { get; }
 
     public BatchQueue Queue { get; }
+
+    /// <summary>Finds the size of the queue's batches.</summary>
+    public BatchTrials Trials { get; }
 
     /// <summary>
     /// Number of items that hold the session in memory. Changed only by <c>ServedModel</c>, under its lock.
@@ -85,6 +101,7 @@ internal sealed class BatchRunner : IDisposable
             }
             _disposed = true;
             Queue.Stop();
+            Trials.Dispose();
             foreach (var thread in _threads)
             {
                 thread.Join();

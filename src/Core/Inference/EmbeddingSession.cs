@@ -46,6 +46,21 @@ internal interface IEmbeddingSession : IDisposable
     void Run(int slot, BatchTensor tensor, int first, int count);
 
     /// <summary>
+    /// Runs the first <paramref name="count"/> items of the tensor for the time that it takes: there are no results. An
+    /// <see cref="OperationCanceledException"/> if it was cancelled.
+    /// </summary>
+    /// <param name="slot">A slot as in <see cref="Run"/>.</param>
+    /// <param name="tensor">The items.</param>
+    /// <param name="count">Their number.</param>
+    /// <param name="releaseMemory">True to give back the memory that earlier runs of the session needed and this one does not.</param>
+    /// <param name="cancellationToken">Ends the run between two operators.</param>
+    void Try(int slot, BatchTensor tensor, int count, bool releaseMemory, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Run(slot, tensor, 0, count);
+    }
+
+    /// <summary>
     /// Turns a raw vector into the result: checks it, and normalizes it if the model's vectors have unit length. A
     /// <see cref="Fault"/> if it is not finite or all zeros. The result of a model that does not embed is only checked: a
     /// <see cref="Fault"/> if an output was not finite.
@@ -90,6 +105,9 @@ internal sealed class EmbeddingSession : IEmbeddingSession
 
     public ModelManifest Manifest => Model.Manifest;
 
+    /// <summary>Where what is found out about the model is kept; null if nowhere.</summary>
+    public CacheEntry? Cache { get; init; }
+
     /// <inheritdoc/>
     public int MaxBatch { get; }
 
@@ -119,6 +137,31 @@ internal sealed class EmbeddingSession : IEmbeddingSession
         _sessions.Use(slot, (Model: this, tensor, first, count), static (session, options, at) =>
             at.tensor.Use(at.first, at.count, (at, session, options), static (call, input, output) =>
                 call.at.Model.Run(call.session, call.options, call.at.tensor, call.at.first, call.at.count, input, output)));
+    }
+
+    /// <inheritdoc/>
+    public void Try(int slot, BatchTensor tensor, int count, bool releaseMemory, CancellationToken cancellationToken)
+    {
+        using var options = new RunOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+        if (releaseMemory)
+        {
+            options.AddRunConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
+        }
+        try
+        {
+            using var registration = cancellationToken.UnsafeRegister(
+                static state => ((RunOptions)state!).Terminate = true, options);
+            _sessions.Use(slot, (Model: this, tensor, count, options), static (session, _, at) =>
+                at.tensor.Use(0, at.count, (at, session), static (call, input, _) =>
+                {
+                    var model = call.at.Model;
+                    call.session.Run(call.at.options, model._inputNames, [input], model._outputNames).Dispose();
+                }));
+        }
+        catch (OnnxRuntimeException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
     }
 
     /// <inheritdoc/>

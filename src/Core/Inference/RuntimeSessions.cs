@@ -1,3 +1,4 @@
+using Embeddings.Core.Models;
 using Microsoft.ML.OnnxRuntime;
 using OrtSessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
@@ -21,23 +22,31 @@ internal sealed class RuntimeSessions : IDisposable
     private readonly RunOptions _runOptions;
     private readonly string _file;
     private readonly InferenceOptions _options;
+    private readonly CacheEntry? _known;
     private int _opening;
     private bool _disposed;
 
-    /// <exception cref="ModelException">ONNX Runtime cannot load the file.</exception>
-    public RuntimeSessions(string file, InferenceOptions options, SessionPlan plan)
+    /// <param name="file">Path of the model file.</param>
+    /// <param name="options">Settings of the sessions.</param>
+    /// <param name="plan">Their number and threads.</param>
+    /// <param name="known">Has the model's optimized graph, which is loaded instead; null to optimize the model.</param>
+    /// <param name="saveTo">Path to write the optimized graph to; null not to write it.</param>
+    /// <exception cref="ModelException">ONNX Runtime cannot load or write a file.</exception>
+    public RuntimeSessions(
+        string file, InferenceOptions options, SessionPlan plan, CacheEntry? known = null, string? saveTo = null)
     {
         Provider = ProviderSetup.Word(options.Provider);
         Plan = plan;
         _file = file;
         _options = options;
+        _known = known;
         _slots = new InferenceSession[plan.Sessions + plan.SingleThreadedRuns];
         _locks = [.. _slots.Select(_ => new Lock())];
         // The caller gets the error of a run; on standard error as well, a client could fill the log with it.
         _runOptions = new RunOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
         try
         {
-            Open();
+            Open(saveTo);
         }
         catch (Exception e) when (
             e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException or NotSupportedException)
@@ -120,18 +129,25 @@ internal sealed class RuntimeSessions : IDisposable
         _runOptions.Dispose();
     }
 
-    private void Open()
+    private void Open(string? saveTo)
     {
         if (ProviderSetup.Missing(_options.Provider) is { } reason)
         {
             throw new NotSupportedException(reason);
         }
-        using var multiThreaded = Configure(_options, Plan.IntraOpThreads, _options.Spinning);
-        ProviderSetup.Append(multiThreaded, _options);
+        using var multiThreaded = Configure(Plan.IntraOpThreads, _options.Spinning, isOptimized: _known is not null);
+        if (saveTo is not null)
+        {
+            multiThreaded.OptimizedModelFilePath = saveTo;
+            // In a file of their own the weights are mapped, not copied.
+            multiThreaded.AddSessionConfigEntry(
+                "session.optimized_model_external_initializers_file_name", CacheEntry.DataOf(saveTo));
+            multiThreaded.AddSessionConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", "1024");
+        }
         for (var i = 0; i < Plan.Sessions; i++)
         {
             // By path, not by bytes: external weight files are found, and the file is mapped, not copied.
-            _slots[i] = new InferenceSession(_file, multiThreaded);
+            _slots[i] = new InferenceSession(_known?.Graph ?? _file, multiThreaded);
         }
         Array.Fill(_slots, _slots[0], Plan.Sessions, Plan.SingleThreadedRuns);
     }
@@ -141,9 +157,10 @@ internal sealed class RuntimeSessions : IDisposable
         InferenceSession session;
         try
         {
-            using var options = Configure(_options, intraOpThreads: 1, spinning: false);
-            ProviderSetup.Append(options, _options);
-            session = new InferenceSession(_file, options);
+            // It was checked when the model was loaded, which may be long ago.
+            var isOptimized = _known is not null && _known.IsIntact();
+            using var options = Configure(intraOpThreads: 1, spinning: false, isOptimized);
+            session = new InferenceSession(isOptimized ? _known!.Graph! : _file, options);
         }
         catch (Exception e)
         {
@@ -169,14 +186,16 @@ internal sealed class RuntimeSessions : IDisposable
         }
     }
 
-    private static OrtSessionOptions Configure(InferenceOptions options, int intraOpThreads, bool spinning)
+    private OrtSessionOptions Configure(int intraOpThreads, bool spinning, bool isOptimized)
     {
         var sessionOptions = new OrtSessionOptions
         {
             IntraOpNumThreads = intraOpThreads,
-            InterOpNumThreads = options.InterOpThreads,
-            ExecutionMode = options.InterOpThreads > 1 ? ExecutionMode.ORT_PARALLEL : ExecutionMode.ORT_SEQUENTIAL,
-            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
+            InterOpNumThreads = _options.InterOpThreads,
+            ExecutionMode = _options.InterOpThreads > 1 ? ExecutionMode.ORT_PARALLEL : ExecutionMode.ORT_SEQUENTIAL,
+            GraphOptimizationLevel = isOptimized
+                ? GraphOptimizationLevel.ORT_DISABLE_ALL
+                : GraphOptimizationLevel.ORT_ENABLE_ALL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
         sessionOptions.AddSessionConfigEntry("session.intra_op.allow_spinning", spinning ? "1" : "0");
@@ -187,6 +206,7 @@ internal sealed class RuntimeSessions : IDisposable
         // An operator's work is cut into smaller and smaller pieces, not one per thread: a thread whose processor a request
         // takes does not hold up the others.
         sessionOptions.AddSessionConfigEntry("session.dynamic_block_base", "4");
+        ProviderSetup.Append(sessionOptions, _options);
         return sessionOptions;
     }
 }

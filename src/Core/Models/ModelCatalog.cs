@@ -21,6 +21,7 @@ internal sealed class ModelCatalog : IDisposable
     private readonly EmbeddingMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
+    private readonly ModelCache _cache;
     private readonly Lock _eviction = new();
     private readonly Dictionary<string, ServedModel> _models = new(StringComparer.Ordinal);
     private readonly Dictionary<ModelKind, ServedModel> _defaults = [];
@@ -33,6 +34,8 @@ internal sealed class ModelCatalog : IDisposable
         _metrics = metrics;
         _time = time;
         _log = log;
+        _cache = new(options.Models, time, log);
+        Tuner = new(time);
         var models = options.Models;
         ReportIgnored(models.Directories);
         var files = models.Directories.SelectMany(Manifests)
@@ -67,6 +70,9 @@ internal sealed class ModelCatalog : IDisposable
 
     /// <summary>All models, in ordinal order of their names.</summary>
     public IReadOnlyList<ServedModel> All { get; }
+
+    /// <summary>Makes the trials of batch sizes.</summary>
+    public BatchTuner Tuner { get; }
 
     /// <summary>
     /// The model that a request means. NOT_FOUND for an unknown name or kind, INVALID_ARGUMENT for a model of another kind.
@@ -131,7 +137,7 @@ internal sealed class ModelCatalog : IDisposable
     /// <exception cref="ModelException">It cannot be loaded.</exception>
     public BatchRunner LoadRunner(string file)
     {
-        var session = ModelLoader.Load(file, _options.Inference);
+        var session = ModelLoader.Load(file, _options.Inference, _cache);
         var model = session.Model;
         var vectors = model.Manifest.Embeds ? $"{model.Dimension}-d" : "no vectors";
         CoreLog.ModelLoaded(
@@ -140,7 +146,7 @@ internal sealed class ModelCatalog : IDisposable
         {
             CoreLog.ModelNotice(_log, model.Name, notice);
         }
-        return new(session, _options.Batching, _metrics, _time, _log);
+        return new(session, _options.Batching, _metrics, _time, _log, session.Cache?.BatchSize ?? 0);
     }
 
     /// <summary>

@@ -58,6 +58,11 @@ internal sealed class ServedModel : IDisposable
     /// <summary>The session in memory, or null if the model is not loaded.</summary>
     public IEmbeddingSession? Session => Volatile.Read(ref _runner)?.Session;
 
+    /// <summary>
+    /// The trials of batch sizes in the session in memory, or null if the model is not loaded. They end when it is unloaded.
+    /// </summary>
+    public BatchTrials? Trials => Volatile.Read(ref _runner)?.Trials;
+
     /// <summary>Items admitted and not finished, in all sessions.</summary>
     public int InFlight => _gate.Items;
 
@@ -86,6 +91,7 @@ internal sealed class ServedModel : IDisposable
         {
             throw QueueFull();
         }
+        _catalog.Tuner.Interrupt();
         try
         {
             return new(this, await EnterAsync(cancellationToken), owner, cost);

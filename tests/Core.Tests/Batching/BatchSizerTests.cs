@@ -1,27 +1,21 @@
 using Embeddings.Core.Batching;
-using Embeddings.Testing;
 
 namespace Embeddings.Core.Tests.Batching;
 
 /// <summary>Sizes found for models whose run time is a formula.</summary>
 public sealed class BatchSizerTests
 {
-    [Fact]
-    public void A_model_with_the_same_cost_for_any_size_gets_the_largest()
-    {
-        var sizer = new BatchSizer(64);
-        Load(sizer, 2000, static items => 10_000);
-        Assert.Equal(64, sizer.Size);
-    }
+    // Two directions from each size on the way to the largest, and 2 x 11 runs for each.
+    private const int MostRuns = 8 * 22;
 
     [Fact]
-    public void A_model_that_takes_no_time_gets_the_largest()
-    {
+    public void A_model_with_the_same_cost_for_any_size_gets_the_largest() =>
+        Assert.Equal(64, Settle(new(64), static items => 10_000).Size);
+
+    [Fact]
+    public void A_model_that_takes_no_time_gets_the_largest() =>
         // The rest of a batch's cost is then all of it.
-        var sizer = new BatchSizer(128);
-        Load(sizer, 2000, static items => items);
-        Assert.Equal(128, sizer.Size);
-    }
+        Assert.Equal(128, Settle(new(128), static items => items).Size);
 
     [Theory]
     [InlineData(1)]
@@ -30,12 +24,8 @@ public sealed class BatchSizerTests
     [InlineData(8)]
     [InlineData(16)]
     [InlineData(32)]
-    public void The_size_that_is_fastest_for_an_item_is_found(int best)
-    {
-        var sizer = new BatchSizer(32);
-        Load(sizer, 2000, items => items * Cost(items, best));
-        Assert.Equal(best, sizer.Size);
-    }
+    public void The_size_that_is_fastest_for_an_item_is_found(int best) =>
+        Assert.Equal(best, Settle(new(32), items => items * Cost(items, best)).Size);
 
     [Theory]
     [InlineData(1)]
@@ -44,56 +34,30 @@ public sealed class BatchSizerTests
     public void Noise_costs_little(int seed)
     {
         var random = new Random(seed);
-        var sizer = new BatchSizer(32);
-        var noisy = 0.0;
-        Load(sizer, 20_000, items =>
-        {
-            var cost = Cost(items, best: 4);
-            noisy += cost;
-            return items * cost * (1 + (0.3 * (random.NextDouble() - 0.5)));
-        });
+        var sizer = Settle(
+            new(32), items => items * Cost(items, best: 4) * (1 + (0.3 * (random.NextDouble() - 0.5))));
         Assert.InRange(sizer.Size, 2, 8);
-        // Trials included: a size that is off by one step costs a tenth.
-        Assert.InRange(noisy / 20_000, 5000, 5000 * 1.1);
     }
 
-    [Fact]
-    public void A_load_that_changes_is_followed()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    [InlineData(32)]
+    public void A_known_size_needs_no_trial(int known)
     {
-        var sizer = new BatchSizer(32);
-        Load(sizer, 3000, static items => items * Cost(items, best: 2));
-        Assert.Equal(2, sizer.Size);
-        Load(sizer, 20_000, static items => items * Cost(items, best: 16));
-        Assert.Equal(16, sizer.Size);
+        var sizer = new BatchSizer(32, known);
+        Assert.Equal((known, true), (sizer.Size, sizer.IsSettled));
+        Assert.False(sizer.Ran(known, TimeSpan.FromMilliseconds(1)));
+        Assert.Equal(known, sizer.Size);
     }
 
-    [Fact]
-    public void Batches_that_are_not_full_do_not_count()
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(33)]
+    public void A_known_size_that_the_model_does_not_take_is_ignored(int known)
     {
-        var sizer = new BatchSizer(32);
-        for (var i = 0; i < 1000; i++)
-        {
-            Assert.Equal(8, sizer.Next());
-            sizer.Ran(1 + (i % 7), TimeSpan.FromMilliseconds(1));
-        }
-        Assert.Equal(8, sizer.Size);
-    }
-
-    [Fact]
-    public void A_size_that_the_load_does_not_fill_is_given_up()
-    {
-        // The best would be 32, but there are never more than 10 at once. What is said of the others is right.
-        var sizer = new BatchSizer(32);
-        var tries = 0;
-        for (var i = 0; i < 10_000; i++)
-        {
-            var size = sizer.Next();
-            tries += size > 10 ? 1 : 0;
-            var items = Math.Min(size, 10);
-            sizer.Ran(items, TimeSpan.FromMicroseconds(items * Cost(items, best: 32)));
-        }
-        Assert.Equal(8, sizer.Size);
-        Assert.InRange(tries, 1, 1000);
+        var sizer = new BatchSizer(32, known);
+        Assert.Equal((8, false), (sizer.Size, sizer.IsSettled));
     }
 
     [Theory]
@@ -102,8 +66,7 @@ public sealed class BatchSizerTests
     [InlineData(12)]
     public void No_batch_is_larger_than_the_model_takes(int largest)
     {
-        var sizer = new BatchSizer(largest);
-        Load(sizer, 2000, items =>
+        var sizer = Settle(new(largest), items =>
         {
             Assert.InRange(items, 1, largest);
             return 10_000;
@@ -111,15 +74,33 @@ public sealed class BatchSizerTests
         Assert.Equal(largest, sizer.Size);
     }
 
+    [Fact]
+    public void It_says_when_a_candidate_has_lost()
+    {
+        var sizer = new BatchSizer(32);
+        var lost = new List<int>();
+        while (!sizer.IsSettled)
+        {
+            var size = sizer.Next();
+            if (sizer.Ran(size, TimeSpan.FromMicroseconds(size * Cost(size, best: 8))))
+            {
+                lost.Add(size);
+            }
+        }
+        Assert.Equal([4, 16], lost);
+    }
+
     // Microseconds for an item: 5 ms at the best size, a tenth more for each doubling or halving away from it.
     private static double Cost(int items, int best) => 5000 * Math.Pow(1.1, Math.Abs(Math.Log2(items) - Math.Log2(best)));
 
-    private static void Load(BatchSizer sizer, int runs, Func<int, double> microseconds)
+    private static BatchSizer Settle(BatchSizer sizer, Func<int, double> microseconds)
     {
-        for (var i = 0; i < runs; i++)
+        for (var runs = 0; !sizer.IsSettled; runs++)
         {
+            Assert.InRange(runs, 0, MostRuns);
             var items = sizer.Next();
             sizer.Ran(items, TimeSpan.FromMicroseconds(microseconds(items)));
         }
+        return sizer;
     }
 }

@@ -124,12 +124,26 @@ public sealed class SingleThreadedRunsTests
     [Theory]
     [InlineData(0)]
     [InlineData(2)]
-    public async Task Under_load_batches_get_the_size_with_the_lowest_time_per_item(int singleThreadedRuns)
+    public async Task After_a_trial_batches_have_the_size_with_the_lowest_time_per_item(int singleThreadedRuns)
     {
         using var host = new QueueHost(new(maxBatch: 16, singleThreadedRuns: singleThreadedRuns) { Takes = static count => count * count / 4 });
-        await Task.WhenAll(Enumerable.Range(0, 800).Select(i => host.Embed(i))).WaitAsync(Soon);
+        await Load();
         Assert.Equal(8, host.Session.Runs.Max(run => run.Length));
-        Assert.InRange(host.Session.Runs[^10..^2].Max(run => run.Length), 1, 4);
+        Assert.True(host.Runner.Trials.AreWanted);
+
+        host.Session.Runs.Clear();
+        host.Session.Slots.Clear();
+        while (!host.Runner.Trials.Run(TimeProvider.System, default))
+        {
+        }
+        // As under load: all slots of that kind.
+        Assert.Equal(singleThreadedRuns > 0 ? [1, 2] : [0], host.Session.Slots.Distinct().Order());
+
+        host.Session.Runs.Clear();
+        await Load();
+        Assert.InRange(host.Session.Runs.Max(run => run.Length), 1, 4);
+
+        Task Load() => Task.WhenAll(Enumerable.Range(0, 100).Select(i => host.Embed(i))).WaitAsync(Soon);
     }
 
     [Fact]
