@@ -53,10 +53,11 @@ internal sealed class BatchTrials(IEmbeddingSession session, BatchQueue queue, i
         lock (_lock)
         {
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _unloaded.Token);
-            using var tensor = session.CreateTensor();
-            ProbeImage.Draw(tensor.Item(0), session.Model.Manifest.Input, 0);
             try
             {
+                ending.Token.ThrowIfCancellationRequested();
+                using var tensor = session.CreateTensor();
+                ProbeImage.Draw(tensor.Item(0), session.Model.Manifest.Input, 0);
                 session.Try(0, tensor, 1, releaseMemory: false, ending.Token);
             }
             catch (OperationCanceledException)
@@ -81,6 +82,8 @@ internal sealed class BatchTrials(IEmbeddingSession session, BatchQueue queue, i
             var size = _sizer.Next();
             try
             {
+                // After the end of the model as well.
+                ending.Token.ThrowIfCancellationRequested();
                 Prepare(size);
                 var began = time.GetTimestamp();
                 RunAll(size, releaseMemory: false, ending.Token);
