@@ -53,7 +53,7 @@ Task("__Publish").Does(() =>
         CleanDirectory(folder);
         ExecuteOrFail(
             "dotnet",
-            $"publish {CommandProject} -c {Configuration} {ForPlatform(rid)} --self-contained -p:PublishReadyToRun=true -p:DebugType=none -o {folder} --nologo -v quiet",
+            $"publish {CommandProject} -c {Configuration} {ForPlatform(rid)} --self-contained -p:PublishAhead=true -p:DebugType=none -o {folder} --nologo -v quiet",
             "the command could not be published");
         DeletePlatform(rid);
         folders.Add(folder);
