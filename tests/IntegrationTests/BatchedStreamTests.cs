@@ -86,6 +86,66 @@ public sealed class BatchedStreamTests(ServerFixture server)
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task A_point_that_the_store_refuses_fails_alone(string kind)
+    {
+        await using var started = await StartedStore.StartAsync(kind);
+        var vectors = started.Server.Api.Vectors;
+        await vectors.StreamUpsertVectors().ExchangeAsync([Items.Upsert(_collection, "p3", [1, 2])]);
+        await vectors.SetLegalHoldAsync(new() { Collection = _collection, PointIds = { "p3" }, Hold = true }).Bound();
+        // The same id twice: the later one wins also if the points are written one by one.
+        var items = Enumerable.Range(0, 100).Select(i => Items.Upsert(_collection, $"p{i % 90}", [i + 1, 2])).ToList();
+        var answers = Flat(await vectors.StreamUpsertVectors().ExchangeAsync(Messages(items, [100])));
+        Assert.Equal([3, 93], answers.Index().Where(entry => entry.Item.Error?.Reason == "POINT_ON_HOLD").Select(entry => entry.Index));
+        Assert.Equal(98, answers.Count(answer => answer.Ack is not null));
+        Assert.Equal(90, (await vectors.CountVectorsAsync(new() { Collection = _collection }).Bound()).Count);
+        var last = await vectors.GetVectorAsync(new() { Collection = _collection, PointId = "p9" }).Bound();
+        Assert.Equal(100.0 / 2, last.Point.Vector[0] / last.Point.Vector[1], 3);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(7)]
+    public async Task Large_messages_pass_a_server_that_keeps_few_responses(int pending)
+    {
+        await using var small = await TestServer.StartAsync($"--Server:MaxPendingPerStream={pending}");
+        var items = Enumerable.Range(0, 500).Select(i => Items.Upsert(_collection, $"p{i}", i % 3 == 0 ? [] : [1, 2])).ToList();
+        var answers = Flat(await small.Api.Vectors.StreamUpsertVectors().ExchangeAsync(Messages(items, [250, 0, 249])));
+        Assert.Equal(items.Select(item => item.ItemId), answers.Select(answer => answer.ItemId));
+        Assert.All(answers.Index(), entry => Assert.Equal(entry.Index % 3 == 0, entry.Item.Error is not null));
+    }
+
+    [Fact]
+    public async Task A_shutdown_in_the_middle_of_messages_ends_the_stream()
+    {
+        await using var stopped = await TestServer.StartAsync("--Server:MaxPendingPerStream=40");
+        using var call = stopped.Api.Vectors.StreamUpsertVectors();
+        var received = 0;
+        var reading = Task.Run(async () =>
+        {
+            while (await call.ResponseStream.MoveNext(CancellationToken.None))
+            {
+                received += call.ResponseStream.Current.Items.Count(answer => answer.Ack is not null);
+            }
+        });
+        var sending = Task.Run(async () =>
+        {
+            for (var i = 0; ; i++)
+            {
+                await call.RequestStream.WriteAsync(new()
+                {
+                    Items = { Enumerable.Range(0, 100).Select(item => Items.Upsert(_collection, $"p{i}-{item}", [1, 2])) },
+                });
+            }
+        });
+        await Bounds.UntilAsync(() => Volatile.Read(ref received) > 300);
+        await stopped.StopAsync();
+        await Assert.ThrowsAsync<RpcException>(() => reading.Bound());
+        await Record.ExceptionAsync(() => sending.Bound());
+    }
+
     [Fact]
     public async Task A_large_response_is_split_and_keeps_the_order()
     {

@@ -2,15 +2,24 @@ using Embeddings.Core.Models;
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Mapping;
 using Embeddings.Server.Grpc.Streaming;
+using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Grpc.Core;
 
 namespace Embeddings.Server.Grpc;
 
 /// <summary>Stores vectors that clients computed; invalid vectors are rejected here and never reach a store.</summary>
-internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, StreamContext streams, TimeProvider time)
+internal sealed class UpsertHandler(
+    IVectorStore store, ModelCatalog models, StreamContext streams, ServerOptions options, TimeProvider time)
 {
     public const int MaxPoints = 10_000;
+
+    // More gain nothing.
+    private const int MaxGroup = 64;
+
+    // Points that wait for others of their message are pending responses: less than all that may be pending, so that the stream
+    // is always read on.
+    private readonly int _maxGroup = Math.Clamp(options.MaxPendingPerStream / 2, 1, MaxGroup);
 
     public async Task<V1.UpsertVectorsResponse> UpsertAsync(V1.UpsertVectorsRequest request, CancellationToken cancellationToken)
     {
@@ -36,24 +45,50 @@ internal sealed class UpsertHandler(IVectorStore store, ModelCatalog models, Str
     public Task StreamAsync(
         IAsyncStreamReader<V1.StreamUpsertVectorsRequest> requests,
         IServerStreamWriter<V1.StreamUpsertVectorsResponse> responses,
-        ServerCallContext context) =>
-        streams.RunAsync(
+        ServerCallContext context)
+    {
+        // Points of the message that is being read.
+        UpsertGroup? group = null;
+        var dropped = CancellationToken.None;
+        return streams.RunAsync(
             requests,
             responses,
             context,
             request => request.ItemId,
-            async (request, cancellationToken) =>
+            StartAsync,
+            (itemId, error) => new() { ItemId = itemId, Error = error },
+            Write);
+
+        async ValueTask<PendingResponse<V1.StreamUpsertVectorsResponse>> StartAsync(
+            V1.StreamUpsertVectorsRequest request, CancellationToken cancellationToken)
+        {
+            dropped = cancellationToken;
+            var began = time.GetTimestamp();
+            Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
+            var collection = Require.Collection(request.Collection);
+            var present = Require.Present(request.Point, "point");
+            var point = Require.Within("point", () => PointMapping.ToStored(present));
+            if (group is null || !group.Fits(collection, point.Vector.Length, request.Model))
             {
-                var began = time.GetTimestamp();
-                Require.Bounded(request.ItemId, "item_id", Require.MaxIdBytes);
-                var collection = Require.Collection(request.Collection);
-                var present = Require.Present(request.Point, "point");
-                var point = Require.Within("point", () => PointMapping.ToStored(present));
+                // Points reach the store in the order of the stream, so that the later of two with the same id wins.
+                Write();
                 await Within("point", EnsureAsync(collection, point.Vector.Length, request.Model, cancellationToken));
-                // Passed to the store one at a time, so that the later of two points with the same id wins.
-                return new(ResponseAsync(request, store.UpsertAsync(collection, [point], cancellationToken), began));
-            },
-            (itemId, error) => new() { ItemId = itemId, Error = error });
+                group = new(store, collection, point.Vector.Length, request.Model);
+            }
+            var stored = group.AddAsync(point);
+            if (group.Count == _maxGroup)
+            {
+                Write();
+            }
+            return new(ResponseAsync(request, stored, began));
+        }
+
+        void Write()
+        {
+            _ = group?.WriteAsync(dropped);
+            group = null;
+        }
+    }
 
     private async Task<V1.StreamUpsertVectorsResponse> ResponseAsync(
         V1.StreamUpsertVectorsRequest request, Task stored, long began)

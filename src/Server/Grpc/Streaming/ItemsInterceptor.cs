@@ -43,6 +43,7 @@ internal sealed class ItemsInterceptor(ServerOptions options, TimeProvider time)
         var writer = new ItemWriter<TResponse>(
             responses, reader, TimeSpan.FromSeconds(options.MessageReadSeconds), http.Abort, time);
         http.Features.Set<IItemCharges>(reader);
+        http.Features.Set<IItemGroups>(reader);
         try
         {
             await method(reader, writer, context);

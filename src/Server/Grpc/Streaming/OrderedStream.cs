@@ -31,13 +31,15 @@ internal static class OrderedStream
     /// <param name="stopping">Canceled when the server shuts down: requests that were read get responses, and the
     /// stream ends with a cancellation.</param>
     /// <param name="cancellationToken">Canceled when the client has disconnected, or its deadline has passed.</param>
+    /// <param name="readingEnded">Called when no more requests are read, before the last responses are written.</param>
     public static async Task RunAsync<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requests,
         IServerStreamWriter<TResponse> responses,
         Func<TRequest, CancellationToken, ValueTask<PendingResponse<TResponse>>> start,
         int maxPending,
         CancellationToken stopping,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        Action? readingEnded = null)
     {
         var pending = Channel.CreateBounded<PendingResponse<TResponse>>(
             new BoundedChannelOptions(maxPending) { SingleReader = true });
@@ -96,6 +98,10 @@ internal static class OrderedStream
             {
                 // The writer gets it after the responses to all earlier requests.
                 end = e;
+            }
+            finally
+            {
+                readingEnded?.Invoke();
             }
             pending.Writer.TryComplete(end);
         }

@@ -27,18 +27,24 @@ internal sealed class StreamContext(
     /// </param>
     /// <param name="start">Starts the work on a request, and completes when the next request may be read.</param>
     /// <param name="failed">Makes the response to an item that failed.</param>
+    /// <param name="flush">
+    /// Begins the work on items that <paramref name="start"/> has left for later; called after the last item of each message,
+    /// and when reading ends.
+    /// </param>
     public Task RunAsync<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requests,
         IServerStreamWriter<TResponse> responses,
         ServerCallContext context,
         Func<TRequest, string> itemId,
         Func<TRequest, CancellationToken, ValueTask<PendingResponse<TResponse>>> start,
-        Func<string, V1.ItemError, TResponse> failed)
+        Func<string, V1.ItemError, TResponse> failed,
+        Action? flush = null)
         where TRequest : class
     {
         // Null on a server without authentication.
         var access = context.GetHttpContext().Features.Get<IAccessStream>();
         var charges = context.GetHttpContext().Features.Get<IItemCharges>();
+        var groups = context.GetHttpContext().Features.Get<IItemGroups>();
         var caller = Caller.Of(context.GetHttpContext());
         var isLimited = CallerLimiter.IsLimited(caller);
         return OrderedStream.RunAsync(
@@ -47,7 +53,8 @@ internal sealed class StreamContext(
             StartAsync,
             options.MaxPendingPerStream,
             shutdown.Ending,
-            context.CancellationToken);
+            context.CancellationToken,
+            flush);
 
         async ValueTask<PendingResponse<TResponse>> StartAsync(TRequest request, CancellationToken cancellationToken)
         {
@@ -68,6 +75,10 @@ internal sealed class StreamContext(
             {
                 // The response keeps its place in the order.
                 pending = new(Task.FromException<TResponse>(e));
+            }
+            if (groups is not { HoldsItems: true } || isLimited)
+            {
+                flush?.Invoke();
             }
             return new(AnswerAsync(itemId(request), RequestNames.Of(request), pending, taken, charge));
         }
