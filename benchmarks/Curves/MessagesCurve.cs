@@ -33,7 +33,7 @@ internal static class MessagesCurve
             using var upserts = UpsertLoad.Connect(server.Address, InFlight, size);
             await served.StreamAsync(settings.Turn);
             var embeds = (await served.StreamAsync(settings.Turn * 3)).Rate;
-            // Beside each point, since the machine may be busier at one than at another.
+            // Next to each point, since the machine may be busier at one than at another.
             var (items, seconds) = await echoLoad.RunAsync(crops, settings.Turn);
             var rates = new List<double>();
             for (var turn = 0; turn < settings.Count(3, 2); turn++)

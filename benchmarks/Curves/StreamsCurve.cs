@@ -23,7 +23,7 @@ internal static class StreamsCurve
             using var served = ServedModel.Of(server, BenchImages.Crops(model), streams, inFlight: 1);
             var result = await served.StreamAsync(settings.Turn * 4);
             rates.Add((streams, result.Rate));
-            // Beside each point, since the machine may be busier at one than at another.
+            // Next to each point, since the machine may be busier at one than at another.
             bares.Add((streams, bare.Rate(settings.Turn)));
             p50.Add((streams, result.Latency(0.5)));
             p99.Add((streams, result.Latency(0.99)));

@@ -9,7 +9,7 @@ using Grpc.Net.Client;
 namespace Embeddings.Benchmarks.References;
 
 /// <summary>
-/// Load from a bare client that is the same for the service and for what it is compared with: it knows the contract, or HTTP, and no more. A run begins with
+/// Load from a bare client that is the same for the service and for what it is compared with: it implements the contract, or HTTP, and no more. A run begins with
 /// the first item that the server ever gets.
 /// </summary>
 /// <param name="run">Sends until it is cancelled, and calls the action for each item that is answered.</param>

@@ -1,7 +1,7 @@
 using Embeddings.Benchmarks.Tracing;
 
 /// <summary>
-/// Lets a recorder run in a server process that knows nothing of it: .NET calls this before the program if <c>DOTNET_STARTUP_HOOKS</c> names this assembly.
+/// Runs a recorder in a server process that has no code for it: .NET calls this before the program if <c>DOTNET_STARTUP_HOOKS</c> names this assembly.
 /// </summary>
 /// <remarks>.NET prescribes the name, no namespace, and the method.</remarks>
 #pragma warning disable CA1050 // Types belong in namespaces.

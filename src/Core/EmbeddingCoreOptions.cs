@@ -122,7 +122,7 @@ public sealed record ModelOptions
     public bool UseCache { get; init; } = true;
 
     /// <summary>
-    /// Folder for these files, which must be as well protected as the models: whoever can write to it can change their
+    /// Folder for these files, which must be as well protected as the models: its files can change their
     /// vectors. Empty for the folder <c>.cache</c> in the folder of each model. If it cannot be written, nothing is kept.
     /// </summary>
     /// <value>Default: empty.</value>

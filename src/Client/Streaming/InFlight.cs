@@ -33,7 +33,7 @@ internal sealed class InFlight<T> : IDisposable
     private bool _delayRuns;
     private bool _delayIsOver;
 
-    // Set while the task sleeps. Completed by whoever changes the state that it waits for.
+    // Set while the task sleeps. Completed when the state that it waits for changes.
     private TaskCompletionSource? _sleepingFiller;
     private TaskCompletionSource? _sleepingSender;
 

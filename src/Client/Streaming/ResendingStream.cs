@@ -99,7 +99,7 @@ internal sealed class ResendingStream<TRequest, TResponse>(
 
         if (rpc.RequestId(request) != id)
         {
-            // A server that does not know of messages with several items sees one without an id.
+            // A server of an earlier version sees a message without an id.
             var hint = id.Length == 0 ? " For a server of an earlier version, set MaxItemsPerMessage to 1." : "";
             throw Violation($"sent a response for item '{id}' instead of item '{rpc.RequestId(request)}'.{hint}");
         }

@@ -3,7 +3,7 @@ using Embeddings.Core.Inference;
 namespace Embeddings.Core.Batching;
 
 /// <summary>
-/// Tries batch sizes for one model (<see cref="BatchSizer"/>) with runs of its own, on images that are drawn for it: nobody
+/// Tries batch sizes for one model (<see cref="BatchSizer"/>) with runs of its own, on images that are drawn for it: no caller
 /// gets their results, and the batches of callers never have a size that is only tried. The runs are concurrent as they are
 /// under load. Thread-safe.
 /// </summary>
