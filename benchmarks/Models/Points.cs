@@ -71,8 +71,8 @@ internal static class Points
                 Confidence = payload.Confidence!.Value,
             },
         };
-        // A segment of an array is copied as a block.
-        wire.Vector.AddRange(MemoryMarshal.TryGetArray(point.Vector, out var own) ? own : point.Vector.ToArray());
+        // An array is copied as a block, and a segment of one value by value.
+        wire.Vector.AddRange(MemoryMarshal.TryGetArray(point.Vector, out var own) && own.Count == own.Array!.Length ? own.Array : point.Vector.ToArray());
         return wire;
     }
 }

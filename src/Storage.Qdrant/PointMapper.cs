@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 using Embeddings.Primitives.Numerics;
 using Qdrant.Client.Grpc;
@@ -214,16 +213,15 @@ internal static class PointMapper
     private static double? Fill(DenseVector target, ReadOnlyMemory<float> vector)
     {
         var norm = StoredVectors.NormOf(vector.Span);
-        if (norm is null && MemoryMarshal.TryGetArray(vector, out var own))
+        // The field copies an array as a block, and anything else, such as a segment of an array, value by value.
+        if (norm is null && MemoryMarshal.TryGetArray(vector, out var own) && own.Count == own.Array!.Length)
         {
-            // A segment is a collection, which the field copies as a block.
-            target.Data.AddRange(own);
+            target.Data.AddRange(own.Array);
             return null;
         }
-        var unit = ArrayPool<float>.Shared.Rent(vector.Length);
+        var unit = new float[vector.Length];
         VectorMath.Divide(vector.Span, norm ?? 1, unit);
-        target.Data.AddRange(new ArraySegment<float>(unit, 0, vector.Length));
-        ArrayPool<float>.Shared.Return(unit);
+        target.Data.AddRange(unit);
         return norm;
     }
 

@@ -80,7 +80,7 @@ internal sealed class UpsertHandler(
             {
                 Write();
             }
-            return new(ResponseAsync(request, stored, began));
+            return new(ResponseAsync(request.ItemId, new() { PointId = point.Id, Collection = collection }, stored, began));
         }
 
         void Write()
@@ -90,14 +90,14 @@ internal sealed class UpsertHandler(
         }
     }
 
-    private async Task<V1.StreamUpsertVectorsResponse> ResponseAsync(
-        V1.StreamUpsertVectorsRequest request, Task stored, long began)
+    // Without the request: its vector would survive collections until the point is stored.
+    private async Task<V1.StreamUpsertVectorsResponse> ResponseAsync(string itemId, V1.UpsertAck ack, Task stored, long began)
     {
         await stored;
         return new()
         {
-            ItemId = request.ItemId,
-            Ack = new() { PointId = request.Point.PointId, Collection = request.Collection },
+            ItemId = itemId,
+            Ack = ack,
             Timings = EmbeddingMapping.ToTimings(time.GetElapsedTime(began)),
         };
     }

@@ -80,10 +80,10 @@ internal static class PointMapping
         {
             result.VectorF32 = ToBytes(point.Vector.Span);
         }
-        else if (MemoryMarshal.TryGetArray(point.Vector, out var vector))
+        else if (MemoryMarshal.TryGetArray(point.Vector, out var vector) && vector.Count == vector.Array!.Length)
         {
-            // A segment is a collection, which the field copies as a block.
-            result.Vector.AddRange(vector);
+            // The field copies an array as a block, and anything else, such as a segment of an array, value by value.
+            result.Vector.AddRange(vector.Array);
         }
         else
         {
