@@ -15,7 +15,7 @@ internal sealed class PythonPeer
 
     private PythonPeer(string python, bool hasFastApi) => (_python, HasFastApi) = (python, hasFastApi);
 
-    /// <summary>Whether FastAPI and uvicorn are there: as wheels, or in the folder that <c>PYTHON_PACKAGES</c> names.</summary>
+    /// <summary>True if FastAPI and uvicorn are available, as wheels or in the folder <c>PYTHON_PACKAGES</c>.</summary>
     public bool HasFastApi { get; }
 
     /// <summary>The reason why there is no such server, or null.</summary>

@@ -12,7 +12,7 @@ namespace Embeddings.Client;
 /// </summary>
 public static class VectorExtensions
 {
-    /// <summary>Returns the vector of an embedding, in whichever form the server sent it. Not copied.</summary>
+    /// <summary>Returns the vector of an embedding in either form. Not copied.</summary>
     /// <param name="embedding">Embedding to read.</param>
     /// <returns>The values, to be used until the embedding is modified; <c>ToArray</c> copies them.</returns>
     public static ReadOnlySpan<float> GetVector(this Embedding embedding)
@@ -21,7 +21,7 @@ public static class VectorExtensions
         return Read(embedding.ValuesF32, embedding.Values);
     }
 
-    /// <summary>Returns the vector of a point, in whichever form it is there. Not copied.</summary>
+    /// <summary>Returns the vector of a point in either form. Not copied.</summary>
     /// <param name="point">Point to read.</param>
     /// <returns>
     /// The values, to be used until the point is modified; <c>ToArray</c> copies them. Empty if the point has no vector.

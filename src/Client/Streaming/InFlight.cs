@@ -7,8 +7,8 @@ namespace Embeddings.Client.Streaming;
 /// <summary>
 /// Items of one stream that have been read from the caller's source but not answered, and the rules by which they are
 /// packed into messages. Kept across reconnects. One task fills it, one writer at a time sends from it, and one reader
-/// settles it. All of them work on two queues under one lock, so that an item costs one short lock on its way in and a
-/// share of the lock of its message on its way out.
+/// settles it. All of them work on two queues under one lock: an item is added under a lock of its own, and sent and settled
+/// under a lock that all items of its message share.
 /// </summary>
 internal sealed class InFlight<T> : IDisposable
     where T : class, IMessage<T>, IStreamMessage<T>, new()

@@ -105,7 +105,7 @@ internal sealed class EmbeddingSession : IEmbeddingSession
 
     public ModelManifest Manifest => Model.Manifest;
 
-    /// <summary>Where what is found out about the model is kept; null if nowhere.</summary>
+    /// <summary>Cache entry of the model, or null if nothing is kept.</summary>
     public CacheEntry? Cache { get; init; }
 
     /// <inheritdoc/>

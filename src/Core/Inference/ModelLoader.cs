@@ -8,7 +8,7 @@ internal static class ModelLoader
     /// <summary>Loads a model by the path of its <c>.onnx</c> file or of its manifest.</summary>
     /// <param name="path">The path.</param>
     /// <param name="options">Settings of its sessions.</param>
-    /// <param name="cache">Keeps what is found out about the model for the next time; null for nothing.</param>
+    /// <param name="cache">Cache of the graph and of the results of test runs, or null.</param>
     /// <exception cref="ModelException">The manifest is not valid, or the model cannot be used or does not fit it.</exception>
     public static EmbeddingSession Load(string path, InferenceOptions options, ModelCache? cache = null)
     {

@@ -12,7 +12,7 @@ using Microsoft.ML.OnnxRuntime;
 namespace Embeddings.Core.Models;
 
 /// <summary>
-/// Keeps what was found out about each model on this machine for the next start: its optimized graph, the results of its test
+/// Keeps findings about each model on this machine for the next start: its optimized graph, the results of its test
 /// runs, and its best batch size. Files of another model, version, processor or setting, and damaged ones, are not used and
 /// are replaced. Several servers may share a folder: each file is complete before it has its name.
 /// </summary>
@@ -52,7 +52,7 @@ internal sealed class ModelCache(ModelOptions options, TimeProvider time, ILogge
     }
 }
 
-/// <summary>What is kept of one model. Thread-safe.</summary>
+/// <summary>The cache entry of one model. Thread-safe.</summary>
 internal sealed class CacheEntry
 {
     private const string Data = ".data";
@@ -80,7 +80,7 @@ internal sealed class CacheEntry
         }
     }
 
-    /// <summary>What test runs have shown, or null if it is not known; then there is no graph either.</summary>
+    /// <summary>Results of the test runs, or null if there are none; then there is no graph either.</summary>
     public CachedProbe? Probe => _content.Model;
 
     /// <summary>Path of the optimized graph, or null if there is none.</summary>
@@ -144,7 +144,7 @@ internal sealed class CacheEntry
         return graph;
     });
 
-    /// <summary>Keeps a graph of <see cref="NewGraph"/> and what test runs have shown; in the background.</summary>
+    /// <summary>Keeps a graph of <see cref="NewGraph"/> and the results of the test runs; in the background.</summary>
     public void Add(string graph, CachedProbe model) => Added = Task.Run(() =>
     {
         var name = Path.GetFileName(graph);
@@ -236,7 +236,7 @@ internal sealed class CacheEntry
 /// <summary>The content of a file of the cache.</summary>
 internal sealed record CachedModel
 {
-    /// <summary>What the content depends on (<see cref="CacheKey"/>).</summary>
+    /// <summary>Hash of everything that the content depends on (<see cref="CacheKey"/>).</summary>
     public required string Key { get; init; }
 
     /// <summary>Name of the optimized graph's file; its weights are in a second file. Empty if there is none.</summary>
@@ -245,14 +245,14 @@ internal sealed record CachedModel
     /// <summary>SHA-256 of both files.</summary>
     public string GraphSha256 { get; init; } = "";
 
-    /// <summary>What test runs have shown; null if there is no graph.</summary>
+    /// <summary>Results of the test runs, or null if there is no graph.</summary>
     public CachedProbe? Model { get; init; }
 
     /// <summary>The best batch size; 0 if it is not known.</summary>
     public int BatchSize { get; init; }
 }
 
-/// <summary>What a model's graph declares and its test runs have shown.</summary>
+/// <summary>The declarations of a model's graph and the results of its test runs.</summary>
 /// <param name="Signature">Input and outputs.</param>
 /// <param name="OutputShape">As in <see cref="TensorLayout"/>.</param>
 /// <param name="FixedBatch">As in <see cref="TensorLayout"/>.</param>

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Core.Tests.Models;
 
-/// <summary>What is kept of a model for the next start.</summary>
+/// <summary>Tests of the cache entries of models, which the next start uses.</summary>
 public sealed class ModelCacheTests : IDisposable
 {
     private readonly TempFolder _folder = new();

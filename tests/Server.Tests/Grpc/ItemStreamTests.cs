@@ -152,8 +152,8 @@ public sealed class ItemStreamTests
 
     private static ItemReader<StreamEmbedRequest> Reader(params StreamEmbedRequest[] messages) => new(new Source(messages), null);
 
-    private ItemWriter<StreamEmbedResponse> Writer(IItemGroups groups) =>
-        new(_sink, groups, TimeSpan.FromMinutes(1), () => Interlocked.Increment(ref _aborts), _time);
+    private ItemWriter<StreamEmbedResponse> Writer(IStreamItems items) =>
+        new(_sink, items, TimeSpan.FromMinutes(1), () => Interlocked.Increment(ref _aborts), _time);
 
     private sealed class Source(StreamEmbedRequest[] messages) : IAsyncStreamReader<StreamEmbedRequest>
     {

@@ -38,6 +38,8 @@ internal sealed class MessageCharge(MemoryBudget memory, Charge charge) : IDispo
         }
     }
 
+    private void Discard(int bytes) => memory.Discard(bytes);
+
     private sealed class ItemShare(MessageCharge message, int bytes) : IDisposable
     {
         public void Dispose()
@@ -46,6 +48,4 @@ internal sealed class MessageCharge(MemoryBudget memory, Charge charge) : IDispo
             message.Dispose();
         }
     }
-
-    private void Discard(int bytes) => memory.Discard(bytes);
 }

@@ -2,7 +2,7 @@ using Embeddings.Core;
 
 namespace Embeddings.Server.Grpc.Mapping;
 
-/// <summary>Whether an ack includes vectors, and in which form.</summary>
+/// <summary>Form of the vectors in an ack.</summary>
 internal enum Returned
 {
     None,

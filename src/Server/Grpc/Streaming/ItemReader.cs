@@ -6,9 +6,15 @@ using Grpc.Core;
 
 namespace Embeddings.Server.Grpc.Streaming;
 
-/// <summary>The memory of the items of a stream.</summary>
-internal interface IItemCharges
+/// <summary>The items of a stream: the form in which they were sent, and their memory.</summary>
+internal interface IStreamItems
 {
+    /// <summary>True if a message has items that have not been read yet.</summary>
+    bool HoldsItems { get; }
+
+    /// <summary>Returns the number of items of the next message to be answered; 0 for a message that is one item.</summary>
+    int NextGroup();
+
     /// <summary>
     /// Returns the charge of the item that was read last, or null if it has none. The caller disposes it when the item has been
     /// processed.
@@ -20,7 +26,7 @@ internal interface IItemCharges
 /// <param name="messages">The messages, each with one item or several.</param>
 /// <param name="charges">Memory of the messages; null without admission.</param>
 internal sealed class ItemReader<T>(IAsyncStreamReader<T> messages, IMessageCharges? charges)
-    : IAsyncStreamReader<T>, IItemCharges, IItemGroups, IDisposable
+    : IAsyncStreamReader<T>, IStreamItems, IDisposable
     where T : class, IMessage<T>, V1.IStreamMessage<T>
 {
     private static readonly Task<bool> True = Task.FromResult(true);

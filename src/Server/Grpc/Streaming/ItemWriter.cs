@@ -3,22 +3,12 @@ using Grpc.Core;
 
 namespace Embeddings.Server.Grpc.Streaming;
 
-/// <summary>The form in which the items of a stream were sent.</summary>
-internal interface IItemGroups
-{
-    /// <summary>True if a message has items that have not been read yet.</summary>
-    bool HoldsItems { get; }
-
-    /// <summary>Returns the number of items of the next message to be answered; 0 for a message that is one item.</summary>
-    int NextGroup();
-}
-
 /// <summary>
 /// Writes the responses to items, in the form in which the items were sent: those of one message in one message, or in several
 /// if they are large.
 /// </summary>
 /// <param name="messages">The messages.</param>
-/// <param name="groups">The form of the items.</param>
+/// <param name="items">The items.</param>
 /// <param name="patience">
 /// Time in which the client must accept a message while the server holds items that it sent. A client that does not read would
 /// otherwise keep their memory from others.
@@ -26,7 +16,7 @@ internal interface IItemGroups
 /// <param name="abort">Ends the call of such a client.</param>
 /// <param name="time">The clock.</param>
 internal sealed class ItemWriter<T>(
-    IServerStreamWriter<T> messages, IItemGroups groups, TimeSpan patience, Action abort, TimeProvider time)
+    IServerStreamWriter<T> messages, IStreamItems items, TimeSpan patience, Action abort, TimeProvider time)
     : IServerStreamWriter<T>
     where T : class, IMessage<T>, V1.IStreamMessage<T>, new()
 {
@@ -43,7 +33,7 @@ internal sealed class ItemWriter<T>(
     {
         if (_left == 0)
         {
-            _left = groups.NextGroup();
+            _left = items.NextGroup();
             if (_left == 0)
             {
                 messages.WriteOptions = WriteOptions;
@@ -90,7 +80,7 @@ internal sealed class ItemWriter<T>(
             }
             catch (TimeoutException) when (!sent.IsCompleted)
             {
-                if (groups.HoldsItems)
+                if (items.HoldsItems)
                 {
                     abort();
                 }

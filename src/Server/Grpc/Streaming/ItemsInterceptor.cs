@@ -8,7 +8,7 @@ namespace Embeddings.Server.Grpc.Streaming;
 
 /// <summary>
 /// Splits messages with several items into single ones, and joins their responses. The outermost interceptor: everything behind
-/// it, such as checks of access, limits, and audit, handles one item at a time, in whichever form it was sent.
+/// it, such as checks of access, limits, and audit, handles one item at a time, in either form.
 /// </summary>
 internal sealed class ItemsInterceptor(ServerOptions options, TimeProvider time) : Interceptor
 {
@@ -42,8 +42,7 @@ internal sealed class ItemsInterceptor(ServerOptions options, TimeProvider time)
         using var reader = new ItemReader<TRequest>(requests, http.Features.Get<IMessageCharges>());
         var writer = new ItemWriter<TResponse>(
             responses, reader, TimeSpan.FromSeconds(options.MessageReadSeconds), http.Abort, time);
-        http.Features.Set<IItemCharges>(reader);
-        http.Features.Set<IItemGroups>(reader);
+        http.Features.Set<IStreamItems>(reader);
         try
         {
             await method(reader, writer, context);

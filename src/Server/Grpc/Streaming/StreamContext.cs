@@ -43,8 +43,7 @@ internal sealed class StreamContext(
     {
         // Null on a server without authentication.
         var access = context.GetHttpContext().Features.Get<IAccessStream>();
-        var charges = context.GetHttpContext().Features.Get<IItemCharges>();
-        var groups = context.GetHttpContext().Features.Get<IItemGroups>();
+        var items = context.GetHttpContext().Features.Get<IStreamItems>();
         var caller = Caller.Of(context.GetHttpContext());
         var isLimited = CallerLimiter.IsLimited(caller);
         return OrderedStream.RunAsync(
@@ -59,7 +58,7 @@ internal sealed class StreamContext(
         async ValueTask<PendingResponse<TResponse>> StartAsync(TRequest request, CancellationToken cancellationToken)
         {
             PendingResponse<TResponse> pending;
-            var charge = charges?.Take();
+            var charge = items?.Take();
             IDisposable? taken = null;
             try
             {
@@ -76,7 +75,7 @@ internal sealed class StreamContext(
                 // The response keeps its place in the order.
                 pending = new(Task.FromException<TResponse>(e));
             }
-            if (groups is not { HoldsItems: true } || isLimited)
+            if (items is not { HoldsItems: true } || isLimited)
             {
                 flush?.Invoke();
             }
