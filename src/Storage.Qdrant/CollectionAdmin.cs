@@ -48,7 +48,7 @@ internal sealed class CollectionAdmin(
         var created = await calls.RunAsync(
             QdrantCallKind.Manage,
             spec.Name,
-            (client, call) => TryCreateAsync(client, CollectionPlan.Create(spec, options), call),
+            (node, call) => TryCreateAsync(node.Client, CollectionPlan.Create(spec, options), call),
             cancellationToken);
         if (created)
         {

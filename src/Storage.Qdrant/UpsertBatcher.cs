@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Embeddings.Primitives;
-using Qdrant.Client.Grpc;
+using Embeddings.Storage.Qdrant.Wire;
 
 namespace Embeddings.Storage.Qdrant;
 
@@ -103,8 +103,7 @@ internal sealed class UpsertBatcher : IAsyncDisposable
         for (var i = 0; i < pending.Length; i++)
         {
             var id = PointIds.Of(points[i].Id);
-            var point = PointMapper.ToPoint(id, points[i], now);
-            pending[i] = new(id, point, PointMapper.SizeOf(points[i], point), job);
+            pending[i] = new(id, PointMapper.Encode(PointMapper.ToPoint(id, points[i], now)), job);
         }
         lock (_lock)
         {
@@ -233,7 +232,7 @@ internal sealed class UpsertBatcher : IAsyncDisposable
     private async Task<Task> UpsertAsync(IReadOnlyList<PendingPoint> batch)
     {
         var isDurable = _options.Ack == AckLevel.Durable;
-        var request = new UpsertPoints { CollectionName = _collection, Wait = isDurable };
+        var request = new Wire.UpsertPoints { CollectionName = _collection, Wait = isDurable };
         request.Points.AddRange(batch.Select(point => point.Point));
         var isStored = false;
         var running = new List<Task> { AttemptAsync() };
@@ -263,8 +262,8 @@ internal sealed class UpsertBatcher : IAsyncDisposable
         Task AttemptAsync() => _calls.RunAsync(
             QdrantCallKind.Write,
             _collection,
-            async (client, call) =>
-                QdrantFaults.ThrowIfIncomplete((await client.Points.UpsertAsync(request, call)).Result, !isDurable),
+            async (node, call) =>
+                QdrantFaults.ThrowIfIncomplete((await node.Calls.UpsertAsync(request, call)).Result, !isDurable),
             _closing.Token,
             () => Volatile.Read(ref isStored) || batch.All(point => point.Versions.All(version => version.Job.IsCancelled)));
     }

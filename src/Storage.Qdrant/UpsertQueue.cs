@@ -1,4 +1,4 @@
-using Qdrant.Client.Grpc;
+using Google.Protobuf;
 
 namespace Embeddings.Storage.Qdrant;
 
@@ -84,8 +84,10 @@ internal sealed class UpsertQueue
 }
 
 /// <summary>A point to write, with the earlier versions that it replaces.</summary>
-internal sealed record PendingPoint(Guid Id, PointStruct Point, int Bytes, UpsertJob Job, PendingPoint? Earlier = null)
+internal sealed record PendingPoint(Guid Id, ByteString Point, UpsertJob Job, PendingPoint? Earlier = null)
 {
+    public int Bytes => Point.Length;
+
     /// <summary>This version and those it replaces, newest first.</summary>
     public IEnumerable<PendingPoint> Versions
     {

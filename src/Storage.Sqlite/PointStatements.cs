@@ -113,7 +113,7 @@ internal sealed class PointStatements
         statement.BindBlob(6, point.Bbox);
         statement.BindBlob(7, point.Landmarks);
         statement.BindText(8, point.Attributes);
-        statement.BindBlob(9, point.Vector);
+        statement.BindBlob(9, point.Vector.Span);
         statement.Bind(10, point.Checksum);
         statement.Bind(12, point.StoredAt);
         statement.Bind(13, point.ExpiresAt);

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Embeddings.Testing;
 
 namespace Embeddings.Storage.Qdrant.Tests;
@@ -71,7 +72,7 @@ public sealed class UpsertQueueTests
 
     private static UpsertJob Job(CancellationToken cancellationToken = default) => new(1, cancellationToken);
 
-    private static PendingPoint Pending(string name, UpsertJob? job = null, int bytes = 1) => new(PointIds.Of(name), new(), bytes, job ?? Job());
+    private static PendingPoint Pending(string name, UpsertJob? job = null, int bytes = 1) => new(PointIds.Of(name), ByteString.CopyFrom(new byte[bytes]), job ?? Job());
 
     private static IEnumerable<Guid> Ids(params string[] names) => names.Select(PointIds.Of);
 

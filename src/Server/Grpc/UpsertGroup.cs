@@ -14,7 +14,9 @@ namespace Embeddings.Server.Grpc;
 internal sealed class UpsertGroup(IVectorStore store, string collection, int dimension, string model)
 {
     private readonly List<StoredPoint> _points = [];
-    private readonly TaskCompletionSource _written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // Completed by WriteAsync, on a thread of its own work item: the points' continuations, which are short, run there one after
+    // the other instead of as a work item each.
+    private readonly TaskCompletionSource _written = new();
 
     // Writes of single points, in their order; null if all were written together.
     private Task[]? _single;
@@ -37,7 +39,7 @@ internal sealed class UpsertGroup(IVectorStore store, string collection, int dim
     {
         try
         {
-            await store.UpsertAsync(collection, _points, cancellationToken);
+            await store.UpsertAsync(collection, _points, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             _written.SetResult();
         }
         catch (Fault fault) when (_points.Count > 1 && IsOfOnePoint(fault))
