@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Data.Sqlite;
@@ -99,17 +98,12 @@ internal sealed class Catalog : IDisposable
     {
         var damaged = new Dictionary<long, string>();
         var vector = new float[index.Dimension];
-        var columns = $"SELECT {PointChecksum.Columns}, row FROM {index.Statements.Table}";
-        using var single = new PreparedStatement(session.Connection.Handle!, $"{columns} WHERE row = ?1");
+        using var single = new PreparedStatement(
+            session.Connection.Handle!, $"SELECT {PointChecksum.Columns}, row FROM {index.Statements.Table} WHERE row = ?1");
         if (!files.TryLoad(session, index, ReadSingle, cancellationToken))
         {
             damaged.Clear();
-            using var points = new PreparedStatement(session.Connection.Handle!, $"{columns} ORDER BY row");
-            while (points.Step())
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                Read(points);
-            }
+            IndexLoad.Run(session, index, damaged, cancellationToken);
         }
 
         index.NextRow = (session.Scalar($"SELECT max(row) FROM {index.Statements.Table}") as long? ?? 0) + 1;
@@ -118,29 +112,13 @@ internal sealed class Catalog : IDisposable
         void ReadSingle(long row)
         {
             single.Bind(1, row);
-            if (single.Step())
+            if (single.Step() && !(IndexLoad.TryRead(single, vector) && index.Load(row, vector)))
             {
-                Read(single);
+                damaged.Add(row, Encoding.UTF8.GetString(single.Bytes(0)));
             }
 
             single.Reset();
         }
-
-        void Read(PreparedStatement point)
-        {
-            var row = point.Integer(PointChecksum.RowColumn);
-            if (!PointChecksum.Holds(point) || !TryRead(point, vector) || !index.Load(row, vector))
-            {
-                damaged.Add(row, Encoding.UTF8.GetString(point.Bytes(0)));
-            }
-        }
-    }
-
-    private static bool TryRead(PreparedStatement points, float[] vector)
-    {
-        var stored = points.Bytes(PointChecksum.VectorColumn);
-        var bytes = MemoryMarshal.AsBytes(vector.AsSpan());
-        return stored.Length == bytes.Length && stored.TryCopyTo(bytes);
     }
 
     // Ids can be personal data.

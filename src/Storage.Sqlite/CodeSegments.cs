@@ -95,32 +95,58 @@ internal sealed unsafe class CodeSegments : IDisposable
     /// <summary>Normalizes and encodes a vector into a slot. Returns false, and changes nothing, if it is not finite or all zero.</summary>
     public bool TrySet(int slot, long row, ReadOnlySpan<float> vector)
     {
-        if (!VectorMath.TryNormalize(vector, _unit.AsSpan(0, Dimension)))
+        var segment = Find(slot, out var at);
+        if (!TryEncode(vector, _unit, new(segment.Codes(CodeStride, at), CodeStride), out var scale, out var error))
         {
             return false;
         }
 
-        var segment = Find(slot, out var at);
-        var codes = new Span<byte>(segment.Codes(CodeStride, at), CodeStride);
-        segment.Errors(CodeStride)[at] = ByteCodes.Encode(_unit, ByteCodes.RowLevels, ByteCodes.RowBias, codes, out var scale);
         segment.Scales(CodeStride)[at] = scale;
+        segment.Errors(CodeStride)[at] = error;
         segment.Rows(CodeStride)[at] = row;
         segment.Changed[at / BlockRows] = true;
+        return true;
+    }
+
+    /// <summary>Copies encoded vectors to consecutive slots.</summary>
+    public void Set(int slot, EncodedRows rows)
+    {
+        for (var i = 0; i < rows.Count; i++)
+        {
+            var segment = Find(slot + i, out var at);
+            rows.Codes.AsSpan(i * CodeStride, CodeStride).CopyTo(new(segment.Codes(CodeStride, at), CodeStride));
+            segment.Scales(CodeStride)[at] = rows.Scales[i];
+            segment.Errors(CodeStride)[at] = rows.Errors[i];
+            segment.Rows(CodeStride)[at] = rows.Rows[i];
+            segment.Changed[at / BlockRows] = true;
+        }
+    }
+
+    /// <summary>Normalizes and encodes a vector. Returns false, and writes nothing, if it is not finite or all zero.</summary>
+    /// <param name="vector">The vector.</param>
+    /// <param name="unit">Space for as many floats as there are codes, of which those beyond the dimension are zero.</param>
+    /// <param name="codes">The output.</param>
+    /// <param name="scale">The scale of the codes.</param>
+    /// <param name="error">A bound above the norm of the rounding error.</param>
+    public static bool TryEncode(ReadOnlySpan<float> vector, Span<float> unit, Span<byte> codes, out float scale, out float error)
+    {
+        (scale, error) = (0, 0);
+        if (!VectorMath.TryNormalize(vector, unit[..vector.Length]))
+        {
+            return false;
+        }
+
+        error = ByteCodes.Encode(unit, ByteCodes.RowLevels, ByteCodes.RowBias, codes, out scale);
         return true;
     }
 
     /// <summary>Returns whether a slot has the codes of this vector.</summary>
     public bool Matches(int slot, ReadOnlySpan<float> vector)
     {
-        var unit = new float[CodeStride];
-        if (!VectorMath.TryNormalize(vector, unit.AsSpan(0, Dimension)))
-        {
-            return false;
-        }
-
         var codes = new byte[CodeStride];
-        ByteCodes.Encode(unit, ByteCodes.RowLevels, ByteCodes.RowBias, codes, out var scale);
-        return *Scales(slot) == scale && codes.AsSpan().SequenceEqual(new ReadOnlySpan<byte>(Codes(slot), CodeStride));
+        return TryEncode(vector, new float[CodeStride], codes, out var scale, out _)
+            && *Scales(slot) == scale
+            && codes.AsSpan().SequenceEqual(new ReadOnlySpan<byte>(Codes(slot), CodeStride));
     }
 
     /// <summary>Moves a row to another slot, and overwrites its old one with zeros.</summary>
@@ -256,4 +282,36 @@ internal sealed unsafe class CodeSegments : IDisposable
 
         public int Rows => Errors + (BlockRows * sizeof(float));
     }
+}
+
+/// <summary>Encoded vectors on their way into an index.</summary>
+internal sealed class EncodedRows(int capacity, int codeStride)
+{
+    private readonly float[] _unit = new float[codeStride];
+
+    public int Count { get; private set; }
+
+    public long[] Rows { get; } = new long[capacity];
+
+    public float[] Scales { get; } = new float[capacity];
+
+    public float[] Errors { get; } = new float[capacity];
+
+    public byte[] Codes { get; } = new byte[checked(capacity * codeStride)];
+
+    public bool IsFull => Count == Rows.Length;
+
+    /// <summary>Adds a row. Returns false if its vector is not finite or all zero.</summary>
+    public bool TryAdd(long row, ReadOnlySpan<float> vector)
+    {
+        if (!CodeSegments.TryEncode(vector, _unit, Codes.AsSpan(Count * codeStride, codeStride), out Scales[Count], out Errors[Count]))
+        {
+            return false;
+        }
+
+        Rows[Count++] = row;
+        return true;
+    }
+
+    public void Clear() => Count = 0;
 }

@@ -138,6 +138,17 @@ internal sealed class CollectionIndex : IDisposable
     /// <summary>Adds a vector before the first search. Returns false if it is not finite or all zero.</summary>
     public bool Load(long row, ReadOnlySpan<float> vector) => TryPut(row, vector, ref _count);
 
+    /// <summary>Adds rows that it does not have before the first search.</summary>
+    public void Load(EncodedRows rows)
+    {
+        Vectors.Reserve(_count + rows.Count);
+        Vectors.Set(_count, rows);
+        for (var i = 0; i < rows.Count; i++)
+        {
+            _slots.Set(rows.Rows[i], _count++);
+        }
+    }
+
     /// <summary>
     /// Before the first search, takes rows over whose codes are in the segments: all slots from the first one, of which those with
     /// a row number for which <paramref name="keep"/> is true remain.

@@ -29,9 +29,11 @@ internal sealed class IndexFiles : IAsyncDisposable
     // Rows that are read again at a start after a crash, for which a file is brought up to date.
     private const int ManyRows = 50_000;
     private const int BufferBytes = 2 << 20;
+    private const int TicksAfterFailure = 30;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(20);
 
     private readonly ConcurrentDictionary<CollectionIndex, Entry> _files = new();
+    private readonly ConcurrentDictionary<CollectionIndex, int> _retryAt = new();
     private readonly SemaphoreSlim _turn = new(1);
     private readonly CancellationTokenSource _stopping = new();
     private readonly EmbeddedStoreOptions _options;
@@ -40,6 +42,7 @@ internal sealed class IndexFiles : IAsyncDisposable
     private GroupWriter? _writer;
     private ITimer? _timer;
     private Task _running = Task.CompletedTask;
+    private int _ticks;
 
     public IndexFiles(EmbeddedStoreOptions options, ILogger logger)
     {
@@ -192,6 +195,7 @@ internal sealed class IndexFiles : IAsyncDisposable
 
     private void Tick()
     {
+        _ticks++;
         if (_running.IsCompleted && !_stopping.IsCancellationRequested)
         {
             _running = Task.Run(async () =>
@@ -224,7 +228,7 @@ internal sealed class IndexFiles : IAsyncDisposable
         foreach (var index in _catalog?.All ?? [])
         {
             var entry = _files.GetValueOrDefault(index);
-            if (entry is null ? index.Count < _options.IndexFilePoints : !all && !NeedsSync(index, entry))
+            if (entry is null ? !MayCreate(index) : !all && !NeedsSync(index, entry))
             {
                 continue;
             }
@@ -238,9 +242,16 @@ internal sealed class IndexFiles : IAsyncDisposable
                 _logger.IndexFileFailed(index.Name, exception);
                 // The file agrees with the database as before, but it may have rows that must not remain.
                 await DiscardAsync(index, run);
+                _retryAt[index] = _ticks + TicksAfterFailure;
             }
         }
     }
+
+    // Not on a full disk, which new points need.
+    private bool MayCreate(CollectionIndex index) =>
+        index.Count >= _options.IndexFilePoints
+        && _writer?.LastError is null
+        && _ticks >= _retryAt.GetValueOrDefault(index);
 
     private static bool NeedsSync(CollectionIndex index, Entry entry) =>
         index.HasRemovals || Math.Abs(index.Count - entry.Synced) >= ManyRows;

@@ -317,6 +317,27 @@ public sealed class IndexFileTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task Many_points_with_gaps_are_read_from_the_database_by_several_threads()
+    {
+        await using (var store = await StartedAsync())
+        {
+            await AddAsync(store, 60_000);
+            await store.DeleteAsync(Name, [.. Enumerable.Range(5000, 20_000).Concat(Enumerable.Range(30_000, 25_000)).Select(static i => $"p{i}")], None);
+        }
+
+        using (var session = SqliteSchema.Open(_directory.Path, readOnly: false))
+        {
+            session.Execute("UPDATE points_1 SET row = row + 1000000000000 WHERE row > 58000");
+            session.Execute("UPDATE points_1 SET confidence = 0.5 WHERE row IN (1, 26000)");
+        }
+
+        File.Delete(FilePath);
+        Assert.Empty(await RestartAsync());
+        await using var again = await StartedAsync();
+        Assert.Equal(15_000 - 2, again.Engine.Catalog.Require(Name).Count);
+    }
+
     private Task<EmbeddedVectorStore> StartedAsync() => StartedAsync(_directory.Path, new EventLog());
 
     private async Task<EmbeddedVectorStore> StartedAsync(string directory, EventLog log, TimeProvider? time = null)
