@@ -11,6 +11,8 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     private readonly SqliteSession _session;
     private readonly Checkpointer _checkpointer;
     private readonly Eraser _eraser;
+    private readonly IndexFiles _indexFiles;
+    private readonly IndexVerifier _verifier;
     private readonly DurableFile _file;
     private readonly DurableFile _log;
 
@@ -19,6 +21,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         DiskReserve reserve,
         SqliteSession session,
         Catalog catalog,
+        IndexFiles indexFiles,
         EmbeddedStoreOptions options,
         TimeProvider time,
         ILogger logger)
@@ -28,6 +31,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         _session = session;
         _file = new DurableFile(SqliteSchema.PathIn(options.Directory));
         _log = new DurableFile(SqliteSchema.PathIn(options.Directory) + "-wal");
+        _indexFiles = indexFiles;
         Catalog = catalog;
         var pageBytes = (int)(long)session.Scalar("PRAGMA page_size")!;
         var pages = new PageLog(_log, pageBytes);
@@ -46,7 +50,9 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
             erasures,
             TimeSpan.FromSeconds(options.EraseSeconds),
             time,
-            logger);
+            logger,
+            indexFiles);
+        indexFiles.Start(Writer, time);
         if (erasures.IsRecorded)
         {
             _eraser.Start();
@@ -55,10 +61,15 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         var reads = options.MaxConcurrentReads > 0 ? options.MaxConcurrentReads : 2 * Environment.ProcessorCount;
         Readers = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), reads);
         Lookups = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), Math.Max(1, reads / 2));
+        _verifier = new IndexVerifier(Readers, Writer, catalog, time, logger);
+        _verifier.Start(indexFiles.Loaded);
         Search = new ExactSearch(options.SearchThreads > 0 ? options.SearchThreads : Environment.ProcessorCount);
     }
 
     public Catalog Catalog { get; }
+
+    /// <summary>The files of the indexes, for tests.</summary>
+    public IndexFiles IndexFiles => _indexFiles;
 
     public GroupWriter Writer { get; }
 
@@ -83,10 +94,11 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
             StoreIdentity.Require(options.Directory);
             session = OpenFile(options.Directory, reserve, time, logger);
             StoreIdentity.Record(options.Directory);
-            catalog.Load(session, logger, cancellationToken);
+            var indexFiles = new IndexFiles(options, logger);
+            catalog.Load(session, indexFiles, logger, cancellationToken);
             ReportLimits(catalog, options, logger);
             reserve.Restore();
-            return new EmbeddedEngine(directory, reserve, session, catalog, options, time, logger);
+            return new EmbeddedEngine(directory, reserve, session, catalog, indexFiles, options, time, logger);
         }
         catch (Exception exception)
         {
@@ -110,9 +122,12 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _eraser.DisposeAsync();
+        await _indexFiles.DisposeAsync();
+        await _verifier.DisposeAsync();
         await Writer.DisposeAsync();
         await Readers.DisposeAsync();
         await Lookups.DisposeAsync();
+        _indexFiles.Finish(_session, _log.Flush);
         _eraser.Finish();
         await _checkpointer.FinishAsync(_session);
         _session.Dispose();
