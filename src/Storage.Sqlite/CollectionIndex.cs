@@ -49,32 +49,20 @@ internal sealed class CollectionIndex : IDisposable
 
     public VectorSegments Vectors { get; }
 
+    /// <summary>The values of indexed attributes.</summary>
+    public AttributeColumns Attributes { get; } = new();
+
     /// <summary>The number of points; can be read without the gate.</summary>
     public int Count => Volatile.Read(ref _count);
 
-    public CollectionInfo Info => new(Name, Dimension, Count, Model);
+    public CollectionInfo Info => new(Name, Dimension, Count, Model) { IndexedAttributes = Attributes.Attributes };
 
     public string Id(int slot) => _ids[slot];
 
     public long Row(int slot) => _rows[slot];
 
-    /// <summary>
-    /// Returns the slots of the rows that exist, in ascending order, so that memory is read in one direction.
-    /// </summary>
-    public int[] Slots(IReadOnlyCollection<long> rows)
-    {
-        var slots = new List<int>(rows.Count);
-        foreach (var row in rows)
-        {
-            if (_slots.TryGetValue(row, out var slot))
-            {
-                slots.Add(slot);
-            }
-        }
-
-        slots.Sort();
-        return [.. slots];
-    }
+    /// <summary>Returns the slot of a row; null if the row does not exist.</summary>
+    public int? Slot(long row) => _slots.TryGetValue(row, out var slot) ? slot : null;
 
     /// <summary>Applies committed changes in order, atomically for searches.</summary>
     public void Apply(ReadOnlySpan<IndexChange> changes)
@@ -89,10 +77,15 @@ internal sealed class CollectionIndex : IDisposable
                     return;
                 }
 
-                if (change.Point is { } point)
+                if (change is { AttributesOnly: true, Point: { } changed })
+                {
+                    PutAttributes(change.Row, changed.Attributes);
+                }
+                else if (change.Point is { } point)
                 {
                     var isFinite = TryPut(change.Row, point.Id, point.Floats);
                     Debug.Assert(isFinite, "Callers must reject vectors that are not finite or all zero.");
+                    PutAttributes(change.Row, point.Attributes);
                 }
                 else
                 {
@@ -115,6 +108,31 @@ internal sealed class CollectionIndex : IDisposable
         return isLoaded;
     }
 
+    /// <summary>Replaces the indexes of attributes, with the values of new ones.</summary>
+    public void SetAttributes(
+        IReadOnlyList<AttributeIndex> indexes, IReadOnlyDictionary<long, List<(long Row, object Value)>> values)
+    {
+        Gate.EnterWriteLock();
+        try
+        {
+            Attributes.Set(indexes, _rows.Count);
+            foreach (var (id, entries) in values)
+            {
+                foreach (var (row, value) in entries)
+                {
+                    if (_slots.TryGetValue(row, out var slot))
+                    {
+                        Attributes.Put(id, slot, value);
+                    }
+                }
+            }
+        }
+        finally
+        {
+            Gate.ExitWriteLock();
+        }
+    }
+
     public void Dispose()
     {
         // A search that starts after this finds an empty collection, not freed memory.
@@ -123,9 +141,18 @@ internal sealed class CollectionIndex : IDisposable
         _ids.Clear();
         _rows.Clear();
         _slots.Clear();
+        Attributes.Clear();
         _count = 0;
         Vectors.Dispose();
         Gate.ExitWriteLock();
+    }
+
+    private void PutAttributes(long row, byte[]? attributes)
+    {
+        if (Attributes.Any && _slots.TryGetValue(row, out var slot))
+        {
+            Attributes.Put(slot, attributes);
+        }
     }
 
     private bool TryPut(long row, string id, ReadOnlySpan<float> vector)
@@ -160,6 +187,7 @@ internal sealed class CollectionIndex : IDisposable
         }
 
         var last = _rows.Count - 1;
+        Attributes.Remove(slot, last);
         if (slot != last)
         {
             Vectors.Span(last).CopyTo(Vectors.Span(slot));

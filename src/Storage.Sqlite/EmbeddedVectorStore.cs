@@ -78,6 +78,17 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
     public ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken) =>
         ValueTask.FromResult(Engine.Catalog.Find(collection)?.Info);
 
+    public Task SetIndexedAttributesAsync(
+        string collection,
+        IReadOnlyList<IndexedAttribute> add,
+        IReadOnlyList<IndexedAttribute> remove,
+        CancellationToken cancellationToken)
+    {
+        var engine = Engine;
+        var index = engine.Catalog.Require(collection);
+        return engine.Writer.WriteAsync(new SetIndexedAttributesRequest(index, add, remove, cancellationToken), cancellationToken);
+    }
+
     public Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken)
     {
         var collections = Engine.Catalog.All.Select(static index => index.Info);
@@ -240,16 +251,29 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
             spec.Lease?.Require(queries.Count * (long)Math.Min(spec.Limit, Math.Max(0, index.Count - 1)), bytesPerHit);
         }
 
-        var rows = spec.Filter.IsEmpty
-            ? null
-            : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
         string?[] excludeIds = [.. queries.Select(static query => query.ExcludeId)];
-        var plan = new SearchPlan(index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, rows);
-        var hits = await engine.Search.RunAsync(plan, cancellationToken);
+        var plan = new SearchPlan(
+            index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, RowSelection.InMemory(index, spec.Filter));
+        Hit[][] hits;
+        try
+        {
+            plan = plan with { Rows = plan.Rows ?? await SelectAsync() };
+            hits = await engine.Search.RunAsync(plan, cancellationToken);
+        }
+        catch (IndexRemovedException)
+        {
+            plan = plan with { Rows = await SelectAsync() };
+            hits = await engine.Search.RunAsync(plan, cancellationToken);
+        }
+
         spec.Lease?.Require(hits.Sum(static found => (long)found.Length), bytesPerHit);
         return spec is { WithPayload: false, WithVectors: false }
             ? [.. hits.Select(found => found.Select(hit => WithoutContent(hit, spec)).ToArray())]
             : await engine.Lookups.RunAsync(session => PointQueries.Fetch(session, plan, hits, spec), cancellationToken);
+
+        async Task<RowSelection?> SelectAsync() => spec.Filter.IsEmpty
+            ? null
+            : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
     }
 
     public async ValueTask DisposeAsync()

@@ -12,7 +12,7 @@ namespace Embeddings.Storage.Sqlite;
 /// <param name="Threshold">The minimum score, or null.</param>
 /// <param name="Rows">The rows to scan; null for all.</param>
 internal sealed record SearchPlan(
-    CollectionIndex Index, AlignedBuffer Queries, string?[] ExcludeIds, int Limit, float? Threshold, long[]? Rows)
+    CollectionIndex Index, AlignedBuffer Queries, string?[] ExcludeIds, int Limit, float? Threshold, RowSelection? Rows)
 {
     public int QueryCount => ExcludeIds.Length;
 
@@ -51,7 +51,7 @@ internal sealed class ExactSearch(int threads) : IDisposable
         var taken = 1;
         try
         {
-            var work = (long)(plan.Rows?.Length ?? plan.Index.Count) * plan.Index.Vectors.Stride * plan.QueryCount;
+            var work = (plan.Rows?.Estimate(plan.Index) ?? plan.Index.Count) * plan.Index.Vectors.Stride * plan.QueryCount;
             while (taken < threads && taken * WorkPerThread < work && _permits.Wait(0, CancellationToken.None))
             {
                 taken++;
@@ -148,7 +148,7 @@ internal sealed unsafe class Scan
     public Scan(SearchPlan plan)
     {
         _plan = plan;
-        _slots = plan.Rows is { } rows ? plan.Index.Slots(rows) : null;
+        _slots = plan.Rows?.Slots(plan.Index);
         _count = _slots?.Length ?? plan.Index.Count;
         _unit = plan.Index.Vectors.SegmentRows;
         _merged = plan.NewTops();
