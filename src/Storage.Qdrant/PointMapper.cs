@@ -18,6 +18,9 @@ internal static class PayloadKeys
     public const string Landmarks = "landmarks";
     public const string Attributes = "attributes";
 
+    /// <summary>Paths of attributes that are no times, though Qdrant may read them as such (<see cref="Storage.Qdrant.NoTimes"/>); absent if none.</summary>
+    public const string NoTimes = "no_times";
+
     /// <summary>Time of storing, milliseconds of Unix time; the time of expiry has the same format.</summary>
     public const string StoredAt = "stored_at";
 
@@ -36,6 +39,9 @@ internal static class PayloadKeys
 
     /// <summary>True in the metadata of a collection that has or had points on legal hold.</summary>
     public const string Holds = "legal_holds";
+
+    /// <summary>The indexed attributes, in the metadata of a collection.</summary>
+    public const string IndexedAttributes = "indexed_attributes";
 }
 
 /// <summary>
@@ -93,6 +99,10 @@ internal static class PointMapper
         if (payload.Attributes is { } attributes)
         {
             fields.Add(PayloadKeys.Attributes, AttributeValues.ToValue(attributes));
+            if (NoTimes.Of(attributes) is { Count: > 0 } doubtful)
+            {
+                fields.Add(PayloadKeys.NoTimes, Texts(doubtful));
+            }
         }
         if ((payload.StoredAt ?? now) is { } storedAt)
         {
@@ -126,6 +136,7 @@ internal static class PointMapper
         var payload = point.Payload;
         var texts = point.Id.Length + payload.JobId.Length + payload.MediaStoreId.Length;
         var attributes = payload.Attributes is null ? 0 : written.Payload[PayloadKeys.Attributes].CalculateSize();
+        attributes += written.Payload.TryGetValue(PayloadKeys.NoTimes, out var doubtful) ? doubtful.CalculateSize() : 0;
         var boxes = (payload.Bbox is null ? 0 : Overhead / 2) + (payload.Landmarks is null ? 0 : Overhead / 2);
         return Overhead + (point.Vector.Length * sizeof(float)) + (texts * 3) + attributes + boxes;
     }
@@ -224,6 +235,10 @@ internal static class PointMapper
         target.Data.AddRange(unit);
         return norm;
     }
+
+    /// <summary>A list of texts.</summary>
+    public static Value Texts(IEnumerable<string> texts) =>
+        new() { ListValue = new() { Values = { texts.Select(text => (Value)text) } } };
 
     private static Value Numbers(params ReadOnlySpan<(string Name, float Number)> numbers)
     {
