@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Embeddings.Storage;
 
 /// <summary>
@@ -50,10 +48,6 @@ internal static class AttributeTime
             ? (((((DaysBefore(year, month) + day - 1) * 24L) + hour) * 60) + minute - offset) * 60_000 + (second * 1000) + milliseconds
             : null;
     }
-
-    /// <summary>Returns a time as a text that <see cref="Parse"/> accepts, if its year has four digits.</summary>
-    public static string Format(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
-        .ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 
     private static int? OffsetMinutes(ReadOnlySpan<char> text) => text switch
     {
