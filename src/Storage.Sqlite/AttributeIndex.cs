@@ -97,9 +97,11 @@ internal static class AttributeIndexes
     /// <summary>Reads the values of an index, with the rows of the points.</summary>
     public static IEnumerable<(long Row, object Value)> Values(SqliteSession session, PointStatements points, AttributeIndex index)
     {
+        // A range of all values, which SQLite reads from the index alone.
+        var least = index.Attribute.Type == AttributeType.Text ? "x''" : "-9e999";
         using var statement = new PreparedStatement(
             session.Connection.Handle!,
-            $"SELECT row, {index.Expression} FROM {points.Table} INDEXED BY {Name(points, index)} WHERE {index.Expression} IS NOT NULL");
+            $"SELECT row, {index.Expression} FROM {points.Table} INDEXED BY {Name(points, index)} WHERE {index.Expression} >= {least}");
         while (statement.Step())
         {
             yield return (
