@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace Embeddings.Storage.Qdrant;
 
 /// <summary>
-/// Finds texts that Qdrant may read as times, but that are none (<see cref="AttributeTime"/>): Qdrant also accepts, depending on its version, dates
+/// Finds texts that Qdrant may read as times, but that are none (<see cref="AttributeTimes"/>): Qdrant also accepts, depending on its version, dates
 /// alone, times without offset, spaces, and leap seconds. Their paths are stored with the point, so that filters by time exclude them.
 /// </summary>
 internal static class NoTimes
@@ -49,6 +49,6 @@ internal static class NoTimes
         return rest.Length > 0
             && (rest[0] is '+' or '-' || char.IsAsciiDigit(rest[0]))
             && rest.Contains('-')
-            && AttributeTime.Parse(text) is null;
+            && AttributeTimes.Parse(text) is null;
     }
 }

@@ -28,6 +28,7 @@ internal sealed class QdrantAttributeIndexes(QdrantCalls calls, FilterIndexes in
         var state = await catalog.RequireAsync(collection, cancellationToken);
         var existing = state.Info.IndexedAttributes;
         var wanted = IndexedAttribute.Change(existing, add, remove);
+        IndexedAttribute.RequireFew(wanted);
         if (wanted.SequenceEqual(existing))
         {
             return;

@@ -140,6 +140,7 @@ internal sealed class SetIndexedAttributesRequest(
         var session = context.Session;
         var existing = AttributeIndexes.List(session, index.Key);
         var wanted = IndexedAttribute.Change(existing.Select(static one => one.Attribute), add, remove);
+        IndexedAttribute.RequireFew(wanted);
         var dropped = existing.Where(one => !wanted.Contains(one.Attribute)).ToList();
         var created = wanted.Except(existing.Select(static one => one.Attribute)).ToList();
         if (dropped.Count + created.Count == 0)

@@ -104,7 +104,7 @@ internal sealed class AttributeMatcher
             { Prefix: { } prefix } =>
                 value.TokenType == JsonTokenType.String && value.GetString()!.StartsWith(prefix, StringComparison.Ordinal),
             { Time: { } range } =>
-                value.TokenType == JsonTokenType.String && AttributeTime.Parse(value.GetString()) is { } time && range.Contains(time),
+                value.TokenType == JsonTokenType.String && AttributeTimes.Parse(value.GetString()) is { } time && range.Contains(time),
             { Flag: { } flag } => value.TokenType == (flag ? JsonTokenType.True : JsonTokenType.False),
             { Number: { } number } => value.TokenType == JsonTokenType.Number && value.GetDouble() == number,
             { NumberIn: not null } => value.TokenType == JsonTokenType.Number && _numbers!.Contains(value.GetDouble()),
@@ -177,7 +177,7 @@ internal static class AttributeReader
         (AttributeType.Number, JsonTokenType.Number) => value.GetDouble(),
         (AttributeType.Flag, JsonTokenType.True) => 1.0,
         (AttributeType.Flag, JsonTokenType.False) => 0.0,
-        (AttributeType.Time, JsonTokenType.String) => AttributeTime.Parse(value.GetString()) is { } time ? (double)time : null,
+        (AttributeType.Time, JsonTokenType.String) => AttributeTimes.Parse(value.GetString()) is { } time ? (double)time : null,
         _ => null,
     };
 }

@@ -1,5 +1,5 @@
+using System.Collections;
 using System.Text.Json;
-using Embeddings.Primitives;
 
 namespace Embeddings.Storage;
 
@@ -7,7 +7,7 @@ namespace Embeddings.Storage;
 /// Names of nested fields of the user's attributes, from the outermost to the innermost. Names may contain any characters, also
 /// dots. A path leads through objects only, never through lists.
 /// </summary>
-internal sealed class AttributePath : IEquatable<AttributePath>
+internal sealed class AttributePath : IReadOnlyList<string>, IEquatable<AttributePath>
 {
     /// <summary>The maximum number of names.</summary>
     public const int MaxNames = 8;
@@ -23,6 +23,10 @@ internal sealed class AttributePath : IEquatable<AttributePath>
 
     public IReadOnlyList<string> Names { get; }
 
+    public int Count => Names.Count;
+
+    public string this[int index] => Names[index];
+
     /// <summary>A top-level field.</summary>
     public static implicit operator AttributePath(string name) => new([name]);
 
@@ -31,6 +35,10 @@ internal sealed class AttributePath : IEquatable<AttributePath>
 
     /// <summary>Returns the names as a list in JSON, the form in which stores keep paths.</summary>
     public string ToJson() => JsonSerializer.Serialize(Names);
+
+    public IEnumerator<string> GetEnumerator() => Names.GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     public bool Equals(AttributePath? other) => other is not null && Names.SequenceEqual(other.Names, StringComparer.Ordinal);
 
@@ -41,52 +49,4 @@ internal sealed class AttributePath : IEquatable<AttributePath>
     /// <summary>Returns the path for messages: <c>camera.lens</c>; names with other characters than letters and digits are quoted.</summary>
     public override string ToString() => string.Join(
         '.', Names.Select(name => name.Length > 0 && name.All(c => char.IsLetterOrDigit(c) || c is '_' or '-') ? name : $"\"{name}\""));
-}
-
-/// <summary>The type of an indexed attribute. Values of other types are stored, and found without the index.</summary>
-internal enum AttributeType
-{
-    /// <summary>Text, for <see cref="AttributeCondition.Text"/>, <see cref="AttributeCondition.TextIn"/> and <see cref="AttributeCondition.Prefix"/>.</summary>
-    Text = 1,
-
-    /// <summary>
-    /// Number, for <see cref="AttributeCondition.Number"/>, <see cref="AttributeCondition.NumberIn"/> and <see cref="AttributeCondition.Range"/>.
-    /// </summary>
-    Number = 2,
-
-    /// <summary>Boolean value, for <see cref="AttributeCondition.Flag"/>.</summary>
-    Flag = 3,
-
-    /// <summary>Text with a time, for <see cref="AttributeCondition.Time"/>.</summary>
-    Time = 4,
-}
-
-/// <summary>An attribute with an index.</summary>
-internal sealed record IndexedAttribute(AttributePath Path, AttributeType Type)
-{
-    /// <summary>The maximum number per collection.</summary>
-    public const int Maximum = 16;
-
-    /// <summary>
-    /// Returns the attributes after a change, in the order of their paths. INVALID_ARGUMENT if there are more than <see cref="Maximum"/>.
-    /// </summary>
-    public static IReadOnlyList<IndexedAttribute> Change(
-        IEnumerable<IndexedAttribute> existing, IEnumerable<IndexedAttribute> add, IEnumerable<IndexedAttribute> remove)
-    {
-        IndexedAttribute[] changed =
-        [
-            .. existing.Except(remove).Union(add).OrderBy(static attribute => attribute.Path.ToJson(), StringComparer.Ordinal)
-                .ThenBy(static attribute => attribute.Type),
-        ];
-        return changed.Length <= Maximum
-            ? changed
-            : throw Fault.Invalid(
-                Reasons.FieldTooLong,
-                "indexed_attributes",
-                $"A collection must have at most {Maximum} indexed attributes; it would have {changed.Length}. Remove others first.")
-                .With(FaultKeys.Limit, Maximum)
-                .With(FaultKeys.Actual, changed.Length);
-    }
-
-    public override string ToString() => $"{Path} ({Type.ToString().ToLowerInvariant()})";
 }

@@ -43,7 +43,7 @@ internal static class FilterEvaluator
         { Text: { } text } => Text(value) == text,
         { TextIn: { } texts } => Text(value) is { } own && texts.Contains(own, StringComparer.Ordinal),
         { Prefix: { } prefix } => Text(value)?.StartsWith(prefix, StringComparison.Ordinal) is true,
-        { Time: { } range } => Text(value) is { } own && AttributeTime.Parse(own) is { } time && range.Contains(time),
+        { Time: { } range } => Text(value) is { } own && AttributeTimes.Parse(own) is { } time && range.Contains(time),
         { Flag: { } flag } => value?.GetValueKind() == (flag ? JsonValueKind.True : JsonValueKind.False),
         { Number: { } number } => Number(value) == number,
         { NumberIn: { } numbers } => Number(value) is { } own && numbers.Any(number => number == own),

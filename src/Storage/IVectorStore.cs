@@ -39,7 +39,7 @@ internal interface IVectorStore : IAsyncDisposable
     /// <summary>
     /// Creates and removes indexes of attributes, durably; <see cref="CollectionInfo.IndexedAttributes"/> lists them. Filters give
     /// the same results with and without an index. INVALID_ARGUMENT if there would be more than
-    /// <see cref="IndexedAttribute.Maximum"/>; FAILED_PRECONDITION in Qdrant, which keeps one index per attribute, if an attribute
+    /// <see cref="IndexedAttribute.MaxPerCollection"/>; FAILED_PRECONDITION in Qdrant, which keeps one index per attribute, if an attribute
     /// would have indexes of two types. Completes when the indexes are complete.
     /// </summary>
     /// <remarks>The embedded store continues to search while it builds an index, but other writes wait.</remarks>

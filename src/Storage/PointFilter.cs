@@ -93,7 +93,7 @@ internal sealed record AttributeCondition(
     /// <summary>The text with which the field, a text, starts; upper and lower case differ.</summary>
     public string? Prefix { get; init; }
 
-    /// <summary>The range of the field, a text with a time as <see cref="AttributeTime"/> defines it.</summary>
+    /// <summary>The range of the field, a text with a time as <see cref="AttributeTimes"/> defines it.</summary>
     public TimeRange? Time { get; init; }
 
     /// <summary>The type of an index that this condition can use; null for <see cref="Exists"/>.</summary>

@@ -76,7 +76,7 @@ public sealed class RealQdrantFilterTests(RealQdrant qdrant) : FilterContract
             .. texts.Select((text, i) => new StoredPoint($"p{i}", new float[] { 1, 2 }, new() { Attributes = new() { ["t"] = text } })),
         ];
         await store.UpsertAsync(Name, points, None);
-        Assert.InRange(texts.Count(text => AttributeTime.Parse(text) is not null), 300, 2700);
+        Assert.InRange(texts.Count(text => AttributeTimes.Parse(text) is not null), 300, 2700);
         await SameAsync();
         await store.SetIndexedAttributesAsync(Name, [new("t", AttributeType.Time)], [], None);
         await SameAsync();

@@ -466,7 +466,7 @@ internal sealed class FilterParser
     }
 
     private static Timestamp? Time(FilterToken value) =>
-        Storage.AttributeTime.Parse(value.Text) is { } milliseconds
+        Storage.AttributeTimes.Parse(value.Text) is { } milliseconds
         && milliseconds >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds()
         && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
             ? Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(milliseconds))

@@ -7,7 +7,7 @@ namespace Embeddings.Storage;
 /// to 23:59. All other texts, for example a date alone, a time without offset, a space instead of T, or a text with spaces around it, are no
 /// times. Digits after the milliseconds are cut off.
 /// </summary>
-internal static class AttributeTime
+internal static class AttributeTimes
 {
     /// <summary>The least length of a time.</summary>
     public const int MinLength = 20;
@@ -47,6 +47,16 @@ internal static class AttributeTime
         return OffsetMinutes(text[at..]) is { } offset
             ? (((((DaysBefore(year, month) + day - 1) * 24L) + hour) * 60) + minute - offset) * 60_000 + (second * 1000) + milliseconds
             : null;
+    }
+
+    /// <inheritdoc cref="Parse"/>
+    /// <param name="text">The text.</param>
+    /// <param name="milliseconds">The time, if this returns true.</param>
+    public static bool TryParse(string text, out long milliseconds)
+    {
+        var time = Parse(text);
+        milliseconds = time ?? 0;
+        return time is not null;
     }
 
     private static int? OffsetMinutes(ReadOnlySpan<char> text) => text switch

@@ -1,6 +1,6 @@
 namespace Embeddings.Storage.Sqlite.Tests;
 
-public sealed class AttributeTimeTests
+public sealed class AttributeTimesTests
 {
     [Theory]
     [InlineData("1970-01-01T00:00:00Z", 0)]
@@ -13,7 +13,7 @@ public sealed class AttributeTimeTests
     [InlineData("0000-01-01T00:00:00Z", -62_167_219_200_000)]
     [InlineData("0000-12-31T23:59:59Z", -62_135_596_801_000)]
     [InlineData("9999-12-31T23:59:59.999Z", 253_402_300_799_999)]
-    public void Times_are_parsed(string text, long milliseconds) => Assert.Equal(milliseconds, AttributeTime.Parse(text));
+    public void Times_are_parsed(string text, long milliseconds) => Assert.Equal(milliseconds, AttributeTimes.Parse(text));
 
     [Theory]
     [InlineData("")]
@@ -36,7 +36,7 @@ public sealed class AttributeTimeTests
     [InlineData("\u0662\u0660\u0662\u0666-05-01T12:00:00Z")]
     [InlineData("+2026-05-01T12:00:00Z")]
     [InlineData("12026-05-01T12:00:00Z")]
-    public void Other_texts_are_no_times(string text) => Assert.Null(AttributeTime.Parse(text));
+    public void Other_texts_are_no_times(string text) => Assert.Null(AttributeTimes.Parse(text));
 
     [Fact]
     public void Every_day_is_that_of_the_framework()
@@ -44,7 +44,7 @@ public sealed class AttributeTimeTests
         for (var day = DateTimeOffset.MinValue; day < DateTimeOffset.MaxValue.AddDays(-40); day = day.AddDays(31))
         {
             var text = day.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
-            Assert.Equal(day.ToUnixTimeMilliseconds(), AttributeTime.Parse(text));
+            Assert.Equal(day.ToUnixTimeMilliseconds(), AttributeTimes.Parse(text));
         }
     }
 }
