@@ -61,8 +61,8 @@ internal sealed class CollectionIndex : IDisposable
 
     public long Row(int slot) => _rows[slot];
 
-    /// <summary>Returns the slot of a row; null if the row does not exist.</summary>
-    public int? Slot(long row) => _slots.TryGetValue(row, out var slot) ? slot : null;
+    /// <summary>Returns the slot of a row, or -1.</summary>
+    public int Slot(long row) => _slots.TryGetValue(row, out var slot) ? slot : -1;
 
     /// <summary>Applies committed changes in order, atomically for searches.</summary>
     public void Apply(ReadOnlySpan<IndexChange> changes)
@@ -120,7 +120,7 @@ internal sealed class CollectionIndex : IDisposable
             {
                 foreach (var (row, value) in entries)
                 {
-                    if (_slots.TryGetValue(row, out var slot))
+                    if (Slot(row) is >= 0 and var slot)
                     {
                         Attributes.Put(id, slot, value);
                     }
@@ -149,7 +149,7 @@ internal sealed class CollectionIndex : IDisposable
 
     private void PutAttributes(long row, byte[]? attributes)
     {
-        if (Attributes.Any && _slots.TryGetValue(row, out var slot))
+        if (Attributes.Any && Slot(row) is >= 0 and var slot)
         {
             Attributes.Put(slot, attributes);
         }

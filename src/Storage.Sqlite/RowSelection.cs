@@ -72,7 +72,7 @@ internal sealed class SelectedRows : RowSelection
                 for (var word = words[i]; word != 0; word &= word - 1)
                 {
                     // Rows that were deleted since are gone.
-                    if (index.Slot((page * PageBits) + (i * 64) + BitOperations.TrailingZeroCount(word)) is { } slot)
+                    if (index.Slot((page * PageBits) + (i * 64) + BitOperations.TrailingZeroCount(word)) is >= 0 and var slot)
                     {
                         isSorted &= slots.Count == 0 || slots[^1] < slot;
                         slots.Add(slot);
