@@ -1,4 +1,5 @@
 using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.Testing;
 using Embeddings.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -56,9 +57,30 @@ public sealed class FilterTests(ServerFixture server) : IAsyncLifetime
 
     public static TheoryData<string> Names() => [.. Filters.Keys];
 
-    public async ValueTask InitializeAsync()
+    public ValueTask InitializeAsync() => new(FillAsync(server.Api, _collection));
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public Task Count_list_search_and_delete_agree(string name) => CheckAsync(server.Api, _collection, name);
+
+    [ToolFact("QDRANT_BINARY")]
+    public async Task Count_list_search_and_delete_agree_with_Qdrant()
     {
-        var request = new UpsertVectorsRequest { Collection = _collection };
+        await using var qdrant = await QdrantNode.StartAsync();
+        await using var other = await TestServer.StartAsync(["--Store:Kind=Qdrant", $"--Store:Qdrant:Url={qdrant.Address}"]);
+        foreach (var name in Filters.Keys)
+        {
+            var collection = ServerFixture.NewCollection();
+            await FillAsync(other.Api, collection);
+            await CheckAsync(other.Api, collection, name);
+        }
+    }
+
+    private static async Task FillAsync(Api api, string collection)
+    {
+        var request = new UpsertVectorsRequest { Collection = collection };
         for (var i = 0; i < Count; i++)
         {
             request.Points.Add(Items.Point($"p{i}", Items.Vector(i, 8), new()
@@ -82,34 +104,30 @@ public sealed class FilterTests(ServerFixture server) : IAsyncLifetime
                 },
             }));
         }
-        await server.Api.Vectors.UpsertVectorsAsync(request).Bound();
+        await api.Vectors.UpsertVectorsAsync(request).Bound();
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public async Task Count_list_search_and_delete_agree(string name)
+    private static async Task CheckAsync(Api api, string collection, string name)
     {
         var (filter, matches) = Filters[name];
         string[] expected = [.. Enumerable.Range(0, Count).Where(matches).Select(i => $"p{i}").Order(StringComparer.Ordinal)];
-        var vectors = server.Api.Vectors;
-        Assert.Equal(expected.Length, (await vectors.CountVectorsAsync(new() { Collection = _collection, Filter = filter }).Bound()).Count);
+        var vectors = api.Vectors;
+        Assert.Equal(expected.Length, (await vectors.CountVectorsAsync(new() { Collection = collection, Filter = filter }).Bound()).Count);
 
-        var listed = await vectors.ListVectorsAsync(new() { Collection = _collection, Filter = filter, PageSize = 1000 }).Bound();
+        var listed = await vectors.ListVectorsAsync(new() { Collection = collection, Filter = filter, PageSize = 1000 }).Bound();
         Assert.Equal(expected, listed.Points.Select(point => point.PointId).Order(StringComparer.Ordinal));
 
         var query = new SearchQuery { Vector = new() { Values = { Items.Vector(999, 8) } } };
-        var found = await vectors.SearchVectorsAsync(new() { Collection = _collection, Queries = { query }, Filter = filter, Limit = 1000 }).Bound();
+        var found = await vectors.SearchVectorsAsync(new() { Collection = collection, Queries = { query }, Filter = filter, Limit = 1000 }).Bound();
         Assert.Equal(expected, found.Results[0].Points.Select(hit => hit.Point.PointId).Order(StringComparer.Ordinal));
 
         if (name == "none")
         {
-            await vectors.DeleteVectorsAsync(new() { Collection = _collection, Filter = filter }).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "filter");
+            await vectors.DeleteVectorsAsync(new() { Collection = collection, Filter = filter }).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED", "filter");
             return;
         }
-        Assert.Equal(expected.Length, (await vectors.DeleteVectorsAsync(new() { Collection = _collection, Filter = filter }).Bound()).DeletedCount);
-        Assert.Equal(Count - expected.Length, (await vectors.CountVectorsAsync(new() { Collection = _collection }).Bound()).Count);
+        Assert.Equal(expected.Length, (await vectors.DeleteVectorsAsync(new() { Collection = collection, Filter = filter }).Bound()).DeletedCount);
+        Assert.Equal(Count - expected.Length, (await vectors.CountVectorsAsync(new() { Collection = collection }).Bound()).Count);
     }
 
     [Fact]
