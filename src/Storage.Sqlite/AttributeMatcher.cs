@@ -43,7 +43,7 @@ internal sealed class AttributeMatcher
     /// <summary>
     /// Reads the object that the reader is at, for the conditions whose paths lead into it. Returns false if one of them does not hold.
     /// </summary>
-    private bool Read(ref Utf8JsonReader reader, ReadOnlySpan<int> tests, int level, ref int met)
+    private bool Read(ref Utf8JsonReader reader, scoped ReadOnlySpan<int> tests, int level, ref int met)
     {
         Span<int> inner = stackalloc int[tests.Length];
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
