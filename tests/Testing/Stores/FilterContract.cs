@@ -240,7 +240,9 @@ public abstract class FilterContract
         Assert.Equal(41, await store.CountAsync(Name, PointFilter.All, None));
     }
 
-    private protected static PointFilter Has(params AttributeCondition[] conditions) => new() { Attributes = conditions };
+    private protected static PointFilter Has(AttributeCondition condition) => new() { Attributes = [condition] };
+
+    private protected static PointFilter Has(AttributeCondition one, AttributeCondition other) => new() { Attributes = [one, other] };
 
     private protected static AttributePath Path(params string[] names) => new(names);
 
