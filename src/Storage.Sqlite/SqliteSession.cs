@@ -119,6 +119,10 @@ internal sealed class SqliteSession : IDisposable
         var type = (AttributeType)sqlite3_value_int(arguments[2]);
         switch (AttributeReader.Read(sqlite3_value_blob(arguments[0]), names, type))
         {
+            case "":
+                // An empty array would be NULL.
+                sqlite3_result_zeroblob(context, 0);
+                break;
             case string text:
                 sqlite3_result_blob(context, Encoding.UTF8.GetBytes(text));
                 break;
