@@ -34,7 +34,7 @@ internal sealed class CollectionAdmin(
         var hasHolds = info.Config.Metadata.TryGetValue(PayloadKeys.Holds, out var holds) && holds.BoolValue;
         var count = (long)info.PointsCount - (hasMetadata || stamp is null ? 0 : 1);
         return new(
-            new(name, dimension, count, stamp),
+            new(name, dimension, count, stamp) { IndexedAttributes = QdrantAttributeIndexes.Read(info.Config.Metadata) },
             hasMetadata,
             time.GetTimestamp(),
             CollectionLimits.Of(info.Config.StrictModeConfig),

@@ -19,6 +19,9 @@ internal static class PayloadKeys
     public const string Landmarks = "landmarks";
     public const string Attributes = "attributes";
 
+    /// <summary>Paths of attributes that are no times, though Qdrant may read them as such (<see cref="Storage.Qdrant.NoTimes"/>); absent if none.</summary>
+    public const string NoTimes = "no_times";
+
     /// <summary>Time of storing, milliseconds of Unix time; the time of expiry has the same format.</summary>
     public const string StoredAt = "stored_at";
 
@@ -37,6 +40,9 @@ internal static class PayloadKeys
 
     /// <summary>True in the metadata of a collection that has or had points on legal hold.</summary>
     public const string Holds = "legal_holds";
+
+    /// <summary>The indexed attributes, in the metadata of a collection.</summary>
+    public const string IndexedAttributes = "indexed_attributes";
 }
 
 /// <summary>
@@ -98,6 +104,12 @@ internal static class PointMapper
         {
             var value = Wire.Value.Parser.ParseFrom(AttributeValues.ToValue(attributes).ToByteArray());
             Add(fields, PayloadKeys.Attributes, value);
+            if (NoTimes.Of(attributes) is { Count: > 0 } doubtful)
+            {
+                var texts = new Wire.ListValue();
+                texts.Values.AddRange(doubtful.Select(static text => new Wire.Value { StringValue = text }));
+                Add(fields, PayloadKeys.NoTimes, new() { ListValue = texts });
+            }
         }
         if ((payload.StoredAt ?? now) is { } storedAt)
         {
@@ -218,6 +230,10 @@ internal static class PointMapper
         VectorMath.Divide(vector, divisor, result);
         return result;
     }
+
+    /// <summary>A list of texts.</summary>
+    public static Value Texts(IEnumerable<string> texts) =>
+        new() { ListValue = new() { Values = { texts.Select(text => (Value)text) } } };
 
     private static void Add(RepeatedField<Wire.PayloadEntry> fields, string key, Wire.Value value) =>
         fields.Add(new Wire.PayloadEntry { Key = key, Value = value });

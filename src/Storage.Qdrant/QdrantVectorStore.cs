@@ -23,6 +23,8 @@ internal sealed class QdrantVectorStore : IVectorStore
     private readonly QdrantAttributeUpdates _updates;
     private readonly QdrantHolds _holds;
     private readonly QdrantRetention _retention;
+    private readonly QdrantAttributeIndexes _attributes;
+    private readonly PrefixExpansion _prefixes;
     private bool _started;
     private bool _disposed;
 
@@ -44,6 +46,8 @@ internal sealed class QdrantVectorStore : IVectorStore
         _updates = new(calls, _reads, replySize);
         _holds = new(calls, _admin, _catalog, indexes, _reads);
         _retention = new(calls, _deletes, time);
+        _attributes = new(calls, indexes, _catalog);
+        _prefixes = new(calls, indexes);
         if (options.ApiKey is { Length: > 0 }
             && _connection.Nodes.FirstOrDefault(node => node.Address is { Scheme: "http", IsLoopback: false }) is { } node)
         {
@@ -69,6 +73,16 @@ internal sealed class QdrantVectorStore : IVectorStore
     {
         RequireStarted();
         return (await _catalog.FindAsync(collection, cancellationToken))?.Info;
+    }
+
+    public Task SetIndexedAttributesAsync(
+        string collection,
+        IReadOnlyList<IndexedAttribute> add,
+        IReadOnlyList<IndexedAttribute> remove,
+        CancellationToken cancellationToken)
+    {
+        RequireStarted();
+        return _attributes.SetAsync(collection, add, remove, cancellationToken);
     }
 
     public async Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken)
@@ -145,7 +159,10 @@ internal sealed class QdrantVectorStore : IVectorStore
         string collection, PointFilter filter, IDeletedIds? deleted, CancellationToken cancellationToken)
     {
         return await OnAsync(
-            collection, state => _deletes.DeleteAsync(state, filter, deleted, cancellationToken), cancellationToken);
+            collection,
+            async state => await _deletes.DeleteAsync(
+                state, await _prefixes.ExpandAsync(state, filter, cancellationToken), deleted, cancellationToken),
+            cancellationToken);
     }
 
     public async Task<long> DeleteExpiredAsync(
@@ -169,20 +186,30 @@ internal sealed class QdrantVectorStore : IVectorStore
     public async Task<long> SetHoldAsync(
         string collection, PointFilter filter, bool hold, CancellationToken cancellationToken)
     {
-        return await OnAsync(collection, _ => _holds.SetAsync(collection, filter, hold, cancellationToken), cancellationToken);
+        return await OnAsync(
+            collection,
+            async state => await _holds.SetAsync(
+                collection, await _prefixes.ExpandAsync(state, filter, cancellationToken), hold, cancellationToken),
+            cancellationToken);
     }
 
     public async Task<PointKeyPage> ListKeysAsync(
         string collection, PointFilter filter, string pageToken, CancellationToken cancellationToken)
     {
         return await OnAsync(
-            collection, state => _reads.ListKeysAsync(state, filter, pageToken, cancellationToken), cancellationToken);
+            collection,
+            async state => await _reads.ListKeysAsync(
+                state, await _prefixes.ExpandAsync(state, filter, cancellationToken), pageToken, cancellationToken),
+            cancellationToken);
     }
 
     public async Task<long> CountAsync(string collection, PointFilter filter, CancellationToken cancellationToken)
     {
         return await OnAsync(
-            collection, state => _reads.CountAsync(state, filter, cancellationToken), cancellationToken);
+            collection,
+            async state => await _reads.CountAsync(
+                state, await _prefixes.ExpandAsync(state, filter, cancellationToken), cancellationToken),
+            cancellationToken);
     }
 
     public async Task<PointPage> ListAsync(
@@ -195,7 +222,13 @@ internal sealed class QdrantVectorStore : IVectorStore
     {
         return await OnAsync(
             collection,
-            state => _reads.ListAsync(state, filter, pageSize, pageToken, withVectors, cancellationToken),
+            async state => await _reads.ListAsync(
+                state,
+                await _prefixes.ExpandAsync(state, filter, cancellationToken),
+                pageSize,
+                pageToken,
+                withVectors,
+                cancellationToken),
             cancellationToken);
     }
 
@@ -211,7 +244,12 @@ internal sealed class QdrantVectorStore : IVectorStore
                 {
                     CheckDimension(state, query.Vector.Length);
                 }
-                return queries.Count == 0 ? [] : await _search.SearchAsync(state, queries, spec, cancellationToken);
+                if (queries.Count == 0)
+                {
+                    return [];
+                }
+                var filter = await _prefixes.ExpandAsync(state, spec.Filter, cancellationToken);
+                return await _search.SearchAsync(state, queries, spec with { Filter = filter }, cancellationToken);
             },
             cancellationToken);
     }

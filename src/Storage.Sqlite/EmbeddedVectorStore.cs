@@ -80,6 +80,17 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
     public ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken) =>
         ValueTask.FromResult(Engine.Catalog.Find(collection)?.Info);
 
+    public Task SetIndexedAttributesAsync(
+        string collection,
+        IReadOnlyList<IndexedAttribute> add,
+        IReadOnlyList<IndexedAttribute> remove,
+        CancellationToken cancellationToken)
+    {
+        var engine = Engine;
+        var index = engine.Catalog.Require(collection);
+        return engine.Writer.WriteAsync(new SetIndexedAttributesRequest(index, add, remove, cancellationToken), cancellationToken);
+    }
+
     public Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken)
     {
         var collections = Engine.Catalog.All.Select(static index => index.Info);
@@ -242,12 +253,21 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
             spec.Lease?.Require(queries.Count * (long)Math.Min(spec.Limit, Math.Max(0, index.Count - 1)), bytesPerHit);
         }
 
-        var rows = spec.Filter.IsEmpty
-            ? null
-            : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
         string?[] excludeIds = [.. queries.Select(static query => query.ExcludeId)];
-        var plan = new SearchPlan(index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, rows);
-        var found = await engine.Search.RunAsync(plan, cancellationToken);
+        var plan = new SearchPlan(
+            index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, RowSelection.InMemory(index, spec.Filter));
+        CandidateRows[] found;
+        try
+        {
+            plan = plan with { Rows = plan.Rows ?? await SelectAsync() };
+            found = await engine.Search.RunAsync(plan, cancellationToken);
+        }
+        catch (IndexRemovedException)
+        {
+            plan = plan with { Rows = await SelectAsync() };
+            found = await engine.Search.RunAsync(plan, cancellationToken);
+        }
+
         // Many candidates take long, and lookups of points do not wait for that.
         var sessions = found.Any(static rows => rows.IsAll || rows.Items.Length > Rescoring.ManyRows) ? engine.Readers : engine.Lookups;
         return await sessions.RunAsync<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>>(
@@ -260,6 +280,10 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
                     : PointQueries.Fetch(session, plan, hits, spec);
             },
             cancellationToken);
+
+        async Task<RowSelection?> SelectAsync() => spec.Filter.IsEmpty
+            ? null
+            : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
     }
 
     public async ValueTask DisposeAsync()

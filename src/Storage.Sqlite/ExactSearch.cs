@@ -11,7 +11,7 @@ namespace Embeddings.Storage.Sqlite;
 /// <param name="Threshold">The minimum score, or null.</param>
 /// <param name="Rows">The rows to scan; null for all.</param>
 internal sealed record SearchPlan(
-    CollectionIndex Index, AlignedBuffer Queries, string?[] ExcludeIds, int Limit, float? Threshold, long[]? Rows)
+    CollectionIndex Index, AlignedBuffer Queries, string?[] ExcludeIds, int Limit, float? Threshold, RowSelection? Rows)
 {
     public int QueryCount => ExcludeIds.Length;
 
@@ -54,7 +54,7 @@ internal sealed class ExactSearch(int threads) : IDisposable
         var taken = 1;
         try
         {
-            var work = (long)(plan.Rows?.Length ?? plan.Index.Count) * plan.Index.Vectors.CodeStride * plan.QueryCount;
+            var work = (plan.Rows?.Estimate(plan.Index) ?? plan.Index.Count) * plan.Index.Vectors.CodeStride * plan.QueryCount;
             while (taken < threads && taken * WorkPerThread < work && _permits.Wait(0, CancellationToken.None))
             {
                 taken++;

@@ -13,7 +13,7 @@ internal static class SqliteSchema
     /// <summary>
     /// The schema version, stored as <c>user_version</c>. A server rejects files with a newer version.
     /// </summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     /// <summary>Time that a connection waits for others, milliseconds.</summary>
     public const int BusyMilliseconds = 10_000;
@@ -77,7 +77,7 @@ internal static class SqliteSchema
     /// <param name="session">A session for writing.</param>
     /// <param name="directory">The directory of the file.</param>
     /// <param name="now">The time, which becomes that of storing for all points of an earlier server.</param>
-    /// <returns>True if a file of an earlier server was upgraded.</returns>
+    /// <returns>True if a file was upgraded whose server left in it what it had deleted, which is version 1 or 2.</returns>
     public static bool Prepare(SqliteSession session, string directory, DateTimeOffset now)
     {
         var version = VersionOf(session);
@@ -92,7 +92,7 @@ internal static class SqliteSchema
 
         if (version == 0)
         {
-            Run(session.Connection, $"""
+            Run(session.Connection, """
                 BEGIN IMMEDIATE;
                 CREATE TABLE IF NOT EXISTS collections(
                     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dimension INTEGER NOT NULL, model TEXT,
@@ -102,9 +102,9 @@ internal static class SqliteSchema
                     confidence REAL, bbox BLOB, landmarks BLOB, attributes TEXT, stored_at INTEGER, expires_at INTEGER,
                     hold INTEGER, vector BLOB, checksum INTEGER);
                 CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
-                PRAGMA user_version = {Version};
-                COMMIT;
                 """);
+            AttributeIndexes.CreateTable(session);
+            Run(session.Connection, $"PRAGMA user_version = {Version}; COMMIT;");
         }
         else if (version < Version)
         {
@@ -114,8 +114,13 @@ internal static class SqliteSchema
                 AddChecksums(session, keys);
             }
 
-            AddRetention(session, keys, now);
-            return true;
+            if (version < 3)
+            {
+                AddRetention(session, keys, now);
+            }
+
+            AddAttributeIndexes(session);
+            return version < 3;
         }
 
         return false;
@@ -188,6 +193,22 @@ internal static class SqliteSchema
             SetFact(session, Facts.UpgradedAt, now.ToUnixTimeMilliseconds());
             // The earlier version left what it deleted in the file.
             SetFact(session, Facts.Erasing, 1);
+            Run(session.Connection, "PRAGMA user_version = 3; COMMIT;");
+        }
+        catch
+        {
+            session.EndTransaction();
+            throw;
+        }
+    }
+
+    /// <summary>Upgrades version 3, which had no indexes of attributes, in one transaction.</summary>
+    private static void AddAttributeIndexes(SqliteSession session)
+    {
+        Run(session.Connection, "BEGIN IMMEDIATE");
+        try
+        {
+            AttributeIndexes.CreateTable(session);
             Run(session.Connection, $"PRAGMA user_version = {Version}; COMMIT;");
         }
         catch

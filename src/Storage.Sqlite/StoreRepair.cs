@@ -180,6 +180,7 @@ internal sealed class StoreRepair : IDisposable
         foreach (var (key, spec) in collections)
         {
             await target.EnsureCollectionAsync(spec, cancellationToken);
+            await target.SetIndexedAttributesAsync(spec.Name, IndexedAttributes(key), [], cancellationToken);
             report(await SalvageAsync(key, spec, target, cancellationToken));
         }
     }
@@ -225,6 +226,19 @@ internal sealed class StoreRepair : IDisposable
         }
 
         return collections;
+    }
+
+    // A store of an earlier schema version has no table of them. They can be set again if it cannot be read.
+    private IReadOnlyList<IndexedAttribute> IndexedAttributes(long key)
+    {
+        try
+        {
+            return [.. AttributeIndexes.List(_session, key).Select(static index => index.Attribute)];
+        }
+        catch (SqliteException)
+        {
+            return [];
+        }
     }
 
     private CollectionCheck Verify(

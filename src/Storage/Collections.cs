@@ -77,6 +77,9 @@ internal sealed record CollectionSpec(string Name, int Dimension, ModelStamp? Mo
 /// <param name="Model">The model that fills it; null if no known model has yet.</param>
 internal sealed record CollectionInfo(string Name, int Dimension, long Count, ModelStamp? Model)
 {
+    /// <summary>The attributes that have an index, in the order of their paths.</summary>
+    public IReadOnlyList<IndexedAttribute> IndexedAttributes { get; init; } = [];
+
     public CollectionSpec Spec => new(Name, Dimension, Model);
 }
 

@@ -36,6 +36,23 @@ internal interface IVectorStore : IAsyncDisposable
     /// <summary>Returns the collection, or null.</summary>
     ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Creates and removes indexes of attributes, durably; <see cref="CollectionInfo.IndexedAttributes"/> lists them. Filters give
+    /// the same results with and without an index. INVALID_ARGUMENT if there would be more than
+    /// <see cref="IndexedAttribute.MaxPerCollection"/>; FAILED_PRECONDITION in Qdrant, which keeps one index per attribute, if an attribute
+    /// would have indexes of two types. Completes when the indexes are complete.
+    /// </summary>
+    /// <remarks>The embedded store continues to search while it builds an index, but other writes wait.</remarks>
+    /// <param name="collection">The collection.</param>
+    /// <param name="add">The indexes to create; those that exist are ignored.</param>
+    /// <param name="remove">The indexes to remove first; those that do not exist are ignored.</param>
+    /// <param name="cancellationToken">Cancels the call unless it has begun.</param>
+    Task SetIndexedAttributesAsync(
+        string collection,
+        IReadOnlyList<IndexedAttribute> add,
+        IReadOnlyList<IndexedAttribute> remove,
+        CancellationToken cancellationToken);
+
     /// <summary>Returns all collections in ordinal order of their names.</summary>
     Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken);
 

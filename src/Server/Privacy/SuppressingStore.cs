@@ -40,6 +40,13 @@ internal sealed class SuppressingStore(
     public ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken) =>
         store.FindCollectionAsync(collection, cancellationToken);
 
+    public Task SetIndexedAttributesAsync(
+        string collection,
+        IReadOnlyList<IndexedAttribute> add,
+        IReadOnlyList<IndexedAttribute> remove,
+        CancellationToken cancellationToken) =>
+        store.SetIndexedAttributesAsync(collection, add, remove, cancellationToken);
+
     public Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken) =>
         store.ListCollectionsAsync(cancellationToken);
 

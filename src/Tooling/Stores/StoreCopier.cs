@@ -69,6 +69,10 @@ internal sealed class StoreCopier(IVectorStore source, IVectorStore target)
         CollectionInfo collection, string pageToken, Action<int, string> copied, CancellationToken cancellationToken)
     {
         await target.EnsureCollectionAsync(new(collection.Name, collection.Dimension, collection.Model), cancellationToken);
+        if (collection.IndexedAttributes.Count > 0)
+        {
+            await target.SetIndexedAttributesAsync(collection.Name, collection.IndexedAttributes, [], cancellationToken);
+        }
 
         var writing = new Queue<(Task Write, int Points, string Next)>();
         var token = pageToken;
