@@ -77,6 +77,11 @@ internal sealed record CollectionSpec(string Name, int Dimension, ModelStamp? Mo
 /// <param name="Model">The model that fills it; null if no known model has yet.</param>
 internal sealed record CollectionInfo(string Name, int Dimension, long Count, ModelStamp? Model)
 {
+    public CollectionSettings Settings { get; init; } = CollectionSettings.None;
+
+    /// <summary>Attributes with an index, sorted by their paths.</summary>
+    public IReadOnlyList<IndexedAttribute> IndexedAttributes { get; init; } = [];
+
     public CollectionSpec Spec => new(Name, Dimension, Model);
 }
 
@@ -92,6 +97,14 @@ internal static class CollectionFaults
 {
     public static Fault NotFound(string collection) =>
         new Fault(FaultKind.NotFound, Reasons.CollectionNotFound, $"Collection '{collection}' does not exist.", "collection")
+            .With(FaultKeys.Collection, collection);
+
+    public static Fault Exists(string collection) =>
+        new Fault(
+            FaultKind.AlreadyExists,
+            Reasons.CollectionExists,
+            $"Collection '{collection}' exists already. Use another name, or change the settings of the collection.",
+            "collection")
             .With(FaultKeys.Collection, collection);
 
     public static Fault PointNotFound(string collection, string id) =>
