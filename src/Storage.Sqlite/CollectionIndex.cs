@@ -52,7 +52,14 @@ internal sealed class CollectionIndex : IDisposable
     /// <summary>The number of points; can be read without the gate.</summary>
     public int Count => Volatile.Read(ref _count);
 
-    public CollectionInfo Info => new(Name, Dimension, Count, Model);
+    /// <summary>The settings; replaced as a whole.</summary>
+    public CollectionSettings Settings { get; set; } = CollectionSettings.None;
+
+    /// <summary>The attributes with an index; replaced as a whole.</summary>
+    public IReadOnlyList<IndexedAttribute> IndexedAttributes { get; set; } = [];
+
+    public CollectionInfo Info =>
+        new(Name, Dimension, Count, Model) { Settings = Settings, IndexedAttributes = IndexedAttributes };
 
     public string Id(int slot) => _ids[slot];
 

@@ -16,15 +16,18 @@ internal sealed record CollectionSpec(string Name, int Dimension, ModelStamp? Mo
     /// <summary>Checks the dimension of a new collection: INVALID_ARGUMENT if it exceeds the limit.</summary>
     /// <param name="limit">The limit.</param>
     /// <param name="setting">The setting of the limit, for the message.</param>
-    public void RequireDimension(int limit, string setting)
+    /// <param name="field">The field that gives the dimension, for the message.</param>
+    public void RequireDimension(int limit, string setting, string field = "vector")
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(Dimension);
         if (Dimension > limit)
         {
             throw Fault.Invalid(
-                Reasons.FieldTooLong,
-                "vector",
-                $"vector must have at most {limit} dimensions ({setting}); got {Dimension}.")
+                field == "vector" ? Reasons.FieldTooLong : Reasons.FieldInvalid,
+                field,
+                field == "vector"
+                    ? $"vector must have at most {limit} dimensions ({setting}); got {Dimension}."
+                    : $"{field} must be between 1 and {limit} ({setting}); got {Dimension}.")
                 .With(FaultKeys.Collection, Name)
                 .With(FaultKeys.Limit, limit)
                 .With(FaultKeys.Actual, Dimension)
@@ -115,6 +118,15 @@ internal static class CollectionFaults
             "point_id")
             .With(FaultKeys.Collection, collection)
             .With(FaultKeys.Point, id);
+
+    public static Fault NotIndexed(string collection, IndexedAttribute attribute) =>
+        new Fault(
+            FaultKind.FailedPrecondition,
+            Reasons.AttributeNotIndexed,
+            $"Collection '{collection}' has no index for attribute {attribute}, which the order needs. Add it to indexed_attributes "
+            + "(UpdateCollection).",
+            "order_by.attribute")
+            .With(FaultKeys.Collection, collection);
 
     public static Fault WrongDimension(string collection, int expected, int actual) =>
         Fault.Invalid(
