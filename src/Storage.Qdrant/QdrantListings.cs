@@ -25,7 +25,8 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
     {
         var name = state.Info.Name;
         var points = new List<StoredPoint>(ids.Count);
-        foreach (var chunk in ids.Chunk(withPayload ? replySize.Points(withVectors ? state.Info.Dimension : 0) : ids.Count))
+        var most = withPayload || withVectors ? replySize.Points(withVectors ? state.Info.Dimension : 0) : int.MaxValue;
+        foreach (var chunk in ids.Chunk(most))
         {
             var get = new GetPoints
             {
@@ -147,13 +148,16 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
                     var limit = Part(wanted());
                     var reply = await OrderedAsync(beyond, limit);
                     // The last group may have more points than the reply.
-                    var rest = reply.Count < limit ? (double?)null : ValueOf(reply[^1]);
+                    var rest = reply.Count < limit ? (double?)null : reply[^1].Position.Value;
                     foreach (var point in reply
-                        .Where(point => rest is null || ValueOf(point) != rest)
-                        .OrderBy(point => order.Descending ? -ValueOf(point) : ValueOf(point))
-                        .ThenBy(point => IdOf(point.Id), StringComparer.Ordinal))
+                        .Where(point => rest is null || point.Position.Value != rest)
+                        .OrderBy(point => order.Descending ? -point.Position.Value : point.Position.Value)
+                        // As Qdrant orders them.
+                        .ThenBy(point => point.Id.HasUuid)
+                        .ThenBy(point => point.Id.Num)
+                        .ThenBy(point => point.Id.Uuid, StringComparer.Ordinal))
                     {
-                        yield return Found(point, ValueOf(point));
+                        yield return (point.Point, point.Position);
                     }
                     if (rest is not { } last)
                     {
@@ -183,16 +187,16 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
             do
             {
                 var reply = await owner.ScrollAsync(state, Scroll(restrict, Part(wanted()), next), cancellationToken);
-                foreach (var point in reply.Result)
+                foreach (var point in Read(reply, _ => value))
                 {
-                    yield return Found(point, value);
+                    yield return (point.Point, point.Position);
                 }
                 next = reply.NextPageOffset;
             }
             while (next is not null);
         }
 
-        private async Task<IReadOnlyList<RetrievedPoint>> OrderedAsync(double? beyond, int limit)
+        private async Task<List<(PointId Id, StoredPoint Point, OrderPosition Position)>> OrderedAsync(double? beyond, int limit)
         {
             var scroll = Scroll(
                 matching =>
@@ -209,7 +213,7 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
                 limit,
                 null);
             scroll.OrderBy = _field.OrderBy(order.Descending, beyond);
-            return (await owner.ScrollAsync(state, scroll, cancellationToken)).Result;
+            return Read(await owner.ScrollAsync(state, scroll, cancellationToken), point => _field.ValueOf(point.OrderValue));
         }
 
         private ScrollPoints Scroll(Action<Filter> restrict, int limit, PointId? offset)
@@ -227,14 +231,19 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
             };
         }
 
-        private (StoredPoint Point, OrderPosition Position) Found(RetrievedPoint point, double? value)
+        private List<(PointId Id, StoredPoint Point, OrderPosition Position)> Read(
+            ScrollResponse reply, Func<RetrievedPoint, double?> value)
         {
-            var stored = PointMapper.ToStored(point.Id, point.Payload, point.Vectors, withPayload: true);
-            owner.Observe(stored);
-            return (stored, new(value, IdOf(point.Id)));
+            List<(PointId, StoredPoint Point, OrderPosition)> points =
+            [
+                .. reply.Result.Select(point => (
+                    point.Id,
+                    PointMapper.ToStored(point.Id, point.Payload, point.Vectors, withPayload: true),
+                    new OrderPosition(value(point), IdOf(point.Id)))),
+            ];
+            owner.Observe([.. points.Select(point => point.Point)]);
+            return points;
         }
-
-        private double ValueOf(RetrievedPoint point) => _field.ValueOf(point.OrderValue);
 
         // At least 2: of a single point, one cannot tell whether its group is complete.
         private int Part(int wanted) => Math.Max(
@@ -248,5 +257,5 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
 
     private int Points(int dimension) => replySize.Points(dimension);
 
-    private void Observe(StoredPoint point) => replySize.Observe([point]);
+    private void Observe(IReadOnlyCollection<StoredPoint> points) => replySize.Observe(points);
 }
