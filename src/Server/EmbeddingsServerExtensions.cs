@@ -213,6 +213,7 @@ internal static class EmbeddingsServerExtensions
             .AddSingleton<AliasResolver>()
             .AddSingleton<StreamContext>()
             .AddSingleton<CollectionHandler>()
+            .AddSingleton<AttributeHandler>()
             .AddSingleton<PhotoIngest>()
             .AddSingleton<PersonSearch>()
             .AddSingleton<UpsertHandler>()

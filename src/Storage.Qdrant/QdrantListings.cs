@@ -98,7 +98,7 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
                 await retention.EnsureIndexAsync(state.Info.Name, PayloadKeys.StoredAt, cancellationToken);
                 break;
             case { Attribute: { } attribute } when !state.Info.IndexedAttributes.Contains(attribute):
-                throw CollectionFaults.NotIndexed(state.Info.Name, attribute);
+                throw CollectionFaults.NotIndexed(state.Info.Name, attribute.Path);
         }
     }
 

@@ -116,7 +116,7 @@ internal sealed partial class EmbeddedVectorStore
         var index = engine.Catalog.Require(collection);
         if (order.Attribute is { } attribute && !index.IndexedAttributes.Contains(attribute))
         {
-            throw CollectionFaults.NotIndexed(collection, attribute);
+            throw CollectionFaults.NotIndexed(collection, attribute.Path);
         }
 
         var listing = new OrderedListing(index, filter, order);

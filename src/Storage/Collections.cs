@@ -119,12 +119,12 @@ internal static class CollectionFaults
             .With(FaultKeys.Collection, collection)
             .With(FaultKeys.Point, id);
 
-    public static Fault NotIndexed(string collection, IndexedAttribute attribute) =>
+    public static Fault NotIndexed(string collection, IReadOnlyList<string> path) =>
         new Fault(
             FaultKind.FailedPrecondition,
             Reasons.AttributeNotIndexed,
-            $"Collection '{collection}' has no index for attribute {attribute}, which the order needs. Add it to indexed_attributes "
-            + "(UpdateCollection).",
+            $"Collection '{collection}' has no index of numbers or times for attribute '{string.Join('.', path)}', which the order "
+            + "needs. Add it to the indexed attributes (UpdateCollection).",
             "order_by.attribute")
             .With(FaultKeys.Collection, collection);
 

@@ -14,7 +14,7 @@ namespace Embeddings.Server.Grpc;
 internal sealed class AliasResolver(IVectorStore store)
 {
     /// <summary>Resolves the aliases of a request.</summary>
-    /// <exception cref="Security.AccessFaults">The caller does not cover the collection of an alias.</exception>
+    /// <exception cref="Primitives.Fault">The caller does not cover the collection of an alias, or the store does not answer.</exception>
     public ValueTask ResolveAsync(object request, Caller caller, ServerCallContext context)
     {
         var hasNames = new Names();
