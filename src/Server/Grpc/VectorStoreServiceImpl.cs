@@ -17,9 +17,11 @@ internal sealed class VectorStoreServiceImpl(
     ResponseBudget budget)
     : V1.VectorStoreService.VectorStoreServiceBase
 {
+    /// <summary>Maximum number of ids in a call of GetVectors.</summary>
+    public const int MaxIds = 1000;
+
     private const int MaxPageSize = 1000;
     private const int DefaultPageSize = 100;
-    private const int MaxIds = 1000;
 
     public override Task<V1.UpsertVectorsResponse> UpsertVectors(V1.UpsertVectorsRequest request, ServerCallContext context) =>
         upserts.UpsertAsync(request, context.CancellationToken);
