@@ -90,6 +90,20 @@ internal static class CollectionPlan
         }
     }
 
+    /// <summary>Writes settings that are set.</summary>
+    public static void Mark(IDictionary<string, Value> metadata, CollectionSettings settings)
+    {
+        if (settings.Retention is { } retention)
+        {
+            metadata[PayloadKeys.Retention] = (long)retention.TotalSeconds;
+        }
+    }
+
+    public static CollectionSettings SettingsOf(IDictionary<string, Value> metadata) =>
+        metadata.TryGetValue(PayloadKeys.Retention, out var retention) && retention.IntegerValue > 0
+            ? new() { Retention = TimeSpan.FromSeconds(retention.IntegerValue) }
+            : CollectionSettings.None;
+
     public static ModelStamp? Stamp(IDictionary<string, Value> metadata) =>
         metadata.TryGetValue(PayloadKeys.ModelFingerprint, out var fingerprint) && fingerprint.StringValue.Length > 0
             ? new(metadata.TryGetValue(PayloadKeys.Model, out var name) ? name.StringValue : "", fingerprint.StringValue)

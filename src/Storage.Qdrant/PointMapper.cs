@@ -43,6 +43,12 @@ internal static class PayloadKeys
 
     /// <summary>The indexed attributes, in the metadata of a collection.</summary>
     public const string IndexedAttributes = "indexed_attributes";
+
+    /// <summary>The retention period of a collection, whole seconds; 0 for none.</summary>
+    public const string Retention = "retention_seconds";
+
+    /// <summary>A random text by which the call that has created a collection recognizes it after a lost response.</summary>
+    public const string Creation = "creation";
 }
 
 /// <summary>

@@ -34,7 +34,55 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
         return changed;
     }
 
+    /// <summary>Changes the points that match, page by page in the order of Qdrant's ids, and returns their number.</summary>
+    public async Task<long> UpdateAsync(
+        CollectionState state,
+        PointFilter filter,
+        Func<StoredPoint, JsonObject?> change,
+        CancellationToken cancellationToken)
+    {
+        var matching = QdrantFilters.ToFilter(filter, state.ReservedIds) ?? new();
+        var matched = 0L;
+        PointId? from = null;
+        do
+        {
+            var (ids, next) = await reads.IdsAsync(state, matching, from, cancellationToken);
+            foreach (var chunk in ids.Chunk(replySize.Points(dimension: 0)))
+            {
+                var found = await reads.FetchAsync(
+                    state.Info.Name, chunk, withPayload: true, withVectors: false, cancellationToken);
+                List<(PointId Id, StoredPoint Point)> points =
+                    [.. found.Select(point => (point.Id, PointMapper.ToStored(point.Id, point.Payload, null, withPayload: true)))];
+                replySize.Observe([.. points.Select(point => point.Point)]);
+                await WriteAsync(state.Info.Name, Patches(points, change), cancellationToken);
+                matched += points.Count;
+            }
+            from = next;
+        }
+        while (from is not null);
+        return matched;
+    }
+
     /// <summary>Returns the changes, those that are equal together.</summary>
+    private static IReadOnlyCollection<Patch> Patches(
+        IEnumerable<(PointId Id, StoredPoint Point)> points, Func<StoredPoint, JsonObject?> change)
+    {
+        var patches = new Dictionary<string, Patch>(StringComparer.Ordinal);
+        foreach (var (id, point) in points)
+        {
+            if (change(point) is { } attributes)
+            {
+                var patch = Patch.Between(point.Payload.Attributes, attributes);
+                if (!patches.TryAdd(patch.Key, patch))
+                {
+                    patch = patches[patch.Key];
+                }
+                patch.Ids.Add(id);
+            }
+        }
+        return patches.Values;
+    }
+
     private async Task<IReadOnlyCollection<Patch>> ReadAsync(
         CollectionState state,
         IReadOnlyList<string> ids,
@@ -49,28 +97,11 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
             point => (point.Id, Point: PointMapper.ToStored(point.Id, point.Payload, null, withPayload: true)),
             StringComparer.OrdinalIgnoreCase);
         replySize.Observe([.. points.Values.Select(point => point.Point)]);
-        var patches = new Dictionary<string, Patch>(StringComparer.Ordinal);
-        foreach (var id in ids)
-        {
-            if (!points.TryGetValue(PointIds.Of(id).ToString(), out var point))
-            {
-                throw CollectionFaults.PointNotFound(name, id);
-            }
-            if (change(point.Point) is { } attributes)
-            {
-                var patch = Patch.Between(point.Point.Payload.Attributes, attributes);
-                if (patches.TryGetValue(patch.Key, out var same))
-                {
-                    same.Ids.Add(point.Id);
-                }
-                else
-                {
-                    patch.Ids.Add(point.Id);
-                    patches.Add(patch.Key, patch);
-                }
-            }
-        }
-        return patches.Values;
+        return Patches(
+            ids.Select(id => points.TryGetValue(PointIds.Of(id).ToString(), out var point)
+                ? point
+                : throw CollectionFaults.PointNotFound(name, id)),
+            change);
     }
 
     private async Task WriteAsync(string collection, IEnumerable<Patch> patches, CancellationToken cancellationToken)
@@ -85,14 +116,14 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
     /// <summary>A change of attributes, and the points that get it.</summary>
     /// <param name="Set">The fields to set.</param>
     /// <param name="Removed">The fields to remove.</param>
-    /// <param name="IsFirst">True if the points have no attributes yet.</param>
+    /// <param name="IsWhole">True if the fields to set are all attributes: the points have none yet, or all are replaced.</param>
     /// <param name="Doubtful">The texts that are no times (<see cref="NoTimes"/>); null if they stay the same.</param>
-    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsFirst, IReadOnlyList<string>? Doubtful)
+    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsWhole, IReadOnlyList<string>? Doubtful)
     {
         public List<PointId> Ids { get; } = [];
 
         /// <summary>Equal for equal changes.</summary>
-        public string Key => new JsonArray(Set.DeepClone(), Texts(Removed), IsFirst, Doubtful is null ? null : Texts(Doubtful)).ToJsonString();
+        public string Key => new JsonArray(Set.DeepClone(), Texts(Removed), IsWhole, Doubtful is null ? null : Texts(Doubtful)).ToJsonString();
 
         public static Patch Between(JsonObject? before, JsonObject after)
         {
@@ -104,12 +135,15 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                     set.Add(name, value?.DeepClone());
                 }
             }
-            var doubtful = NoTimes.Of(after);
+            var texts = NoTimes.Of(after);
+            var doubtful = texts.SequenceEqual(NoTimes.Of(before), StringComparer.Ordinal) ? null : texts;
+            // Qdrant removes a field that is set to null, unless the object that holds it is replaced.
+            if (set.Any(field => field.Value is null))
+            {
+                return new((JsonObject)after.DeepClone(), [], IsWhole: true, doubtful);
+            }
             return new(
-                set,
-                [.. before?.Select(field => field.Key).Where(name => !after.ContainsKey(name)) ?? []],
-                before is null,
-                doubtful.SequenceEqual(NoTimes.Of(before), StringComparer.Ordinal) ? null : doubtful);
+                set, [.. before?.Select(field => field.Key).Where(name => !after.ContainsKey(name)) ?? []], before is null, doubtful);
         }
 
         public IEnumerable<PointsUpdateOperation> Operations()
@@ -123,11 +157,11 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                     DeletePayload = new() { PointsSelector = points, Keys = { Removed.Select(AttributeKeys.Path) } },
                 };
             }
-            if (Set.Count > 0 || IsFirst)
+            if (Set.Count > 0 || IsWhole)
             {
                 var fields = AttributeValues.ToValue(Set);
                 var operation = new PointsUpdateOperation.Types.SetPayload { PointsSelector = points };
-                if (IsFirst)
+                if (IsWhole)
                 {
                     operation.Payload.Add(PayloadKeys.Attributes, fields);
                 }

@@ -56,6 +56,9 @@ internal sealed class CollectionIndex : IDisposable
     /// <summary>True once the collection was dropped or the store closed.</summary>
     public bool IsClosed => Volatile.Read(ref _closed);
 
+    /// <summary>The settings; replaced as a whole.</summary>
+    public CollectionSettings Settings { get; set; } = CollectionSettings.None;
+
     /// <summary>True after rows were replaced or removed, until the caller resets it.</summary>
     public bool HasRemovals
     {
@@ -63,13 +66,13 @@ internal sealed class CollectionIndex : IDisposable
         set => Volatile.Write(ref _hasRemovals, value);
     }
 
-    public CollectionInfo Info => new(Name, Dimension, Count, Model) { IndexedAttributes = Attributes.Attributes };
+    public CollectionInfo Info =>
+        new(Name, Dimension, Count, Model) { Settings = Settings, IndexedAttributes = Attributes.Attributes };
 
     public long Row(int slot) => Vectors.Row(slot);
 
     /// <summary>Returns the slot of a row, or -1.</summary>
     public int Slot(long row) => _slots.Find(row);
-
 
     /// <summary>Returns whether a row is in the index with the codes of this vector.</summary>
     public bool Matches(long row, ReadOnlySpan<float> vector)

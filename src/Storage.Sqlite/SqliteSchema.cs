@@ -103,8 +103,7 @@ internal static class SqliteSchema
                     hold INTEGER, vector BLOB, checksum INTEGER);
                 CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
                 """);
-            AttributeIndexes.CreateTable(session);
-            Run(session.Connection, $"PRAGMA user_version = {Version}; COMMIT;");
+            AddVersion4(session);
         }
         else if (version < Version)
         {
@@ -119,11 +118,28 @@ internal static class SqliteSchema
                 AddRetention(session, keys, now);
             }
 
-            AddAttributeIndexes(session);
+            Run(session.Connection, "BEGIN IMMEDIATE");
+            AddVersion4(session);
             return version < 3;
         }
 
         return false;
+    }
+
+    // Within a transaction, which it commits.
+    private static void AddVersion4(SqliteSession session)
+    {
+        try
+        {
+            AttributeIndexes.CreateTable(session);
+            SettingsTables.Create(session);
+            Run(session.Connection, $"PRAGMA user_version = {Version}; COMMIT;");
+        }
+        catch
+        {
+            session.EndTransaction();
+            throw;
+        }
     }
 
     /// <summary>Returns a number that the store remembers; null if it was never set.</summary>
@@ -194,22 +210,6 @@ internal static class SqliteSchema
             // The earlier version left what it deleted in the file.
             SetFact(session, Facts.Erasing, 1);
             Run(session.Connection, "PRAGMA user_version = 3; COMMIT;");
-        }
-        catch
-        {
-            session.EndTransaction();
-            throw;
-        }
-    }
-
-    /// <summary>Upgrades version 3, which had no indexes of attributes, in one transaction.</summary>
-    private static void AddAttributeIndexes(SqliteSession session)
-    {
-        Run(session.Connection, "BEGIN IMMEDIATE");
-        try
-        {
-            AttributeIndexes.CreateTable(session);
-            Run(session.Connection, $"PRAGMA user_version = {Version}; COMMIT;");
         }
         catch
         {

@@ -180,8 +180,49 @@ internal sealed class StoreRepair : IDisposable
         foreach (var (key, spec) in collections)
         {
             await target.EnsureCollectionAsync(spec, cancellationToken);
-            await target.SetIndexedAttributesAsync(spec.Name, IndexedAttributes(key), [], cancellationToken);
+            await SalvageSettingsAsync(key, spec.Name, target, cancellationToken);
             report(await SalvageAsync(key, spec, target, cancellationToken));
+        }
+
+        await SalvageAliasesAsync(target, cancellationToken);
+    }
+
+    private bool HasSettings => SqliteSchema.VersionOf(_session) >= 4;
+
+    // Settings that cannot be read are lost; the points are not.
+    private async Task SalvageSettingsAsync(long key, string name, IVectorStore target, CancellationToken cancellationToken)
+    {
+        await target.SetIndexedAttributesAsync(name, IndexedAttributes(key), [], cancellationToken);
+        CollectionSettings settings;
+        try
+        {
+            settings = HasSettings ? SettingsTables.Read(_session, key) : CollectionSettings.None;
+        }
+        catch (SqliteException)
+        {
+            return;
+        }
+
+        await target.UpdateSettingsAsync(
+            name, new() { Retention = settings.Retention, ApproximateIndex = settings.ApproximateIndex }, cancellationToken);
+    }
+
+    private async Task SalvageAliasesAsync(IVectorStore target, CancellationToken cancellationToken)
+    {
+        IReadOnlyDictionary<string, string> aliases;
+        try
+        {
+            aliases = HasSettings ? SettingsTables.Aliases(_session) : new Dictionary<string, string>();
+        }
+        catch (SqliteException)
+        {
+            return;
+        }
+
+        if (aliases.Count > 0)
+        {
+            await target.UpdateAliasesAsync(
+                [.. aliases.Select(static alias => new CollectionAlias(alias.Key, alias.Value))], [], cancellationToken);
         }
     }
 
