@@ -32,6 +32,20 @@ internal static class AttributeValues
         return new() { StructValue = fields };
     }
 
+    /// <summary>
+    /// Returns the paths in Qdrant that are needed to read a nested field: its own and, if it is nested in another, that of the
+    /// text that the outermost one may be stored as.
+    /// </summary>
+    public static IEnumerable<string> PathsOf(IReadOnlyList<string> names)
+    {
+        var outer = AttributeKeys.Path(names[0]);
+        yield return names.Skip(1).Aggregate(outer, (path, name) => $"{path}.{AttributeKeys.Quote(name)}");
+        if (names.Count > 1)
+        {
+            yield return $"{outer}.\"{TextKey}\"";
+        }
+    }
+
     public static JsonObject ToJson(Struct fields)
     {
         var json = new JsonObject();
@@ -147,10 +161,13 @@ internal static class AttributeKeys
         key.Contains('%') ? key.Replace("%22", "\"").Replace("%5C", "\\").Replace("%25", "%") : key;
 
     /// <summary>Returns the path of a field in filters.</summary>
-    public static string Path(string name)
+    public static string Path(string name) => $"{PayloadKeys.Attributes}.{Quote(name)}";
+
+    /// <summary>Returns the name of a field in paths, in quotes if it needs them.</summary>
+    public static string Quote(string name)
     {
         var key = Encode(name);
         var isPlain = key.Length > 0 && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
-        return isPlain ? $"{PayloadKeys.Attributes}.{key}" : $"{PayloadKeys.Attributes}.\"{key}\"";
+        return isPlain ? key : $"\"{key}\"";
     }
 }

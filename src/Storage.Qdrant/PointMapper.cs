@@ -212,7 +212,7 @@ internal static class PointMapper
 
     private static double? Fill(DenseVector target, ReadOnlyMemory<float> vector)
     {
-        var norm = StoredVectors.NormOf(vector.Span);
+        var norm = UnitVectors.NormOf(vector.Span);
         // The field copies an array as a block, and anything else, such as a segment of an array, value by value.
         if (norm is null && MemoryMarshal.TryGetArray(vector, out var own) && own.Count == own.Array!.Length)
         {

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Embeddings.Primitives.Numerics;
 
 namespace Embeddings.Storage.Sqlite;
 
@@ -57,6 +56,9 @@ internal sealed class CollectionIndex : IDisposable
     public string Id(int slot) => _ids[slot];
 
     public long Row(int slot) => _rows[slot];
+
+    /// <summary>Returns true and the slot if a row exists.</summary>
+    public bool TrySlot(long row, out int slot) => _slots.TryGetValue(row, out slot);
 
     /// <summary>
     /// Returns the slots of the rows that exist, in ascending order, so that memory is read in one direction.
@@ -136,7 +138,7 @@ internal sealed class CollectionIndex : IDisposable
             Vectors.Reserve(slot + 1);
         }
 
-        if (!VectorMath.TryNormalize(vector, Vectors.Span(slot)))
+        if (!UnitVectors.TryNormalize(vector, Vectors.Span(slot)))
         {
             return false;
         }

@@ -15,6 +15,9 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
 {
     private const int KeysPerPage = 10_000;
 
+    // Hits that one pass keeps for all its queries, per thread. More queries, with large offsets, take several passes.
+    private const int MaxHitsPerPass = 1 << 17;
+
     private EmbeddedEngine? _engine;
 
     private EmbeddedEngine Engine => Volatile.Read(ref _engine) ?? throw CollectionFaults.NotStarted();
@@ -232,24 +235,20 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
             return [];
         }
 
-        using var vectors = Normalize(index, queries);
-        var bytesPerHit = PointSize.Least(spec.WithVectors ? index.Dimension : 0);
-        if (spec is { Filter.IsEmpty: true, ScoreThreshold: null })
+        var total = checked(spec.Offset + spec.Limit);
+        var queriesPerPass = Math.Max(1, MaxHitsPerPass / (spec.GroupBy is null ? total : GroupedSearch.FirstHits(spec)));
+        if (queries.Count <= queriesPerPass)
         {
-            // The number of hits is known before the scan; a query may exclude one point.
-            spec.Lease?.Require(queries.Count * (long)Math.Min(spec.Limit, Math.Max(0, index.Count - 1)), bytesPerHit);
+            return await SearchAsync(engine, index, queries, spec, cancellationToken);
         }
 
-        var rows = spec.Filter.IsEmpty
-            ? null
-            : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
-        string?[] excludeIds = [.. queries.Select(static query => query.ExcludeId)];
-        var plan = new SearchPlan(index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, rows);
-        var hits = await engine.Search.RunAsync(plan, cancellationToken);
-        spec.Lease?.Require(hits.Sum(static found => (long)found.Length), bytesPerHit);
-        return spec is { WithPayload: false, WithVectors: false }
-            ? [.. hits.Select(found => found.Select(hit => WithoutContent(hit, spec)).ToArray())]
-            : await engine.Lookups.RunAsync(session => PointQueries.Fetch(session, plan, hits, spec), cancellationToken);
+        var results = new List<IReadOnlyList<ScoredStoredPoint>>(queries.Count);
+        foreach (var part in queries.Chunk(queriesPerPass))
+        {
+            results.AddRange(await SearchAsync(engine, index, part, spec, cancellationToken));
+        }
+
+        return results;
     }
 
     public async ValueTask DisposeAsync()
@@ -258,6 +257,42 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         {
             await engine.DisposeAsync();
         }
+    }
+
+    private static async Task<ScoredStoredPoint[][]> SearchAsync(
+        EmbeddedEngine engine,
+        CollectionIndex index,
+        IReadOnlyList<VectorQuery> queries,
+        SearchSpec spec,
+        CancellationToken cancellationToken)
+    {
+        using var vectors = Normalize(index, queries);
+        var bytesPerHit = PointSize.Least(spec.WithVectors ? index.Dimension : 0);
+        if (spec is { Filter.IsEmpty: true, ScoreThreshold: null, GroupBy: null, Offset: 0 })
+        {
+            // The number of hits is known before the scan; a query may exclude some points.
+            var excluded = queries.Max(static query => query.Excluded?.Count ?? 0);
+            spec.Lease?.Require(queries.Count * (long)Math.Min(spec.Limit, Math.Max(0, index.Count - excluded)), bytesPerHit);
+        }
+
+        var rows = spec.Filter.IsEmpty
+            ? null
+            : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
+        var plan = new SearchPlan(
+            index,
+            vectors,
+            [.. queries.Select(static query => query.Excluded)],
+            spec.GroupBy is null ? spec.Offset + spec.Limit : GroupedSearch.FirstHits(spec),
+            spec.ScoreThreshold,
+            rows);
+        var hits = await engine.Search.RunAsync(plan, cancellationToken);
+        hits = spec.GroupBy is null
+            ? spec.Offset == 0 ? hits : [.. hits.Select(found => found.Skip(spec.Offset).ToArray())]
+            : await new GroupedSearch(engine, plan, spec).RunAsync(hits, bytesPerHit, cancellationToken);
+        spec.Lease?.Require(hits.Sum(static found => (long)found.Length), bytesPerHit);
+        return spec is { WithPayload: false, WithVectors: false }
+            ? [.. hits.Select(found => found.Select(hit => WithoutContent(hit, spec)).ToArray())]
+            : await engine.Lookups.RunAsync(session => PointQueries.Fetch(session, plan, hits, spec), cancellationToken);
     }
 
     private async Task<DeleteCounts> DeleteAsync(DeleteRequest request, CancellationToken cancellationToken) =>
@@ -284,7 +319,7 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         for (var i = 0; i < queries.Count; i++)
         {
             var row = vectors.Slice<float>((nuint)(i * stride), index.Dimension);
-            if (!VectorMath.TryNormalize(queries[i].Vector.Span, row))
+            if (!UnitVectors.TryNormalize(queries[i].Vector.Span, row))
             {
                 vectors.Dispose();
                 throw Fault.Invalid(
