@@ -41,6 +41,19 @@ internal static class AttributeValues
         _ => ToValue(node),
     };
 
+    /// <summary>
+    /// Returns the paths in Qdrant that are needed to read a nested field: its own and, if it is nested in another, those of the
+    /// texts that the outer ones may be stored as.
+    /// </summary>
+    public static IEnumerable<string> PathsOf(IReadOnlyList<string> names)
+    {
+        for (var count = names.Count; count > 0; count--)
+        {
+            var path = AttributeKeys.Path(new AttributePath([.. names.Take(count)]));
+            yield return count == names.Count ? path : $"{path}.\"{AttributeKeys.Text}\"";
+        }
+    }
+
     public static JsonObject ToJson(Struct fields)
     {
         var json = new JsonObject();
@@ -167,7 +180,8 @@ internal static class AttributeKeys
     /// <summary>Returns the path of a field in filters.</summary>
     public static string Path(AttributePath path) => $"{PayloadKeys.Attributes}.{string.Join('.', path.Names.Select(Quote))}";
 
-    private static string Quote(string name)
+    /// <summary>Returns the name of a field in paths, in quotes if it needs them.</summary>
+    public static string Quote(string name)
     {
         var key = Encode(name);
         var isPlain = key.Length > 0 && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');

@@ -67,7 +67,7 @@ internal static class PointMapper
     /// <param name="now">The time of storing, if the point has none.</param>
     public static Wire.PointStruct ToPoint(Guid id, StoredPoint point, DateTimeOffset? now = null)
     {
-        var norm = StoredVectors.NormOf(point.Vector.Span);
+        var norm = UnitVectors.NormOf(point.Vector.Span);
         var unit = norm is { } divisor ? Divide(point.Vector.Span, divisor) : point.Vector;
         var result = new Wire.PointStruct
         {
@@ -144,7 +144,7 @@ internal static class PointMapper
     public static DenseVector ToQuery(ReadOnlyMemory<float> vector)
     {
         var result = new DenseVector();
-        var norm = StoredVectors.NormOf(vector.Span);
+        var norm = UnitVectors.NormOf(vector.Span);
         // The field copies an array as a block, and anything else value by value.
         result.Data.AddRange(Divide(vector.Span, norm ?? 1));
         return result;

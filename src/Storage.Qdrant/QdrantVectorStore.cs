@@ -6,8 +6,8 @@ namespace Embeddings.Storage.Qdrant;
 /// <summary>
 /// The store on a Qdrant cluster, which shards, replicates and searches. The server keeps no state, and any number of
 /// servers can share a cluster. Unlike in the embedded store, a failed write of more points than one upsert holds may
-/// be stored in part (it can be repeated safely), and search results are approximate unless an exact search is
-/// requested.
+/// be stored in part (its fault names the points that may be missing, and it can be repeated safely), and search results
+/// are approximate unless an exact search is requested.
 /// </summary>
 internal sealed partial class QdrantVectorStore : IVectorStore
 {
@@ -304,7 +304,7 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         CheckDimensions(state, points);
         return state.HasHolds
             ? ReplaceFreeAsync(state, jobId, points, cancellationToken)
-            : _replacements.ReplaceAsync(state, jobId, points, () => Send(state, points, cancellationToken), cancellationToken);
+            : _replacements.ReplaceAsync(state, jobId, points, () => Send(state, points, reportsIndexes: false, cancellationToken), cancellationToken);
     }
 
     private async Task<long> ReplaceFreeAsync(
@@ -313,7 +313,7 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         await _holds.RequireNoOtherFacesAsync(
             state, jobId, points.Select(point => PointIds.Of(point.Id)), cancellationToken);
         return await _replacements.ReplaceAsync(
-            state, jobId, points, () => Send(state, points, cancellationToken), cancellationToken);
+            state, jobId, points, () => Send(state, points, reportsIndexes: false, cancellationToken), cancellationToken);
     }
 
     private Task Write(CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
@@ -321,7 +321,7 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         CheckDimensions(state, points);
         return _replacements.Protect(state.Info.Name, points) is { } removal
             ? WriteAfterAsync(removal, state, points, cancellationToken)
-            : Send(state, points, cancellationToken);
+            : Send(state, points, reportsIndexes: true, cancellationToken);
     }
 
     private async Task WriteAfterAsync(
@@ -331,16 +331,24 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         await Write(state, points, cancellationToken);
     }
 
-    private Task Send(CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
-        points.Count == 0
-            ? Task.CompletedTask
-            : state.HasHolds || points.Any(point => point.Payload.OnHold)
-                ? SendFreeAsync(state.Info.Name, points, cancellationToken)
-                : _batchers.Of(state.Info.Name).WriteAsync(points, cancellationToken);
+    private Task Send(
+        CollectionState state, IReadOnlyList<StoredPoint> points, bool reportsIndexes, CancellationToken cancellationToken)
+    {
+        if (points.Count == 0)
+        {
+            return Task.CompletedTask;
+        }
+        var name = state.Info.Name;
+        return state.HasHolds || points.Any(point => point.Payload.OnHold)
+            ? SendFreeAsync(name, points, Queue, cancellationToken)
+            : Queue();
 
-    private async Task SendFreeAsync(string name, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
-        await await _holds.WriteAsync(
-            name, points, () => _batchers.Of(name).WriteAsync(points, cancellationToken), cancellationToken);
+        Task Queue() => _batchers.Of(name).WriteAsync(points, cancellationToken, reportsIndexes);
+    }
+
+    private async Task SendFreeAsync(
+        string name, IReadOnlyList<StoredPoint> points, Func<Task> write, CancellationToken cancellationToken) =>
+        await await _holds.WriteAsync(name, points, write, cancellationToken);
 
     private async Task<long?> ReadIdsAsync(CollectionState state, IDeletedIds? ids, CancellationToken cancellationToken)
     {

@@ -94,16 +94,23 @@ internal sealed class UpsertBatcher : IAsyncDisposable
     /// <summary>Serializes deletions, which count the points first and delete them afterwards.</summary>
     public SemaphoreSlim Deleting { get; } = new(1);
 
-    /// <summary>Queues the points in order before it returns; the task completes when they are written.</summary>
-    public Task WriteAsync(IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
+    /// <summary>
+    /// Queues the points in order before it returns; the task completes when they are written. If some are not, the fault has
+    /// their indexes.
+    /// </summary>
+    /// <param name="points">The points.</param>
+    /// <param name="cancellationToken">Cancels the wait, and drops the points that have not been sent.</param>
+    /// <param name="reportsIndexes">False if the indexes mean nothing to the caller.</param>
+    public Task WriteAsync(
+        IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken, bool reportsIndexes = true)
     {
-        var job = new UpsertJob(points.Count, cancellationToken);
+        var job = new UpsertJob(points.Count, cancellationToken, reportsIndexes);
         var pending = new PendingPoint[points.Count];
         var now = _time.GetUtcNow();
         for (var i = 0; i < pending.Length; i++)
         {
             var id = PointIds.Of(points[i].Id);
-            pending[i] = new(id, PointMapper.Encode(PointMapper.ToPoint(id, points[i], now)), job);
+            pending[i] = new(id, PointMapper.Encode(PointMapper.ToPoint(id, points[i], now)), job, i);
         }
         lock (_lock)
         {
@@ -197,7 +204,7 @@ internal sealed class UpsertBatcher : IAsyncDisposable
             var late = await UpsertAsync(batch);
             foreach (var version in batch.SelectMany(point => point.Versions))
             {
-                version.Job.PointStored();
+                version.Job.PointStored(version.Index);
             }
             return late;
         }
@@ -219,7 +226,7 @@ internal sealed class UpsertBatcher : IAsyncDisposable
             var failure = e is OperationCanceledException ? CollectionFaults.ShuttingDown(e) : e;
             foreach (var version in batch.SelectMany(point => point.Versions))
             {
-                version.Job.Fail(failure);
+                version.Job.PointFailed(version.Index, failure);
             }
             return Task.CompletedTask;
         }

@@ -6,14 +6,19 @@ namespace Embeddings.Storage.Sqlite;
 /// <summary>Several queries over one collection.</summary>
 /// <param name="Index">The collection.</param>
 /// <param name="Queries">The normalized query vectors, one stride apart.</param>
-/// <param name="ExcludeIds">For each query, the id of the point to exclude, or null.</param>
+/// <param name="Excluded">For each query, the ids of the points to exclude, or null.</param>
 /// <param name="Limit">The maximum number of hits per query.</param>
 /// <param name="Threshold">The minimum score, or null.</param>
 /// <param name="Rows">The rows to scan; null for all.</param>
 internal sealed record SearchPlan(
-    CollectionIndex Index, AlignedBuffer Queries, string?[] ExcludeIds, int Limit, float? Threshold, RowSelection? Rows)
+    CollectionIndex Index,
+    AlignedBuffer Queries,
+    IReadOnlySet<string>?[] Excluded,
+    int Limit,
+    float? Threshold,
+    RowSelection? Rows)
 {
-    public int QueryCount => ExcludeIds.Length;
+    public int QueryCount => Excluded.Length;
 
     /// <summary>The maximum number of candidates of all queries and threads, 8 bytes each.</summary>
     public int MaxCandidates { get; init; } = 1 << 22;
@@ -25,7 +30,7 @@ internal sealed record SearchPlan(
             new ReadOnlySpan<float>(Queries.Floats + ((nint)query * Index.Vectors.Stride), vector.Length)));
 
     /// <summary>Returns an empty list of hits of a query.</summary>
-    public TopK NewTop(int query) => new(Limit, Threshold, ExcludeIds[query]);
+    public TopK NewTop(int query) => new(Limit, Threshold, Excluded[query]);
 }
 
 /// <summary>
@@ -68,6 +73,20 @@ internal sealed class ExactSearch(int threads) : IDisposable
         finally
         {
             _permits.Release(taken);
+        }
+    }
+
+    /// <summary>Runs other work of a search on a thread of its own, which counts as a thread of searches.</summary>
+    public async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellationToken)
+    {
+        await _permits.WaitAsync(cancellationToken);
+        try
+        {
+            return await OwnThread.StartNew(work, CancellationToken.None);
+        }
+        finally
+        {
+            _permits.Release();
         }
     }
 
@@ -118,7 +137,7 @@ internal sealed class PointScorer(SearchPlan plan) : IDisposable
     {
         var floats = MemoryMarshal.Cast<byte, float>(vector);
         var row = _row.AsSpan<float>()[.._dimension];
-        if (floats.Length != _dimension || !VectorMath.TryNormalize(floats, row))
+        if (floats.Length != _dimension || !UnitVectors.TryNormalize(floats, row))
         {
             return null;
         }

@@ -91,7 +91,8 @@ internal static class PointCodec
     private static BoundingBox? Box(float[] sides) =>
         sides is [var x, var y, var width, var height] ? new BoundingBox(x, y, width, height) : null;
 
-    private static JsonObject? Attributes(SqliteDataReader row, int column) =>
+    /// <summary>Reads the attributes, a column that is not NULL.</summary>
+    public static JsonObject? Attributes(SqliteDataReader row, int column) =>
         JsonNode.Parse(row.GetFieldValue<byte[]>(column), documentOptions: DocumentOptions) as JsonObject;
 
     private static float[] Floats(SqliteDataReader row, int column) =>

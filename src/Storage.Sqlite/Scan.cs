@@ -88,7 +88,7 @@ internal sealed unsafe class Scan : IDisposable
         var keep = _plan.Limit;
         Candidates[] found =
         [
-            .. _plan.ExcludeIds.Select((id, q) => new Candidates(id is null ? keep : keep + 1, _floors[q], _capacity)),
+            .. _plan.Excluded.Select((ids, q) => new Candidates(keep + (ids?.Count ?? 0), _floors[q], _capacity)),
         ];
         var dots = new int[BlockRows * found.Length];
         var rows = stackalloc nint[BlockRows];

@@ -2,16 +2,29 @@ namespace Embeddings.Storage;
 
 /// <summary>A query.</summary>
 /// <param name="Vector">The vector, of any norm except zero.</param>
-/// <param name="ExcludeId">The id of a point to exclude, such as the one whose vector this is, or null.</param>
-internal sealed record VectorQuery(ReadOnlyMemory<float> Vector, string? ExcludeId = null);
+/// <param name="Excluded">The ids of points to exclude, such as the one whose vector this is, or null.</param>
+internal sealed record VectorQuery(ReadOnlyMemory<float> Vector, IReadOnlySet<string>? Excluded = null)
+{
+    /// <summary>A query that excludes one point.</summary>
+    public VectorQuery(ReadOnlyMemory<float> vector, string excludeId)
+        : this(vector, new HashSet<string>(StringComparer.Ordinal) { excludeId })
+    {
+    }
+}
 
 /// <summary>Search parameters.</summary>
 internal sealed record SearchSpec
 {
-    /// <summary>The maximum number of points per query, 1 to 1,000.</summary>
+    /// <summary>The maximum number of points, or groups, per query, 1 to 1,000.</summary>
     public int Limit { get; init; } = 10;
 
-    /// <summary>The minimum cosine similarity; null for no minimum.</summary>
+    /// <summary>The number of best points, or groups, to skip, 0 to 10,000.</summary>
+    public int Offset { get; init; }
+
+    /// <summary>Groups the points; null if they are not grouped.</summary>
+    public GroupSpec? GroupBy { get; init; }
+
+    /// <summary>The minimum score, compared with rounded scores; null for no minimum.</summary>
     public float? ScoreThreshold { get; init; }
 
     public PointFilter Filter { get; init; } = PointFilter.All;
@@ -20,8 +33,11 @@ internal sealed record SearchSpec
 
     public bool WithVectors { get; init; }
 
-    /// <summary>Compares the query with every vector. Ignored by a store that is always exact.</summary>
-    public bool Exact { get; init; }
+    /// <summary>
+    /// True: compares the query with every vector. False: uses an approximate index, if the store has one. Null: what the store
+    /// does by default.
+    /// </summary>
+    public bool? Exact { get; init; }
 
     /// <summary>Size of the candidate list of an HNSW search; null for the store's default.</summary>
     public int? HnswEf { get; init; }

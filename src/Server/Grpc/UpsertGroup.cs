@@ -5,7 +5,8 @@ namespace Embeddings.Server.Grpc;
 
 /// <summary>
 /// Points of one stream message for one collection, which are written together: one write costs less than one per point. If an
-/// invalid one makes the write fail, they are written one by one, so that it fails alone.
+/// invalid one makes the write fail, they are written one by one, so that it fails alone. If only some are stored, only the
+/// others fail.
 /// </summary>
 /// <param name="store">The store.</param>
 /// <param name="collection">The collection, which exists.</param>
@@ -48,6 +49,12 @@ internal sealed class UpsertGroup(IVectorStore store, string collection, int dim
             _single = [.. _points.Select(point => UpsertAsync(point, cancellationToken))];
             _written.SetResult();
         }
+        catch (Fault fault) when (NotStored(fault) is { } notStored)
+        {
+            var own = fault.Without(FaultKeys.NotStored);
+            _single = [.. notStored.Select(isMissing => isMissing ? Task.FromException(own) : Task.CompletedTask)];
+            _written.SetResult();
+        }
         catch (Exception e)
         {
             _written.SetException(e);
@@ -56,6 +63,10 @@ internal sealed class UpsertGroup(IVectorStore store, string collection, int dim
 
     private static bool IsOfOnePoint(Fault fault) =>
         fault.Kind is FaultKind.InvalidArgument or FaultKind.FailedPrecondition or FaultKind.ResourceExhausted;
+
+    // The indexes mean nothing to the caller, whose items may be in several messages.
+    private bool[]? NotStored(Fault fault) =>
+        fault.Metadata.TryGetValue(FaultKeys.NotStored, out var indexes) ? IndexRanges.Parse(indexes, _points.Count) : null;
 
     private async Task WrittenAsync(int index)
     {
