@@ -89,7 +89,7 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
 
     private static void CheckAllowed(CollectionState state, SearchSpec spec)
     {
-        if (spec.Exact && !state.Limits.AllowsExact)
+        if (spec.Exact is true && !state.Limits.AllowsExact)
         {
             throw QdrantFaults.Restricted(
                 state.Info.Name, "exact searches are not permitted. Search without exact, or permit them (search_allow_exact).");
@@ -169,7 +169,7 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
             Query = new() { Nearest = new() { Dense = PointMapper.ToQuery(query.Vector) } },
             Filter = QdrantFilters.ToFilter(spec.Filter, [.. excluded]),
             // Rescores results of quantized vectors with the original vectors; without quantization it has no effect.
-            Params = new() { Exact = spec.Exact, Quantization = new() { Rescore = true } },
+            Params = new() { Exact = spec.Exact ?? false, Quantization = new() { Rescore = true } },
             Limit = (ulong)spec.Limit + 1,
             WithPayload = spec.WithPayload ? true : PointMapper.IdOnly,
             WithVectors = spec.WithPayload || spec.WithVectors,

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Embeddings.Primitives.Numerics;
+using Embeddings.Storage.Sqlite.Approximate;
 
 namespace Embeddings.Storage.Sqlite;
 
@@ -49,10 +50,16 @@ internal sealed class CollectionIndex : IDisposable
 
     public VectorSegments Vectors { get; }
 
+    /// <summary>The approximate index, or null.</summary>
+    public ApproximateIndex? Approximate { get; set; }
+
     /// <summary>The number of points; can be read without the gate.</summary>
     public int Count => Volatile.Read(ref _count);
 
     public CollectionInfo Info => new(Name, Dimension, Count, Model);
+
+    /// <summary>The slot of a row; null if it does not exist.</summary>
+    public int? TrySlot(long row) => _slots.TryGetValue(row, out var slot) ? slot : null;
 
     public string Id(int slot) => _ids[slot];
 
@@ -93,10 +100,12 @@ internal sealed class CollectionIndex : IDisposable
                 {
                     var isFinite = TryPut(change.Row, point.Id, point.Floats);
                     Debug.Assert(isFinite, "Callers must reject vectors that are not finite or all zero.");
+                    Approximate?.Put(change.Row);
                 }
                 else
                 {
                     Remove(change.Row);
+                    Approximate?.Removed(change.Row);
                 }
             }
         }
@@ -125,6 +134,7 @@ internal sealed class CollectionIndex : IDisposable
         _slots.Clear();
         _count = 0;
         Vectors.Dispose();
+        Approximate?.Dispose();
         Gate.ExitWriteLock();
     }
 

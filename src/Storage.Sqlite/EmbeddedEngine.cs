@@ -1,4 +1,5 @@
 using Embeddings.Primitives;
+using Embeddings.Storage.Sqlite.Approximate;
 using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
@@ -55,7 +56,10 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         var reads = options.MaxConcurrentReads > 0 ? options.MaxConcurrentReads : 2 * Environment.ProcessorCount;
         Readers = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), reads);
         Lookups = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), Math.Max(1, reads / 2));
-        Search = new ExactSearch(options.SearchThreads > 0 ? options.SearchThreads : Environment.ProcessorCount);
+        var searchThreads = options.SearchThreads > 0 ? options.SearchThreads : Environment.ProcessorCount;
+        Search = new ExactSearch(searchThreads);
+        Indexer = new Indexer(options, searchThreads, Writer, Search, time, logger);
+        Indexer.Start();
     }
 
     public Catalog Catalog { get; }
@@ -69,6 +73,9 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     public SessionPool Lookups { get; }
 
     public ExactSearch Search { get; }
+
+    /// <summary>Builds the approximate indexes.</summary>
+    public Indexer Indexer { get; }
 
     /// <summary>Locks the directory, opens the file and loads it. UNAVAILABLE if that fails.</summary>
     public static EmbeddedEngine Open(
@@ -110,15 +117,18 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _eraser.DisposeAsync();
+        await Task.Run(Indexer.Stop);
         await Writer.DisposeAsync();
         await Readers.DisposeAsync();
         await Lookups.DisposeAsync();
         _eraser.Finish();
+        Indexer.Finish();
         await _checkpointer.FinishAsync(_session);
         _session.Dispose();
         _log.Dispose();
         _file.Dispose();
         Catalog.Dispose();
+        Indexer.Dispose();
         // The log is gone, which leaves space for the next start on a full disk.
         _reserve.Restore();
         _directory.Dispose();

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Embeddings.Primitives;
 using Embeddings.Primitives.Numerics;
+using Embeddings.Storage.Sqlite.Approximate;
 
 namespace Embeddings.Storage.Sqlite;
 
@@ -84,6 +85,21 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         return Task.FromResult<IReadOnlyList<CollectionInfo>>(
             [.. collections.OrderBy(static info => info.Name, StringComparer.Ordinal)]);
     }
+
+    /// <summary>Gives a collection an approximate index, changes its settings, or removes it.</summary>
+    public void SetApproximateIndex(string collection, ApproximateIndexSettings? settings)
+    {
+        var index = Engine.Catalog.Require(collection);
+        if (settings is not null)
+        {
+            Indexer.RequireSupported(index.Dimension);
+        }
+
+        Engine.Indexer.Set(index, settings);
+    }
+
+    /// <summary>Returns the approximate index of a collection, or null.</summary>
+    public ApproximateIndex? FindApproximateIndex(string collection) => Engine.Catalog.Require(collection).Approximate;
 
     public Task<DeleteCounts> DropCollectionAsync(
         string collection, IDeletedIds? ids, CancellationToken cancellationToken)
@@ -244,7 +260,11 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
             ? null
             : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
         string?[] excludeIds = [.. queries.Select(static query => query.ExcludeId)];
-        var plan = new SearchPlan(index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, rows);
+        var plan = new SearchPlan(index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, rows)
+        {
+            IsExact = spec.Exact is not false,
+            Candidates = spec.HnswEf,
+        };
         var hits = await engine.Search.RunAsync(plan, cancellationToken);
         spec.Lease?.Require(hits.Sum(static found => (long)found.Length), bytesPerHit);
         return spec is { WithPayload: false, WithVectors: false }

@@ -11,8 +11,17 @@ namespace Embeddings.Storage.Sqlite;
 /// <param name="Limit">The maximum number of hits per query.</param>
 /// <param name="Threshold">The minimum score, or null.</param>
 /// <param name="Rows">The rows to scan; null for all.</param>
+/// <param name="IsExact">False if the approximate index may be used.</param>
+/// <param name="Candidates">The number of candidates of an approximate search; null for the default.</param>
 internal sealed record SearchPlan(
-    CollectionIndex Index, AlignedBuffer Queries, string?[] ExcludeIds, int Limit, float? Threshold, long[]? Rows)
+    CollectionIndex Index,
+    AlignedBuffer Queries,
+    string?[] ExcludeIds,
+    int Limit,
+    float? Threshold,
+    long[]? Rows,
+    bool IsExact = true,
+    int? Candidates = null)
 {
     public int QueryCount => ExcludeIds.Length;
 
@@ -22,7 +31,13 @@ internal sealed record SearchPlan(
             vector,
             new ReadOnlySpan<float>(Queries.Floats + ((nint)query * Index.Vectors.Stride), vector.Length)));
 
-    public TopK[] NewTops() => [.. ExcludeIds.Select(id => new TopK(Limit, Threshold, id))];
+    /// <summary>A normalized query vector.</summary>
+    public unsafe ReadOnlySpan<float> Query(int query) =>
+        new(Queries.Floats + ((nint)query * Index.Vectors.Stride), Index.Dimension);
+
+    public TopK NewTop(int query) => new(Limit, Threshold, ExcludeIds[query]);
+
+    public TopK[] NewTops() => [.. Enumerable.Range(0, QueryCount).Select(NewTop)];
 }
 
 /// <summary>
@@ -77,6 +92,11 @@ internal sealed class ExactSearch(int threads) : IDisposable
         plan.Index.Gate.EnterReadLock();
         try
         {
+            if (!plan.IsExact && plan.Index.Approximate?.TrySearch(plan, workers, cancellationToken) is { } approximate)
+            {
+                return approximate;
+            }
+
             var scan = new Scan(plan);
             if (workers == 1)
             {

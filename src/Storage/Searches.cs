@@ -20,8 +20,11 @@ internal sealed record SearchSpec
 
     public bool WithVectors { get; init; }
 
-    /// <summary>Compares the query with every vector. Ignored by a store that is always exact.</summary>
-    public bool Exact { get; init; }
+    /// <summary>
+    /// True: compares the query with every vector. False: uses an approximate index, if the store has one. Null: what the store
+    /// does by default.
+    /// </summary>
+    public bool? Exact { get; init; }
 
     /// <summary>Size of the candidate list of an HNSW search; null for the store's default.</summary>
     public int? HnswEf { get; init; }

@@ -29,7 +29,7 @@ internal sealed class SearchHandler(
             Filter = FilterMapping.ToStored(request.Filter),
             WithPayload = !request.HasWithPayload || request.WithPayload,
             WithVectors = request.WithVectors,
-            Exact = request.Params?.Exact ?? false,
+            Exact = request.Params is { HasExact: true } search ? search.Exact : null,
             HnswEf = request.Params is { HasHnswEf: true } parameters
                 ? Require.InRange(parameters.HnswEf, "params.hnsw_ef", 1, 65_536)
                 : null,
