@@ -21,6 +21,7 @@ internal sealed record Comparison(
         new(["P3", "P3old"], Idle.RunAsync),
         new(["P4"], Layout.RunAsync),
         new(["P5", "P5b"], Search.RunAsync),
+        new(["P5q", "P5qb"], Search.RunLargeAsync),
         new(["P5a", "P5ar", "P5ai"], ApproximateSearch.RunAsync),
         new(["P6"], Upserts.RunAsync),
         new(["P7", "P7cpu"], QdrantUpserts.RealAsync),

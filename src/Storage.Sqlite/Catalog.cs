@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Data.Sqlite;
@@ -51,7 +50,7 @@ internal sealed class Catalog : IDisposable
     /// finite, all zero) neither prevents the start nor is lost: it moves to the table <c>damaged</c>, and a warning is
     /// logged.
     /// </summary>
-    public void Load(SqliteSession session, ILogger logger, CancellationToken cancellationToken)
+    public void Load(SqliteSession session, IndexFiles files, ILogger logger, CancellationToken cancellationToken)
     {
         using (var reader = session.Read("SELECT id, name, dimension, model, fingerprint FROM collections"))
         {
@@ -64,7 +63,7 @@ internal sealed class Catalog : IDisposable
 
         foreach (var index in All)
         {
-            var damaged = Load(session, index, cancellationToken);
+            var damaged = Load(session, index, files, cancellationToken);
             if (damaged.Count > 0)
             {
                 logger.PointsDamaged(index.Name, damaged.Count, IdDigest(damaged.Values.First()));
@@ -72,8 +71,12 @@ internal sealed class Catalog : IDisposable
             }
         }
 
+        files.DeleteOthers(session, this);
         HasDamaged = (long)session.Scalar("SELECT EXISTS (SELECT 1 FROM damaged)")! == 1;
     }
+
+    /// <summary>Records that the table <c>damaged</c> has points. Called by the writer only.</summary>
+    public void FoundDamaged() => HasDamaged = true;
 
     public void Dispose()
     {
@@ -91,39 +94,35 @@ internal sealed class Catalog : IDisposable
     }
 
     private static Dictionary<long, string> Load(
-        SqliteSession session, CollectionIndex index, CancellationToken cancellationToken)
+        SqliteSession session, CollectionIndex index, IndexFiles files, CancellationToken cancellationToken)
     {
         var damaged = new Dictionary<long, string>();
         var vector = new float[index.Dimension];
-        using var points = new PreparedStatement(
-            session.Connection.Handle!, $"SELECT {PointChecksum.Columns}, row FROM {index.Statements.Table} ORDER BY row");
-        while (points.Step())
+        using var single = new PreparedStatement(
+            session.Connection.Handle!, $"SELECT {PointChecksum.Columns}, row FROM {index.Statements.Table} WHERE row = ?1");
+        if (!files.TryLoad(session, index, ReadSingle, cancellationToken))
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var row = points.Integer(PointChecksum.RowColumn);
-            var id = Encoding.UTF8.GetString(points.Bytes(0));
-            if (!PointChecksum.Holds(points)
-                || !TryRead(points, vector)
-                || !index.Load(row, id, vector))
-            {
-                damaged.Add(row, id);
-            }
-
-            index.NextRow = row + 1;
+            damaged.Clear();
+            IndexLoad.Run(session, index, damaged, cancellationToken);
         }
 
+        index.NextRow = (session.Scalar($"SELECT max(row) FROM {index.Statements.Table}") as long? ?? 0) + 1;
         return damaged;
-    }
 
-    private static bool TryRead(PreparedStatement points, float[] vector)
-    {
-        var stored = points.Bytes(PointChecksum.VectorColumn);
-        var bytes = MemoryMarshal.AsBytes(vector.AsSpan());
-        return stored.Length == bytes.Length && stored.TryCopyTo(bytes);
+        void ReadSingle(long row)
+        {
+            single.Bind(1, row);
+            if (single.Step() && !(IndexLoad.TryRead(single, vector) && index.Load(row, vector)))
+            {
+                damaged.Add(row, Encoding.UTF8.GetString(single.Bytes(0)));
+            }
+
+            single.Reset();
+        }
     }
 
     // Ids can be personal data.
-    private static string IdDigest(string id) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)))[..12];
+    public static string IdDigest(string id) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)))[..12];
 
     private static void TryMoveDamaged(
         SqliteSession session, CollectionIndex index, IReadOnlyCollection<long> rows, ILogger logger)
@@ -155,14 +154,20 @@ internal sealed class Catalog : IDisposable
         session.Execute("BEGIN IMMEDIATE");
         foreach (var row in rows)
         {
-            session.Execute(
-                $"INSERT INTO damaged(collection, row, {PointChecksum.Columns}) "
-                + $"SELECT $1, row, {PointChecksum.Columns} FROM {index.Statements.Table} WHERE row = $2",
-                index.Name,
-                row);
-            session.Execute(index.Statements.DeleteRow, row);
+            MoveDamaged(session, index, row);
         }
 
         session.Execute("COMMIT");
+    }
+
+    /// <summary>Moves a row to the table <c>damaged</c>, within a transaction.</summary>
+    public static void MoveDamaged(SqliteSession session, CollectionIndex index, long row)
+    {
+        session.Execute(
+            $"INSERT INTO damaged(collection, row, {PointChecksum.Columns}) "
+            + $"SELECT $1, row, {PointChecksum.Columns} FROM {index.Statements.Table} WHERE row = $2",
+            index.Name,
+            row);
+        session.Execute(index.Statements.DeleteRow, row);
     }
 }

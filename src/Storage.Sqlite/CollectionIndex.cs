@@ -1,20 +1,18 @@
 using System.Diagnostics;
-using Embeddings.Primitives.Numerics;
 using Embeddings.Storage.Sqlite.Approximate;
 
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// A collection in memory: vectors, ids and row numbers by slot, without gaps. The ids add a few percent to the size of
-/// the vectors; with them, ties are broken exactly and a search without payloads does not read the file.
+/// A collection in memory: encoded vectors and row numbers by slot, without gaps. Ids and the vectors themselves are in the file,
+/// where they are read for the rows that can be hits.
 /// </summary>
 internal sealed class CollectionIndex : IDisposable
 {
-    private readonly List<string> _ids = [];
-    private readonly List<long> _rows = [];
-    private readonly Dictionary<long, int> _slots = [];
+    private readonly RowSlots _slots = new();
     private int _count;
     private bool _closed;
+    private bool _hasRemovals;
 
     public CollectionIndex(long key, string name, int dimension, ModelStamp? model)
     {
@@ -22,7 +20,7 @@ internal sealed class CollectionIndex : IDisposable
         Name = name;
         Dimension = dimension;
         Model = model;
-        Vectors = new VectorSegments(dimension);
+        Vectors = new CodeSegments(dimension);
         Statements = new PointStatements(key);
     }
 
@@ -48,7 +46,7 @@ internal sealed class CollectionIndex : IDisposable
     /// </summary>
     public ReaderWriterLockSlim Gate { get; } = new();
 
-    public VectorSegments Vectors { get; }
+    public CodeSegments Vectors { get; }
 
     /// <summary>The approximate index, or null.</summary>
     public ApproximateIndex? Approximate { get; set; }
@@ -56,14 +54,22 @@ internal sealed class CollectionIndex : IDisposable
     /// <summary>The number of points; can be read without the gate.</summary>
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>True once the collection was dropped or the store closed.</summary>
+    public bool IsClosed => Volatile.Read(ref _closed);
+
+    /// <summary>True after rows were replaced or removed, until the caller resets it.</summary>
+    public bool HasRemovals
+    {
+        get => Volatile.Read(ref _hasRemovals);
+        set => Volatile.Write(ref _hasRemovals, value);
+    }
+
     public CollectionInfo Info => new(Name, Dimension, Count, Model);
 
-    /// <summary>The slot of a row; null if it does not exist.</summary>
-    public int? TrySlot(long row) => _slots.TryGetValue(row, out var slot) ? slot : null;
+    public long Row(int slot) => Vectors.Row(slot);
 
-    public string Id(int slot) => _ids[slot];
-
-    public long Row(int slot) => _rows[slot];
+    /// <summary>Returns the slot of a row, or -1.</summary>
+    public int Slot(long row) => _slots.Find(row);
 
     /// <summary>
     /// Returns the slots of the rows that exist, in ascending order, so that memory is read in one direction.
@@ -73,7 +79,7 @@ internal sealed class CollectionIndex : IDisposable
         var slots = new List<int>(rows.Count);
         foreach (var row in rows)
         {
-            if (_slots.TryGetValue(row, out var slot))
+            if (_slots.Find(row) is >= 0 and var slot)
             {
                 slots.Add(slot);
             }
@@ -83,9 +89,24 @@ internal sealed class CollectionIndex : IDisposable
         return [.. slots];
     }
 
+    /// <summary>Returns whether a row is in the index with the codes of this vector.</summary>
+    public bool Matches(long row, ReadOnlySpan<float> vector)
+    {
+        Gate.EnterReadLock();
+        try
+        {
+            return _slots.Find(row) is >= 0 and var slot && Vectors.Matches(slot, vector);
+        }
+        finally
+        {
+            Gate.ExitReadLock();
+        }
+    }
+
     /// <summary>Applies committed changes in order, atomically for searches.</summary>
     public void Apply(ReadOnlySpan<IndexChange> changes)
     {
+        var count = _count;
         Gate.EnterWriteLock();
         try
         {
@@ -98,39 +119,138 @@ internal sealed class CollectionIndex : IDisposable
 
                 if (change.Point is { } point)
                 {
-                    var isFinite = TryPut(change.Row, point.Id, point.Floats);
+                    var isFinite = TryPut(change.Row, point.Floats, ref count);
                     Debug.Assert(isFinite, "Callers must reject vectors that are not finite or all zero.");
                     Approximate?.Put(change.Row);
                 }
-                else
+                else if (_slots.Remove(change.Row) is >= 0 and var slot)
                 {
-                    Remove(change.Row);
+                    Remove(slot, ref count);
                     Approximate?.Removed(change.Row);
                 }
             }
         }
         finally
         {
-            Volatile.Write(ref _count, _rows.Count);
+            if (!_closed)
+            {
+                Volatile.Write(ref _count, count);
+            }
+
             Gate.ExitWriteLock();
         }
     }
 
     /// <summary>Adds a vector before the first search. Returns false if it is not finite or all zero.</summary>
-    public bool Load(long row, string id, ReadOnlySpan<float> vector)
+    public bool Load(long row, ReadOnlySpan<float> vector) => TryPut(row, vector, ref _count);
+
+    /// <summary>Adds rows that it does not have before the first search.</summary>
+    public void Load(EncodedRows rows)
     {
-        var isLoaded = TryPut(row, id, vector);
-        _count = _rows.Count;
-        return isLoaded;
+        Vectors.Reserve(_count + rows.Count);
+        Vectors.Set(_count, rows);
+        for (var i = 0; i < rows.Count; i++)
+        {
+            _slots.Set(rows.Rows[i], _count++);
+        }
+    }
+
+    /// <summary>
+    /// Before the first search, takes rows over whose codes are in the segments: all slots from the first one, of which those with
+    /// a row number for which <paramref name="keep"/> is true remain.
+    /// </summary>
+    public void Adopt(int slots, Func<long, bool> keep)
+    {
+        var gaps = new List<int>();
+        for (var slot = 0; slot < slots; slot++)
+        {
+            var row = Vectors.Row(slot);
+            if (row > 0 && _slots.Find(row) < 0 && keep(row))
+            {
+                _slots.Set(row, slot);
+            }
+            else
+            {
+                gaps.Add(slot);
+            }
+        }
+
+        // From the last one on, so that only rows that remain are moved.
+        _count = slots;
+        for (var i = gaps.Count - 1; i >= 0; i--)
+        {
+            Remove(gaps[i], ref _count);
+        }
+    }
+
+    /// <summary>Removes all rows before the first search.</summary>
+    public void UnloadAll()
+    {
+        _slots.Clear();
+        _count = 0;
+        Vectors.Trim(0);
+    }
+
+    /// <summary>
+    /// Copies consecutive blocks that have changed, and marks them as unchanged. Returns the first one and their number, which is 0
+    /// if no block from <paramref name="next"/> on has changed.
+    /// </summary>
+    /// <param name="next">The block to begin with; then the one after those that were copied.</param>
+    /// <param name="most">The maximum number of blocks.</param>
+    /// <param name="copy">Copies a block, given its number and its position among the copied ones.</param>
+    public (int First, int Blocks) TakeChanged(ref int next, int most, Action<int, int> copy)
+    {
+        Gate.EnterReadLock();
+        try
+        {
+            var end = (_count + CodeSegments.BlockRows - 1) / CodeSegments.BlockRows;
+            while (next < end && !Vectors.IsChanged(next))
+            {
+                next++;
+            }
+
+            var first = next;
+            while (next < end && next - first < most && Vectors.IsChanged(next))
+            {
+                copy(next, next - first);
+                Vectors.MarkChanged(next, false);
+                next++;
+            }
+
+            return (first, next - first);
+        }
+        finally
+        {
+            Gate.ExitReadLock();
+        }
+    }
+
+    /// <summary>Marks all blocks as changed.</summary>
+    public void MarkAllChanged()
+    {
+        Gate.EnterReadLock();
+        for (var block = 0; block * CodeSegments.BlockRows < _count; block++)
+        {
+            Vectors.MarkChanged(block, true);
+        }
+
+        Gate.ExitReadLock();
+    }
+
+    /// <summary>Removes a row before the first search.</summary>
+    public void Unload(long row)
+    {
+        if (_slots.Remove(row) is >= 0 and var slot)
+        {
+            Remove(slot, ref _count);
+        }
     }
 
     public void Dispose()
     {
         // A search that starts after this finds an empty collection, not freed memory.
         Gate.EnterWriteLock();
-        _closed = true;
-        _ids.Clear();
-        _rows.Clear();
+        Volatile.Write(ref _closed, true);
         _slots.Clear();
         _count = 0;
         Vectors.Dispose();
@@ -138,48 +258,45 @@ internal sealed class CollectionIndex : IDisposable
         Gate.ExitWriteLock();
     }
 
-    private bool TryPut(long row, string id, ReadOnlySpan<float> vector)
+    private bool TryPut(long row, ReadOnlySpan<float> vector, ref int count)
     {
-        if (!_slots.TryGetValue(row, out var slot))
+        var slot = _slots.Find(row);
+        var isNew = slot < 0;
+        if (isNew)
         {
-            slot = _rows.Count;
+            slot = count;
             Vectors.Reserve(slot + 1);
         }
 
-        if (!VectorMath.TryNormalize(vector, Vectors.Span(slot)))
+        if (!Vectors.TrySet(slot, row, vector))
         {
             return false;
         }
 
-        if (slot == _rows.Count)
+        if (isNew)
         {
-            _rows.Add(row);
-            _ids.Add(id);
-            _slots.Add(row, slot);
+            _slots.Set(row, slot);
+            count++;
+        }
+        else
+        {
+            HasRemovals = true;
         }
 
         return true;
     }
 
-    /// <summary>Removes a row; the last row moves to its slot.</summary>
-    private void Remove(long row)
+    /// <summary>Frees a slot; the last row moves to it.</summary>
+    private void Remove(int slot, ref int count)
     {
-        if (!_slots.Remove(row, out var slot))
-        {
-            return;
-        }
-
-        var last = _rows.Count - 1;
+        var last = --count;
+        Vectors.Move(last, slot);
         if (slot != last)
         {
-            Vectors.Span(last).CopyTo(Vectors.Span(slot));
-            _rows[slot] = _rows[last];
-            _ids[slot] = _ids[last];
-            _slots[_rows[slot]] = slot;
+            _slots.Set(Vectors.Row(slot), slot);
         }
 
-        _rows.RemoveAt(last);
-        _ids.RemoveAt(last);
         Vectors.Trim(last);
+        HasRemovals = true;
     }
 }

@@ -12,6 +12,8 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     private readonly SqliteSession _session;
     private readonly Checkpointer _checkpointer;
     private readonly Eraser _eraser;
+    private readonly IndexFiles _indexFiles;
+    private readonly IndexVerifier _verifier;
     private readonly DurableFile _file;
     private readonly DurableFile _log;
 
@@ -20,6 +22,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         DiskReserve reserve,
         SqliteSession session,
         Catalog catalog,
+        IndexFiles indexFiles,
         EmbeddedStoreOptions options,
         TimeProvider time,
         ILogger logger)
@@ -29,6 +32,7 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         _session = session;
         _file = new DurableFile(SqliteSchema.PathIn(options.Directory));
         _log = new DurableFile(SqliteSchema.PathIn(options.Directory) + "-wal");
+        _indexFiles = indexFiles;
         Catalog = catalog;
         var pageBytes = (int)(long)session.Scalar("PRAGMA page_size")!;
         var pages = new PageLog(_log, pageBytes);
@@ -47,7 +51,9 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
             erasures,
             TimeSpan.FromSeconds(options.EraseSeconds),
             time,
-            logger);
+            logger,
+            indexFiles);
+        indexFiles.Start(Writer, time);
         if (erasures.IsRecorded)
         {
             _eraser.Start();
@@ -56,13 +62,18 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         var reads = options.MaxConcurrentReads > 0 ? options.MaxConcurrentReads : 2 * Environment.ProcessorCount;
         Readers = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), reads);
         Lookups = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), Math.Max(1, reads / 2));
+        _verifier = new IndexVerifier(Readers, Writer, catalog, time, logger);
+        _verifier.Start(indexFiles.Loaded);
         var searchThreads = options.SearchThreads > 0 ? options.SearchThreads : Environment.ProcessorCount;
         Search = new ExactSearch(searchThreads);
-        Indexer = new Indexer(options, searchThreads, Writer, Search, time, logger);
+        Indexer = new Indexer(options, searchThreads, Writer, SearchAsync, time, logger);
         Indexer.Start();
     }
 
     public Catalog Catalog { get; }
+
+    /// <summary>The files of the indexes, for tests.</summary>
+    public IndexFiles IndexFiles => _indexFiles;
 
     public GroupWriter Writer { get; }
 
@@ -90,10 +101,11 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
             StoreIdentity.Require(options.Directory);
             session = OpenFile(options.Directory, reserve, time, logger);
             StoreIdentity.Record(options.Directory);
-            catalog.Load(session, logger, cancellationToken);
+            var indexFiles = new IndexFiles(options, logger);
+            catalog.Load(session, indexFiles, logger, cancellationToken);
             ReportLimits(catalog, options, logger);
             reserve.Restore();
-            return new EmbeddedEngine(directory, reserve, session, catalog, options, time, logger);
+            return new EmbeddedEngine(directory, reserve, session, catalog, indexFiles, options, time, logger);
         }
         catch (Exception exception)
         {
@@ -114,13 +126,23 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         }
     }
 
+    /// <summary>Returns the hits of each query, best first, without payloads.</summary>
+    public async Task<Hit[][]> SearchAsync(SearchPlan plan, CancellationToken cancellationToken)
+    {
+        var found = await Search.RunAsync(plan, cancellationToken);
+        return await Readers.RunAsync(session => Rescoring.Run(session, plan, found), cancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _eraser.DisposeAsync();
         await Task.Run(Indexer.Stop);
+        await _indexFiles.DisposeAsync();
+        await _verifier.DisposeAsync();
         await Writer.DisposeAsync();
         await Readers.DisposeAsync();
         await Lookups.DisposeAsync();
+        _indexFiles.Finish(_session, _log.Flush);
         _eraser.Finish();
         Indexer.Finish();
         await _checkpointer.FinishAsync(_session);

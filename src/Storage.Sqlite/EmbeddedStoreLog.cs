@@ -74,6 +74,37 @@ internal static partial class EmbeddedStoreLog
             + "'embeddings store compact' once")]
     public static partial void FreePagesOfEarlierVersion(this ILogger logger, long pages, string file);
 
+    [LoggerMessage(
+        4030,
+        LogLevel.Information,
+        "Collection {Collection}: the index of {Count} points was read from its file, and {Rows} points from the database")]
+    public static partial void IndexFileLoaded(this ILogger logger, string collection, int count, int rows);
+
+    [LoggerMessage(
+        4031,
+        LogLevel.Warning,
+        "Collection {Collection}: '{File}' does not belong to the database as it is, for example because the database was restored "
+            + "from a backup; the index is built from the database")]
+    public static partial void IndexFileDiscarded(this ILogger logger, string collection, string file);
+
+    [LoggerMessage(
+        4032,
+        LogLevel.Warning,
+        "The file of the index of '{Collection}' cannot be used; a start after this reads the points from the database")]
+    public static partial void IndexFileFailed(this ILogger logger, string collection, Exception exception);
+
+    [LoggerMessage(
+        4033,
+        LogLevel.Error,
+        "Collection {Collection}: {Count} points in the index differed from the database and were read again")]
+    public static partial void IndexDiffered(this ILogger logger, string collection, long count);
+
+    [LoggerMessage(
+        4034,
+        LogLevel.Warning,
+        "Collection {Collection}: the points could not be compared with the index from its file: {Reason}")]
+    public static partial void IndexNotVerified(this ILogger logger, string collection, string reason);
+
     [LoggerMessage(4050, LogLevel.Warning, "Collection {Collection} is searched exactly: {Reason}")]
     public static partial void ApproximateIndexUnavailable(this ILogger logger, string collection, string reason);
 

@@ -14,12 +14,20 @@ internal sealed record EmbeddedStoreOptions
     public string Directory { get; init; } = "data";
 
     /// <summary>
-    /// Maximum number of points in all collections. All vectors are kept in memory: 2,000,000 points with 512
-    /// dimensions take 4 GiB.
+    /// Maximum number of points in all collections. Their vectors are kept in memory as bytes: a point takes one byte per dimension
+    /// and about 20 more, 5 GiB for 10,000,000 points with 512 dimensions.
     /// </summary>
-    /// <value>Default: 2,000,000. From 1 to 100,000,000.</value>
+    /// <value>Default: 10,000,000. From 1 to 100,000,000.</value>
     [Range(1, 100_000_000)]
-    public int MaxPoints { get; init; } = 2_000_000;
+    public int MaxPoints { get; init; } = 10_000_000;
+
+    /// <summary>
+    /// Number of points from which the index of a collection is kept in a file, <c>embeddings.index.*</c>, so that a start
+    /// need not read all vectors. It takes as much space as the index takes memory.
+    /// </summary>
+    /// <value>Default: 100,000. From 1 to 100,000,000.</value>
+    [Range(1, 100_000_000)]
+    public int IndexFilePoints { get; init; } = 100_000;
 
     /// <summary>Maximum number of collections. An existing store with more of them starts, but creates no more.</summary>
     /// <value>Default: 1,000. From 1 to 100,000.</value>

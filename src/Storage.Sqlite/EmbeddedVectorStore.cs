@@ -7,7 +7,8 @@ using Embeddings.Storage.Sqlite.Approximate;
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// The embedded store: points in a SQLite file, vectors also in memory, where they are searched exactly. An
+/// The embedded store: points in a SQLite file, and their vectors encoded as bytes in memory, which find the few rows that can be hits
+/// and whose vectors are then compared exactly. An
 /// acknowledged write is on disk and visible to the next search; a search that overlaps a write sees each point either
 /// before or after it, with the score of the version that it returns.
 /// </summary>
@@ -18,7 +19,8 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
 
     private EmbeddedEngine? _engine;
 
-    private EmbeddedEngine Engine => Volatile.Read(ref _engine) ?? throw CollectionFaults.NotStarted();
+    /// <summary>The components of the started store, for tests.</summary>
+    internal EmbeddedEngine Engine => Volatile.Read(ref _engine) ?? throw CollectionFaults.NotStarted();
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -263,13 +265,21 @@ internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<
         var plan = new SearchPlan(index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, rows)
         {
             IsExact = spec.Exact is not false,
-            Candidates = spec.HnswEf,
+            ApproximateCandidates = spec.HnswEf,
         };
-        var hits = await engine.Search.RunAsync(plan, cancellationToken);
-        spec.Lease?.Require(hits.Sum(static found => (long)found.Length), bytesPerHit);
-        return spec is { WithPayload: false, WithVectors: false }
-            ? [.. hits.Select(found => found.Select(hit => WithoutContent(hit, spec)).ToArray())]
-            : await engine.Lookups.RunAsync(session => PointQueries.Fetch(session, plan, hits, spec), cancellationToken);
+        var found = await engine.Search.RunAsync(plan, cancellationToken);
+        // Many candidates take long, and lookups of points do not wait for that.
+        var sessions = found.Any(static rows => rows.IsAll || rows.Items.Length > Rescoring.ManyRows) ? engine.Readers : engine.Lookups;
+        return await sessions.RunAsync<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>>(
+            session =>
+            {
+                var hits = Rescoring.Run(session, plan, found);
+                spec.Lease?.Require(hits.Sum(static found => (long)found.Length), bytesPerHit);
+                return spec is { WithPayload: false, WithVectors: false }
+                    ? [.. hits.Select(found => found.Select(hit => WithoutContent(hit, spec)).ToArray())]
+                    : PointQueries.Fetch(session, plan, hits, spec);
+            },
+            cancellationToken);
     }
 
     public async ValueTask DisposeAsync()

@@ -35,9 +35,9 @@ internal sealed class ErasePending(bool isRecorded)
 /// <summary>
 /// Removes what was deleted or replaced from all files within a bounded time. SQLite overwrites it in new versions of the
 /// pages (<c>secure_delete</c>), but old versions are in the log and in the file. Therefore, 1. the rows of dropped collections
-/// are deleted in small transactions, 2. the log is copied to the file and emptied, 3. the unused bytes of all pages that were
-/// written since the last time are scrubbed, and 4. the writer forgets its cached pages, which may have those bytes. Steps 2 to 4
-/// run on the writer's thread if there are few pages; many are first scrubbed in the background.
+/// are deleted in small transactions, and the files of the indexes are brought up to date, 2. the log is copied to the file and
+/// emptied, 3. the unused bytes of all pages that were written since the last time are scrubbed, and 4. the writer forgets its cached
+/// pages, which may have those bytes. Steps 2 to 4 run on the writer's thread if there are few pages; many are first scrubbed in the background.
 /// </summary>
 internal sealed class Eraser : IAsyncDisposable
 {
@@ -56,6 +56,8 @@ internal sealed class Eraser : IAsyncDisposable
     private readonly PageLog _log;
     private readonly PageScrubber _scrubber;
     private readonly ErasePending _pending;
+    private readonly IndexFiles _indexFiles;
+    private readonly TimeSpan _within;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
@@ -73,6 +75,7 @@ internal sealed class Eraser : IAsyncDisposable
     /// <param name="within">The time within which it is erased.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">The logger.</param>
+    /// <param name="indexFiles">The files of the indexes.</param>
     public Eraser(
         SqliteSession session,
         GroupWriter writer,
@@ -82,9 +85,12 @@ internal sealed class Eraser : IAsyncDisposable
         ErasePending pending,
         TimeSpan within,
         TimeProvider time,
-        ILogger logger)
+        ILogger logger,
+        IndexFiles indexFiles)
     {
         _session = session;
+        _indexFiles = indexFiles;
+        _within = within;
         _writer = writer;
         _checkpointer = checkpointer;
         _log = log;
@@ -95,7 +101,7 @@ internal sealed class Eraser : IAsyncDisposable
         _timer = time.CreateTimer(
             static eraser => ((Eraser)eraser!).Start(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         // Half of the time is for the work itself, and for readers that need the log.
-        pending.Began = () => _timer.Change(within / 2, Timeout.InfiniteTimeSpan);
+        pending.Began = () => _timer.Change(_within / 2, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Starts to erase now, in the background.</summary>
@@ -148,7 +154,7 @@ internal sealed class Eraser : IAsyncDisposable
                 _session.Execute("COMMIT");
             }
 
-            if (_checkpointer.TryEmpty(_session))
+            if (!IndexFileSchema.HasChanges(_session) && _checkpointer.TryEmpty(_session))
             {
                 _scrubber.Scrub(_log.Take(), CancellationToken.None);
                 _pending.Erased(_session);
@@ -190,6 +196,7 @@ internal sealed class Eraser : IAsyncDisposable
                 }
 
                 PageSet? many = null;
+                await _indexFiles.SyncAsync(all: false, _stopping.Token);
                 var mayDefer = round < MostRounds;
                 var step = new MaintenanceRequest(() => TryFinish(mayDefer, out many));
                 await _writer.WriteAsync(step, _stopping.Token);
@@ -250,7 +257,12 @@ internal sealed class Eraser : IAsyncDisposable
 
             // Drops all cached pages: between two transactions, none is in use.
             SqliteSchema.Run(_session.Connection, "PRAGMA shrink_memory");
-            if (isDone)
+            if (isDone && IndexFileSchema.HasChanges(_session))
+            {
+                // Points that were deleted since the files of the indexes were written.
+                _timer.Change(_within / 2, Timeout.InfiniteTimeSpan);
+            }
+            else if (isDone)
             {
                 _pending.Erased(_session);
             }

@@ -123,6 +123,13 @@ internal sealed class StoreRepair : IDisposable
                 _session.Execute("DELETE FROM damaged");
             }
 
+            // They may have rows that were deleted; the server writes them again.
+            IndexFileSchema.RemoveAll(_session);
+            foreach (var path in IndexFile.In(Path.GetDirectoryName(_session.Connection.DataSource) is { Length: > 0 } folder ? folder : "."))
+            {
+                File.Delete(path);
+            }
+
             // The copy that it makes can be as large as the file.
             SqliteSchema.Run(_session.Connection, "PRAGMA temp_store = FILE");
             SqliteSchema.Run(_session.Connection, "VACUUM");
@@ -342,7 +349,8 @@ internal sealed class StoreRepair : IDisposable
         return null;
     }
 
-    private static bool IsSound(PreparedStatement row, int dimension)
+    /// <summary>Returns whether the row that the statement is at has the right checksum and a valid vector.</summary>
+    public static bool IsSound(PreparedStatement row, int dimension)
     {
         var bytes = row.Bytes(PointChecksum.VectorColumn);
         if (bytes.Length != dimension * sizeof(float) || !PointChecksum.Holds(row))

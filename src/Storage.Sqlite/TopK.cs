@@ -36,15 +36,6 @@ internal sealed class TopK(int limit, float? threshold, string? excludeId)
         }
     }
 
-    /// <summary>Adds the hits of another heap.</summary>
-    public void Merge(TopK other)
-    {
-        foreach (var (_, hit) in other._heap.UnorderedItems)
-        {
-            Add(hit);
-        }
-    }
-
     /// <summary>Removes all hits and returns them, best first.</summary>
     public Hit[] Take()
     {

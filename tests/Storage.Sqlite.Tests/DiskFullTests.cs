@@ -109,7 +109,7 @@ public sealed class DiskFullTests
     }
 
     private static async Task<EmbeddedVectorStore> StartAsync(SmallDisk disk, EventLog log) =>
-        await EmbeddedStores.StartAsync(new EmbeddedStoreOptions { Directory = Path.Combine(disk.Path, "data"), ReserveBytes = 4 << 20 }, log);
+        await EmbeddedStores.StartAsync(new EmbeddedStoreOptions { Directory = Path.Combine(disk.Path, "data"), ReserveBytes = 4 << 20, IndexFilePoints = 100 }, log);
 
     private static async Task FillStoreAsync(EmbeddedVectorStore store)
     {

@@ -1,12 +1,10 @@
-using Embeddings.Primitives.Numerics;
-
 namespace Embeddings.Storage.Sqlite.Approximate;
 
 /// <summary>
 /// The approximate index of a collection: a graph of its rows, and which rows are not in it. Every row of the collection is in one of
 /// two sets, those whose current vector is in the graph and those that are pending; a search looks for the first ones in the graph and
-/// compares the others. Whatever the graph finds is looked up in the collection and scored as in an exact search, so that the graph
-/// decides which points are considered, and nothing else.
+/// compares the others. The graph only chooses the rows that an exact search then compares: deleted points and wrong scores cannot come
+/// from it.
 /// </summary>
 /// <remarks>
 /// The collection reports its changes while it holds its gate, in the order of the commits. Only the <see cref="Indexer"/> changes the
@@ -156,76 +154,60 @@ internal sealed class ApproximateIndex : IDisposable
     }
 
     /// <summary>
-    /// Returns the hits of each query, best first; null if an exact search is cheaper, or the graph has found fewer points than there
-    /// are. The caller holds the collection's gate for reading.
+    /// Returns the rows that a search has to compare, those of all its queries together; null if comparing all rows is cheaper, or the
+    /// graph has found fewer points than there are. The caller holds the collection's gate for reading.
     /// </summary>
-    public Hit[][]? TrySearch(SearchPlan plan, int workers, CancellationToken cancellationToken)
+    public long[]? TryFind(SearchPlan plan, int workers, CancellationToken cancellationToken)
     {
         double rows = plan.Rows?.LongLength ?? Index.Count;
         var overfetch = Index.Count / Math.Max(1, rows);
-        var candidates = Candidates(plan.Limit + 1, plan.Candidates) * Math.Max(1, overfetch);
-        var hits = overfetch > MostOverfetch || (candidates * RowsPerCandidate) + Math.Min(Pending, rows) >= rows
+        var candidates = Candidates(plan.Limit + 1, plan.ApproximateCandidates) * Math.Max(1, overfetch);
+        var found = overfetch > MostOverfetch || (candidates * RowsPerCandidate) + Math.Min(Pending, rows) >= rows
             ? null
-            : Search(plan, (int)Math.Min(candidates, MostCandidates), workers, cancellationToken);
-        if (hits is not null)
+            : Find(plan, (int)Math.Min(candidates, MostCandidates), workers, cancellationToken);
+        if (found is not null)
         {
             Interlocked.Increment(ref _searches);
         }
 
-        return hits;
+        return found;
     }
 
-    /// <summary>As <see cref="TrySearch"/>, with a number of candidates, and whatever an exact search would cost.</summary>
-    public Hit[][]? Search(SearchPlan plan, int candidates, int workers, CancellationToken cancellationToken)
+    /// <summary>As <see cref="TryFind"/>, with a number of candidates, and whatever comparing all rows would cost.</summary>
+    public long[]? Find(SearchPlan plan, int candidates, int workers, CancellationToken cancellationToken)
     {
         if (IsDisposed || Volatile.Read(ref _graph) is not { } graph)
         {
             return null;
         }
 
-        // Before the graph: a row that gets into the graph in between must not be missed, and is found twice instead.
-        long[] pending;
+        // Before the graph: a row that gets into the graph in between must not be missed.
+        HashSet<long> pending;
         lock (_lock)
         {
-            pending = _pending.ToArray();
+            pending = [.. _pending.ToArray()];
         }
 
-        Array.Sort(pending);
-        var (found, rows) = Find(graph, plan, Math.Min(candidates, (int)Math.Max(1, graph.Nodes)), workers, cancellationToken);
-        var matching = plan.Rows is null ? null : Matching(plan.Rows, pending, rows);
-        var others = matching is null ? pending : Array.FindAll(pending, matching.Contains);
-        var rest = ScanRows(plan, others, workers, cancellationToken);
-        var needed = Math.Min(plan.Limit + 1, plan.Rows?.LongLength ?? Index.Count);
-        var hits = new Hit[found.Length][];
-        for (var q = 0; q < found.Length; q++)
+        var found = Search(graph, plan, (int)Math.Min(candidates, Math.Max(1, graph.Nodes)), workers, cancellationToken);
+        HashSet<long> rows = [.. pending];
+        foreach (var some in found)
         {
-            var top = plan.NewTop(q);
-            long points = others.Length;
-            foreach (var row in found[q])
-            {
-                if (Array.BinarySearch(pending, row) < 0
-                    && matching?.Contains(row) is not false
-                    && Index.TrySlot(row) is { } slot)
-                {
-                    points++;
-                    top.Offer(plan.Score(q, Index.Vectors.Span(slot)), row, Index.Id(slot));
-                }
-            }
-
-            if (points < needed)
-            {
-                return null;
-            }
-
-            foreach (var hit in rest[q])
-            {
-                top.Offer(hit.Score, hit.Row, hit.Id);
-            }
-
-            hits[q] = top.Take();
+            rows.UnionWith(some);
         }
 
-        return hits;
+        if (plan.Rows is not null)
+        {
+            // One pass over the rows of the filter, of which there may be many.
+            rows = [.. plan.Rows.Where(rows.Contains)];
+        }
+
+        // Rows of deleted points are not in the collection.
+        rows.RemoveWhere(row => Index.Slot(row) < 0);
+        pending.IntersectWith(rows);
+        var needed = Math.Min(plan.Limit + 1, plan.Rows?.LongLength ?? Index.Count);
+        return Array.TrueForAll(found, some => pending.Count + some.Count(row => rows.Contains(row) && !pending.Contains(row)) >= needed)
+            ? [.. rows]
+            : null;
     }
 
     /// <summary>Adds some pending rows to the graph, and erases some deleted ones. Called by the indexer only.</summary>
@@ -285,9 +267,9 @@ internal sealed class ApproximateIndex : IDisposable
                     foreach (var row in part)
                     {
                         if (_pending.Contains(row)
-                            && Index.TrySlot(row) is { } slot
+                            && Index.Slot(row) is >= 0 and var slot
                             && graph.TryGet(row, loaded)
-                            && IsSame(slot, current, loaded))
+                            && IsSame(slot))
                         {
                             _pending.Remove(row);
                             _indexed.Add(row);
@@ -309,6 +291,12 @@ internal sealed class ApproximateIndex : IDisposable
         lock (_lock)
         {
             return _indexed.Count;
+        }
+
+        bool IsSame(int slot)
+        {
+            GraphCodes.Copy(Index.Vectors, slot, current);
+            return current.AsSpan().SequenceEqual(loaded);
         }
     }
 
@@ -370,69 +358,21 @@ internal sealed class ApproximateIndex : IDisposable
         // The default holds for 10 points; each further one needs room.
         wanted ?? ((Recall?.Candidates ?? FirstCandidates) + (2 * Math.Max(0, limit - 11))), limit, MostCandidates);
 
-    // The rows that the graph finds for each query, and all of them.
-    private static (long[][] Found, HashSet<long>? All) Find(
+    private static long[][] Search(
         Graph graph, SearchPlan plan, int candidates, int workers, CancellationToken cancellationToken)
     {
         var found = new long[plan.QueryCount][];
-        if (workers == 1 || found.Length == 1)
+        var parallelism = new ParallelOptions { MaxDegreeOfParallelism = found.Length == 1 ? 1 : workers };
+        Parallel.For(0, found.Length, parallelism, q =>
         {
-            for (var q = 0; q < found.Length; q++)
+            if (!cancellationToken.IsCancellationRequested)
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                found[q] = FindOne(graph, plan, q, candidates);
+                var rows = new long[candidates];
+                found[q] = rows[..graph.Search(GraphCodes.Encode(plan.Query(q)), rows)];
             }
-        }
-        else
-        {
-            var parallelism = new ParallelOptions { MaxDegreeOfParallelism = workers };
-            Parallel.For(0, found.Length, parallelism, q =>
-            {
-                if (!cancellationToken.IsCancellationRequested)
-                {
-                    found[q] = FindOne(graph, plan, q, candidates);
-                }
-            });
-            cancellationToken.ThrowIfCancellationRequested();
-        }
-
-        return (found, plan.Rows is null ? null : [.. found.SelectMany(static rows => rows)]);
-    }
-
-    private static long[] FindOne(Graph graph, SearchPlan plan, int query, int candidates)
-    {
-        Span<sbyte> codes = new sbyte[plan.Index.Dimension];
-        GraphCodes.Encode(plan.Query(query), codes);
-        var rows = new long[candidates];
-        return rows[..graph.Search(codes, rows)];
-    }
-
-    // One pass over the rows of the filter: they are not sorted, and there may be many.
-    private static HashSet<long> Matching(long[] filter, long[] pending, HashSet<long>? found)
-    {
-        var matching = new HashSet<long>();
-        foreach (var row in filter)
-        {
-            if (found!.Contains(row) || (pending.Length > 0 && Array.BinarySearch(pending, row) >= 0))
-            {
-                matching.Add(row);
-            }
-        }
-
-        return matching;
-    }
-
-    private static Hit[][] ScanRows(SearchPlan plan, long[] rows, int workers, CancellationToken cancellationToken)
-    {
-        if (rows.Length == 0)
-        {
-            return [.. Enumerable.Repeat<Hit[]>([], plan.QueryCount)];
-        }
-
-        var scan = new Scan(plan with { Rows = rows });
-        Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, _ => scan.Work(cancellationToken));
+        });
         cancellationToken.ThrowIfCancellationRequested();
-        return scan.TakeHits();
+        return found;
     }
 
     // Under the lock.
@@ -511,10 +451,11 @@ internal sealed class ApproximateIndex : IDisposable
 
         void Take(long row, bool isInGraph)
         {
-            var hasVector = _pending.Contains(row) && Index.TrySlot(row) is { } slot
-                && Encode(slot, codes.AsSpan(changes.Count * Index.Dimension, Index.Dimension));
+            var hasVector = _pending.Contains(row) && Index.Slot(row) >= 0;
             if (hasVector)
             {
+                GraphCodes.Copy(
+                    Index.Vectors, Index.Slot(row), codes.AsSpan(changes.Count * Index.Dimension, Index.Dimension));
                 _building.Add(row);
             }
 
@@ -558,17 +499,5 @@ internal sealed class ApproximateIndex : IDisposable
         }
 
         Interlocked.Add(ref _changes, done);
-    }
-
-    private bool Encode(int slot, Span<sbyte> codes)
-    {
-        GraphCodes.Encode(Index.Vectors.Span(slot), codes);
-        return true;
-    }
-
-    private bool IsSame(int slot, sbyte[] current, sbyte[] loaded)
-    {
-        Encode(slot, current);
-        return current.AsSpan().SequenceEqual(loaded);
     }
 }

@@ -29,7 +29,7 @@ internal sealed class Indexer : IDisposable
     private readonly int _threads;
     private readonly int _searchThreads;
     private readonly GroupWriter _writer;
-    private readonly ExactSearch _search;
+    private readonly ExactHits _search;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Lock _lock = new();
@@ -50,7 +50,7 @@ internal sealed class Indexer : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logger">The logger.</param>
     public Indexer(
-        EmbeddedStoreOptions options, int searchThreads, GroupWriter writer, ExactSearch search, TimeProvider time, ILogger logger)
+        EmbeddedStoreOptions options, int searchThreads, GroupWriter writer, ExactHits search, TimeProvider time, ILogger logger)
     {
         _directory = options.Directory;
         _threads = options.IndexThreads > 0 ? options.IndexThreads : Math.Max(1, Environment.ProcessorCount / 2);
@@ -355,7 +355,7 @@ internal sealed class Indexer : IDisposable
     {
         var approximate = entry.Approximate;
         entry.Measured = approximate.Changes;
-        if (new RecallProbe(approximate, _search).Measure(_stopping.Token) is { } recall)
+        if (new RecallProbe(approximate, _search).MeasureAsync(_stopping.Token).GetAwaiter().GetResult() is { } recall)
         {
             approximate.Recall = recall;
             entry.Saved = -1;

@@ -2,18 +2,22 @@ using Embeddings.Primitives.Numerics;
 
 namespace Embeddings.Storage.Sqlite.Approximate;
 
+/// <summary>Returns the hits of each query of an exact search, best first.</summary>
+internal delegate Task<Hit[][]> ExactHits(SearchPlan plan, CancellationToken cancellationToken);
+
 /// <summary>
-/// Measures the recall of an approximate index: searches the points that are nearest to some of the collection's own, in the graph and
-/// exactly, and chooses the smallest number of candidates that finds enough of them.
+/// Measures the recall of an approximate index: searches the points that are nearest to some of the collection's own, exactly and in the
+/// graph, and chooses the smallest number of candidates that finds enough of them.
 /// </summary>
-internal sealed class RecallProbe(ApproximateIndex approximate, ExactSearch exact)
+internal sealed class RecallProbe(ApproximateIndex approximate, ExactHits search)
 {
     /// <summary>The maximum number of queries.</summary>
     public const int Sample = 200;
 
-    private const int Nearest = 10;
+    // A query is a point, which finds itself.
+    private const int Nearest = 11;
 
-    // Queries of one pass over the collection, during which writes wait.
+    // Queries of one exact search, during which writes wait.
     private const int AtOnce = 16;
 
     private static readonly int[] Choices = [32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024];
@@ -21,71 +25,81 @@ internal sealed class RecallProbe(ApproximateIndex approximate, ExactSearch exac
     private readonly CollectionIndex _index = approximate.Index;
 
     /// <summary>Returns the recall with the smallest sufficient number of candidates; null if there are too few points.</summary>
-    public GraphRecall? Measure(CancellationToken cancellationToken)
+    public async Task<GraphRecall?> MeasureAsync(CancellationToken cancellationToken)
     {
-        var plans = Plans();
-        try
+        var (rows, vectors) = Points();
+        if (rows.Length < 2)
         {
-            var expected = plans.ConvertAll(plan => exact.RunAsync(plan, cancellationToken).GetAwaiter().GetResult());
-            var queries = plans.Sum(static plan => plan.QueryCount);
-            if (queries == 0 || expected.TrueForAll(static hits => hits.All(static found => found.Length == 0)))
-            {
-                return null;
-            }
+            return null;
+        }
 
-            foreach (var candidates in Choices)
+        var expected = new List<float[]>();
+        foreach (var part in vectors.Chunk(AtOnce))
+        {
+            foreach (var hits in await SearchAsync(part, null, cancellationToken))
             {
-                if (Recall(plans, expected, candidates, cancellationToken) is not { } recall)
+                expected.Add(Scores(hits, rows[expected.Count]));
+            }
+        }
+
+        foreach (var candidates in Choices)
+        {
+            var (found, all) = (0L, 0L);
+            for (var q = 0; q < rows.Length; q++)
+            {
+                if (await SearchAsync([vectors[q]], candidates, cancellationToken) is not [var hits])
                 {
                     return null;
                 }
 
-                if (recall >= ApproximateIndex.TargetRecall || candidates == Choices[^1])
-                {
-                    return new GraphRecall((float)recall, queries, candidates, approximate.State.IndexedCount);
-                }
+                // A point with the same score is as good.
+                var best = expected[q];
+                found += best.Length == 0 ? 0 : Math.Min(best.Length, Scores(hits, rows[q]).Count(score => score >= best[^1]));
+                all += best.Length;
             }
 
-            return null;
+            var recall = all == 0 ? 0 : (float)found / all;
+            if (all > 0 && (recall >= ApproximateIndex.TargetRecall || candidates == Choices[^1]))
+            {
+                return new GraphRecall(recall, rows.Length, candidates, approximate.State.IndexedCount);
+            }
         }
-        finally
-        {
-            plans.ForEach(static plan => plan.Queries.Dispose());
-        }
+
+        return null;
     }
 
-    /// <summary>Returns the share of the expected points that a search finds; a point with the same score counts as well.</summary>
-    private double? Recall(List<SearchPlan> plans, List<Hit[][]> expected, int candidates, CancellationToken cancellationToken)
+    private static float[] Scores(Hit[] hits, long itself) =>
+        [.. hits.Where(hit => hit.Row != itself).Take(Nearest - 1).Select(static hit => hit.Score)];
+
+    private async Task<Hit[][]> SearchAsync(float[][] vectors, int? candidates, CancellationToken cancellationToken)
     {
-        var (found, all) = (0L, 0L);
-        for (var i = 0; i < plans.Count; i++)
+        var stride = _index.Vectors.Stride;
+        using var queries = AlignedBuffer.ZeroedFloats(vectors.Length * stride);
+        for (var i = 0; i < vectors.Length; i++)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (Approximate(plans[i], candidates, cancellationToken) is not { } hits)
-            {
-                return null;
-            }
-
-            for (var q = 0; q < hits.Length; q++)
-            {
-                var best = expected[i][q];
-                if (best.Length > 0)
-                {
-                    found += Math.Min(best.Length, hits[q].Count(hit => hit.Score >= best[^1].Score));
-                    all += best.Length;
-                }
-            }
+            vectors[i].CopyTo(queries.Slice<float>((nuint)(i * stride), _index.Dimension));
         }
 
-        return all == 0 ? null : (double)found / all;
+        var plan = new SearchPlan(_index, queries, new string?[vectors.Length], Nearest, Threshold: null, Rows: null);
+        if (candidates is { } count)
+        {
+            if (Find(plan, count, cancellationToken) is not { } rows)
+            {
+                return [];
+            }
+
+            plan = plan with { Rows = rows };
+        }
+
+        return await search(plan, cancellationToken);
     }
 
-    private Hit[][]? Approximate(SearchPlan plan, int candidates, CancellationToken cancellationToken)
+    private long[]? Find(SearchPlan plan, int candidates, CancellationToken cancellationToken)
     {
         _index.Gate.EnterReadLock();
         try
         {
-            return approximate.Search(plan, candidates, workers: 1, cancellationToken);
+            return approximate.Find(plan, candidates, workers: 1, cancellationToken);
         }
         finally
         {
@@ -93,37 +107,34 @@ internal sealed class RecallProbe(ApproximateIndex approximate, ExactSearch exac
         }
     }
 
-    private List<SearchPlan> Plans()
+    // The vectors as they are encoded, which is as good for queries and needs no file.
+    private (long[] Rows, float[][] Vectors) Points()
     {
         // The same sample for the same points, so that two measurements can be compared.
         var random = new Random(Sample);
-        var plans = new List<SearchPlan>();
+        var slots = new HashSet<int>();
+        var codes = new sbyte[_index.Dimension];
         _index.Gate.EnterReadLock();
         try
         {
-            var slots = new HashSet<int>();
             while (slots.Count < Math.Min(Sample, _index.Count))
             {
                 slots.Add(random.Next(_index.Count));
             }
 
-            foreach (var part in slots.Chunk(AtOnce))
-            {
-                var stride = _index.Vectors.Stride;
-                var queries = AlignedBuffer.ZeroedFloats(part.Length * stride);
-                for (var i = 0; i < part.Length; i++)
-                {
-                    _index.Vectors.Span(part[i]).CopyTo(queries.Slice<float>((nuint)(i * stride), _index.Dimension));
-                }
-
-                plans.Add(new SearchPlan(_index, queries, [.. part.Select(_index.Id)], Nearest, Threshold: null, Rows: null));
-            }
+            return ([.. slots.Select(_index.Row)], [.. slots.Select(Vector)]);
         }
         finally
         {
             _index.Gate.ExitReadLock();
         }
 
-        return plans;
+        float[] Vector(int slot)
+        {
+            GraphCodes.Copy(_index.Vectors, slot, codes);
+            var vector = Array.ConvertAll(codes, static code => (float)code);
+            VectorMath.TryNormalize(vector);
+            return vector;
+        }
     }
 }

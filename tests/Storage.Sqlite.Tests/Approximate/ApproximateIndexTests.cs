@@ -448,12 +448,7 @@ public sealed class ApproximateIndexTests : IDisposable
 
     private string Graph => GraphFile.PathIn(_directory.Path, 1);
 
-    private byte[] Codes(int number)
-    {
-        var codes = new sbyte[Dimension];
-        GraphCodes.Encode(_points.Vector(number), codes);
-        return MemoryMarshal.AsBytes(codes.AsSpan()).ToArray();
-    }
+    private byte[] Codes(int number) => MemoryMarshal.AsBytes<sbyte>(GraphCodes.Encode(_points.Vector(number))).ToArray();
 
     private bool IsInFile(byte[] codes) => File.ReadAllBytes(Graph).AsSpan().IndexOf(codes) >= 0;
 

@@ -183,12 +183,7 @@ public sealed class GraphTests : IDisposable
         Assert.Throws<ObjectDisposedException>(() => Add(graph, 1, [4]));
     }
 
-    private sbyte[] Codes(int number)
-    {
-        var codes = new sbyte[Dimension];
-        GraphCodes.Encode(_points.Vector(number), codes);
-        return codes;
-    }
+    private sbyte[] Codes(int number) => GraphCodes.Encode(_points.Vector(number));
 
     private long[] Search(Graph graph, int number)
     {
