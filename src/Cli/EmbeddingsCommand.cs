@@ -103,6 +103,8 @@ internal static class EmbeddingsCommand
             ListCommand.Create(globals),
             CountCommand.Create(globals),
             DeleteCommand.Create(globals),
+            AttributesCommand.Create(globals),
+            CollectionsCommand.Create(globals),
             ExportCommand.Create(globals),
             HoldCommand.Create(globals),
             ReceiptCommand.Create(globals),

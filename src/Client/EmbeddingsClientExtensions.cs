@@ -448,7 +448,7 @@ public static class EmbeddingsClientExtensions
         return new EmbeddingsException((StatusCode)error.Code, error.Reason, error.Message, error.Field);
     }
 
-    private static async IAsyncEnumerable<T> PagesAsync<T>(
+    internal static async IAsyncEnumerable<T> PagesAsync<T>(
         string token,
         Func<string, CancellationToken, Task<(RepeatedField<T> Items, string Next)>> list,
         [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -77,6 +77,7 @@ internal static class FaultKeys
     public const string Model = "model";
     public const string Point = "point";
     public const string Person = "person";
+    public const string Alias = "alias";
 
     /// <summary>The field of the request.</summary>
     public const string Field = "field";
@@ -108,6 +109,9 @@ public enum FaultKind
 
     /// <summary>A model, point or collection does not exist.</summary>
     NotFound = 5,
+
+    /// <summary>A collection or an alias exists already.</summary>
+    AlreadyExists = 6,
 
     /// <summary>The caller has not the rights for the operation.</summary>
     PermissionDenied = 7,

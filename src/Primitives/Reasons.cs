@@ -36,6 +36,11 @@ internal static class Reasons
     public const string PersonMismatch = "PERSON_MISMATCH";
     public const string PersonChangeNotFound = "PERSON_CHANGE_NOT_FOUND";
     public const string CollectionNotFound = "COLLECTION_NOT_FOUND";
+    public const string CollectionExists = "COLLECTION_EXISTS";
+    public const string AliasNotFound = "ALIAS_NOT_FOUND";
+    public const string AliasExists = "ALIAS_EXISTS";
+    public const string SettingsUnsupported = "SETTINGS_UNSUPPORTED";
+    public const string AttributeNotIndexed = "ATTRIBUTE_NOT_INDEXED";
     public const string CollectionModelMismatch = "COLLECTION_MODEL_MISMATCH";
     public const string CollectionRestricted = "COLLECTION_RESTRICTED";
 

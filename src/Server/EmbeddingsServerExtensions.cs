@@ -187,6 +187,7 @@ internal static class EmbeddingsServerExtensions
             // A compressed message can have any size, which is only known when it is in memory.
             grpc.CompressionProviders.Clear();
             grpc.Interceptors.Add<ItemsInterceptor>();
+            grpc.Interceptors.Add<DefaultsInterceptor>();
             // It sees what the client gets.
             grpc.Interceptors.Add<AuditInterceptor>();
             grpc.Interceptors.Add<FaultInterceptor>();
@@ -195,6 +196,8 @@ internal static class EmbeddingsServerExtensions
                 grpc.Interceptors.Add<AccessInterceptor>();
             }
             grpc.Interceptors.Add<LimitInterceptor>();
+            // Behind the checks of access, which see the aliases.
+            grpc.Interceptors.Add<AliasInterceptor>();
         });
         services.AddOptions<GrpcServiceOptions>()
             .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
@@ -206,7 +209,11 @@ internal static class EmbeddingsServerExtensions
                 MemoryBudget.LimitOf(services.GetRequiredService<MemoryOptions>())))
             .AddSingleton<PointCounts>()
             .AddSingleton<CallerLimiter>()
+            .AddSingleton<DefaultCollections>()
+            .AddSingleton<AliasResolver>()
             .AddSingleton<StreamContext>()
+            .AddSingleton<CollectionHandler>()
+            .AddSingleton<AttributeHandler>()
             .AddSingleton<PhotoIngest>()
             .AddSingleton<PersonSearch>()
             .AddSingleton<UpsertHandler>()

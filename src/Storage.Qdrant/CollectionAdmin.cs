@@ -34,7 +34,11 @@ internal sealed class CollectionAdmin(
         var hasHolds = info.Config.Metadata.TryGetValue(PayloadKeys.Holds, out var holds) && holds.BoolValue;
         var count = (long)info.PointsCount - (hasMetadata || stamp is null ? 0 : 1);
         return new(
-            new(name, dimension, count, stamp),
+            new(name, dimension, count, stamp)
+            {
+                Settings = CollectionPlan.SettingsOf(info.Config.Metadata),
+                IndexedAttributes = CollectionPlan.IndexedOf(info.Config.Metadata),
+            },
             hasMetadata,
             time.GetTimestamp(),
             CollectionLimits.Of(info.Config.StrictModeConfig),
@@ -43,13 +47,26 @@ internal sealed class CollectionAdmin(
     }
 
     /// <summary>Creates the collection and its indexes. It is no error if another server creates it first.</summary>
-    public async Task CreateAsync(CollectionSpec spec, CancellationToken cancellationToken)
+    public Task CreateAsync(CollectionSpec spec, CancellationToken cancellationToken) =>
+        CreateAsync(spec, CollectionSettings.None, [], cancellationToken);
+
+    /// <summary>Creates the collection with its settings and its indexes; false if it exists already.</summary>
+    public async Task<bool> CreateAsync(
+        CollectionSpec spec,
+        CollectionSettings settings,
+        IReadOnlyList<IndexedAttribute> indexed,
+        CancellationToken cancellationToken)
     {
+        var create = CollectionPlan.Create(spec, options);
+        CollectionPlan.Mark(create.Metadata, settings, indexed);
+        var creation = Guid.NewGuid().ToString("N");
+        create.Metadata[PayloadKeys.Creation] = creation;
         var created = await calls.RunAsync(
-            QdrantCallKind.Manage,
-            spec.Name,
-            (client, call) => TryCreateAsync(client, CollectionPlan.Create(spec, options), call),
-            cancellationToken);
+            QdrantCallKind.Manage, spec.Name, (client, call) => TryCreateAsync(client, create, call), cancellationToken);
+        // An attempt whose response was lost may have created it.
+        created = created
+            || (await GetAsync(spec.Name, cancellationToken))?.Config.Metadata.GetValueOrDefault(PayloadKeys.Creation)?.StringValue
+                == creation;
         if (created)
         {
             log.CollectionCreated(spec.Name, spec.Dimension, options.Shards, options.Replicas);
@@ -65,6 +82,24 @@ internal sealed class CollectionAdmin(
                 (client, call) => client.Points.CreateFieldIndexAsync(index, call),
                 cancellationToken);
         }
+        return created;
+    }
+
+    /// <summary>Creates a payload index. It is no error if it exists.</summary>
+    public Task CreateIndexAsync(string name, string path, FieldType type, CancellationToken cancellationToken)
+    {
+        var create = new CreateFieldIndexCollection { CollectionName = name, FieldName = path, FieldType = type, Wait = true };
+        return calls.RunAsync(
+            QdrantCallKind.Manage, name, (client, call) => client.Points.CreateFieldIndexAsync(create, call), cancellationToken);
+    }
+
+    /// <summary>Writes a value of the metadata; the others stay as they are.</summary>
+    public Task SetMetadataAsync(string name, string key, Value value, CancellationToken cancellationToken)
+    {
+        var update = new UpdateCollection { CollectionName = name };
+        update.Metadata[key] = value;
+        return calls.RunAsync(
+            QdrantCallKind.Manage, name, (client, call) => client.Collections.UpdateAsync(update, call), cancellationToken);
     }
 
     // Qdrant before 1.19 ignores the field without an error, so that the option would silently have no effect.
@@ -103,13 +138,8 @@ internal sealed class CollectionAdmin(
     }
 
     /// <summary>Records in the metadata that the collection has points on legal hold.</summary>
-    public Task MarkHoldsAsync(string name, CancellationToken cancellationToken)
-    {
-        var update = new UpdateCollection { CollectionName = name };
-        update.Metadata[PayloadKeys.Holds] = true;
-        return calls.RunAsync(
-            QdrantCallKind.Manage, name, (client, call) => client.Collections.UpdateAsync(update, call), cancellationToken);
-    }
+    public Task MarkHoldsAsync(string name, CancellationToken cancellationToken) =>
+        SetMetadataAsync(name, PayloadKeys.Holds, true, cancellationToken);
 
     /// <summary>
     /// Drops a collection. It is no error if it no longer exists, for example after an attempt whose response was lost.

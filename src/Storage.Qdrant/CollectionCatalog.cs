@@ -51,6 +51,52 @@ internal sealed class CollectionCatalog(CollectionAdmin admin, QdrantStoreOption
             ? ValueTask.CompletedTask
             : new(EnsureUncachedAsync(spec, cancellationToken));
 
+    /// <summary>Creates the collection with its settings. ALREADY_EXISTS if it exists.</summary>
+    public async Task CreateAsync(
+        CollectionSpec spec,
+        CollectionSettings settings,
+        IReadOnlyList<IndexedAttribute> indexed,
+        CancellationToken cancellationToken)
+    {
+        spec.RequireDimension(options.MaxDimension, "Store:Qdrant:MaxDimension", "dimension");
+        var mutex = LockOf(spec.Name);
+        await mutex.WaitAsync(cancellationToken);
+        try
+        {
+            Forget(spec.Name);
+            if (await admin.ReadAsync(spec.Name, cancellationToken) is not null
+                || !await admin.CreateAsync(spec, settings, indexed, cancellationToken))
+            {
+                throw CollectionFaults.Exists(spec.Name);
+            }
+            var state = await ReadAsync(spec.Name, cancellationToken);
+            if (!state.HasMetadata && (settings != CollectionSettings.None || indexed.Count > 0))
+            {
+                await admin.DropAsync(spec.Name, cancellationToken);
+                Forget(spec.Name);
+                throw SettingsUnsupported(spec.Name);
+            }
+            if (state.Info.Spec.Adopts(spec))
+            {
+                // A Qdrant without metadata.
+                await admin.SetModelAsync(state, spec.Model!, cancellationToken);
+                await ReadAsync(spec.Name, cancellationToken);
+            }
+        }
+        finally
+        {
+            mutex.Release();
+        }
+    }
+
+    /// <summary>Returns the fault for settings in a Qdrant that cannot store them.</summary>
+    public static Fault SettingsUnsupported(string name) => new Fault(
+        FaultKind.FailedPrecondition,
+        Reasons.SettingsUnsupported,
+        $"Collection '{name}' cannot have settings: it has no metadata. Use Qdrant 1.16 or newer and copy the collection "
+        + "('embeddings store copy').")
+        .With(FaultKeys.Collection, name);
+
     public void Dispose()
     {
         foreach (var mutex in _locks)

@@ -36,6 +36,15 @@ internal static class PayloadKeys
 
     /// <summary>True in the metadata of a collection that has or had points on legal hold.</summary>
     public const string Holds = "legal_holds";
+
+    /// <summary>The retention period of a collection, whole seconds; 0 for none.</summary>
+    public const string Retention = "retention_seconds";
+
+    /// <summary>The indexed attributes of a collection, as JSON text.</summary>
+    public const string Indexed = "indexed_attributes";
+
+    /// <summary>A random text by which the call that has created a collection recognizes it after a lost response.</summary>
+    public const string Creation = "creation";
 }
 
 /// <summary>

@@ -34,7 +34,55 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
         return changed;
     }
 
+    /// <summary>Changes the points that match, page by page in the order of Qdrant's ids, and returns their number.</summary>
+    public async Task<long> UpdateAsync(
+        CollectionState state,
+        PointFilter filter,
+        Func<StoredPoint, JsonObject?> change,
+        CancellationToken cancellationToken)
+    {
+        var matching = QdrantFilters.ToFilter(filter, state.ReservedIds) ?? new();
+        var matched = 0L;
+        PointId? from = null;
+        do
+        {
+            var (ids, next) = await reads.IdsAsync(state, matching, from, cancellationToken);
+            foreach (var chunk in ids.Chunk(replySize.Points(dimension: 0)))
+            {
+                var found = await reads.FetchAsync(
+                    state.Info.Name, chunk, withPayload: true, withVectors: false, cancellationToken);
+                List<(PointId Id, StoredPoint Point)> points =
+                    [.. found.Select(point => (point.Id, PointMapper.ToStored(point.Id, point.Payload, null, withPayload: true)))];
+                replySize.Observe([.. points.Select(point => point.Point)]);
+                await WriteAsync(state.Info.Name, Patches(points, change), cancellationToken);
+                matched += points.Count;
+            }
+            from = next;
+        }
+        while (from is not null);
+        return matched;
+    }
+
     /// <summary>Returns the changes, those that are equal together.</summary>
+    private static IReadOnlyCollection<Patch> Patches(
+        IEnumerable<(PointId Id, StoredPoint Point)> points, Func<StoredPoint, JsonObject?> change)
+    {
+        var patches = new Dictionary<string, Patch>(StringComparer.Ordinal);
+        foreach (var (id, point) in points)
+        {
+            if (change(point) is { } attributes)
+            {
+                var patch = Patch.Between(point.Payload.Attributes, attributes);
+                if (!patches.TryAdd(patch.Key, patch))
+                {
+                    patch = patches[patch.Key];
+                }
+                patch.Ids.Add(id);
+            }
+        }
+        return patches.Values;
+    }
+
     private async Task<IReadOnlyCollection<Patch>> ReadAsync(
         CollectionState state,
         IReadOnlyList<string> ids,
@@ -49,28 +97,11 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
             point => (point.Id, Point: PointMapper.ToStored(point.Id, point.Payload, null, withPayload: true)),
             StringComparer.OrdinalIgnoreCase);
         replySize.Observe([.. points.Values.Select(point => point.Point)]);
-        var patches = new Dictionary<string, Patch>(StringComparer.Ordinal);
-        foreach (var id in ids)
-        {
-            if (!points.TryGetValue(PointIds.Of(id).ToString(), out var point))
-            {
-                throw CollectionFaults.PointNotFound(name, id);
-            }
-            if (change(point.Point) is { } attributes)
-            {
-                var patch = Patch.Between(point.Point.Payload.Attributes, attributes);
-                if (patches.TryGetValue(patch.Key, out var same))
-                {
-                    same.Ids.Add(point.Id);
-                }
-                else
-                {
-                    patch.Ids.Add(point.Id);
-                    patches.Add(patch.Key, patch);
-                }
-            }
-        }
-        return patches.Values;
+        return Patches(
+            ids.Select(id => points.TryGetValue(PointIds.Of(id).ToString(), out var point)
+                ? point
+                : throw CollectionFaults.PointNotFound(name, id)),
+            change);
     }
 
     private async Task WriteAsync(string collection, IEnumerable<Patch> patches, CancellationToken cancellationToken)

@@ -58,7 +58,8 @@ internal sealed class QdrantRetention(QdrantCalls calls, QdrantDeletes deletes, 
         _indexed[(name, PayloadKeys.StoredAt)] = true;
     }
 
-    private async Task EnsureIndexAsync(string collection, string key, CancellationToken cancellationToken)
+    /// <summary>Creates the index of a time if it does not exist.</summary>
+    public async Task EnsureIndexAsync(string collection, string key, CancellationToken cancellationToken)
     {
         if (_indexed.ContainsKey((collection, key)))
         {

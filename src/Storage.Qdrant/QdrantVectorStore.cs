@@ -9,7 +9,7 @@ namespace Embeddings.Storage.Qdrant;
 /// be stored in part (it can be repeated safely), and search results are approximate unless an exact search is
 /// requested.
 /// </summary>
-internal sealed class QdrantVectorStore : IVectorStore
+internal sealed partial class QdrantVectorStore : IVectorStore
 {
     private readonly QdrantConnection _connection;
     private readonly QdrantMonitor _monitor;
@@ -23,6 +23,8 @@ internal sealed class QdrantVectorStore : IVectorStore
     private readonly QdrantAttributeUpdates _updates;
     private readonly QdrantHolds _holds;
     private readonly QdrantRetention _retention;
+    private readonly QdrantAliases _aliases;
+    private readonly QdrantListings _listings;
     private bool _started;
     private bool _disposed;
 
@@ -44,6 +46,8 @@ internal sealed class QdrantVectorStore : IVectorStore
         _updates = new(calls, _reads, replySize);
         _holds = new(calls, _admin, _catalog, indexes, _reads);
         _retention = new(calls, _deletes, time);
+        _aliases = new(calls, _admin, time);
+        _listings = new(calls, indexes, _retention, replySize);
         if (options.ApiKey is { Length: > 0 }
             && _connection.Nodes.FirstOrDefault(node => node.Address is { Scheme: "http", IsLoopback: false }) is { } node)
         {
@@ -62,7 +66,9 @@ internal sealed class QdrantVectorStore : IVectorStore
     public ValueTask EnsureCollectionAsync(CollectionSpec spec, CancellationToken cancellationToken)
     {
         RequireStarted();
-        return _catalog.EnsureAsync(spec, cancellationToken);
+        return _catalog.Cached(spec.Name) is null
+            ? EnsureUncachedAsync(spec, cancellationToken)
+            : _catalog.EnsureAsync(spec, cancellationToken);
     }
 
     public async ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken)
@@ -94,6 +100,7 @@ internal sealed class QdrantVectorStore : IVectorStore
             ?? await _reads.CountAsync(state, PointFilter.All, cancellationToken);
         await _admin.DropAsync(collection, cancellationToken);
         _catalog.Forget(collection);
+        _aliases.Forget();
         return new(count, 0);
     }
 
@@ -224,6 +231,7 @@ internal sealed class QdrantVectorStore : IVectorStore
         }
         await _batchers.DisposeAsync();
         await _monitor.DisposeAsync();
+        _aliases.Dispose();
         _catalog.Dispose();
         _connection.Dispose();
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Data.Sqlite;
@@ -11,6 +12,8 @@ internal sealed class Catalog : IDisposable
 {
     private readonly ConcurrentDictionary<string, CollectionIndex> _collections = new(StringComparer.Ordinal);
 
+    private IReadOnlyDictionary<string, string> _aliases = FrozenDictionary<string, string>.Empty;
+
     public IEnumerable<CollectionIndex> All => _collections.Values;
 
     public int Count => _collections.Count;
@@ -22,18 +25,26 @@ internal sealed class Catalog : IDisposable
     /// </summary>
     public bool HasDamaged { get; private set; }
 
+    /// <summary>The collections of all aliases, by the aliases; replaced as a whole.</summary>
+    public IReadOnlyDictionary<string, string> Aliases
+    {
+        get => Volatile.Read(ref _aliases);
+        set => Volatile.Write(ref _aliases, value);
+    }
+
     public CollectionIndex? Find(string name) => _collections.GetValueOrDefault(name);
 
     public CollectionIndex Require(string name) => Find(name) ?? throw CollectionFaults.NotFound(name);
 
     /// <summary>Adds a collection, or updates its model.</summary>
-    public void Set(long key, CollectionSpec spec)
+    public CollectionIndex Set(long key, CollectionSpec spec)
     {
         var index = _collections.GetOrAdd(
             spec.Name,
             static (name, arg) => new CollectionIndex(arg.key, name, arg.spec.Dimension, arg.spec.Model),
             (key, spec));
         index.Model = spec.Model;
+        return index;
     }
 
     /// <summary>Removes a dropped collection.</summary>
@@ -61,6 +72,7 @@ internal sealed class Catalog : IDisposable
             }
         }
 
+        SettingsTables.Load(session, this);
         foreach (var index in All)
         {
             var damaged = Load(session, index, files, cancellationToken);

@@ -64,7 +64,14 @@ internal sealed class CollectionIndex : IDisposable
         set => Volatile.Write(ref _hasRemovals, value);
     }
 
-    public CollectionInfo Info => new(Name, Dimension, Count, Model);
+    /// <summary>The settings; replaced as a whole.</summary>
+    public CollectionSettings Settings { get; set; } = CollectionSettings.None;
+
+    /// <summary>The attributes with an index; replaced as a whole.</summary>
+    public IReadOnlyList<IndexedAttribute> IndexedAttributes { get; set; } = [];
+
+    public CollectionInfo Info =>
+        new(Name, Dimension, Count, Model) { Settings = Settings, IndexedAttributes = IndexedAttributes };
 
     public long Row(int slot) => Vectors.Row(slot);
 

@@ -12,7 +12,7 @@ namespace Embeddings.Storage.Sqlite;
 /// acknowledged write is on disk and visible to the next search; a search that overlaps a write sees each point either
 /// before or after it, with the score of the version that it returns.
 /// </summary>
-internal sealed class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<EmbeddedVectorStore> log, TimeProvider time)
+internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, ILogger<EmbeddedVectorStore> log, TimeProvider time)
     : IVectorStore
 {
     private const int KeysPerPage = 10_000;

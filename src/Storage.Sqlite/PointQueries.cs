@@ -12,6 +12,30 @@ internal static class PointQueries
         return reader.Read() ? PointCodec.Decode(reader, withPayload: true, withVector: true) : null;
     }
 
+    /// <summary>Returns the points that exist, in the order of the ids.</summary>
+    public static IReadOnlyList<StoredPoint> FindAll(
+        SqliteSession session,
+        CollectionIndex index,
+        IReadOnlyList<string> ids,
+        bool withPayload,
+        bool withVectors,
+        ResponseLease? lease)
+    {
+        var points = new List<StoredPoint>(ids.Count);
+        foreach (var id in ids)
+        {
+            using var reader = session.Read(index.Statements.ById, Encoding.UTF8.GetBytes(id));
+            if (reader.Read())
+            {
+                var point = PointCodec.Decode(reader, withPayload, withVectors);
+                lease?.Add(point);
+                points.Add(point);
+            }
+        }
+
+        return points;
+    }
+
     public static long Count(SqliteSession session, CollectionIndex index, PointFilter filter)
     {
         using var command = FilterSql.Command(session, $"SELECT count(*) FROM {index.Statements.Table}", filter);

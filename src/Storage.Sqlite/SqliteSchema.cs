@@ -13,7 +13,7 @@ internal static class SqliteSchema
     /// <summary>
     /// The schema version, stored as <c>user_version</c>. A server rejects files with a newer version.
     /// </summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     /// <summary>Time that a connection waits for others, milliseconds.</summary>
     public const int BusyMilliseconds = 10_000;
@@ -77,7 +77,7 @@ internal static class SqliteSchema
     /// <param name="session">A session for writing.</param>
     /// <param name="directory">The directory of the file.</param>
     /// <param name="now">The time, which becomes that of storing for all points of an earlier server.</param>
-    /// <returns>True if a file of an earlier server was upgraded.</returns>
+    /// <returns>True if a file of a server that did not erase what it deleted was upgraded.</returns>
     public static bool Prepare(SqliteSession session, string directory, DateTimeOffset now)
     {
         var version = VersionOf(session);
@@ -102,9 +102,8 @@ internal static class SqliteSchema
                     confidence REAL, bbox BLOB, landmarks BLOB, attributes TEXT, stored_at INTEGER, expires_at INTEGER,
                     hold INTEGER, vector BLOB, checksum INTEGER);
                 CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
-                PRAGMA user_version = {Version};
-                COMMIT;
                 """);
+            AddVersion4(session);
         }
         else if (version < Version)
         {
@@ -114,11 +113,32 @@ internal static class SqliteSchema
                 AddChecksums(session, keys);
             }
 
-            AddRetention(session, keys, now);
-            return true;
+            if (version < 3)
+            {
+                AddRetention(session, keys, now);
+            }
+
+            Run(session.Connection, "BEGIN IMMEDIATE");
+            AddVersion4(session);
+            return version < 3;
         }
 
         return false;
+    }
+
+    // Within a transaction, which it commits.
+    private static void AddVersion4(SqliteSession session)
+    {
+        try
+        {
+            SettingsTables.Create(session);
+            Run(session.Connection, $"PRAGMA user_version = {Version}; COMMIT;");
+        }
+        catch
+        {
+            session.EndTransaction();
+            throw;
+        }
     }
 
     /// <summary>Returns a number that the store remembers; null if it was never set.</summary>
@@ -188,7 +208,7 @@ internal static class SqliteSchema
             SetFact(session, Facts.UpgradedAt, now.ToUnixTimeMilliseconds());
             // The earlier version left what it deleted in the file.
             SetFact(session, Facts.Erasing, 1);
-            Run(session.Connection, $"PRAGMA user_version = {Version}; COMMIT;");
+            Run(session.Connection, "PRAGMA user_version = 3; COMMIT;");
         }
         catch
         {

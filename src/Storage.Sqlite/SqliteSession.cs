@@ -10,6 +10,9 @@ internal sealed class SqliteSession : IDisposable
     /// <summary>The SQL function that calls <see cref="Matcher"/>.</summary>
     public const string MatchFunction = "attributes_match";
 
+    /// <summary>The SQL function that calls <see cref="Extractor"/>.</summary>
+    public const string ValueFunction = "attribute_value";
+
     // The number of instructions between two checks for cancellation: some hundred rows, or less than a millisecond.
     private const int InstructionsPerCheck = 2000;
 
@@ -23,12 +26,16 @@ internal sealed class SqliteSession : IDisposable
     {
         Connection = connection;
         connection.CreateFunction(MatchFunction, (byte[]? json) => Matcher.Matches(json));
+        connection.CreateFunction(ValueFunction, (byte[]? json) => Extractor.Value(json));
     }
 
     public SqliteConnection Connection { get; }
 
     /// <summary>The matcher that <see cref="MatchFunction"/> uses in the running statement.</summary>
     public AttributeMatcher Matcher { get; set; } = AttributeMatcher.None;
+
+    /// <summary>The extractor that <see cref="ValueFunction"/> uses in the running statement.</summary>
+    public AttributeExtractor Extractor { get; set; } = AttributeExtractor.None;
 
     /// <summary>Interrupts statements; effective after <see cref="CheckCancellation"/>.</summary>
     public CancellationToken Cancellation { get; set; }

@@ -102,6 +102,7 @@ internal sealed class EnsureCollectionRequest(
         var session = context.Session;
         if (Find(session) is not var (key, existing))
         {
+            SettingsTables.RequireNoAlias(session, spec.Name);
             RequireRoom((long)session.Scalar("SELECT count(*) FROM collections")!, maxCollections);
             session.Execute(
                 "INSERT INTO collections(name, dimension, model, fingerprint) VALUES ($1, $2, $3, $4)",
@@ -162,6 +163,7 @@ internal sealed class DropCollectionRequest(
         // Counted in the file, not in memory: earlier requests of this transaction may have added points.
         var count = (long)session.Scalar($"SELECT count(*) FROM {table}")!;
         DroppedTables.Drop(session, Index.Key, count);
+        SettingsTables.Drop(context, Catalog, Index.Key);
         session.Execute("DELETE FROM collections WHERE id = $1", Index.Key);
         if (Catalog.HasDamaged)
         {
@@ -279,16 +281,25 @@ internal sealed class UpdateAttributesRequest(
                 throw CollectionFaults.PointNotFound(index.Name, id);
             }
 
-            if (change(point with { Vector = default }) is { } attributes)
-            {
-                var row = PointCodec.Encode(point with { Payload = point.Payload with { Attributes = attributes } });
-                index.Statements.UpdateAttributes(context.Session, row);
-                context.Updated(row);
-                changed++;
-            }
+            changed += Change(context, index, point, change) ? 1 : 0;
         }
 
         return changed;
+    }
+
+    /// <summary>Changes the attributes of a point that was read in the same transaction; false if they stay as they are.</summary>
+    public static bool Change(WriteContext context, CollectionIndex index, StoredPoint point, Func<StoredPoint, JsonObject?> change)
+    {
+        if (change(point with { Vector = default }) is not { } attributes)
+        {
+            return false;
+        }
+
+        var changed = attributes.Count > 0 ? attributes : null;
+        var row = PointCodec.Encode(point with { Payload = point.Payload with { Attributes = changed } });
+        index.Statements.UpdateAttributes(context.Session, row);
+        context.Updated(row);
+        return true;
     }
 }
 

@@ -16,15 +16,18 @@ internal sealed record CollectionSpec(string Name, int Dimension, ModelStamp? Mo
     /// <summary>Checks the dimension of a new collection: INVALID_ARGUMENT if it exceeds the limit.</summary>
     /// <param name="limit">The limit.</param>
     /// <param name="setting">The setting of the limit, for the message.</param>
-    public void RequireDimension(int limit, string setting)
+    /// <param name="field">The field that gives the dimension, for the message.</param>
+    public void RequireDimension(int limit, string setting, string field = "vector")
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(Dimension);
         if (Dimension > limit)
         {
             throw Fault.Invalid(
-                Reasons.FieldTooLong,
-                "vector",
-                $"vector must have at most {limit} dimensions ({setting}); got {Dimension}.")
+                field == "vector" ? Reasons.FieldTooLong : Reasons.FieldInvalid,
+                field,
+                field == "vector"
+                    ? $"vector must have at most {limit} dimensions ({setting}); got {Dimension}."
+                    : $"{field} must be between 1 and {limit} ({setting}); got {Dimension}.")
                 .With(FaultKeys.Collection, Name)
                 .With(FaultKeys.Limit, limit)
                 .With(FaultKeys.Actual, Dimension)
@@ -77,6 +80,11 @@ internal sealed record CollectionSpec(string Name, int Dimension, ModelStamp? Mo
 /// <param name="Model">The model that fills it; null if no known model has yet.</param>
 internal sealed record CollectionInfo(string Name, int Dimension, long Count, ModelStamp? Model)
 {
+    public CollectionSettings Settings { get; init; } = CollectionSettings.None;
+
+    /// <summary>Attributes with an index, sorted by their paths.</summary>
+    public IReadOnlyList<IndexedAttribute> IndexedAttributes { get; init; } = [];
+
     public CollectionSpec Spec => new(Name, Dimension, Model);
 }
 
@@ -94,6 +102,14 @@ internal static class CollectionFaults
         new Fault(FaultKind.NotFound, Reasons.CollectionNotFound, $"Collection '{collection}' does not exist.", "collection")
             .With(FaultKeys.Collection, collection);
 
+    public static Fault Exists(string collection) =>
+        new Fault(
+            FaultKind.AlreadyExists,
+            Reasons.CollectionExists,
+            $"Collection '{collection}' exists already. Use another name, or change the settings of the collection.",
+            "collection")
+            .With(FaultKeys.Collection, collection);
+
     public static Fault PointNotFound(string collection, string id) =>
         new Fault(
             FaultKind.NotFound,
@@ -102,6 +118,15 @@ internal static class CollectionFaults
             "point_id")
             .With(FaultKeys.Collection, collection)
             .With(FaultKeys.Point, id);
+
+    public static Fault NotIndexed(string collection, IReadOnlyList<string> path) =>
+        new Fault(
+            FaultKind.FailedPrecondition,
+            Reasons.AttributeNotIndexed,
+            $"Collection '{collection}' has no index of numbers or times for attribute '{string.Join('.', path)}', which the order "
+            + "needs. Add it to the indexed attributes (UpdateCollection).",
+            "order_by.attribute")
+            .With(FaultKeys.Collection, collection);
 
     public static Fault WrongDimension(string collection, int expected, int actual) =>
         Fault.Invalid(

@@ -33,8 +33,56 @@ internal interface IVectorStore : IAsyncDisposable
     /// </summary>
     ValueTask EnsureCollectionAsync(CollectionSpec spec, CancellationToken cancellationToken);
 
-    /// <summary>Returns the collection, or null.</summary>
+    /// <summary>
+    /// Creates a collection with its settings, durably. ALREADY_EXISTS if a collection or an alias has the name.
+    /// </summary>
+    /// <param name="spec">The collection.</param>
+    /// <param name="settings">Its settings.</param>
+    /// <param name="indexed">Attributes to index.</param>
+    /// <param name="cancellationToken">Cancels the call unless it has begun.</param>
+    Task CreateCollectionAsync(
+        CollectionSpec spec,
+        CollectionSettings settings,
+        IReadOnlyList<IndexedAttribute> indexed,
+        CancellationToken cancellationToken);
+
+    /// <summary>Returns the collection, or null. A remote store may return a state and a count of some seconds ago.</summary>
     ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken);
+
+    /// <summary>Returns the collection as it is now, with the exact number of points, or null.</summary>
+    Task<CollectionInfo?> ReadCollectionAsync(string collection, CancellationToken cancellationToken);
+
+    /// <summary>Changes settings of a collection, durably.</summary>
+    Task UpdateSettingsAsync(string collection, SettingsChange change, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Changes which attributes of a collection have an index, durably. Those to add that have one, and those to remove that have
+    /// none, are ignored.
+    /// </summary>
+    Task SetIndexedAttributesAsync(
+        string collection,
+        IReadOnlyList<IndexedAttribute> add,
+        IReadOnlyList<IndexedAttribute> remove,
+        CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Returns the collections of all aliases, by the aliases, as of one moment: at most half a second ago, for as long as a remote
+    /// store answers. All other methods take names of collections only.
+    /// </summary>
+    /// <param name="isWrite">True to wait for a remote store that does not answer yet as long as writes do.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Creates, moves, and deletes aliases, durably and at once: readers see all changes or none. NOT_FOUND if a collection to point
+    /// to or an alias to delete does not exist, ALREADY_EXISTS if a collection has the name of an alias to set. A collection that is
+    /// dropped takes its aliases with it.
+    /// </summary>
+    /// <param name="set">The aliases to create or to move, each once.</param>
+    /// <param name="delete">The aliases to delete, each once and not among those to set.</param>
+    /// <param name="cancellationToken">Cancels the call unless it has begun.</param>
+    Task UpdateAliasesAsync(
+        IReadOnlyList<CollectionAlias> set, IReadOnlyList<string> delete, CancellationToken cancellationToken);
 
     /// <summary>Returns all collections in ordinal order of their names.</summary>
     Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken);
@@ -96,8 +144,37 @@ internal interface IVectorStore : IAsyncDisposable
         Func<StoredPoint, JsonObject?> change,
         CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Changes the attributes of all points that match, in groups, and returns the number of points that matched. A failed call may
+    /// have changed some of them. Each point is changed once; points that are stored during the call may be left as they are.
+    /// </summary>
+    /// <inheritdoc cref="UpdateAttributesAsync(string, IReadOnlyList{string}, Func{StoredPoint, JsonObject?}, CancellationToken)"/>
+    Task<long> UpdateAttributesAsync(
+        string collection,
+        PointFilter filter,
+        Func<StoredPoint, JsonObject?> change,
+        CancellationToken cancellationToken);
+
     /// <summary>Returns one point with its vector, or null.</summary>
     Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Returns the points that exist, in the order of the ids; the embedded store returns all of them as of one moment.
+    /// RESOURCE_EXHAUSTED if they exceed the lease.
+    /// </summary>
+    /// <param name="collection">The collection.</param>
+    /// <param name="ids">The ids, without repetitions.</param>
+    /// <param name="withPayload">True to include the payload; otherwise it is empty.</param>
+    /// <param name="withVectors">True to include the vectors; otherwise they are empty.</param>
+    /// <param name="lease">Limits the response while it is made; null for no limit.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    Task<IReadOnlyList<StoredPoint>> GetAsync(
+        string collection,
+        IReadOnlyList<string> ids,
+        bool withPayload,
+        bool withVectors,
+        ResponseLease? lease,
+        CancellationToken cancellationToken);
 
     /// <summary>Removes points by id, durably, except for those on legal hold.</summary>
     /// <param name="collection">The collection.</param>
@@ -158,6 +235,21 @@ internal interface IVectorStore : IAsyncDisposable
     Task<PointPage> ListAsync(
         string collection,
         PointFilter filter,
+        int pageSize,
+        string pageToken,
+        bool withVectors,
+        CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Returns a page of points in an order; each point once, unless it is written in between. INVALID_ARGUMENT for the order of ids
+    /// in a store that has none, FAILED_PRECONDITION (<see cref="Reasons.AttributeNotIndexed"/>) for an attribute without an index
+    /// of its type.
+    /// </summary>
+    /// <inheritdoc cref="ListAsync(string, PointFilter, int, string, bool, CancellationToken)"/>
+    Task<PointPage> ListAsync(
+        string collection,
+        PointFilter filter,
+        PointOrder order,
         int pageSize,
         string pageToken,
         bool withVectors,

@@ -19,5 +19,7 @@ public sealed class OldQdrantContractTests : VectorStoreContract, IAsyncLifetime
 
     private protected override bool SupportsHolds => false;
 
+    private protected override bool SupportsSettings => false;
+
     private protected override void AssertSameVector(float[] given, float[] found) => StoredVectorsTests.AssertNear(given, found);
 }

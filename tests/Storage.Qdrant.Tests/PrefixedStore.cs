@@ -13,6 +13,32 @@ internal sealed class PrefixedStore(IVectorStore store, string prefix, Func<Task
     public ValueTask EnsureCollectionAsync(CollectionSpec spec, CancellationToken cancellationToken) =>
         store.EnsureCollectionAsync(spec with { Name = prefix + spec.Name }, cancellationToken);
 
+    public Task CreateCollectionAsync(
+        CollectionSpec spec, CollectionSettings settings, IReadOnlyList<IndexedAttribute> indexed, CancellationToken cancellationToken) =>
+        store.CreateCollectionAsync(spec with { Name = prefix + spec.Name }, settings, indexed, cancellationToken);
+
+    public async Task<CollectionInfo?> ReadCollectionAsync(string collection, CancellationToken cancellationToken) =>
+        await store.ReadCollectionAsync(prefix + collection, cancellationToken) is { } info ? info with { Name = collection } : null;
+
+    public Task UpdateSettingsAsync(string collection, SettingsChange change, CancellationToken cancellationToken) =>
+        store.UpdateSettingsAsync(prefix + collection, change, cancellationToken);
+
+    public Task SetIndexedAttributesAsync(
+        string collection, IReadOnlyList<IndexedAttribute> add, IReadOnlyList<IndexedAttribute> remove, CancellationToken cancellationToken) =>
+        store.SetIndexedAttributesAsync(prefix + collection, add, remove, cancellationToken);
+
+    public async ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken) =>
+        (await store.AliasesAsync(isWrite, cancellationToken))
+            .Where(alias => alias.Key.StartsWith(prefix, StringComparison.Ordinal))
+            .ToDictionary(alias => alias.Key[prefix.Length..], alias => alias.Value[prefix.Length..]);
+
+    public Task UpdateAliasesAsync(
+        IReadOnlyList<CollectionAlias> set, IReadOnlyList<string> delete, CancellationToken cancellationToken) =>
+        store.UpdateAliasesAsync(
+            [.. set.Select(alias => new CollectionAlias(prefix + alias.Alias, prefix + alias.Collection))],
+            [.. delete.Select(alias => prefix + alias)],
+            cancellationToken);
+
     public async ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken) =>
         await store.FindCollectionAsync(prefix + collection, cancellationToken) is { } info ? info with { Name = collection } : null;
 
@@ -36,6 +62,29 @@ internal sealed class PrefixedStore(IVectorStore store, string prefix, Func<Task
     public Task<long> UpdateAttributesAsync(
         string collection, IReadOnlyList<string> ids, Func<StoredPoint, JsonObject?> change, CancellationToken cancellationToken) =>
         store.UpdateAttributesAsync(prefix + collection, ids, change, cancellationToken);
+
+    public Task<long> UpdateAttributesAsync(
+        string collection, PointFilter filter, Func<StoredPoint, JsonObject?> change, CancellationToken cancellationToken) =>
+        store.UpdateAttributesAsync(prefix + collection, filter, change, cancellationToken);
+
+    public Task<IReadOnlyList<StoredPoint>> GetAsync(
+        string collection,
+        IReadOnlyList<string> ids,
+        bool withPayload,
+        bool withVectors,
+        ResponseLease? lease,
+        CancellationToken cancellationToken) =>
+        store.GetAsync(prefix + collection, ids, withPayload, withVectors, lease, cancellationToken);
+
+    public Task<PointPage> ListAsync(
+        string collection,
+        PointFilter filter,
+        PointOrder order,
+        int pageSize,
+        string pageToken,
+        bool withVectors,
+        CancellationToken cancellationToken) =>
+        store.ListAsync(prefix + collection, filter, order, pageSize, pageToken, withVectors, cancellationToken);
 
     public Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken) =>
         store.GetAsync(prefix + collection, id, cancellationToken);

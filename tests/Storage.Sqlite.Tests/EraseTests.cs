@@ -233,7 +233,7 @@ public sealed class EraseTests : IDisposable
             await store.UpsertAsync(Name, [Point(300, 500)], None);
         }
 
-        Assert.Equal(3L, Scalar("PRAGMA user_version"));
+        Assert.Equal(4L, Scalar("PRAGMA user_version"));
         Assert.NotEmpty(Left(300, [.. Enumerable.Range(20, 160)]));
         using (var repair = StoreRepair.Open(_directory.Path))
         {

@@ -1,5 +1,6 @@
 """Client of the Embeddings service, which embeds images and face crops, stores their vectors, and searches them."""
 
+from .administration import CollectionInfo, Collections
 from .analysis import AnalyzedFace, FaceAnalysis
 from .connection import Connection
 from .errors import EmbeddingsError, InvalidInput
@@ -39,6 +40,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AnalyzedFace",
+    "CollectionInfo",
+    "Collections",
     "Connection",
     "EmbeddingsError",
     "Face",

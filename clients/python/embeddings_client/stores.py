@@ -8,9 +8,10 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 
 import grpc  # type: ignore[import]
 
+from .administration import PathLike, to_path
 from .connection import Connected, Connection
 from .errors import EmbeddingsError, InvalidInput, from_item
-from .payloads import FilterLike, from_payload, to_filter, to_payload
+from .payloads import FilterLike, from_payload, to_filter, to_payload, to_struct
 from .streams import exchange
 from .stubs.embeddings.v1 import point_pb2, vector_store_service_pb2 as store_pb2, vector_store_service_pb2_grpc
 from .vectors import VectorLike, from_point, to_point, to_query
@@ -18,8 +19,9 @@ from .vectors import VectorLike, from_point, to_point, to_query
 #: A point to store: an id and a vector, and optionally a payload.
 PointLike = Union[Tuple[str, VectorLike], Tuple[str, VectorLike, Optional[Mapping[str, Any]]]]
 
-# Maximum number of ids in one deletion.
+# Maximum number of ids in one deletion, and of points in one read.
 _IDS = 10_000
+_READ = 1_000
 
 
 class StoreInterface(ABC):
@@ -150,6 +152,70 @@ class _RemoteStore(Connected, StoreInterface):
             raise
         return {**from_payload(point.payload), "id": point.point_id, "vector": from_point(point)}
 
+    def get_vectors(self, point_ids: Iterable[str], *, with_vectors: bool = True) -> Dict[str, Dict[str, Any]]:
+        """Returns the points that exist, by their ids.
+
+        Args:
+            point_ids: Any number of ids, each 1 to 1,024 bytes.
+            with_vectors: Whether the points include their vectors. Default: True.
+
+        Returns:
+            ``{"id": str, **payload}`` for each id, with ``"vector": float32 array of shape (dimension,)`` if requested. Empty if the
+            collection does not exist yet.
+        """
+        found: Dict[str, Dict[str, Any]] = {}
+        ids = iter(point_ids)
+        while batch := list(islice(ids, _READ)):
+            request = store_pb2.GetVectorsRequest(
+                collection=self.collection, point_ids=batch, with_vectors=with_vectors, vectors_as_bytes=with_vectors
+            )
+            try:
+                points = self._connection.call(self._stub.GetVectors, request).points
+            except EmbeddingsError as error:
+                _none_if_missing(error)
+                return found
+            for point in points:
+                values = {**from_payload(point.payload), "id": point.point_id}
+                found[point.point_id] = {**values, "vector": from_point(point)} if with_vectors else values
+        return found
+
+    def set_attributes(
+        self,
+        point_ids: Union[str, Iterable[str], None] = None,
+        attributes: Optional[Mapping[str, Any]] = None,
+        *,
+        filter: Optional[FilterLike] = None,
+        remove: Iterable[str] = (),
+        replace: bool = False,
+    ) -> int:
+        """Changes attributes of existing points and returns once that is durable. Vectors and other fields stay as they are.
+
+        Args:
+            point_ids: An id or at most 10,000 ids, all of which must exist.
+            attributes: Attributes to set; those that are not named stay as they are, unless `replace` is set.
+            filter: Conditions as in `search`, at least one. Cannot be combined with `point_ids`.
+            remove: Names of attributes to remove.
+            replace: Whether `attributes` replaces all attributes. Default: False.
+
+        Returns:
+            Number of points that were selected.
+
+        Raises:
+            EmbeddingsError: If the call fails, for example with NOT_FOUND if a point does not exist. `InvalidInput` unless exactly one
+                of `point_ids` and `filter` is given.
+        """
+        if (point_ids is None) == (filter is None):
+            raise InvalidInput("FIELD_INVALID", "filter", "Exactly one of point_ids and filter must be given.")
+        request = store_pb2.SetAttributesRequest(
+            collection=self.collection,
+            point_ids=[point_ids] if isinstance(point_ids, str) else point_ids,
+            filter=to_filter(filter),
+            attributes=None if attributes is None else to_struct(attributes, "attributes"),
+            remove_keys=remove,
+            replace=replace,
+        )
+        return self._connection.call(self._stub.SetAttributes, request).matched_count
+
     def delete_vector(self, point_id: str) -> bool:
         """Deletes one point and returns once the deletion is durable. Returns False if the point did not exist."""
         return self._delete(store_pb2.DeleteVectorsRequest(collection=self.collection, point_ids=[point_id])) > 0
@@ -234,14 +300,23 @@ class _RemoteStore(Connected, StoreInterface):
             return len(_none_if_missing(error))
 
     def list(
-        self, filter: Optional[FilterLike] = None, *, with_vectors: bool = False, page_size: int = 100
+        self,
+        filter: Optional[FilterLike] = None,
+        *,
+        with_vectors: bool = False,
+        page_size: int = 100,
+        order_by: Optional[PathLike] = None,
+        descending: bool = False,
     ) -> Iterator[Dict[str, Any]]:
-        """Yields all points that match a filter, each once, in an order defined by the store. Reads one page at a time.
+        """Yields all points that match a filter, each once. Reads one page at a time.
 
         Args:
             filter: Conditions as in `search`. If None, all points are yielded.
             with_vectors: Whether the points include their vectors. Default: False.
             page_size: Number of points per call, 1 to 1,000. Default: 100.
+            order_by: ``point_id`` (not in Qdrant), ``stored_at``, ``confidence``, or the path of an indexed attribute of the type number or
+                time. Points without the field come last. If None, the order is defined by the store. Default: None.
+            descending: Whether the order is descending. Default: False.
 
         Returns:
             An iterator over ``{"id": str, **payload}``, with ``"vector": float32 array of shape (dimension,)`` if requested.
@@ -256,6 +331,7 @@ class _RemoteStore(Connected, StoreInterface):
             page_size=_limit(page_size, "page_size"),
             with_vectors=with_vectors,
             vectors_as_bytes=with_vectors,
+            order_by=_order(order_by, descending),
         )
         return self._pages(request)
 
@@ -353,6 +429,17 @@ def _none_if_missing(error: EmbeddingsError) -> List[Dict[str, Any]]:
     if error.reason == "COLLECTION_NOT_FOUND":
         return []
     raise error
+
+
+def _order(field: Optional[PathLike], descending: bool) -> Optional[store_pb2.OrderBy]:
+    if field is None:
+        return None
+    order = store_pb2.OrderBy(descending=descending)
+    if field in ("point_id", "stored_at", "confidence"):
+        setattr(order, str(field), True)
+    else:
+        order.attribute.CopyFrom(to_path(field))
+    return order
 
 
 def _limit(limit: int, field: str = "limit") -> int:

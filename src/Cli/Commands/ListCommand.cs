@@ -17,10 +17,15 @@ internal static class ListCommand
         var collection = CollectionOptions.WithoutImages();
         var limit = CommonOptions.Number("--limit", 100, 0, int.MaxValue, "Maximum number to list; 0 for all.", "-n");
         var vectors = new Option<bool>("--vectors") { Description = "With --json, include the vectors of the points." };
+        var order = CommonOptions.Text(
+            "--order-by",
+            "FIELD",
+            "Order of the points: point-id, stored-at, confidence, or an indexed attribute as attribute:PATH. [default: that of the store]");
+        var descending = new Option<bool>("--descending") { Description = "With --order-by, begin with the largest value." };
         var filter = new FilterOptions();
         var command = new Command("list", "Lists the points of a collection, or the collections.")
         {
-            collections, limit, vectors,
+            collections, limit, vectors, order, descending,
         };
         collection.AddTo(command);
         command.Validators.Add(collection.RequireOne);
@@ -29,6 +34,10 @@ internal static class ListCommand
             if (result.GetValue(collections) && collection.IsGiven(result))
             {
                 result.AddError("--collections lists all collections; --kind and --collection select the points of one.");
+            }
+            if (result.GetValue(descending) && result.GetValue(order) is null)
+            {
+                result.AddError("--descending requires --order-by.");
             }
         });
         filter.AddTo(command);
@@ -47,10 +56,27 @@ internal static class ListCommand
                         PageSize = Math.Min(most, PageSize),
                         WithVectors = output.Json && parsed.GetValue(vectors),
                         VectorsAsBytes = true,
+                        OrderBy = Order(parsed.GetValue(order), parsed.GetValue(descending)),
                     },
                     most,
                     cancellationToken);
         });
+    }
+
+    private static OrderBy? Order(string? field, bool descending)
+    {
+        const string Attribute = "attribute:";
+        return field switch
+        {
+            null => null,
+            "point-id" => new() { PointId = true, Descending = descending },
+            "stored-at" => new() { StoredAt = true, Descending = descending },
+            "confidence" => new() { Confidence = true, Descending = descending },
+            _ when field.StartsWith(Attribute, StringComparison.Ordinal) =>
+                new() { Attribute = AttributePaths.Parse(field[Attribute.Length..], "--order-by"), Descending = descending },
+            _ => throw ArgumentErrors.New(
+                $"--order-by must be point-id, stored-at, confidence, or attribute:PATH; got '{field}'."),
+        };
     }
 
     // Line by line as the pages arrive and not as a table, because a collection can have millions of points.

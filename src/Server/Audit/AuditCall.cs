@@ -67,6 +67,16 @@ internal sealed class AuditCall(AuditLog log, AuditOptions options, TimeProvider
         }
     }
 
+    /// <summary>Notes the collection of an alias that the request, or an item of the stream, names.</summary>
+    public void AddCollection(string collection)
+    {
+        if (isAudited)
+        {
+            // Items of a stream are resolved after they were noted, one after the other.
+            (_items > 0 ? _partCollections : _collections).Add(collection);
+        }
+    }
+
     /// <summary>Notes an item of a stream; after some of them, writes a line that summarizes them.</summary>
     public async ValueTask AddItemAsync(IMessage request)
     {
@@ -172,24 +182,13 @@ internal sealed class AuditCall(AuditLog log, AuditOptions options, TimeProvider
         return Convert.TryFromBase64String(padded, bytes, out var length) ? bytes[..length] : null;
     }
 
-    private static string? DefaultCollection(IMessage request) => request switch
-    {
-        V1.IngestImageRequest or V1.StreamIngestRequest { ItemCase: V1.StreamIngestRequest.ItemOneofCase.Image } => Collections.Images,
-        V1.IngestFaceRequest or V1.IngestPhotoRequest or V1.StreamIngestRequest => Collections.Faces,
-        V1.IdentifyFacesRequest or V1.ListPersonsRequest or V1.NamePersonRequest or V1.MergePersonsRequest => Collections.Faces,
-        V1.SplitPersonRequest or V1.UndoPersonChangeRequest or V1.ClusterFacesRequest => Collections.Faces,
-        V1.DeleteByJobIdRequest => AuditFields.AllCollections,
-        _ => null,
-    };
-
     private static void Read(IMessage request, Action<string> id, HashSet<string> collections)
     {
         var before = collections.Count;
         AuditFields.Of(request.Descriptor).Read(request, id, collections);
-        if (collections.Count == before && DefaultCollection(request) is { } fallback
-            && request.Descriptor.FindFieldByName("collection") is { } field && field.Accessor.GetValue(request) is "")
+        if (collections.Count == before && request is V1.DeleteByJobIdRequest { Collection: "" })
         {
-            collections.Add(fallback);
+            collections.Add(AuditFields.AllCollections);
         }
         if (collections.Count > MaxCollections)
         {

@@ -8,7 +8,7 @@ namespace Embeddings.Server.Audit;
 /// <summary>
 /// The ids and the collections that a message names, by the names of its fields: of each message its <c>point_id</c> or
 /// <c>point_ids</c>, else its <c>job_id</c>, else its <c>media_store_id</c>; and the fields whose names end with
-/// <c>collection</c>.
+/// <c>collection</c>, and aliases.
 /// </summary>
 internal sealed class AuditFields
 {
@@ -34,7 +34,7 @@ internal sealed class AuditFields
                 .Select(name => fields.Where(field => IsText(field) && (field.Name == name || field.Name == $"{name}s")).ToArray())
                 .Where(static named => named.Length > 0),
         ];
-        _collections = [.. fields.Where(field => IsText(field) && field.Name.EndsWith("collection", StringComparison.Ordinal))];
+        _collections = [.. fields.Where(field => IsText(field) && IsCollection(field))];
         _messages = [.. fields.Where(field => IsMessage(field) && !outer.Contains(field.MessageType) && HasAny(field.MessageType, [.. outer, type]))];
     }
 
@@ -96,6 +96,12 @@ internal sealed class AuditFields
         }
         return list.Count;
     }
+
+    // Aliases are names of collections, too.
+    private static bool IsCollection(FieldDescriptor field) =>
+        field.Name.EndsWith("collection", StringComparison.Ordinal)
+        || field.Name == "alias"
+        || (field.Name == "delete" && field.ContainingType == V1.UpdateAliasesRequest.Descriptor);
 
     private static bool IsText(FieldDescriptor field) => field.FieldType == FieldType.String && !field.IsMap;
 

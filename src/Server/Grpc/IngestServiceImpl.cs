@@ -169,7 +169,7 @@ internal sealed class IngestServiceImpl(
         {
             var present = Require.Present(image, path);
             var payload = Require.Within(path, () => PointMapping.ToStored(present));
-            var name = Require.Collection(collection, Collections.Of(ModelKind.Image));
+            var name = Require.Collection(collection);
             var item = new IngestItem(name, payload.JobId, payload, returned);
             return (item, EmbeddingMapping.ToRequest(present.Image, model, wait, path));
         }
@@ -179,7 +179,7 @@ internal sealed class IngestServiceImpl(
         {
             var present = Require.Present(face, path);
             var payload = Require.Within(path, () => PointMapping.ToStored(present));
-            var name = Require.Collection(collection, Collections.Of(ModelKind.Face));
+            var name = Require.Collection(collection);
             var id = FormattableString.Invariant($"{payload.JobId}-{payload.FaceIndex}");
             var item = new IngestItem(name, id, payload, returned);
             return (item, EmbeddingMapping.ToRequest(present.Face, model, wait, $"{path}.face"));

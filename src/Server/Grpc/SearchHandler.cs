@@ -42,7 +42,7 @@ internal sealed class SearchHandler(
     public async Task<V1.SearchByMediaStoreIdResponse> SearchAsync(
         V1.SearchByMediaStoreIdRequest request, ServerCallContext context)
     {
-        var collection = Require.Collection(request.Collection, Collections.Faces);
+        var collection = Require.Collection(request.Collection);
         var spec = new SearchSpec
         {
             Limit = Require.Count(request.Limit, "limit", DefaultLimit, MaxLimit),

@@ -10,7 +10,12 @@ namespace Embeddings.Server.Grpc;
 
 /// <summary>Stores vectors that clients computed; invalid vectors are rejected here and never reach a store.</summary>
 internal sealed class UpsertHandler(
-    IVectorStore store, ModelCatalog models, StreamContext streams, ServerOptions options, TimeProvider time)
+    IVectorStore store,
+    ModelCatalog models,
+    DefaultCollections defaults,
+    StreamContext streams,
+    ServerOptions options,
+    TimeProvider time)
 {
     public const int MaxPoints = 10_000;
 
@@ -122,7 +127,7 @@ internal sealed class UpsertHandler(
             Require.Dimension(dimension, existing.Dimension, "vector", $"collection '{collection}'");
             return;
         }
-        if (Collections.KindOf(collection) is { } kind && models.DefaultOf(kind)?.Manifest is { } manifest)
+        if (defaults.KindOf(collection) is { } kind && models.DefaultOf(kind)?.Manifest is { } manifest)
         {
             Require.Dimension(
                 dimension, manifest.Dimension, "vector", $"model '{manifest.Name}', the default for collection '{collection}'");

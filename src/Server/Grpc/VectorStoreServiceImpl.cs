@@ -12,9 +12,14 @@ internal sealed class VectorStoreServiceImpl(
     UpsertHandler upserts,
     SearchHandler searches,
     DeletionHandler deletions,
+    CollectionHandler collections,
+    AttributeHandler attributes,
     ResponseBudget budget)
     : V1.VectorStoreService.VectorStoreServiceBase
 {
+    /// <summary>Maximum number of ids in a call of GetVectors.</summary>
+    public const int MaxIds = 1000;
+
     private const int MaxPageSize = 1000;
     private const int DefaultPageSize = 100;
 
@@ -44,6 +49,52 @@ internal sealed class VectorStoreServiceImpl(
         return new() { Point = PointMapping.ToContract(point) };
     }
 
+    public override async Task<V1.GetVectorsResponse> GetVectors(V1.GetVectorsRequest request, ServerCallContext context)
+    {
+        var collection = Require.Collection(request.Collection);
+        Require.NotEmpty(request.PointIds.Count, "point_ids", MaxIds);
+        List<string> ids =
+        [
+            .. request.PointIds
+                .Select((id, i) => Require.Text(id, $"point_ids[{i}]", Require.MaxPointIdBytes))
+                .Distinct(StringComparer.Ordinal),
+        ];
+        var withPayload = !request.HasWithPayload || request.WithPayload;
+        var points = await store.GetAsync(
+            collection,
+            ids,
+            withPayload,
+            !request.HasWithVectors || request.WithVectors,
+            budget.Lease(context),
+            context.CancellationToken);
+        var found = points.Select(point => point.Id).ToHashSet(StringComparer.Ordinal);
+        return new()
+        {
+            Points = { points.Select(point => PointMapping.ToContract(point, withPayload, request.VectorsAsBytes)) },
+            MissingPointIds = { ids.Where(id => !found.Contains(id)) },
+        };
+    }
+
+    public override Task<V1.SetAttributesResponse> SetAttributes(V1.SetAttributesRequest request, ServerCallContext context) =>
+        attributes.SetAsync(request, context);
+
+    public override Task<V1.CreateCollectionResponse> CreateCollection(
+        V1.CreateCollectionRequest request, ServerCallContext context) =>
+        collections.CreateAsync(request, context);
+
+    public override Task<V1.GetCollectionResponse> GetCollection(V1.GetCollectionRequest request, ServerCallContext context) =>
+        collections.GetAsync(request, context);
+
+    public override Task<V1.UpdateCollectionResponse> UpdateCollection(
+        V1.UpdateCollectionRequest request, ServerCallContext context) =>
+        collections.UpdateAsync(request, context);
+
+    public override Task<V1.UpdateAliasesResponse> UpdateAliases(V1.UpdateAliasesRequest request, ServerCallContext context) =>
+        collections.UpdateAliasesAsync(request, context);
+
+    public override Task<V1.ListAliasesResponse> ListAliases(V1.ListAliasesRequest request, ServerCallContext context) =>
+        collections.ListAliasesAsync(request, context);
+
     public override Task<V1.DeleteVectorsResponse> DeleteVectors(V1.DeleteVectorsRequest request, ServerCallContext context) =>
         deletions.DeleteAsync(request, context);
 
@@ -65,15 +116,20 @@ internal sealed class VectorStoreServiceImpl(
 
     public override async Task<V1.ListVectorsResponse> ListVectors(V1.ListVectorsRequest request, ServerCallContext context)
     {
-        var page = await store.ListAsync(
-            Require.Collection(request.Collection),
-            FilterMapping.ToStored(request.Filter),
-            Require.Count(request.PageSize, "page_size", DefaultPageSize, MaxPageSize),
-            request.PageToken,
-            request.WithVectors,
-            context.CancellationToken);
+        var collection = Require.Collection(request.Collection);
+        var filter = FilterMapping.ToStored(request.Filter);
+        var size = Require.Count(request.PageSize, "page_size", DefaultPageSize, MaxPageSize);
+        var order = await CollectionMapping.ToOrderAsync(request.OrderBy, IndexedAsync, collection);
+        var page = order is null
+            ? await store.ListAsync(collection, filter, size, request.PageToken, request.WithVectors, context.CancellationToken)
+            : await store.ListAsync(
+                collection, filter, order, size, request.PageToken, request.WithVectors, context.CancellationToken);
         budget.Lease(context).Hold(page.Points.Sum(PointSize.Of));
         return new() { Points = { page.Points.Select(point => PointMapping.ToContract(point, vectorAsBytes: request.VectorsAsBytes)) }, NextPageToken = page.NextPageToken };
+
+        async ValueTask<IReadOnlyList<IndexedAttribute>> IndexedAsync() =>
+            (await store.ReadCollectionAsync(collection, context.CancellationToken))?.IndexedAttributes
+            ?? throw CollectionFaults.NotFound(collection);
     }
 
     public override async Task<V1.ListCollectionsResponse> ListCollections(V1.ListCollectionsRequest request, ServerCallContext context)
@@ -81,18 +137,14 @@ internal sealed class VectorStoreServiceImpl(
         var size = Require.Count(request.PageSize, "page_size", DefaultPageSize, MaxPageSize);
         var caller = Caller.Of(context.GetHttpContext());
         var all = await store.ListCollectionsAsync(context.CancellationToken);
-        List<CollectionInfo> collections = [.. all.Where(collection => caller.Covers(collection.Name))];
+        List<CollectionInfo> covered = [.. all.Where(collection => caller.Covers(collection.Name))];
         var (page, next) = NamePages.Take(
-            "collections", collections, collection => collection.Name, ToContract, size, request.PageToken);
+            "collections",
+            covered,
+            collection => collection.Name,
+            collection => CollectionMapping.ToContract(collection),
+            size,
+            request.PageToken);
         return new() { Collections = { page }, NextPageToken = next };
     }
-
-    private static V1.Collection ToContract(CollectionInfo collection) => new()
-    {
-        Name = collection.Name,
-        Dimension = collection.Dimension,
-        PointCount = collection.Count,
-        Model = collection.Model?.Name ?? "",
-        ModelFingerprint = collection.Model?.Fingerprint ?? "",
-    };
 }

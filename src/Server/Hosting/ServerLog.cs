@@ -79,6 +79,20 @@ internal static partial class ServerLog
     public static partial void CollectionDeleted(ILogger log, string method, string collection, long count);
 
     [LoggerMessage(
+        EventId = 3018,
+        EventName = nameof(AliasesChanged),
+        Level = LogLevel.Information,
+        Message = "{Method} set the aliases {Set} and deleted the aliases {Deleted}")]
+    public static partial void AliasesChanged(ILogger log, string method, string set, string deleted);
+
+    [LoggerMessage(
+        EventId = 3019,
+        EventName = nameof(SettingsChanged),
+        Level = LogLevel.Information,
+        Message = "{Method} set the settings of collection {Collection}")]
+    public static partial void SettingsChanged(ILogger log, string method, string collection);
+
+    [LoggerMessage(
         EventId = 3020,
         EventName = nameof(SecurityFileLoaded),
         Level = LogLevel.Information,

@@ -225,7 +225,7 @@ internal sealed class DeletionHandler(
         receipt is null ? null : receipts.Sign(receipt, counts);
 
     /// <summary>Returns the ids, or null if there is a filter. INVALID_ARGUMENT for both or neither.</summary>
-    private static List<string>? PointIds(IReadOnlyCollection<string> ids, bool hasFilter)
+    public static List<string>? PointIds(IReadOnlyCollection<string> ids, bool hasFilter)
     {
         if (ids.Count > 0 == hasFilter)
         {

@@ -25,7 +25,7 @@ internal sealed class RetentionSweeper(
             try
             {
                 var now = time.GetUtcNow();
-                var storedBefore = options.PeriodOf(collection.Name) is { } period ? now - period : (DateTimeOffset?)null;
+                var storedBefore = PeriodOf(collection) is { } period ? now - period : (DateTimeOffset?)null;
                 long some;
                 do
                 {
@@ -66,6 +66,14 @@ internal sealed class RetentionSweeper(
             // The server stops.
         }
     }
+
+    /// <summary>The shorter of the server's period and the collection's own.</summary>
+    private TimeSpan? PeriodOf(CollectionInfo collection) =>
+        (options.PeriodOf(collection.Name), collection.Settings.Retention) switch
+        {
+            ({ } ofServer, { } own) => ofServer < own ? ofServer : own,
+            var (ofServer, own) => ofServer ?? own,
+        };
 
     private async Task TrySweepAsync(CancellationToken cancellationToken)
     {

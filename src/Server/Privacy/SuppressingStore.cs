@@ -37,6 +37,33 @@ internal sealed class SuppressingStore(
     public ValueTask EnsureCollectionAsync(CollectionSpec spec, CancellationToken cancellationToken) =>
         store.EnsureCollectionAsync(spec, cancellationToken);
 
+    public Task CreateCollectionAsync(
+        CollectionSpec spec,
+        CollectionSettings settings,
+        IReadOnlyList<IndexedAttribute> indexed,
+        CancellationToken cancellationToken) =>
+        store.CreateCollectionAsync(spec, settings, indexed, cancellationToken);
+
+    public Task<CollectionInfo?> ReadCollectionAsync(string collection, CancellationToken cancellationToken) =>
+        store.ReadCollectionAsync(collection, cancellationToken);
+
+    public Task UpdateSettingsAsync(string collection, SettingsChange change, CancellationToken cancellationToken) =>
+        store.UpdateSettingsAsync(collection, change, cancellationToken);
+
+    public Task SetIndexedAttributesAsync(
+        string collection,
+        IReadOnlyList<IndexedAttribute> add,
+        IReadOnlyList<IndexedAttribute> remove,
+        CancellationToken cancellationToken) =>
+        store.SetIndexedAttributesAsync(collection, add, remove, cancellationToken);
+
+    public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken) =>
+        store.AliasesAsync(isWrite, cancellationToken);
+
+    public Task UpdateAliasesAsync(
+        IReadOnlyList<CollectionAlias> set, IReadOnlyList<string> delete, CancellationToken cancellationToken) =>
+        store.UpdateAliasesAsync(set, delete, cancellationToken);
+
     public ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken) =>
         store.FindCollectionAsync(collection, cancellationToken);
 
@@ -68,6 +95,32 @@ internal sealed class SuppressingStore(
         Func<StoredPoint, JsonObject?> change,
         CancellationToken cancellationToken) =>
         store.UpdateAttributesAsync(collection, ids, change, cancellationToken);
+
+    public Task<long> UpdateAttributesAsync(
+        string collection,
+        PointFilter filter,
+        Func<StoredPoint, JsonObject?> change,
+        CancellationToken cancellationToken) =>
+        store.UpdateAttributesAsync(collection, filter, change, cancellationToken);
+
+    public Task<IReadOnlyList<StoredPoint>> GetAsync(
+        string collection,
+        IReadOnlyList<string> ids,
+        bool withPayload,
+        bool withVectors,
+        ResponseLease? lease,
+        CancellationToken cancellationToken) =>
+        store.GetAsync(collection, ids, withPayload, withVectors, lease, cancellationToken);
+
+    public Task<PointPage> ListAsync(
+        string collection,
+        PointFilter filter,
+        PointOrder order,
+        int pageSize,
+        string pageToken,
+        bool withVectors,
+        CancellationToken cancellationToken) =>
+        store.ListAsync(collection, filter, order, pageSize, pageToken, withVectors, cancellationToken);
 
     public Task<StoredPoint?> GetAsync(string collection, string id, CancellationToken cancellationToken) =>
         store.GetAsync(collection, id, cancellationToken);

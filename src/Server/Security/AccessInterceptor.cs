@@ -90,6 +90,9 @@ internal sealed class AccessInterceptor : Interceptor
 /// <summary>The check of the items of a stream.</summary>
 internal interface IAccessStream
 {
+    /// <summary>The caller with the rights that it has now.</summary>
+    Caller Caller { get; }
+
     /// <summary>Fault unless the caller may send the item that was read last.</summary>
     void Require(object item);
 }
@@ -107,6 +110,8 @@ internal sealed class AccessStream<T>(IAsyncStreamReader<T> inner, AccessRow row
     private T? _unchecked;
 
     public T Current => inner.Current;
+
+    public Caller Caller => _caller;
 
     public Task<bool> MoveNext(CancellationToken cancellationToken)
     {

@@ -60,7 +60,8 @@ internal sealed record AccessRow<T>(
 }
 
 /// <summary>
-/// The rights that each method of each service needs: the only place that decides it. The server does not start if a method
+/// The rights that each method of each service needs: the only place that decides it. Requests have the names of default collections
+/// by then (<see cref="DefaultCollections"/>). The server does not start if a method
 /// has no row; docs/security.md shows the table.
 /// </summary>
 internal static class AccessTable
@@ -68,8 +69,8 @@ internal static class AccessTable
     public const string NoCollection = "none";
     public const string ListedCollections = "those of the caller";
     private const string Named = "`collection`";
-    private const string NamedOrFaces = "`collection`, or `face_embeddings`";
-    private const string NamedOrImages = "`collection`, or `image_embeddings`";
+    private const string NamedOrFaces = "`collection`, or the default for faces";
+    private const string NamedOrImages = "`collection`, or the default for images";
 
     /// <summary>All rows, by the services of the contract.</summary>
     public static IReadOnlyList<AccessRow> Rows { get; } =
@@ -81,12 +82,12 @@ internal static class AccessTable
             .Rows,
         .. new Service(V1.IngestService.Descriptor)
             .Add<V1.IngestImageRequest>(
-                "IngestImage", Access.Write, NamedOrImages, request => [Or(request.Collection, Collections.Images)])
-            .Add<V1.IngestFaceRequest>("IngestFace", Access.Write, NamedOrFaces, request => [Or(request.Collection, Collections.Faces)])
+                "IngestImage", Access.Write, NamedOrImages, request => [request.Collection])
+            .Add<V1.IngestFaceRequest>("IngestFace", Access.Write, NamedOrFaces, request => [request.Collection])
             .Add<V1.IngestPhotoRequest>(
                 "IngestPhoto",
                 Access.Write,
-                $"{NamedOrFaces}; with `with_image`, also `image_collection`, or `image_embeddings`",
+                $"{NamedOrFaces}; with `with_image`, also `image_collection`, or the default for images",
                 request => PhotoCollections(request.Collection, request.Item))
             .Add<V1.StreamIngestRequest>("StreamIngest", Access.Write, "each item: those of the unary methods", IngestCollections)
             .Rows,
@@ -95,38 +96,50 @@ internal static class AccessTable
             .Add<V1.EmbedFacesRequest>("EmbedFaces", Access.Read)
             .Add<V1.CompareFacesRequest>("CompareFaces", Access.Read)
             .Add<V1.IdentifyFacesRequest>(
-                "IdentifyFaces", Access.Read, NamedOrFaces, request => [Or(request.Collection, Collections.Faces)])
+                "IdentifyFaces", Access.Read, NamedOrFaces, request => [request.Collection])
             .Rows,
         .. new Service(V1.PersonService.Descriptor)
             .Add<V1.ClusterFacesRequest>(
                 "ClusterFaces",
                 Access.Read,
                 $"{NamedOrFaces}; with `apply`, the call needs write",
-                request => [Or(request.Collection, Collections.Faces)],
+                request => [request.Collection],
                 // Stores the names.
                 request => request.Apply ? Access.Write : Access.Read)
-            .Add<V1.ListPersonsRequest>("ListPersons", Access.Read, NamedOrFaces, request => [Or(request.Collection, Collections.Faces)])
-            .Add<V1.NamePersonRequest>("NamePerson", Access.Write, NamedOrFaces, request => [Or(request.Collection, Collections.Faces)])
+            .Add<V1.ListPersonsRequest>("ListPersons", Access.Read, NamedOrFaces, request => [request.Collection])
+            .Add<V1.NamePersonRequest>("NamePerson", Access.Write, NamedOrFaces, request => [request.Collection])
             .Add<V1.MergePersonsRequest>(
-                "MergePersons", Access.Write, NamedOrFaces, request => [Or(request.Collection, Collections.Faces)])
-            .Add<V1.SplitPersonRequest>("SplitPerson", Access.Write, NamedOrFaces, request => [Or(request.Collection, Collections.Faces)])
+                "MergePersons", Access.Write, NamedOrFaces, request => [request.Collection])
+            .Add<V1.SplitPersonRequest>("SplitPerson", Access.Write, NamedOrFaces, request => [request.Collection])
             .Add<V1.UndoPersonChangeRequest>(
-                "UndoPersonChange", Access.Write, NamedOrFaces, request => [Or(request.Collection, Collections.Faces)])
+                "UndoPersonChange", Access.Write, NamedOrFaces, request => [request.Collection])
             .Rows,
         .. new Service(V1.VectorStoreService.Descriptor)
             .Add<V1.UpsertVectorsRequest>("UpsertVectors", Access.Write, Named, request => [request.Collection])
             .Add<V1.StreamUpsertVectorsRequest>(
                 "StreamUpsertVectors", Access.Write, "each item: `collection`", request => [request.Collection])
             .Add<V1.GetVectorRequest>("GetVector", Access.Read, Named, request => [request.Collection])
+            .Add<V1.GetVectorsRequest>("GetVectors", Access.Read, Named, request => [request.Collection])
+            .Add<V1.SetAttributesRequest>("SetAttributes", Access.Write, Named, request => [request.Collection])
             .Add<V1.DeleteVectorsRequest>("DeleteVectors", Access.Write, Named, request => [request.Collection])
             .Add<V1.CountVectorsRequest>("CountVectors", Access.Read, Named, request => [request.Collection])
             .Add<V1.ListVectorsRequest>("ListVectors", Access.Read, Named, request => [request.Collection])
+            .Add<V1.CreateCollectionRequest>("CreateCollection", Access.Manage, Named, request => [request.Collection])
+            .Add<V1.GetCollectionRequest>("GetCollection", Access.Read, Named, request => [request.Collection])
+            .Add<V1.UpdateCollectionRequest>("UpdateCollection", Access.Manage, Named, request => [request.Collection])
+            .Add<V1.UpdateAliasesRequest>(
+                "UpdateAliases",
+                Access.Manage,
+                "all aliases and collections that it names",
+                request => [.. request.Set.SelectMany(static alias => (string[])[alias.Alias_, alias.Collection]), .. request.Delete])
+            // Leaves out the others.
+            .Add<V1.ListAliasesRequest>("ListAliases", Access.Read, "aliases and collections of the caller")
             // Leaves out the others.
             .Add<V1.ListCollectionsRequest>("ListCollections", Access.Read, ListedCollections)
             .Add<V1.DeleteCollectionRequest>("DeleteCollection", Access.Manage, Named, request => [request.Collection])
             .Add<V1.SearchVectorsRequest>("SearchVectors", Access.Read, Named, request => [request.Collection])
             .Add<V1.SearchByMediaStoreIdRequest>(
-                "SearchByMediaStoreId", Access.Read, NamedOrFaces, request => [Or(request.Collection, Collections.Faces)])
+                "SearchByMediaStoreId", Access.Read, NamedOrFaces, request => [request.Collection])
             // Without a collection, leaves out the others.
             .Add<V1.DeleteByJobIdRequest>(
                 "DeleteByJobId", Access.Write, $"{Named}, or {ListedCollections}", request => [request.Collection])
@@ -166,21 +179,17 @@ internal static class AccessTable
         }
     }
 
-    private static string Or(string collection, string byDefault) => collection.Length > 0 ? collection : byDefault;
-
     private static IEnumerable<string> PhotoCollections(string collection, V1.PhotoItem? photo)
     {
-        yield return Or(collection, Collections.Faces);
+        yield return collection;
         if (photo is { WithImage: true })
         {
-            yield return Or(photo.ImageCollection, Collections.Images);
+            yield return photo.ImageCollection;
         }
     }
 
     private static IEnumerable<string> IngestCollections(V1.StreamIngestRequest request) => request.ItemCase switch
     {
-        V1.StreamIngestRequest.ItemOneofCase.Image => [Or(request.Collection, Collections.Images)],
-        V1.StreamIngestRequest.ItemOneofCase.Face => [Or(request.Collection, Collections.Faces)],
         V1.StreamIngestRequest.ItemOneofCase.Photo => PhotoCollections(request.Collection, request.Photo),
         _ => [request.Collection],
     };

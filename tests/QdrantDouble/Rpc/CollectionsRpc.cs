@@ -21,6 +21,10 @@ public abstract class CollectionsRpc
 
     public abstract Task<CollectionExistsResponse> CollectionExists(CollectionExistsRequest request, ServerCallContext context);
 
+    public abstract Task<ListAliasesResponse> ListAliases(ListAliasesRequest request, ServerCallContext context);
+
+    public abstract Task<CollectionOperationResponse> UpdateAliases(ChangeAliases request, ServerCallContext context);
+
     public static void Bind(ServiceBinderBase binder, CollectionsRpc? service)
     {
         RpcMethod.Add<GetCollectionInfoRequest, GetCollectionInfoResponse>(binder, Service, nameof(Get));
@@ -28,6 +32,8 @@ public abstract class CollectionsRpc
         RpcMethod.Add<CreateCollection, CollectionOperationResponse>(binder, Service, nameof(Create));
         RpcMethod.Add<UpdateCollection, CollectionOperationResponse>(binder, Service, nameof(Update));
         RpcMethod.Add<DeleteCollection, CollectionOperationResponse>(binder, Service, nameof(Delete));
+        RpcMethod.Add<ListAliasesRequest, ListAliasesResponse>(binder, Service, nameof(ListAliases));
+        RpcMethod.Add<ChangeAliases, CollectionOperationResponse>(binder, Service, nameof(UpdateAliases));
         RpcMethod.Add<CollectionExistsRequest, CollectionExistsResponse>(binder, Service, nameof(CollectionExists));
     }
 }

@@ -42,6 +42,21 @@ internal sealed class CollectionsApi(Database database) : CollectionsRpc
     public override Task<CollectionExistsResponse> CollectionExists(CollectionExistsRequest request, ServerCallContext context) =>
         Task.FromResult(new CollectionExistsResponse { Result = new() { Exists = database.Find(request.CollectionName) is not null } });
 
+    public override Task<ListAliasesResponse> ListAliases(ListAliasesRequest request, ServerCallContext context) =>
+        Task.FromResult(new ListAliasesResponse
+        {
+            Aliases =
+            {
+                database.Aliases.Select(alias => new AliasDescription { AliasName = alias.Key, CollectionName = alias.Value }),
+            },
+        });
+
+    public override Task<CollectionOperationResponse> UpdateAliases(ChangeAliases request, ServerCallContext context)
+    {
+        database.Update(request);
+        return Done(true);
+    }
+
     private static Task<CollectionOperationResponse> Done(bool result) => Task.FromResult(new CollectionOperationResponse { Result = result });
 
     private static CollectionInfo Describe(Collection collection)

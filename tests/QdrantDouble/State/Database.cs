@@ -15,9 +15,11 @@ internal sealed class Database : IDisposable
     private const byte Indexed = 6;
     private const byte Unindexed = 7;
     private const byte Patched = 8;
+    private const byte Aliased = 9;
 
     private readonly ConcurrentDictionary<string, Collection> _collections = new(StringComparer.Ordinal);
     private readonly DoubleOptions _options;
+    private volatile IReadOnlyDictionary<string, string> _aliases = new Dictionary<string, string>();
     private readonly Journal _journal;
 
     public Database(DoubleOptions options)
@@ -28,7 +30,10 @@ internal sealed class Database : IDisposable
 
     public IEnumerable<string> Names => _collections.Keys.Order(StringComparer.Ordinal);
 
-    public Collection? Find(string name) => _collections.GetValueOrDefault(name);
+    /// <summary>Collections by their aliases.</summary>
+    public IReadOnlyDictionary<string, string> Aliases => _aliases;
+
+    public Collection? Find(string name) => _collections.GetValueOrDefault(_aliases.GetValueOrDefault(name, name));
 
     public Collection Require(string name) => Find(name) ?? throw Errors.NoCollection(name);
 
@@ -39,7 +44,7 @@ internal sealed class Database : IDisposable
             request.Metadata.Clear();
         }
         request.StrictModeConfig ??= _options.StrictMode;
-        if (!_collections.TryAdd(request.CollectionName, new(request)))
+        if (_aliases.ContainsKey(request.CollectionName) || !_collections.TryAdd(request.CollectionName, new(request)))
         {
             throw Errors.CollectionExists(request.CollectionName);
         }
@@ -63,7 +68,22 @@ internal sealed class Database : IDisposable
     public bool Drop(DeleteCollection request)
     {
         _journal.Write(Dropped, request);
-        return _collections.TryRemove(request.CollectionName, out _);
+        return Remove(request.CollectionName);
+    }
+
+    public void Update(ChangeAliases request)
+    {
+        if (request.Actions.Select(action => action.CreateAlias).FirstOrDefault(create =>
+            create is not null && _collections.ContainsKey(create.AliasName)) is { } taken)
+        {
+            throw Errors.CollectionExists(taken.AliasName);
+        }
+        foreach (var create in request.Actions.Select(action => action.CreateAlias).Where(create => create is not null))
+        {
+            Require(create.CollectionName);
+        }
+        Apply(request);
+        _journal.Write(Aliased, request);
     }
 
     public void Index(CreateFieldIndexCollection request)
@@ -107,6 +127,30 @@ internal sealed class Database : IDisposable
 
     public void Dispose() => _journal.Dispose();
 
+    private bool Remove(string name)
+    {
+        _aliases = _aliases.Where(alias => alias.Value != name).ToDictionary();
+        return _collections.TryRemove(name, out _);
+    }
+
+    private void Apply(ChangeAliases request)
+    {
+        var aliases = _aliases.ToDictionary();
+        foreach (var action in request.Actions)
+        {
+            switch (action.ActionCase)
+            {
+                case AliasOperations.ActionOneofCase.CreateAlias:
+                    aliases[action.CreateAlias.AliasName] = action.CreateAlias.CollectionName;
+                    break;
+                case AliasOperations.ActionOneofCase.DeleteAlias:
+                    aliases.Remove(action.DeleteAlias.AliasName);
+                    break;
+            }
+        }
+        _aliases = aliases;
+    }
+
     private void Replay(byte kind, byte[] message)
     {
         switch (kind)
@@ -120,7 +164,10 @@ internal sealed class Database : IDisposable
                 Find(updated.CollectionName)?.Config.Metadata.MergeFrom(updated.Metadata);
                 break;
             case Dropped:
-                _collections.TryRemove(DeleteCollection.Parser.ParseFrom(message).CollectionName, out _);
+                Remove(DeleteCollection.Parser.ParseFrom(message).CollectionName);
+                break;
+            case Aliased:
+                Apply(ChangeAliases.Parser.ParseFrom(message));
                 break;
             case Indexed:
                 var indexed = CreateFieldIndexCollection.Parser.ParseFrom(message);

@@ -204,7 +204,8 @@ internal static class FaultStatus
 
     private static string? ResourceOf(string reason) => reason switch
     {
-        Reasons.CollectionNotFound => FaultKeys.Collection,
+        Reasons.CollectionNotFound or Reasons.CollectionExists => FaultKeys.Collection,
+        Reasons.AliasNotFound or Reasons.AliasExists => FaultKeys.Alias,
         Reasons.PointNotFound => FaultKeys.Point,
         Reasons.PersonNotFound => FaultKeys.Person,
         Reasons.ModelNotFound => FaultKeys.Model,

@@ -27,6 +27,23 @@ internal static class AttributeMapping
         return bytes <= MaxBytes ? json : throw TooLarge(bytes);
     }
 
+    /// <summary>Fault if the attributes of a point are too large after a change.</summary>
+    public static void RequireSize(JsonObject attributes, string pointId)
+    {
+        var bytes = System.Text.Encoding.UTF8.GetByteCount(attributes.ToJsonString());
+        if (bytes > MaxBytes)
+        {
+            throw Fault.Invalid(
+                Reasons.FieldTooLong,
+                "attributes",
+                $"attributes of point '{pointId}' must be at most {MaxBytes} bytes as JSON after the change; got {bytes}. Remove other "
+                + "fields (remove_keys), or store larger data elsewhere.")
+                .With(FaultKeys.Point, pointId)
+                .With(FaultKeys.Limit, MaxBytes)
+                .With(FaultKeys.Actual, bytes);
+        }
+    }
+
     /// <summary>
     /// Returns the fault for attributes that are nested too deeply, or so deeply that the message cannot be parsed.
     /// </summary>

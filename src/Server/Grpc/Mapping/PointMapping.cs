@@ -144,7 +144,8 @@ internal static class PointMapping
         {
             JobId = payload.JobId,
             MediaStoreId = payload.MediaStoreId,
-            Attributes = AttributeMapping.ToStruct(payload.Attributes),
+            // Without fields, they are absent, whichever store removed the last one.
+            Attributes = payload.Attributes is { Count: > 0 } attributes ? AttributeMapping.ToStruct(attributes) : null,
             ExpiresAt = payload.ExpiresAt?.ToTimestamp(),
         };
         if (payload.FaceIndex is { } index)

@@ -48,19 +48,18 @@ internal static class Require
     }
 
     /// <summary>The name of a collection, which is safe in paths and URLs everywhere.</summary>
-    public static string Collection(string value, string fallback = "")
+    public static string Collection(string value, string field = "collection")
     {
-        const string Field = "collection";
         if (value.Length == 0)
         {
-            return fallback.Length > 0 ? fallback : throw Missing(Field);
+            throw Missing(field);
         }
         return IsCollection(value)
             ? value
             : throw Fault.Invalid(
                 Reasons.FieldInvalid,
-                Field,
-                $"{Field} must have 1 to 128 characters from a-z, A-Z, 0-9, '_', '-', and '.', and start with a letter or digit.");
+                field,
+                $"{field} must have 1 to 128 characters from a-z, A-Z, 0-9, '_', '-', and '.', and start with a letter or digit.");
     }
 
     /// <summary>Returns true if a name may be that of a collection.</summary>

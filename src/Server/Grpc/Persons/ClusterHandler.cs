@@ -35,7 +35,7 @@ internal sealed class ClusterHandler(
     public async Task ClusterAsync(
         V1.ClusterFacesRequest request, IServerStreamWriter<V1.ClusterFacesResponse> responses, ServerCallContext context)
     {
-        var collection = Require.Collection(request.Collection, Collections.Faces);
+        var collection = Require.Collection(request.Collection);
         var filter = FilterMapping.ToStored(request.Filter);
         var minFaces = Require.Count(request.MinFaces, "min_faces", 1, MaxMinFaces);
         float? threshold = request.HasThreshold ? Require.InRange(request.Threshold, "threshold", -1, 1) : null;

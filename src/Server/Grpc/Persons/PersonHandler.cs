@@ -21,7 +21,7 @@ internal sealed class PersonHandler(IVectorStore store, PersonLocks locks, Respo
 
     public async Task<V1.ListPersonsResponse> ListAsync(V1.ListPersonsRequest request, ServerCallContext context)
     {
-        var collection = Require.Collection(request.Collection, Collections.Faces);
+        var collection = Require.Collection(request.Collection);
         var size = Require.Count(request.PageSize, "page_size", DefaultPageSize, MaxPageSize);
         var listing = $"persons of {collection}";
         var after = PageToken.Decode(listing, request.PageToken) is { } position ? Encoding.UTF8.GetString(position) : "";
@@ -48,7 +48,7 @@ internal sealed class PersonHandler(IVectorStore store, PersonLocks locks, Respo
 
     public async Task<V1.NamePersonResponse> NameAsync(V1.NamePersonRequest request, ServerCallContext context)
     {
-        var collection = Require.Collection(request.Collection, Collections.Faces);
+        var collection = Require.Collection(request.Collection);
         var ids = PointIds(request.PointIds);
         var person = PersonNames.New(request.Person, "person");
         using var turn = await locks.EnterAsync(collection, context.CancellationToken);
@@ -61,7 +61,7 @@ internal sealed class PersonHandler(IVectorStore store, PersonLocks locks, Respo
 
     public async Task<V1.MergePersonsResponse> MergeAsync(V1.MergePersonsRequest request, ServerCallContext context)
     {
-        var collection = Require.Collection(request.Collection, Collections.Faces);
+        var collection = Require.Collection(request.Collection);
         Require.NotEmpty(request.Persons.Count, "persons", MaxPersons);
         List<string> persons = [.. request.Persons.Select((person, i) => PersonNames.Existing(person, $"persons[{i}]")).Distinct()];
         var into = PersonNames.New(request.Into, "into");
@@ -98,7 +98,7 @@ internal sealed class PersonHandler(IVectorStore store, PersonLocks locks, Respo
 
     public async Task<V1.SplitPersonResponse> SplitAsync(V1.SplitPersonRequest request, ServerCallContext context)
     {
-        var collection = Require.Collection(request.Collection, Collections.Faces);
+        var collection = Require.Collection(request.Collection);
         var person = PersonNames.Existing(request.Person, "person");
         var ids = PointIds(request.PointIds);
         var into = request.NewPerson.Length == 0 ? null : PersonNames.New(request.NewPerson, "new_person");
@@ -121,7 +121,7 @@ internal sealed class PersonHandler(IVectorStore store, PersonLocks locks, Respo
 
     public async Task<V1.UndoPersonChangeResponse> UndoAsync(V1.UndoPersonChangeRequest request, ServerCallContext context)
     {
-        var collection = Require.Collection(request.Collection, Collections.Faces);
+        var collection = Require.Collection(request.Collection);
         var change = Require.Text(request.ChangeId, "change_id", Require.MaxIdBytes);
         using var turn = await locks.EnterAsync(collection, context.CancellationToken);
         var last = PersonNames.Having(new(PersonAttributes.Change, Text: change));

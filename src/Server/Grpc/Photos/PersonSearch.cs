@@ -21,7 +21,7 @@ internal sealed record PersonQuery(string Collection, int MaxPersons, float? Thr
     {
         var filter = FilterMapping.ToStored(request.Filter);
         return new(
-            Require.Collection(request.Collection, Collections.Faces),
+            Require.Collection(request.Collection),
             Require.Count(request.MaxPersons, "max_persons", DefaultPersons, LargestPersons),
             request.HasThreshold ? Require.InRange(request.Threshold, "threshold", -1, 1) : null,
             filter with { Attributes = [.. filter.Attributes, new(PersonAttributes.Person, Exists: true)] });

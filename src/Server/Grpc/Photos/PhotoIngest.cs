@@ -28,11 +28,11 @@ internal sealed record PhotoItem(
         var image = new EmbedRequest(ModelKind.Image, present.ImageModel, photo, wait, $"{path}.photo");
         return (
             new(
-                Require.Collection(collection, Collections.Faces),
+                Require.Collection(collection),
                 payload,
                 returned,
                 present.WithImage ? image : null,
-                Require.Collection(present.ImageCollection, Collections.Images)),
+                present.WithImage || present.ImageCollection.Length > 0 ? Require.Collection(present.ImageCollection) : ""),
             new(photo, search, model, wait, $"{path}.photo"));
     }
 }

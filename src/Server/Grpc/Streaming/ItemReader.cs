@@ -25,7 +25,8 @@ internal interface IStreamItems
 /// <summary>The requests of a stream one item at a time.</summary>
 /// <param name="messages">The messages, each with one item or several.</param>
 /// <param name="charges">Memory of the messages; null without admission.</param>
-internal sealed class ItemReader<T>(IAsyncStreamReader<T> messages, IMessageCharges? charges)
+/// <param name="received">Called with each item before it is read; null for none.</param>
+internal sealed class ItemReader<T>(IAsyncStreamReader<T> messages, IMessageCharges? charges, Action<T>? received = null)
     : IAsyncStreamReader<T>, IStreamItems, IDisposable
     where T : class, IMessage<T>, V1.IStreamMessage<T>
 {
@@ -104,6 +105,7 @@ internal sealed class ItemReader<T>(IAsyncStreamReader<T> messages, IMessageChar
             _next = 0;
             _groups.Enqueue(0);
             Current = message;
+            received?.Invoke(message);
             return;
         }
         Require(message);
@@ -154,6 +156,7 @@ internal sealed class ItemReader<T>(IAsyncStreamReader<T> messages, IMessageChar
     {
         var next = _next;
         Current = _items[next]!;
+        received?.Invoke(Current);
         // Pixels must not stay in memory longer than their time in the queue.
         _items[next] = null;
         Volatile.Write(ref _next, next + 1);

@@ -10,7 +10,7 @@ namespace Embeddings.Server.Grpc.Streaming;
 /// Splits messages with several items into single ones, and joins their responses. The outermost interceptor: everything behind
 /// it, such as checks of access, limits, and audit, handles one item at a time, in either form.
 /// </summary>
-internal sealed class ItemsInterceptor(ServerOptions options, TimeProvider time) : Interceptor
+internal sealed class ItemsInterceptor(ServerOptions options, DefaultCollections defaults, TimeProvider time) : Interceptor
 {
     public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requestStream,
@@ -39,7 +39,7 @@ internal sealed class ItemsInterceptor(ServerOptions options, TimeProvider time)
         where TResponse : class, IMessage<TResponse>, V1.IStreamMessage<TResponse>, new()
     {
         var http = context.GetHttpContext();
-        using var reader = new ItemReader<TRequest>(requests, http.Features.Get<IMessageCharges>());
+        using var reader = new ItemReader<TRequest>(requests, http.Features.Get<IMessageCharges>(), defaults.Fill);
         var writer = new ItemWriter<TResponse>(
             responses, reader, TimeSpan.FromSeconds(options.MessageReadSeconds), http.Abort, time);
         http.Features.Set<IStreamItems>(reader);

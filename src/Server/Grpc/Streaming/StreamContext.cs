@@ -13,7 +13,12 @@ namespace Embeddings.Server.Grpc.Streaming;
 /// response.
 /// </summary>
 internal sealed class StreamContext(
-    ServerOptions options, EmbeddingMetrics metrics, Shutdown shutdown, CallerLimiter limiter, ILogger<StreamContext> log)
+    ServerOptions options,
+    EmbeddingMetrics metrics,
+    Shutdown shutdown,
+    CallerLimiter limiter,
+    AliasResolver aliases,
+    ILogger<StreamContext> log)
 {
     /// <summary>
     /// Runs a stream. A failure is its item's only: it becomes the item's response, and the stream continues.
@@ -63,6 +68,7 @@ internal sealed class StreamContext(
             try
             {
                 access?.Require(request);
+                await aliases.ResolveAsync(request!, access?.Caller ?? caller, context);
                 if (isLimited)
                 {
                     // Nothing else is read before the caller may send it.
