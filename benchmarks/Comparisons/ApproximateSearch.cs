@@ -3,6 +3,7 @@ using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Storage;
 using Embeddings.Storage.Sqlite;
+using Embeddings.Storage.Sqlite.Approximate;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Benchmarks.Comparisons;
@@ -29,7 +30,7 @@ internal static class ApproximateSearch
         }
 
         var began = Stopwatch.GetTimestamp();
-        var index = store.FindApproximateIndex(Collection)!;
+        var index = Index(store)!;
         while (index.Recall is null || index.Pending > 0)
         {
             await Task.Delay(100);
@@ -114,13 +115,20 @@ internal static class ApproximateSearch
             async () =>
             {
                 // Only while these points are written: the graph of the first store is always behind.
-                with.SetApproximateIndex(Collection, new(16, 128));
+                await SetAsync(with, new(16, 128));
                 var rate = await RateAsync(with, count * ours++);
-                with.SetApproximateIndex(Collection, null);
+                await SetAsync(with, null);
                 return rate;
             },
             () => RateAsync(without, count * reference++));
     }
+
+    private static ApproximateIndex? Index(EmbeddedVectorStore store) => store.Engine.Catalog.Require(Collection).Approximate;
+
+    private static Task SetAsync(EmbeddedVectorStore store, ApproximateIndexSettings? settings) => store.UpdateSettingsAsync(
+        Collection,
+        settings is null ? new() { RemoveApproximateIndex = true } : new() { ApproximateIndex = settings },
+        CancellationToken.None);
 
     private static async Task<EmbeddedVectorStore> StartedAsync(string directory, bool withIndex)
     {
@@ -130,7 +138,7 @@ internal static class ApproximateSearch
         await store.EnsureCollectionAsync(new CollectionSpec(Collection, Points.Dimension, null), CancellationToken.None);
         if (withIndex)
         {
-            store.SetApproximateIndex(Collection, new(16, 128));
+            await SetAsync(store, new(16, 128));
         }
         return store;
     }

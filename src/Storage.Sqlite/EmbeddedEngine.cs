@@ -67,6 +67,11 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         var searchThreads = options.SearchThreads > 0 ? options.SearchThreads : Environment.ProcessorCount;
         Search = new ExactSearch(searchThreads);
         Indexer = new Indexer(options, searchThreads, Writer, SearchAsync, time, logger);
+        foreach (var index in catalog.All)
+        {
+            Indexer.Set(index, index.Settings.ApproximateIndex);
+        }
+
         Indexer.Start();
     }
 

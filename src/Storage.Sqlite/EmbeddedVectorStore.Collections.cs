@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Embeddings.Primitives;
+using Embeddings.Storage.Sqlite.Approximate;
 
 namespace Embeddings.Storage.Sqlite;
 
@@ -10,7 +11,7 @@ internal sealed partial class EmbeddedVectorStore
     // Of collections that exist or existed since the start, by their keys, which are not reused.
     private readonly ConcurrentDictionary<(long Collection, OrderField Field), bool> _orderIndexes = new();
 
-    public Task CreateCollectionAsync(
+    public async Task CreateCollectionAsync(
         CollectionSpec spec,
         CollectionSettings settings,
         IReadOnlyList<IndexedAttribute> indexed,
@@ -18,7 +19,8 @@ internal sealed partial class EmbeddedVectorStore
     {
         var engine = Engine;
         spec.RequireDimension(options.MaxDimension, "Store:Embedded:MaxDimension", "dimension");
-        return engine.Writer.WriteAsync(
+        Indexer.RequireSupported(settings.ApproximateIndex, spec.Dimension);
+        await engine.Writer.WriteAsync(
             new CreateCollectionRequest(
                 engine.Catalog,
                 spec,
@@ -27,17 +29,23 @@ internal sealed partial class EmbeddedVectorStore
                 options.MaxCollections,
                 cancellationToken),
             cancellationToken);
+        UseApproximateIndex(engine, spec.Name);
     }
 
-    public Task<CollectionInfo?> ReadCollectionAsync(string collection, CancellationToken cancellationToken) =>
-        FindCollectionAsync(collection, cancellationToken).AsTask();
+    public Task<CollectionInfo?> ReadCollectionAsync(string collection, CancellationToken cancellationToken)
+    {
+        var index = Engine.Catalog.Find(collection);
+        return Task.FromResult(index is null ? null : index.Info with { ApproximateIndex = index.Approximate?.State });
+    }
 
-    public Task UpdateSettingsAsync(string collection, SettingsChange change, CancellationToken cancellationToken)
+    public async Task UpdateSettingsAsync(string collection, SettingsChange change, CancellationToken cancellationToken)
     {
         var engine = Engine;
         var index = engine.Catalog.Require(collection);
-        return engine.Writer.WriteAsync(
+        Indexer.RequireSupported(change.ApproximateIndex, index.Dimension);
+        await engine.Writer.WriteAsync(
             new UpdateSettingsRequest(index, change.Apply, static indexed => indexed, cancellationToken), cancellationToken);
+        UseApproximateIndex(engine, collection);
     }
 
     public Task SetIndexedAttributesAsync(
@@ -145,6 +153,15 @@ internal sealed partial class EmbeddedVectorStore
         catch (Fault fault) when (fault.Kind == FaultKind.Unavailable)
         {
             // On a full disk, the listing is slower.
+        }
+    }
+
+    // Not by the writer: a large collection takes some time.
+    private static void UseApproximateIndex(EmbeddedEngine engine, string collection)
+    {
+        if (engine.Catalog.Find(collection) is { } index)
+        {
+            engine.Indexer.Set(index, index.Settings.ApproximateIndex);
         }
     }
 }

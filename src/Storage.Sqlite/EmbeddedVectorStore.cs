@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Embeddings.Primitives;
 using Embeddings.Primitives.Numerics;
-using Embeddings.Storage.Sqlite.Approximate;
 
 namespace Embeddings.Storage.Sqlite;
 
@@ -87,21 +86,6 @@ internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, 
         return Task.FromResult<IReadOnlyList<CollectionInfo>>(
             [.. collections.OrderBy(static info => info.Name, StringComparer.Ordinal)]);
     }
-
-    /// <summary>Gives a collection an approximate index, changes its settings, or removes it.</summary>
-    public void SetApproximateIndex(string collection, ApproximateIndexSettings? settings)
-    {
-        var index = Engine.Catalog.Require(collection);
-        if (settings is not null)
-        {
-            Indexer.RequireSupported(index.Dimension);
-        }
-
-        Engine.Indexer.Set(index, settings);
-    }
-
-    /// <summary>Returns the approximate index of a collection, or null.</summary>
-    public ApproximateIndex? FindApproximateIndex(string collection) => Engine.Catalog.Require(collection).Approximate;
 
     public Task<DeleteCounts> DropCollectionAsync(
         string collection, IDeletedIds? ids, CancellationToken cancellationToken)

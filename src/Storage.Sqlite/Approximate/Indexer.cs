@@ -67,8 +67,13 @@ internal sealed class Indexer : IDisposable
     }
 
     /// <summary>FAILED_PRECONDITION or INVALID_ARGUMENT if a collection cannot have an approximate index.</summary>
-    public static void RequireSupported(int dimension)
+    public static void RequireSupported(ApproximateIndexSettings? settings, int dimension)
     {
+        if (settings is null)
+        {
+            return;
+        }
+
         if (UsearchNative.Unavailable is { } reason)
         {
             throw new Fault(

@@ -26,7 +26,7 @@ public sealed class ApproximateIndexTests : IDisposable
     public async Task Most_of_the_nearest_points_are_found_with_their_exact_scores()
     {
         await using var store = await FilledAsync(Count);
-        var index = store.FindApproximateIndex(Name)!;
+        var index = Index(store)!;
         Assert.Equal((Count, RecallProbe.Sample), (index.State.IndexedCount, index.State.SampleSize));
         Assert.InRange(index.State.RecallAt10!.Value, ApproximateIndex.TargetRecall, 1);
 
@@ -60,17 +60,17 @@ public sealed class ApproximateIndexTests : IDisposable
     public async Task Searches_are_exact_unless_they_ask_for_less()
     {
         await using var store = await FilledAsync(Count);
-        var index = store.FindApproximateIndex(Name)!;
+        var index = Index(store)!;
         var before = index.Searches;
         await store.SearchAsync(Name, [new(_points.Vector(1))], Exact, None);
         await store.SearchAsync(Name, [new(_points.Vector(1))], Exact with { Exact = true }, None);
         Assert.Equal(before, index.Searches);
         await store.SearchAsync(Name, [new(_points.Vector(1))], Approximate, None);
         Assert.Equal(before + 1, index.Searches);
-        store.SetApproximateIndex(Name, null);
+        await SetAsync(store, null);
         await store.SearchAsync(Name, [new(_points.Vector(1))], Approximate, None);
         Assert.Equal(before + 1, index.Searches);
-        Assert.Null(store.FindApproximateIndex(Name));
+        Assert.Null(Index(store));
     }
 
     [Fact]
@@ -100,7 +100,7 @@ public sealed class ApproximateIndexTests : IDisposable
     public async Task Thresholds_exclusions_and_limits_hold()
     {
         await using var store = await FilledAsync(Count);
-        var index = store.FindApproximateIndex(Name)!;
+        var index = Index(store)!;
         var before = index.Searches;
         VectorQuery[] queries = [new(_points.Vector(5)), new(_points.Vector(5), ClusteredPoints.Id(5)), new(_points.Vector(77))];
         var all = await store.SearchAsync(Name, queries, Approximate with { Limit = 50 }, None);
@@ -120,7 +120,7 @@ public sealed class ApproximateIndexTests : IDisposable
     public async Task Filters_that_leave_many_points_use_the_graph_and_those_that_leave_few_do_not()
     {
         await using var store = await FilledAsync(2 * Count);
-        var index = store.FindApproximateIndex(Name)!;
+        var index = Index(store)!;
         foreach (var (filter, usesGraph) in new[]
         {
             (new PointFilter { MediaStoreId = "media-1" }, true),
@@ -227,7 +227,7 @@ public sealed class ApproximateIndexTests : IDisposable
         })).ToArray();
         await writes;
         await Task.WhenAll(searches);
-        Assert.True(store.FindApproximateIndex(Name)!.Searches > 0);
+        Assert.True(Index(store)!.Searches > 0);
         var live = await store.CountAsync(Name, PointFilter.All, None);
         await BuiltAsync(store, live);
         foreach (var number in Enumerable.Range(0, next).Where(i => deleted[i]).Take(500))
@@ -241,7 +241,7 @@ public sealed class ApproximateIndexTests : IDisposable
     public async Task Many_deletions_renew_the_graph()
     {
         await using var store = await FilledAsync(Count);
-        var index = store.FindApproximateIndex(Name)!;
+        var index = Index(store)!;
         await store.DeleteAsync(Name, [.. Enumerable.Range(0, Count / 2).Select(ClusteredPoints.Id)], None);
         await BuiltAsync(store, Count / 2);
         Assert.Equal(0, index.Outdated);
@@ -263,20 +263,19 @@ public sealed class ApproximateIndexTests : IDisposable
         GraphRecall recall;
         await using (var store = await FilledAsync(Count))
         {
-            recall = store.FindApproximateIndex(Name)!.Recall!;
+            recall = Index(store)!.Recall!;
         }
 
         Assert.True(File.Exists(Graph));
         await using (var store = await StartedAsync())
         {
-            store.SetApproximateIndex(Name, Settings);
-            var index = store.FindApproximateIndex(Name)!;
+            var index = Index(store)!;
             await Until(() => index.State.IndexedCount == Count);
             Assert.Equal((0, recall), (index.Changes, index.Recall));
             await FindsTwinsAsync(store, 0, 100);
         }
 
-        // Without the index, the file stays as it is, and the points change.
+        // The points change, and the file is an old one, as after a crash.
         var file = File.ReadAllBytes(Graph);
         await using (var store = await StartedAsync())
         {
@@ -288,8 +287,7 @@ public sealed class ApproximateIndexTests : IDisposable
         File.WriteAllBytes(Graph, file);
         await using (var store = await StartedAsync())
         {
-            store.SetApproximateIndex(Name, Settings);
-            var index = store.FindApproximateIndex(Name)!;
+            var index = Index(store)!;
             await BuiltAsync(store, Count + 200);
             Assert.InRange(index.Changes, 600, 1500);
             await FindsTwinsAsync(store, 400, 100);
@@ -350,9 +348,9 @@ public sealed class ApproximateIndexTests : IDisposable
         }
 
         await using var store = await StartedAsync();
-        store.SetApproximateIndex(Name, settings);
+        await SetAsync(store, settings);
         await BuiltAsync(store, 2000);
-        Assert.InRange(store.FindApproximateIndex(Name)!.Changes, 2000, 2001);
+        Assert.InRange(Index(store)!.Changes, 2000, 2001);
         await FindsTwinsAsync(store, 0, 50);
     }
 
@@ -385,16 +383,16 @@ public sealed class ApproximateIndexTests : IDisposable
     public async Task The_file_of_a_dropped_collection_is_deleted()
     {
         await using var store = await FilledAsync(2000);
-        var index = store.FindApproximateIndex(Name)!;
+        var index = Index(store)!;
         await Until(() => File.Exists(Graph));
         await store.DropCollectionAsync(Name, null, None);
         await Until(() => !File.Exists(Graph) && index.Bytes == 0);
         // The same name is another collection.
         await store.EnsureCollectionAsync(new(Name, 3, null), None);
-        Assert.Null(store.FindApproximateIndex(Name));
-        store.SetApproximateIndex(Name, Settings);
+        Assert.Null(Index(store));
+        await SetAsync(store, Settings);
         await store.UpsertAsync(Name, [VectorStoreContract.Point("p", [1, 2, 3])], None);
-        await Until(() => store.FindApproximateIndex(Name)!.State.IndexedCount == 1);
+        await Until(() => Index(store)!.State.IndexedCount == 1);
         Assert.Single((await store.SearchAsync(Name, [new(new float[] { 1, 2, 3 })], Approximate with { HnswEf = 1 }, None))[0]);
     }
 
@@ -413,7 +411,7 @@ public sealed class ApproximateIndexTests : IDisposable
         })).ToArray();
         foreach (var settings in new ApproximateIndexSettings?[] { new(8, 64), null, new(8, 32), new(4, 16), null, new(4, 16) })
         {
-            store.SetApproximateIndex(Name, settings);
+            await SetAsync(store, settings);
             await Task.Delay(100, None);
         }
 
@@ -427,7 +425,7 @@ public sealed class ApproximateIndexTests : IDisposable
     {
         await using var store = await StartedAsync();
         await store.EnsureCollectionAsync(new(Name, 2, null), None);
-        store.SetApproximateIndex(Name, Settings);
+        await SetAsync(store, Settings);
         await store.UpsertAsync(Name, [.. Enumerable.Range(0, 3000).Select(i => VectorStoreContract.Point($"same{i:0000}", [1, 1]))], None);
         await store.UpsertAsync(Name, [VectorStoreContract.Point("opposite", [-1, -1]), VectorStoreContract.Point("tiny", [1e-30f, 0])], None);
         await BuiltAsync(store, 3002);
@@ -435,18 +433,25 @@ public sealed class ApproximateIndexTests : IDisposable
         var hits = (await store.SearchAsync(Name, [new(new float[] { 2, 2 })], spec, None))[0];
         Assert.All(hits, hit => Assert.Equal(1, hit.Score));
         Assert.Equal(10, hits.Count);
-        Assert.Equal(1, store.FindApproximateIndex(Name)!.Recall!.At10);
+        Assert.Equal(1, Index(store)!.Recall!.At10);
     }
 
     [Fact]
     public void A_dimension_that_is_too_large_is_refused()
     {
-        Indexer.RequireSupported(65_536);
-        var fault = Assert.Throws<Primitives.Fault>(() => Indexer.RequireSupported(65_537));
+        Indexer.RequireSupported(Settings, 65_536);
+        var fault = Assert.Throws<Primitives.Fault>(() => Indexer.RequireSupported(Settings, 65_537));
         Assert.Contains("at most 65536 dimensions; the collection has 65537", fault.Message, StringComparison.Ordinal);
     }
 
     private string Graph => GraphFile.PathIn(_directory.Path, 1);
+
+    private static ApproximateIndex? Index(EmbeddedVectorStore store) => store.Engine.Catalog.Require(Name).Approximate;
+
+    private static Task SetAsync(EmbeddedVectorStore store, ApproximateIndexSettings? settings) => store.UpdateSettingsAsync(
+        Name,
+        settings is null ? new() { RemoveApproximateIndex = true } : new() { ApproximateIndex = settings },
+        None);
 
     private byte[] Codes(int number) => MemoryMarshal.AsBytes<sbyte>(GraphCodes.Encode(_points.Vector(number))).ToArray();
 
@@ -460,7 +465,7 @@ public sealed class ApproximateIndexTests : IDisposable
     {
         var store = await StartedAsync(directory, time);
         await store.EnsureCollectionAsync(new(Name, Dimension, null), None);
-        store.SetApproximateIndex(Name, settings ?? Settings);
+        await SetAsync(store, settings ?? Settings);
         await store.UpsertAsync(Name, _points.Points(0, count), None);
         await BuiltAsync(store, count);
         return store;
@@ -469,7 +474,7 @@ public sealed class ApproximateIndexTests : IDisposable
     /// <summary>Waits until all points are in the graph and its recall is measured.</summary>
     private static Task BuiltAsync(EmbeddedVectorStore store, long count) => Until(() =>
     {
-        var index = store.FindApproximateIndex(Name)!;
+        var index = Index(store)!;
         return index.Pending == 0 && index.Outdated == 0 && index.State.IndexedCount == count && index.Recall is not null;
     });
 
