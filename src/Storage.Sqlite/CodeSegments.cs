@@ -244,7 +244,7 @@ internal sealed unsafe class CodeSegments : IDisposable
 
         var old = _segments[0];
         var count = old.Capacity;
-        Buffer.MemoryCopy(old.Codes(CodeStride, 0), grown.Codes(CodeStride, 0), grown.Buffer.Bytes, (long)count * CodeStride);
+        Buffer.MemoryCopy(old.Codes(CodeStride, 0), grown.Codes(CodeStride, 0), (long)grown.Buffer.Bytes, (long)count * CodeStride);
         new Span<float>(old.Scales(CodeStride), count).CopyTo(new(grown.Scales(CodeStride), count));
         new Span<float>(old.Errors(CodeStride), count).CopyTo(new(grown.Errors(CodeStride), count));
         new Span<long>(old.Rows(CodeStride), count).CopyTo(new(grown.Rows(CodeStride), count));

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Embeddings.Storage.Sqlite.Approximate;
 
 /// <summary>
@@ -125,7 +123,7 @@ internal sealed unsafe class Graph : IDisposable
             try
             {
                 ObjectDisposedException.ThrowIf(_index == 0, this);
-                var began = Stopwatch.GetTimestamp();
+                var began = TimeProvider.System.GetTimestamp();
                 do
                 {
                     var end = Math.Min(done + threads, changes.Length);
@@ -134,7 +132,7 @@ internal sealed unsafe class Graph : IDisposable
                 }
                 while (done < changes.Length
                     && Volatile.Read(ref _waiting) == 0
-                    && Stopwatch.GetElapsedTime(began).TotalMilliseconds < PartMilliseconds
+                    && TimeProvider.System.GetElapsedTime(began).TotalMilliseconds < PartMilliseconds
                     && !cancellationToken.IsCancellationRequested);
             }
             finally

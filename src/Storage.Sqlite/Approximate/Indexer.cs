@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Embeddings.Primitives;
@@ -253,12 +252,12 @@ internal sealed class Indexer : IDisposable
         EraseFile(entry);
         var isWriting = IsWriting();
         var threads = isWriting ? 1 : _threads;
-        var began = Stopwatch.GetTimestamp();
+        var began = TimeProvider.System.GetTimestamp();
         var changes = approximate.Step(RowsPerStep * threads, threads, _stopping.Token);
         if (changes > 0 && isWriting)
         {
             var share = Math.Min(1, ShareWhileWriting * Environment.ProcessorCount);
-            _stopping.Token.WaitHandle.WaitOne(Stopwatch.GetElapsedTime(began) * ((1 / share) - 1));
+            _stopping.Token.WaitHandle.WaitOne(TimeProvider.System.GetElapsedTime(began) * ((1 / share) - 1));
         }
 
         if (changes == 0 && !isWriting && NeedsMeasurement(entry))
@@ -280,10 +279,10 @@ internal sealed class Indexer : IDisposable
         if (groups != _groups)
         {
             _groups = groups;
-            _wroteAt = Stopwatch.GetTimestamp();
+            _wroteAt = TimeProvider.System.GetTimestamp();
         }
 
-        return _wroteAt != 0 && Stopwatch.GetElapsedTime(_wroteAt) < WritesRest;
+        return _wroteAt != 0 && TimeProvider.System.GetElapsedTime(_wroteAt) < WritesRest;
     }
 
     private void Load(Entry entry)
@@ -324,7 +323,7 @@ internal sealed class Indexer : IDisposable
 
     private void Adopt(Entry entry, string path, long[] rows, GraphFooter footer)
     {
-        var (approximate, began) = (entry.Approximate, Stopwatch.GetTimestamp());
+        var (approximate, began) = (entry.Approximate, TimeProvider.System.GetTimestamp());
         var graph = new Graph(approximate.Index.Dimension, approximate.Settings, _searchThreads);
         try
         {
@@ -341,7 +340,7 @@ internal sealed class Indexer : IDisposable
         entry.Measured = footer.Recall is null ? -1 : 0;
         entry.SavedAt = _time.GetTimestamp();
         _logger.GraphLoaded(
-            approximate.Index.Name, current, rows.Length - current, Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+            approximate.Index.Name, current, rows.Length - current, TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
     }
 
     private static bool NeedsMeasurement(Entry entry)
