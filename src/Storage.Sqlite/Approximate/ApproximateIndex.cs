@@ -219,6 +219,14 @@ internal sealed class ApproximateIndex : IDisposable
             return 0;
         }
 
+        lock (_lock)
+        {
+            if (_pending.Count + _outdated.Count == 0)
+            {
+                return 0;
+            }
+        }
+
         if (NeedsRebuild(graph))
         {
             graph = Renew(graph);
