@@ -258,9 +258,9 @@ internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, 
             session =>
             {
                 var hits = Rescoring.Run(session, plan, found);
-                spec.Lease?.Require(hits.Sum(static found => (long)found.Length), bytesPerHit);
+                spec.Lease?.Require(hits.Sum(static each => (long)each.Length), bytesPerHit);
                 return spec is { WithPayload: false, WithVectors: false }
-                    ? [.. hits.Select(found => found.Select(hit => WithoutContent(hit, spec)).ToArray())]
+                    ? [.. hits.Select(each => each.Select(hit => WithoutContent(hit, spec)).ToArray())]
                     : PointQueries.Fetch(session, plan, hits, spec);
             },
             cancellationToken);

@@ -75,7 +75,7 @@ public sealed class IndexFileTests : IDisposable
                     crashes.Add(Crash());
                 }
 
-                Assert.Equal(9, steps.Count);
+                Assert.Equal(10, steps.Count);
                 store.Engine.IndexFiles.Step = null;
             }
 
