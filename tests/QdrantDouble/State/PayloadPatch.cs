@@ -41,7 +41,7 @@ internal static class PayloadPatch
             }
             foreach (var (key, value) in set.Payload)
             {
-                if (value.KindCase == Value.KindOneofCase.NullValue)
+                if (value.HasNullValue)
                 {
                     target.Remove(key);
                 }
