@@ -41,10 +41,10 @@ internal sealed class OrderedField(string path, bool isTime, bool isAttribute)
         : value.HasFloat ? value.Float + 0 : value.Int;
 
     /// <summary>Restricts a filter to points with a value.</summary>
-    public void AddPresent(Filter filter) => Add(filter, At(path, null, null), exact: true);
+    public void AddPresent(Filter filter) => Add(filter, At(path, null, null));
 
     /// <summary>Restricts a filter to points with this value.</summary>
-    public void AddEqual(Filter filter, double value) => Add(filter, At(path, value, value), exact: true);
+    public void AddEqual(Filter filter, double value) => Add(filter, At(path, value, value));
 
     /// <summary>Restricts a filter to points with a value beyond this one.</summary>
     public void AddBeyond(Filter filter, double value, bool descending)
@@ -74,10 +74,10 @@ internal sealed class OrderedField(string path, bool isTime, bool isAttribute)
         return order;
     }
 
-    private void Add(Filter filter, Condition condition, bool exact)
+    private void Add(Filter filter, Condition condition)
     {
         filter.Must.Add(condition);
-        if (isAttribute && exact)
+        if (isAttribute)
         {
             filter.MustNot.Add(At(path + "[]", null, null));
         }

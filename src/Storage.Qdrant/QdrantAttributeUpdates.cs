@@ -116,13 +116,13 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
     /// <summary>A change of attributes, and the points that get it.</summary>
     /// <param name="Set">The fields to set.</param>
     /// <param name="Removed">The fields to remove.</param>
-    /// <param name="IsFirst">True if the points have no attributes yet.</param>
-    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsFirst)
+    /// <param name="IsWhole">True if the fields to set are all attributes: the points have none yet, or all are replaced.</param>
+    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsWhole)
     {
         public List<PointId> Ids { get; } = [];
 
         /// <summary>Equal for equal changes.</summary>
-        public string Key => new JsonArray(Set.DeepClone(), new JsonArray([.. Removed.Select(name => (JsonNode)name)]), IsFirst).ToJsonString();
+        public string Key => new JsonArray(Set.DeepClone(), new JsonArray([.. Removed.Select(name => (JsonNode)name)]), IsWhole).ToJsonString();
 
         public static Patch Between(JsonObject? before, JsonObject after)
         {
@@ -133,6 +133,11 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                 {
                     set.Add(name, value?.DeepClone());
                 }
+            }
+            // Qdrant removes a field that is set to null, unless the object that holds it is replaced.
+            if (set.Any(field => field.Value is null))
+            {
+                return new((JsonObject)after.DeepClone(), [], IsWhole: true);
             }
             return new(set, [.. before?.Select(field => field.Key).Where(name => !after.ContainsKey(name)) ?? []], before is null);
         }
@@ -148,11 +153,11 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                     DeletePayload = new() { PointsSelector = points, Keys = { Removed.Select(AttributeKeys.Path) } },
                 };
             }
-            if (Set.Count > 0 || IsFirst)
+            if (Set.Count > 0 || IsWhole)
             {
                 var fields = AttributeValues.ToValue(Set);
                 var operation = new PointsUpdateOperation.Types.SetPayload { PointsSelector = points };
-                if (IsFirst)
+                if (IsWhole)
                 {
                     operation.Payload.Add(PayloadKeys.Attributes, fields);
                 }

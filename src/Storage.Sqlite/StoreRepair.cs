@@ -180,7 +180,50 @@ internal sealed class StoreRepair : IDisposable
         foreach (var (key, spec) in collections)
         {
             await target.EnsureCollectionAsync(spec, cancellationToken);
+            await SalvageSettingsAsync(key, spec.Name, target, cancellationToken);
             report(await SalvageAsync(key, spec, target, cancellationToken));
+        }
+
+        await SalvageAliasesAsync(target, cancellationToken);
+    }
+
+    private bool HasSettings => SqliteSchema.VersionOf(_session) >= 4;
+
+    // Settings that cannot be read are lost; the points are not.
+    private async Task SalvageSettingsAsync(long key, string name, IVectorStore target, CancellationToken cancellationToken)
+    {
+        CollectionSettings settings;
+        IReadOnlyList<IndexedAttribute> indexed;
+        try
+        {
+            (settings, indexed) = HasSettings ? SettingsTables.Read(_session, key) : (CollectionSettings.None, []);
+        }
+        catch (Exception exception) when (exception is SqliteException or JsonException)
+        {
+            return;
+        }
+
+        await target.UpdateSettingsAsync(
+            name, new() { Retention = settings.Retention, ApproximateIndex = settings.ApproximateIndex }, cancellationToken);
+        await target.SetIndexedAttributesAsync(name, indexed, [], cancellationToken);
+    }
+
+    private async Task SalvageAliasesAsync(IVectorStore target, CancellationToken cancellationToken)
+    {
+        IReadOnlyDictionary<string, string> aliases;
+        try
+        {
+            aliases = HasSettings ? SettingsTables.Aliases(_session) : new Dictionary<string, string>();
+        }
+        catch (SqliteException)
+        {
+            return;
+        }
+
+        if (aliases.Count > 0)
+        {
+            await target.UpdateAliasesAsync(
+                [.. aliases.Select(static alias => new CollectionAlias(alias.Key, alias.Value))], [], cancellationToken);
         }
     }
 

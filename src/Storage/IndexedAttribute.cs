@@ -30,9 +30,8 @@ internal sealed record IndexedAttribute(IReadOnlyList<string> Path, AttributeTyp
     /// <summary>Returns a list after a change, sorted by paths.</summary>
     public static IReadOnlyList<IndexedAttribute> Change(
         IEnumerable<IndexedAttribute> existing, IEnumerable<IndexedAttribute> add, IEnumerable<IndexedAttribute> remove) =>
-    [
-        .. existing.Except(remove).Union(add)
+        existing.Except(remove).Union(add)
             .OrderBy(static attribute => string.Join('\0', attribute.Path), StringComparer.Ordinal)
-            .ThenBy(static attribute => attribute.Type),
-    ];
+            .ThenBy(static attribute => attribute.Type)
+            .ToArray();
 }

@@ -65,6 +65,14 @@ public sealed class EmbeddingsClientTests
         Assert.Equal(2, await client.CountVectorsAsync("c"));
         Assert.Equal(6f, Assert.Single(await client.SearchVectorsAsync("c", new float[] { 1, 2, 3 })).Score);
         Assert.Equal(7, await client.DeleteByJobIdAsync("j"));
+        Assert.Equal(["a", "b"], (await client.GetVectorsAsync("c", ["a", "b"])).Select(point => point.PointId));
+        Assert.Equal(2, await client.SetAttributesAsync("c", ["a", "b"], new Dictionary<string, object?> { ["tag"] = "red" }));
+        Assert.Equal("{ \"tag\": \"red\" }", ((SetAttributesRequest)server.Behaviour.LastRequest!).Attributes.ToString());
+        Assert.Equal(("c", 3), await client.CreateCollectionAsync("c", 3) is var created ? (created.Name, created.Dimension) : default);
+        Assert.Equal("c", (await client.GetCollectionAsync("c")).Name);
+        await client.SetAliasAsync("a", "c");
+        Assert.Equal(
+            new UpdateAliasesRequest { Set = { new Alias { Alias_ = "a", Collection = "c" } } }, server.Behaviour.LastRequest);
     }
 
     [Fact]
@@ -100,6 +108,9 @@ public sealed class EmbeddingsClientTests
         Assert.Equal(behaviour.Models, await client.ListAllModelsAsync().ToListAsync());
         Assert.Equal(behaviour.Collections, await client.ListAllCollectionsAsync().ToListAsync());
         Assert.Equal(3 + 1 + 3 + 1, behaviour.Calls.Count);
+        Assert.Equal(
+            behaviour.Collections.Select(collection => $"alias-{collection.Name}"),
+            await client.ListAllAliasesAsync().Select(alias => alias.Alias_).ToListAsync());
     }
 
     [Fact]

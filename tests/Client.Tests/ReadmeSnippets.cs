@@ -76,6 +76,22 @@ internal static class ReadmeSnippets
         return (found, faces, deleted);
     }
 
+    public static async Task<object> ManyAsync(EmbeddingsClient client)
+    {
+        var points = await client.GetVectorsAsync("image_embeddings", ["job-1", "job-2"]);
+        await client.SetAttributesAsync("image_embeddings", ["job-1"], new Dictionary<string, object?> { ["reviewed"] = true });
+        return points;
+    }
+
+    public static async Task<long> CollectionsAsync(EmbeddingsClient client)
+    {
+        var year = new IndexedAttribute { Path = new AttributePath { Names = { "year" } }, Type = AttributeType.Number };
+        await client.CreateCollectionAsync("photos-2", dimension: 512, new CollectionSettings { IndexedAttributes = { year } });
+        await client.SetAliasAsync("photos", "photos-2");
+        var count = await client.CountVectorsAsync("photos");
+        return count;
+    }
+
     public static async Task PhotosAsync(EmbeddingsClient client, byte[] jpeg)
     {
         var stored = await client.IngestPhotoAsync("job-1", jpeg, attributes: new Dictionary<string, object?> { ["album"] = "summer" });

@@ -28,7 +28,7 @@ public sealed class RealQdrantAliasTests(RealQdrant qdrant)
     {
         var missing = Tool.Missing("QDRANT_BINARY", "QDRANT_URL");
         Assert.SkipWhen(missing is not null, missing ?? "");
-        var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(60));
+        var clock = new StandingClock();
         await using var one = await QdrantStores.StartAsync(qdrant.Address);
         await using var two = await QdrantStores.StartAsync(qdrant.Address, time: clock);
         var prefix = $"test-{Guid.NewGuid():N}-";
@@ -51,5 +51,17 @@ public sealed class RealQdrantAliasTests(RealQdrant qdrant)
             await one.DropCollectionAsync(prefix + "2", None);
         }
         Assert.DoesNotContain(prefix + "a", (await one.AliasesAsync(false, None)).Keys);
+    }
+
+    /// <summary>A clock whose timestamps stand still until it is advanced.</summary>
+    private sealed class StandingClock : TimeProvider
+    {
+        private long _ticks;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Interlocked.Read(ref _ticks);
+
+        public void Advance(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
     }
 }

@@ -71,7 +71,8 @@ internal static class StoreCommand
         Output output, StoreCopier copier, string[] names, CopyState state, CancellationToken cancellationToken)
     {
         var allEqual = true;
-        foreach (var collection in await copier.CollectionsAsync(names, cancellationToken))
+        var collections = await copier.CollectionsAsync(names, cancellationToken);
+        foreach (var collection in collections)
         {
             var copy = default(CollectionCopy);
             await Progress.RunAsync(output, collection.Name, collection.Count, async progress =>
@@ -87,6 +88,15 @@ internal static class StoreCommand
             });
             var counts = $"{copy.Source:N0} points in the source, {copy.Target:N0} in the target";
             output.Line($"{collection.Name}: {copy.Copied:N0} copied; {counts}{(copy.AreEqual ? "" : ": NOT EQUAL")}");
+            if (copy.LacksGraph)
+            {
+                output.Note($"{collection.Name}: its approximate index was not copied: Qdrant has its own.");
+            }
+        }
+        var aliases = await copier.CopyAliasesAsync(collections, cancellationToken);
+        if (aliases > 0)
+        {
+            output.Line($"{aliases:N0} aliases copied");
         }
         if (allEqual)
         {

@@ -78,7 +78,17 @@ internal sealed class CollectionHandler(IVectorStore store, ModelCatalog models,
 
     public async Task<V1.UpdateAliasesResponse> UpdateAliasesAsync(V1.UpdateAliasesRequest request, ServerCallContext context)
     {
-        Require.NotEmpty(request.Set.Count + request.Delete.Count, "set and delete together", MaxAliases);
+        if (request.Set.Count + request.Delete.Count == 0)
+        {
+            throw Fault.Invalid(Reasons.FieldRequired, "set", "set or delete is required.");
+        }
+        foreach (var (count, field) in (ReadOnlySpan<(int, string)>)[(request.Set.Count, "set"), (request.Delete.Count, "delete")])
+        {
+            if (count > MaxAliases)
+            {
+                Require.NotEmpty(count, field, MaxAliases);
+            }
+        }
         List<CollectionAlias> set =
         [
             .. request.Set.Select((alias, i) => new CollectionAlias(

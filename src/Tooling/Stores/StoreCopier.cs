@@ -1,3 +1,4 @@
+using Embeddings.Primitives;
 using Embeddings.Storage;
 using Embeddings.Tooling.Ingesting;
 
@@ -7,13 +8,14 @@ namespace Embeddings.Tooling.Stores;
 /// <param name="Copied">Number of points copied by this run.</param>
 /// <param name="Source">Number of points in the source.</param>
 /// <param name="Target">Number of points in the target.</param>
-internal readonly record struct CollectionCopy(long Copied, long Source, long Target)
+/// <param name="LacksGraph">True if the target cannot have the approximate index that the source has.</param>
+internal readonly record struct CollectionCopy(long Copied, long Source, long Target, bool LacksGraph)
 {
     public bool AreEqual => Source == Target;
 }
 
 /// <summary>
-/// Copies collections to another store: 1. creates the collection in the target with the dimension and model of the
+/// Copies collections to another store: 1. creates the collection in the target with the dimension, model, and settings of the
 /// source, 2. copies the points page by page, replacing points of the same id, 3. counts both. A copy can resume from a
 /// page token.
 /// </summary>
@@ -45,8 +47,10 @@ internal sealed class StoreCopier(IVectorStore source, IVectorStore target)
         var copied = 0L;
         if (state[collection.Name] == CopyState.Done)
         {
-            return new(0, collection.Count, await target.CountAsync(collection.Name, PointFilter.All, cancellationToken));
+            return new(0, collection.Count, await target.CountAsync(collection.Name, PointFilter.All, cancellationToken), false);
         }
+        await target.EnsureCollectionAsync(collection.Spec, cancellationToken);
+        var lacksGraph = !await CopySettingsAsync(collection, cancellationToken);
         void Report(int points, string next)
         {
             copied += points;
@@ -54,7 +58,49 @@ internal sealed class StoreCopier(IVectorStore source, IVectorStore target)
             progress.Report(new ItemCounts(copied, 0, 0));
         }
         var (inSource, inTarget) = await CopyAsync(collection, state[collection.Name], Report, cancellationToken);
-        return new(copied, inSource, inTarget);
+        return new(copied, inSource, inTarget, lacksGraph);
+    }
+
+    /// <summary>Copies the aliases of collections that were copied, and returns their number.</summary>
+    public async Task<int> CopyAliasesAsync(IReadOnlyList<CollectionInfo> collections, CancellationToken cancellationToken)
+    {
+        var names = collections.Select(collection => collection.Name).ToHashSet(StringComparer.Ordinal);
+        List<CollectionAlias> aliases =
+        [
+            .. (await source.AliasesAsync(isWrite: false, cancellationToken))
+                .Where(alias => names.Contains(alias.Value))
+                .Select(alias => new CollectionAlias(alias.Key, alias.Value)),
+        ];
+        if (aliases.Count > 0)
+        {
+            await target.UpdateAliasesAsync(aliases, [], cancellationToken);
+        }
+        return aliases.Count;
+    }
+
+    // False if the target cannot have the approximate index.
+    private async Task<bool> CopySettingsAsync(CollectionInfo collection, CancellationToken cancellationToken)
+    {
+        if (collection.Settings.Retention is { } retention)
+        {
+            await target.UpdateSettingsAsync(collection.Name, new() { Retention = retention }, cancellationToken);
+        }
+        if (collection.IndexedAttributes.Count > 0)
+        {
+            await target.SetIndexedAttributesAsync(collection.Name, collection.IndexedAttributes, [], cancellationToken);
+        }
+        if (collection.Settings.ApproximateIndex is { } graph)
+        {
+            try
+            {
+                await target.UpdateSettingsAsync(collection.Name, new() { ApproximateIndex = graph }, cancellationToken);
+            }
+            catch (Fault fault) when (fault.Field == "approximate_index")
+            {
+                return false;
+            }
+        }
+        return true;
     }
 
     /// <param name="collection">Collection of the source.</param>

@@ -149,6 +149,35 @@ internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreServic
     public override Task<GetVectorResponse> GetVector(GetVectorRequest request, ServerCallContext context) =>
         behaviour.AnswerAsync("GetVector", request, context, () => new GetVectorResponse { Point = new VectorPoint { PointId = request.PointId } });
 
+    public override Task<GetVectorsResponse> GetVectors(GetVectorsRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("GetVectors", request, context, () =>
+            new GetVectorsResponse { Points = { request.PointIds.Select(id => new VectorPoint { PointId = id }) } });
+
+    public override Task<SetAttributesResponse> SetAttributes(SetAttributesRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("SetAttributes", request, context, () => new SetAttributesResponse { MatchedCount = request.PointIds.Count });
+
+    public override Task<CreateCollectionResponse> CreateCollection(CreateCollectionRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("CreateCollection", request, context, () =>
+            new CreateCollectionResponse { Collection = new() { Name = request.Collection, Dimension = request.Dimension } });
+
+    public override Task<GetCollectionResponse> GetCollection(GetCollectionRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("GetCollection", request, context, () =>
+            new GetCollectionResponse { Collection = new() { Name = request.Collection } });
+
+    public override Task<UpdateCollectionResponse> UpdateCollection(UpdateCollectionRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("UpdateCollection", request, context, () => new UpdateCollectionResponse());
+
+    public override Task<UpdateAliasesResponse> UpdateAliases(UpdateAliasesRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("UpdateAliases", request, context, () => new UpdateAliasesResponse());
+
+    public override Task<ListAliasesResponse> ListAliases(ListAliasesRequest request, ServerCallContext context) =>
+        behaviour.AnswerAsync("ListAliases", request, context, () =>
+        {
+            var all = behaviour.Collections.Select(collection => new Alias { Alias_ = $"alias-{collection.Name}", Collection = collection.Name });
+            var (page, next) = Page([.. all], request.PageSize, request.PageToken);
+            return new ListAliasesResponse { Aliases = { page }, NextPageToken = next };
+        });
+
     public override Task<DeleteVectorsResponse> DeleteVectors(DeleteVectorsRequest request, ServerCallContext context) =>
         behaviour.AnswerAsync("DeleteVectors", request, context, () => new DeleteVectorsResponse { DeletedCount = request.PointIds.Count });
 

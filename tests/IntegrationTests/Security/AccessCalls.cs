@@ -26,6 +26,7 @@ internal static class AccessCalls
     public const string Mine = "mine-1";
     public const string MyFaces = "mine-faces";
     public const string Dropped = "mine-dropped";
+    public const string Created = "mine-created";
 
     private static readonly Image Photo = TestImages.Photo(1);
 
@@ -70,6 +71,22 @@ internal static class AccessCalls
         }),
         new("embeddings.v1.VectorStoreService/StreamUpsertVectors", "write", true, Items.Upsert(Mine, "p", Items.Vector(1))),
         new("embeddings.v1.VectorStoreService/GetVector", "read", true, new GetVectorRequest { Collection = Mine, PointId = "p" }),
+        new("embeddings.v1.VectorStoreService/GetVectors", "read", true, new GetVectorsRequest { Collection = Mine, PointIds = { "p" } }),
+        new("embeddings.v1.VectorStoreService/SetAttributes", "write", true, new SetAttributesRequest
+        {
+            Collection = Mine, PointIds = { "p" }, RemoveKeys = { "none" },
+        }),
+        new("embeddings.v1.VectorStoreService/CreateCollection", "manage", true, new CreateCollectionRequest { Collection = Created, Dimension = 2 }),
+        new("embeddings.v1.VectorStoreService/GetCollection", "read", true, new GetCollectionRequest { Collection = Mine }),
+        new("embeddings.v1.VectorStoreService/UpdateCollection", "manage", true, new UpdateCollectionRequest
+        {
+            Collection = Mine, Retention = new() { Seconds = 100_000 },
+        }),
+        new("embeddings.v1.VectorStoreService/UpdateAliases", "manage", true, new UpdateAliasesRequest
+        {
+            Set = { new Alias { Alias_ = "mine-alias", Collection = Mine } },
+        }),
+        new("embeddings.v1.VectorStoreService/ListAliases", "read", false, new ListAliasesRequest()),
         new("embeddings.v1.VectorStoreService/DeleteVectors", "write", true, new DeleteVectorsRequest { Collection = Mine, PointIds = { "none" } }),
         new("embeddings.v1.VectorStoreService/CountVectors", "read", true, new CountVectorsRequest { Collection = Mine }),
         new("embeddings.v1.VectorStoreService/ListVectors", "read", true, new ListVectorsRequest { Collection = Mine }),

@@ -161,11 +161,25 @@ public sealed class AccessMatrixTests
     {
         DeleteCollectionRequest => UpsertAsync(channel, key, AccessCalls.Dropped),
         SplitPersonRequest => NameAsync(channel, key),
+        CreateCollectionRequest => DropAsync(channel, key, AccessCalls.Created),
         _ => Task.CompletedTask,
     };
 
     private static async Task NameAsync(GrpcChannel channel, string key) => await new PersonService.PersonServiceClient(channel)
         .NamePersonAsync(new() { Collection = AccessCalls.Mine, PointIds = { "q" }, Person = "Q" }, Bearer(key)).Bound();
+
+    private static async Task DropAsync(GrpcChannel channel, string key, string collection)
+    {
+        try
+        {
+            await new VectorStoreService.VectorStoreServiceClient(channel)
+                .DeleteCollectionAsync(new() { Collection = collection }, Bearer(key)).Bound();
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.NotFound)
+        {
+            // Not created.
+        }
+    }
 
     private static async Task UpsertAsync(GrpcChannel channel, string key, string collection)
     {

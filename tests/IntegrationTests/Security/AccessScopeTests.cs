@@ -49,7 +49,8 @@ public sealed class AccessScopeTests
         await using var server = await new AccessServer().With("all", "manage").With("mine", "manage", ["mine"]).StartAsync(store);
         await server.As("all").Vectors.UpsertVectorsAsync(new() { Collection = "exists", Points = { Point("p", "job") } }).Bound();
         var (invoker, headers) = (server.Connect().CreateCallInvoker(), AccessServer.Bearer(server.Keys["mine"]));
-        foreach (var call in AccessCalls.All.Where(call => call.InCollection))
+        foreach (var call in AccessCalls.All.Where(call =>
+            call.InCollection && call.Request.Descriptor.FindFieldByName("collection") is not null))
         {
             List<string> errors = [];
             foreach (var name in (string[])["exists", "absent"])
@@ -62,6 +63,65 @@ public sealed class AccessScopeTests
             Assert.Equal(errors[0], errors[1]);
         }
         Assert.Equal(["exists"], await NamesAsync(server.As("all").Vectors));
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task An_alias_gives_no_access_that_its_collection_does_not(string store)
+    {
+        await using var server = await new AccessServer()
+            .With("all", "manage")
+            .With("mine", "manage", ["mine-*", "alias-*"])
+            .With("names", "manage", ["alias-*"])
+            .With("target", "manage", ["secret"])
+            .StartAsync(store);
+        var all = server.As("all").Vectors;
+        foreach (var name in (string[])["mine-1", "secret"])
+        {
+            await all.UpsertVectorsAsync(new() { Collection = name, Points = { Point("p", "job") } }).Bound();
+        }
+        await all.UpdateAliasesAsync(new()
+        {
+            Set = { Alias("alias-secret", "secret"), Alias("alias-mine", "mine-1"), Alias("hidden", "mine-1") },
+        }).Bound();
+        var (mine, names, target) = (server.As("mine").Vectors, server.As("names").Vectors, server.As("target").Vectors);
+        Assert.Equal(1, (await mine.CountVectorsAsync(new() { Collection = "alias-mine" }).Bound()).Count);
+
+        // Neither the alias nor the collection alone is enough, and the error does not name the collection.
+        foreach (var (client, alias) in ((VectorStoreService.VectorStoreServiceClient, string)[])[
+            (mine, "alias-secret"), (names, "alias-secret"), (names, "alias-mine"), (mine, "hidden"), (target, "alias-secret")])
+        {
+            RpcException[] errors =
+            [
+                await client.CountVectorsAsync(new() { Collection = alias }).FailsAsync(StatusCode.PermissionDenied, Denied),
+                await client.DeleteCollectionAsync(new() { Collection = alias }).FailsAsync(StatusCode.PermissionDenied, Denied),
+                await client.GetCollectionAsync(new() { Collection = alias }).FailsAsync(StatusCode.PermissionDenied, Denied),
+                await client.UpsertVectorsAsync(new() { Collection = alias, Points = { Point("q", "job") } })
+                    .FailsAsync(StatusCode.PermissionDenied, Denied),
+            ];
+            Assert.All(errors, error => Assert.DoesNotContain(
+                client == target ? "alias-mine" : "secret", $"{error}".Replace(alias, "", StringComparison.Ordinal), StringComparison.Ordinal));
+            var items = await client.StreamUpsertVectors().ExchangeAsync([Items.Upsert(alias, "q", Items.Vector(1, 8))]);
+            Assert.Equal(Denied, Assert.Single(items).Error.Reason);
+            Assert.Equal(alias, Assert.Single(items).Error.Metadata["collection"]);
+        }
+
+        // Aliases cannot be moved to what the caller does not cover, nor taken from others.
+        foreach (var request in (UpdateAliasesRequest[])[
+            new() { Set = { Alias("alias-secret", "secret") } }, new() { Set = { Alias("other", "mine-1") } }, new() { Delete = { "hidden" } }])
+        {
+            await mine.UpdateAliasesAsync(request).FailsAsync(StatusCode.PermissionDenied, Denied);
+        }
+        Assert.Equal(["alias-mine"], await AliasesAsync(mine));
+        Assert.Empty(await AliasesAsync(names));
+        Assert.Equal(["alias-mine"], (await mine.GetCollectionAsync(new() { Collection = "mine-1" }).Bound()).Collection.Aliases);
+        Assert.Equal(["alias-mine", "alias-secret", "hidden"], await AliasesAsync(all));
+        Assert.Equal(1, (await all.CountVectorsAsync(new() { Collection = "alias-secret" }).Bound()).Count);
+
+        static Alias Alias(string alias, string collection) => new() { Alias_ = alias, Collection = collection };
+
+        static async Task<string[]> AliasesAsync(VectorStoreService.VectorStoreServiceClient client) =>
+            [.. (await client.ListAliasesAsync(new()).Bound()).Aliases.Select(alias => alias.Alias_)];
     }
 
     [Fact]

@@ -41,7 +41,14 @@ internal static class PayloadPatch
             }
             foreach (var (key, value) in set.Payload)
             {
-                target[key] = value.Clone();
+                if (value.HasNullValue)
+                {
+                    target.Remove(key);
+                }
+                else
+                {
+                    target[key] = value.Clone();
+                }
             }
         }
         foreach (var key in operation.DeletePayload?.Keys ?? [])
