@@ -19,7 +19,7 @@ internal sealed class ClusteredPoints(int dimension, int clusters, int seed)
     public StoredPoint Point(int number) => new(
         Id(number),
         Vector(number),
-        new PointPayload { JobId = $"job-{number % 1000}", MediaStoreId = $"media-{number % 2}" });
+        new PointPayload { JobId = $"job-{number % 1000}", MediaStoreId = $"media-{number / 7 % 2}" });
 
     public StoredPoint[] Points(int first, int count) => [.. Enumerable.Range(first, count).AsParallel().AsOrdered().Select(Point)];
 
