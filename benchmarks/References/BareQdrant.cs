@@ -3,6 +3,7 @@ using Embeddings.Server.Hosting;
 using Embeddings.Storage;
 using Embeddings.Storage.Qdrant;
 using Embeddings.Tooling.Stores;
+using Google.Protobuf;
 using Qdrant.Client;
 using Qdrant.Client.Grpc;
 using Points = Embeddings.Benchmarks.Models.Points;
@@ -47,7 +48,7 @@ internal sealed class BareQdrant : IDisposable
         new(new QdrantClient(address), collection, ways);
 
     public static PointStruct[] Prepare(IEnumerable<StoredPoint> points) =>
-        [.. points.Select(static point => PointMapper.ToPoint(PointIds.Of(point.Id), point))];
+        [.. points.Select(static point => PointStruct.Parser.ParseFrom(PointMapper.ToPoint(PointIds.Of(point.Id), point).ToByteArray()))];
 
     /// <summary>A point as a program of one's own makes it.</summary>
     public static PointStruct ToPoint(Guid id, StoredPoint point)

@@ -43,7 +43,7 @@ internal sealed class BareSqlite : IDisposable
             return new object[]
             {
                 ++_row, point.Id, point.Payload.JobId, point.Payload.MediaStoreId, (long)row.FaceIndex!, (double)row.Confidence!,
-                row.Bbox!, DBNull.Value, DBNull.Value, row.Vector, row.Checksum,
+                row.Bbox!, DBNull.Value, DBNull.Value, row.Vector.ToArray(), row.Checksum,
             };
         }),
     ];

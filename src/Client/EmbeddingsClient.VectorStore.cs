@@ -7,7 +7,8 @@ public partial class EmbeddingsClient
 {
     /// <summary>Stores 1 to 10,000 vectors and returns once they are durable. Existing points are replaced.</summary>
     /// <remarks>
-    /// The embedded store stores either all points or none; Qdrant may have stored some of them if the call fails.
+    /// The embedded store stores either all points or none. Qdrant may have stored some of them if the call fails:
+    /// <see cref="EmbeddingsException.NotStored"/> has the indexes of the others, to be sent again.
     /// </remarks>
     /// <exception cref="EmbeddingsException">
     /// The call failed, for example with INVALID_ARGUMENT for an invalid vector or one of another dimension, or
@@ -61,7 +62,10 @@ public partial class EmbeddingsClient
         ListCollectionsRequest request, CancellationToken cancellationToken = default) =>
         _unary.CallAsync(_vectorStore.ListCollectionsAsync, request, repeatable: true, cancellationToken);
 
-    /// <summary>Finds the points nearest to each of 1 to 64 queries, best first.</summary>
+    /// <summary>
+    /// Finds the points nearest to each of 1 to 64 queries, best first, optionally after an offset or in groups, such as one point
+    /// per person.
+    /// </summary>
     /// <exception cref="EmbeddingsException">
     /// The call failed, for example with NOT_FOUND for an unknown collection or point, or INVALID_ARGUMENT for an
     /// invalid query.

@@ -51,4 +51,10 @@ public sealed class EmbeddingsException : Exception
 
     /// <summary>Delay before a retry, as requested by the server, or null if it did not specify one.</summary>
     public TimeSpan? RetryAfter { get; }
+
+    /// <summary>
+    /// Indexes of the points of a failed UpsertVectors call that are not known to be stored, in ascending order; all other points of the
+    /// request are stored. Empty if no point of the request is known to be stored, which is always so with the embedded store.
+    /// </summary>
+    public IReadOnlyList<int> NotStored { get; init; } = [];
 }

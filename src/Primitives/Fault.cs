@@ -53,6 +53,13 @@ public sealed class Fault : Exception
     /// <summary>The same fault at another field.</summary>
     internal Fault At(string field) => new Fault(Kind, Reason, Message, field, RetryAfter, InnerException).With(_metadata);
 
+    /// <summary>The same fault with another message.</summary>
+    internal Fault Saying(string message) => new Fault(Kind, Reason, message, Field, RetryAfter, InnerException).With(_metadata);
+
+    /// <summary>The same fault without a value that programs can read.</summary>
+    internal Fault Without(string key) => new Fault(Kind, Reason, Message, Field, RetryAfter, InnerException)
+        .With(_metadata.Where(entry => entry.Key != key));
+
     /// <summary>Adds a value that programs can read, unless one of that name has been added; returns this fault.</summary>
     internal Fault With(string key, object value)
     {
@@ -93,6 +100,12 @@ internal static class FaultKeys
 
     /// <summary>The server's setting of the limit.</summary>
     public const string Setting = "setting";
+
+    /// <summary>
+    /// The indexes of the points of the request that are not stored, or may not be, as <see cref="IndexRanges"/> writes them; all
+    /// others are stored.
+    /// </summary>
+    public const string NotStored = "not_stored";
 }
 
 /// <summary>Kinds of faults. The values are the status codes of gRPC.</summary>

@@ -43,6 +43,8 @@ internal static class Reasons
     public const string AttributeNotIndexed = "ATTRIBUTE_NOT_INDEXED";
     public const string CollectionModelMismatch = "COLLECTION_MODEL_MISMATCH";
     public const string CollectionRestricted = "COLLECTION_RESTRICTED";
+    public const string PrefixTooBroad = "PREFIX_TOO_BROAD";
+    public const string IndexConflict = "INDEX_CONFLICT";
 
     // Access
     public const string KeyMissing = "KEY_MISSING";

@@ -37,7 +37,7 @@ internal sealed class CollectionAdmin(
             new(name, dimension, count, stamp)
             {
                 Settings = CollectionPlan.SettingsOf(info.Config.Metadata),
-                IndexedAttributes = CollectionPlan.IndexedOf(info.Config.Metadata),
+                IndexedAttributes = QdrantAttributeIndexes.Read(info.Config.Metadata),
             },
             hasMetadata,
             time.GetTimestamp(),
@@ -48,21 +48,17 @@ internal sealed class CollectionAdmin(
 
     /// <summary>Creates the collection and its indexes. It is no error if another server creates it first.</summary>
     public Task CreateAsync(CollectionSpec spec, CancellationToken cancellationToken) =>
-        CreateAsync(spec, CollectionSettings.None, [], cancellationToken);
+        CreateAsync(spec, CollectionSettings.None, cancellationToken);
 
     /// <summary>Creates the collection with its settings and its indexes; false if it exists already.</summary>
-    public async Task<bool> CreateAsync(
-        CollectionSpec spec,
-        CollectionSettings settings,
-        IReadOnlyList<IndexedAttribute> indexed,
-        CancellationToken cancellationToken)
+    public async Task<bool> CreateAsync(CollectionSpec spec, CollectionSettings settings, CancellationToken cancellationToken)
     {
         var create = CollectionPlan.Create(spec, options);
-        CollectionPlan.Mark(create.Metadata, settings, indexed);
+        CollectionPlan.Mark(create.Metadata, settings);
         var creation = Guid.NewGuid().ToString("N");
         create.Metadata[PayloadKeys.Creation] = creation;
         var created = await calls.RunAsync(
-            QdrantCallKind.Manage, spec.Name, (client, call) => TryCreateAsync(client, create, call), cancellationToken);
+            QdrantCallKind.Manage, spec.Name, (node, call) => TryCreateAsync(node.Client, create, call), cancellationToken);
         // An attempt whose response was lost may have created it.
         created = created
             || (await GetAsync(spec.Name, cancellationToken))?.Config.Metadata.GetValueOrDefault(PayloadKeys.Creation)?.StringValue
@@ -83,14 +79,6 @@ internal sealed class CollectionAdmin(
                 cancellationToken);
         }
         return created;
-    }
-
-    /// <summary>Creates a payload index. It is no error if it exists.</summary>
-    public Task CreateIndexAsync(string name, string path, FieldType type, CancellationToken cancellationToken)
-    {
-        var create = new CreateFieldIndexCollection { CollectionName = name, FieldName = path, FieldType = type, Wait = true };
-        return calls.RunAsync(
-            QdrantCallKind.Manage, name, (client, call) => client.Points.CreateFieldIndexAsync(create, call), cancellationToken);
     }
 
     /// <summary>Writes a value of the metadata; the others stay as they are.</summary>

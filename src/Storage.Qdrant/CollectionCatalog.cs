@@ -52,10 +52,14 @@ internal sealed class CollectionCatalog(CollectionAdmin admin, QdrantStoreOption
             : new(EnsureUncachedAsync(spec, cancellationToken));
 
     /// <summary>Creates the collection with its settings. ALREADY_EXISTS if it exists.</summary>
+    /// <param name="spec">The collection.</param>
+    /// <param name="settings">The settings.</param>
+    /// <param name="needsMetadata">True to fail if Qdrant is too old for metadata of collections.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     public async Task CreateAsync(
         CollectionSpec spec,
         CollectionSettings settings,
-        IReadOnlyList<IndexedAttribute> indexed,
+        bool needsMetadata,
         CancellationToken cancellationToken)
     {
         spec.RequireDimension(options.MaxDimension, "Store:Qdrant:MaxDimension", "dimension");
@@ -65,12 +69,12 @@ internal sealed class CollectionCatalog(CollectionAdmin admin, QdrantStoreOption
         {
             Forget(spec.Name);
             if (await admin.ReadAsync(spec.Name, cancellationToken) is not null
-                || !await admin.CreateAsync(spec, settings, indexed, cancellationToken))
+                || !await admin.CreateAsync(spec, settings, cancellationToken))
             {
                 throw CollectionFaults.Exists(spec.Name);
             }
             var state = await ReadAsync(spec.Name, cancellationToken);
-            if (!state.HasMetadata && (settings != CollectionSettings.None || indexed.Count > 0))
+            if (!state.HasMetadata && needsMetadata)
             {
                 await admin.DropAsync(spec.Name, cancellationToken);
                 Forget(spec.Name);

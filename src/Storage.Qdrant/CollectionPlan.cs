@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
@@ -92,16 +91,11 @@ internal static class CollectionPlan
     }
 
     /// <summary>Writes settings that are set.</summary>
-    public static void Mark(
-        IDictionary<string, Value> metadata, CollectionSettings settings, IReadOnlyList<IndexedAttribute> indexed)
+    public static void Mark(IDictionary<string, Value> metadata, CollectionSettings settings)
     {
         if (settings.Retention is { } retention)
         {
             metadata[PayloadKeys.Retention] = (long)retention.TotalSeconds;
-        }
-        if (indexed.Count > 0)
-        {
-            metadata[PayloadKeys.Indexed] = JsonSerializer.Serialize(indexed);
         }
     }
 
@@ -109,11 +103,6 @@ internal static class CollectionPlan
         metadata.TryGetValue(PayloadKeys.Retention, out var retention) && retention.IntegerValue > 0
             ? new() { Retention = TimeSpan.FromSeconds(retention.IntegerValue) }
             : CollectionSettings.None;
-
-    public static IReadOnlyList<IndexedAttribute> IndexedOf(IDictionary<string, Value> metadata) =>
-        metadata.TryGetValue(PayloadKeys.Indexed, out var indexed) && indexed.StringValue.Length > 0
-            ? JsonSerializer.Deserialize<List<IndexedAttribute>>(indexed.StringValue) ?? []
-            : [];
 
     public static ModelStamp? Stamp(IDictionary<string, Value> metadata) =>
         metadata.TryGetValue(PayloadKeys.ModelFingerprint, out var fingerprint) && fingerprint.StringValue.Length > 0

@@ -56,18 +56,79 @@ internal sealed partial class FilterIndexes(
         }
     }
 
+    /// <summary>
+    /// Creates the index of a field unless it exists, and returns the collection's current state. FAILED_PRECONDITION if an indexed attribute
+    /// has an index of another type, which is not replaced.
+    /// </summary>
+    public async Task<CollectionState> EnsureAsync(
+        CollectionState state, string path, FieldType type, CancellationToken cancellationToken)
+    {
+        var name = state.Info.Name;
+        var field = new IndexedField(path, type);
+        if (state.Indexes.TryGetValue(field.Key, out var existing) && existing == type)
+        {
+            return state;
+        }
+        var mutex = _locks.GetOrAdd(name, _ => new(1));
+        await mutex.WaitAsync(cancellationToken);
+        try
+        {
+            catalog.Forget(name);
+            var current = await catalog.RequireAsync(name, cancellationToken);
+            if (!current.Indexes.TryGetValue(field.Key, out existing) || existing != type)
+            {
+                if (current.Info.IndexedAttributes.FirstOrDefault(one => AttributeKeys.Path(one.Path) == path) is { } indexed)
+                {
+                    throw new Fault(
+                        FaultKind.FailedPrecondition,
+                        Reasons.IndexConflict,
+                        $"In Qdrant, this filter requires an index of attribute '{indexed.Path}' of the type {type.ToString().ToLowerInvariant()}, "
+                        + $"but its index has the type {indexed.Type.ToString().ToLowerInvariant()}, and Qdrant keeps one per attribute. "
+                        + "Change the indexed attributes of the collection (UpdateCollection).",
+                        "filter")
+                        .With(FaultKeys.Collection, name);
+                }
+                await CreateAsync(current, field, cancellationToken);
+            }
+            return current;
+        }
+        finally
+        {
+            mutex.Release();
+        }
+    }
+
+    /// <summary>Creates the index of a field, which replaces one of another type.</summary>
+    public async Task SetAsync(CollectionState state, string path, FieldType type, CancellationToken cancellationToken)
+    {
+        var field = new IndexedField(path, type);
+        if (!state.Indexes.TryGetValue(field.Key, out var existing) || existing != type)
+        {
+            await CreateAsync(state, field, cancellationToken);
+        }
+    }
+
+    /// <summary>Removes the index of a field, if it exists.</summary>
+    public async Task DropAsync(CollectionState state, string path, CancellationToken cancellationToken)
+    {
+        if (state.Indexes.ContainsKey(KeyOf(path)))
+        {
+            var delete = new DeleteFieldIndexCollection { CollectionName = state.Info.Name, FieldName = path, Wait = true };
+            await calls.RunAsync(
+                QdrantCallKind.Manage,
+                state.Info.Name,
+                (client, call) => client.Points.DeleteFieldIndexAsync(delete, call),
+                cancellationToken);
+            state.Indexes.TryRemove(KeyOf(path), out _);
+        }
+    }
+
     private async Task CreateAsync(CollectionState state, IndexedField field, CancellationToken cancellationToken)
     {
         var name = state.Info.Name;
         if (state.Indexes.ContainsKey(field.Key))
         {
-            var delete = new DeleteFieldIndexCollection { CollectionName = name, FieldName = field.Path, Wait = true };
-            await calls.RunAsync(
-                QdrantCallKind.Manage,
-                name,
-                (client, call) => client.Points.DeleteFieldIndexAsync(delete, call),
-                cancellationToken);
-            state.Indexes.TryRemove(field.Key, out _);
+            await DropAsync(state, field.Path, cancellationToken);
         }
         else if (field.IsAttribute && state.Indexes.Keys.Count(IndexedField.IsAttributeKey) >= options.MaxIndexedAttributes)
         {
@@ -97,7 +158,7 @@ internal sealed partial class FilterIndexes(
 
     private static IEnumerable<IndexedField> Missing(CollectionState state, Filter filter)
     {
-        Condition[] conditions = [.. filter.Must, .. filter.MustNot];
+        Condition[] conditions = [.. QdrantFilters.Leaves(filter)];
         IndexedField[] typed =
         [
             .. conditions
@@ -111,6 +172,16 @@ internal sealed partial class FilterIndexes(
             .Select(condition => new IndexedField(condition.IsEmpty.Key, FieldType.Keyword))
             .DistinctBy(field => field.Key)
             .Where(field => !state.Indexes.ContainsKey(field.Key) && !typed.Any(other => other.Key == field.Key));
+        if (typed.GroupBy(field => field.Key).FirstOrDefault(group => group.Skip(1).Any(other => !Supports(other.Type, group.First().Type))) is { } several)
+        {
+            throw new Fault(
+                FaultKind.FailedPrecondition,
+                Reasons.IndexConflict,
+                $"Collection '{state.Info.Name}' is in Qdrant's strict mode, in which filters need an index, and Qdrant keeps one index per "
+                + $"field; the filter compares '{several.Key}' with values of several types. Send one filter for each type.",
+                "filter")
+                .With(FaultKeys.Collection, state.Info.Name);
+        }
         return typed
             .Where(field => !state.Indexes.TryGetValue(field.Key, out var type) || !Supports(type, field.Type))
             .Concat(untyped);
@@ -118,10 +189,10 @@ internal sealed partial class FilterIndexes(
 
     private static FieldType TypeOf(FieldCondition condition) => condition.Match?.MatchValueCase switch
     {
-        Match.MatchValueOneofCase.Keyword => FieldType.Keyword,
+        Match.MatchValueOneofCase.Keyword or Match.MatchValueOneofCase.Keywords => FieldType.Keyword,
         Match.MatchValueOneofCase.Boolean => FieldType.Bool,
         Match.MatchValueOneofCase.Integer => FieldType.Integer,
-        _ => FieldType.Float,
+        _ => condition.DatetimeRange is null ? FieldType.Float : FieldType.Datetime,
     };
 
     // The operator's index for integers is kept: ranges can use it.

@@ -1,5 +1,6 @@
-using System.Runtime.InteropServices;
 using Embeddings.Primitives.Numerics;
+using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
@@ -17,6 +18,9 @@ internal static class PayloadKeys
     public const string Confidence = "confidence";
     public const string Landmarks = "landmarks";
     public const string Attributes = "attributes";
+
+    /// <summary>Paths of attributes that are no times, though Qdrant may read them as such (<see cref="Storage.Qdrant.NoTimes"/>); absent if none.</summary>
+    public const string NoTimes = "no_times";
 
     /// <summary>Time of storing, milliseconds of Unix time; the time of expiry has the same format.</summary>
     public const string StoredAt = "stored_at";
@@ -37,11 +41,11 @@ internal static class PayloadKeys
     /// <summary>True in the metadata of a collection that has or had points on legal hold.</summary>
     public const string Holds = "legal_holds";
 
+    /// <summary>The indexed attributes, in the metadata of a collection.</summary>
+    public const string IndexedAttributes = "indexed_attributes";
+
     /// <summary>The retention period of a collection, whole seconds; 0 for none.</summary>
     public const string Retention = "retention_seconds";
-
-    /// <summary>The indexed attributes of a collection, as JSON text.</summary>
-    public const string Indexed = "indexed_attributes";
 
     /// <summary>A random text by which the call that has created a collection recognizes it after a lost response.</summary>
     public const string Creation = "creation";
@@ -53,90 +57,97 @@ internal static class PayloadKeys
 /// </summary>
 internal static class PointMapper
 {
-    // Keys, tags, lengths, the id and fields of fixed size.
-    private const int Overhead = 256;
-
     /// <summary>Selects the fields needed without the payload: the id, and the norm of the vector.</summary>
     public static WithPayloadSelector IdOnly =>
         new() { Include = new() { Fields = { PayloadKeys.PointId, PayloadKeys.VectorNorm } } };
 
     /// <summary>Maps a point.</summary>
     /// <param name="id">Qdrant's id.</param>
-    /// <param name="point">The point.</param>
+    /// <param name="point">The point, whose vector must not change until the message has been sent.</param>
     /// <param name="now">The time of storing, if the point has none.</param>
-    public static PointStruct ToPoint(Guid id, StoredPoint point, DateTimeOffset? now = null)
+    public static Wire.PointStruct ToPoint(Guid id, StoredPoint point, DateTimeOffset? now = null)
     {
-        var vector = new DenseVector();
-        var norm = Fill(vector, point.Vector);
-        var result = new PointStruct
+        var norm = UnitVectors.NormOf(point.Vector.Span);
+        var unit = norm is { } divisor ? Divide(point.Vector.Span, divisor) : point.Vector;
+        var result = new Wire.PointStruct
         {
             Id = new() { Uuid = id.ToString() },
-            Vectors = new() { Vector = new() { Dense = vector } },
+            Vectors = new() { Vector = new() { Dense = new() { Data = UnsafeByteOperations.UnsafeWrap(LittleEndianFloats.Bytes(unit)) } } },
         };
         var fields = result.Payload;
         var payload = point.Payload;
-        fields.Add(PayloadKeys.PointId, point.Id);
-        fields.Add(PayloadKeys.JobId, payload.JobId);
-        fields.Add(PayloadKeys.MediaStoreId, payload.MediaStoreId);
+        Add(fields, PayloadKeys.PointId, new() { StringValue = point.Id });
+        Add(fields, PayloadKeys.JobId, new() { StringValue = payload.JobId });
+        Add(fields, PayloadKeys.MediaStoreId, new() { StringValue = payload.MediaStoreId });
         if (norm is { } length)
         {
-            fields.Add(PayloadKeys.VectorNorm, length);
+            Add(fields, PayloadKeys.VectorNorm, new() { DoubleValue = length });
         }
         if (payload.FaceIndex is { } face)
         {
-            fields.Add(PayloadKeys.FaceIndex, (long)face);
+            Add(fields, PayloadKeys.FaceIndex, new() { IntegerValue = face });
         }
         if (payload.Confidence is { } confidence)
         {
-            fields.Add(PayloadKeys.Confidence, (double)confidence);
+            Add(fields, PayloadKeys.Confidence, new() { DoubleValue = confidence });
         }
         if (payload.Bbox is { } box)
         {
-            fields.Add(PayloadKeys.Bbox, Numbers(("x", box.X), ("y", box.Y), ("width", box.Width), ("height", box.Height)));
+            var sides = new Wire.Struct();
+            Add(sides.Fields, "x", new() { DoubleValue = box.X });
+            Add(sides.Fields, "y", new() { DoubleValue = box.Y });
+            Add(sides.Fields, "width", new() { DoubleValue = box.Width });
+            Add(sides.Fields, "height", new() { DoubleValue = box.Height });
+            Add(fields, PayloadKeys.Bbox, new() { StructValue = sides });
         }
         if (payload.Landmarks is { } landmarks)
         {
-            var values = new ListValue { Values = { landmarks.Select(coordinate => (Value)(double)coordinate) } };
-            fields.Add(PayloadKeys.Landmarks, new Value { ListValue = values });
+            var values = new Wire.ListValue();
+            values.Values.AddRange(landmarks.Select(static coordinate => new Wire.Value { DoubleValue = coordinate }));
+            Add(fields, PayloadKeys.Landmarks, new() { ListValue = values });
         }
         if (payload.Attributes is { } attributes)
         {
-            fields.Add(PayloadKeys.Attributes, AttributeValues.ToValue(attributes));
+            var value = Wire.Value.Parser.ParseFrom(AttributeValues.ToValue(attributes).ToByteArray());
+            Add(fields, PayloadKeys.Attributes, value);
+            if (NoTimes.Of(attributes) is { Count: > 0 } doubtful)
+            {
+                var texts = new Wire.ListValue();
+                texts.Values.AddRange(doubtful.Select(static text => new Wire.Value { StringValue = text }));
+                Add(fields, PayloadKeys.NoTimes, new() { ListValue = texts });
+            }
         }
         if ((payload.StoredAt ?? now) is { } storedAt)
         {
-            fields.Add(PayloadKeys.StoredAt, storedAt.ToUnixTimeMilliseconds());
+            Add(fields, PayloadKeys.StoredAt, new() { IntegerValue = storedAt.ToUnixTimeMilliseconds() });
         }
         if (payload.ExpiresAt is { } expiresAt)
         {
-            fields.Add(PayloadKeys.ExpiresAt, expiresAt.ToUnixTimeMilliseconds());
+            Add(fields, PayloadKeys.ExpiresAt, new() { IntegerValue = expiresAt.ToUnixTimeMilliseconds() });
         }
         if (payload.OnHold)
         {
-            fields.Add(PayloadKeys.Hold, true);
+            Add(fields, PayloadKeys.Hold, new() { BoolValue = true });
         }
         return result;
+    }
+
+    /// <summary>Encodes a point for an upsert.</summary>
+    public static ByteString Encode(Wire.PointStruct point)
+    {
+        var bytes = GC.AllocateUninitializedArray<byte>(point.CalculateSize());
+        point.WriteTo(bytes.AsSpan());
+        return UnsafeByteOperations.UnsafeWrap(bytes);
     }
 
     /// <summary>Normalizes a query vector.</summary>
     public static DenseVector ToQuery(ReadOnlyMemory<float> vector)
     {
         var result = new DenseVector();
-        Fill(result, vector);
+        var norm = UnitVectors.NormOf(vector.Span);
+        // The field copies an array as a block, and anything else value by value.
+        result.Data.AddRange(Divide(vector.Span, norm ?? 1));
         return result;
-    }
-
-    /// <summary>
-    /// Estimates a point's size on the wire in bytes. The estimate is never too low, so that it limits the size of an
-    /// upsert.
-    /// </summary>
-    public static int SizeOf(StoredPoint point, PointStruct written)
-    {
-        var payload = point.Payload;
-        var texts = point.Id.Length + payload.JobId.Length + payload.MediaStoreId.Length;
-        var attributes = payload.Attributes is null ? 0 : written.Payload[PayloadKeys.Attributes].CalculateSize();
-        var boxes = (payload.Bbox is null ? 0 : Overhead / 2) + (payload.Landmarks is null ? 0 : Overhead / 2);
-        return Overhead + (point.Vector.Length * sizeof(float)) + (texts * 3) + attributes + boxes;
     }
 
     public static StoredPoint ToStored(
@@ -219,28 +230,17 @@ internal static class PointMapper
         _ => null,
     };
 
-    private static double? Fill(DenseVector target, ReadOnlyMemory<float> vector)
+    private static float[] Divide(ReadOnlySpan<float> vector, double divisor)
     {
-        var norm = StoredVectors.NormOf(vector.Span);
-        // The field copies an array as a block, and anything else, such as a segment of an array, value by value.
-        if (norm is null && MemoryMarshal.TryGetArray(vector, out var own) && own.Count == own.Array!.Length)
-        {
-            target.Data.AddRange(own.Array);
-            return null;
-        }
-        var unit = new float[vector.Length];
-        VectorMath.Divide(vector.Span, norm ?? 1, unit);
-        target.Data.AddRange(unit);
-        return norm;
+        var result = new float[vector.Length];
+        VectorMath.Divide(vector, divisor, result);
+        return result;
     }
 
-    private static Value Numbers(params ReadOnlySpan<(string Name, float Number)> numbers)
-    {
-        var fields = new Struct();
-        foreach (var (name, number) in numbers)
-        {
-            fields.Fields.Add(name, (double)number);
-        }
-        return new() { StructValue = fields };
-    }
+    /// <summary>A list of texts.</summary>
+    public static Value Texts(IEnumerable<string> texts) =>
+        new() { ListValue = new() { Values = { texts.Select(text => (Value)text) } } };
+
+    private static void Add(RepeatedField<Wire.PayloadEntry> fields, string key, Wire.Value value) =>
+        fields.Add(new Wire.PayloadEntry { Key = key, Value = value });
 }

@@ -117,12 +117,13 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
     /// <param name="Set">The fields to set.</param>
     /// <param name="Removed">The fields to remove.</param>
     /// <param name="IsWhole">True if the fields to set are all attributes: the points have none yet, or all are replaced.</param>
-    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsWhole)
+    /// <param name="Doubtful">The texts that are no times (<see cref="NoTimes"/>); null if they stay the same.</param>
+    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsWhole, IReadOnlyList<string>? Doubtful)
     {
         public List<PointId> Ids { get; } = [];
 
         /// <summary>Equal for equal changes.</summary>
-        public string Key => new JsonArray(Set.DeepClone(), new JsonArray([.. Removed.Select(name => (JsonNode)name)]), IsWhole).ToJsonString();
+        public string Key => new JsonArray(Set.DeepClone(), Texts(Removed), IsWhole, Doubtful is null ? null : Texts(Doubtful)).ToJsonString();
 
         public static Patch Between(JsonObject? before, JsonObject after)
         {
@@ -134,12 +135,15 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                     set.Add(name, value?.DeepClone());
                 }
             }
+            var texts = NoTimes.Of(after);
+            var doubtful = texts.SequenceEqual(NoTimes.Of(before), StringComparer.Ordinal) ? null : texts;
             // Qdrant removes a field that is set to null, unless the object that holds it is replaced.
             if (set.Any(field => field.Value is null))
             {
-                return new((JsonObject)after.DeepClone(), [], IsWhole: true);
+                return new((JsonObject)after.DeepClone(), [], IsWhole: true, doubtful);
             }
-            return new(set, [.. before?.Select(field => field.Key).Where(name => !after.ContainsKey(name)) ?? []], before is null);
+            return new(
+                set, [.. before?.Select(field => field.Key).Where(name => !after.ContainsKey(name)) ?? []], before is null, doubtful);
         }
 
         public IEnumerable<PointsUpdateOperation> Operations()
@@ -168,6 +172,19 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                 }
                 yield return new() { SetPayload = operation };
             }
+            if (Doubtful is { Count: > 0 })
+            {
+                yield return new()
+                {
+                    SetPayload = new() { PointsSelector = points, Payload = { [PayloadKeys.NoTimes] = PointMapper.Texts(Doubtful) } },
+                };
+            }
+            else if (Doubtful is not null)
+            {
+                yield return new() { DeletePayload = new() { PointsSelector = points, Keys = { PayloadKeys.NoTimes } } };
+            }
         }
+
+        private static JsonArray Texts(IEnumerable<string> texts) => new([.. texts.Select(text => (JsonNode)text)]);
     }
 }

@@ -65,9 +65,9 @@ internal sealed class QdrantCalls
         return RunAsync(
             QdrantCallKind.Write,
             collection,
-            async (client, call) =>
+            async (node, call) =>
             {
-                foreach (var result in (await client.Points.UpdateBatchAsync(request, call)).Result)
+                foreach (var result in (await node.Client.Points.UpdateBatchAsync(request, call)).Result)
                 {
                     QdrantFaults.ThrowIfIncomplete(result);
                 }
@@ -88,7 +88,7 @@ internal sealed class QdrantCalls
         string collection,
         Func<QdrantGrpcClient, CallOptions, AsyncUnaryCall<T>> call,
         CancellationToken cancellationToken) =>
-        RunAsync(kind, collection, (client, options) => call(client, options).ResponseAsync, cancellationToken);
+        RunAsync(kind, collection, (node, options) => call(node.Client, options).ResponseAsync, cancellationToken);
 
     /// <summary>Runs a call with retries.</summary>
     /// <param name="kind">The kind of call.</param>
@@ -99,7 +99,7 @@ internal sealed class QdrantCalls
     public async Task<T> RunAsync<T>(
         QdrantCallKind kind,
         string collection,
-        Func<QdrantGrpcClient, CallOptions, Task<T>> call,
+        Func<QdrantNodeChannel, CallOptions, Task<T>> call,
         CancellationToken cancellationToken,
         Func<bool>? isAbandoned = null)
     {
@@ -138,7 +138,7 @@ internal sealed class QdrantCalls
     }
 
     private async ValueTask<T> TryAsync<T>(
-        Func<QdrantGrpcClient, CallOptions, Task<T>> call, double timeoutSeconds, ResilienceContext context)
+        Func<QdrantNodeChannel, CallOptions, Task<T>> call, double timeoutSeconds, ResilienceContext context)
     {
         // The last caller may have left during the pause.
         if (context.Properties.TryGetValue(Terms, out var terms) && terms.IsAbandoned?.Invoke() is true)
@@ -147,7 +147,7 @@ internal sealed class QdrantCalls
         }
         var node = terms!.Node = _connection.Current;
         var deadline = _time.GetUtcNow().UtcDateTime.AddSeconds(timeoutSeconds);
-        var result = await call(node.Client, new CallOptions(deadline: deadline, cancellationToken: context.CancellationToken));
+        var result = await call(node, new CallOptions(deadline: deadline, cancellationToken: context.CancellationToken));
         node.HasAnswered = true;
         return result;
     }

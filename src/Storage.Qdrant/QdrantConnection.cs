@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 using Qdrant.Client.Grpc;
@@ -95,6 +96,7 @@ internal sealed class QdrantNodeChannel : IDisposable
                 return headers;
             });
         }
+        Calls = invoker;
         Client = new(invoker);
     }
 
@@ -109,6 +111,9 @@ internal sealed class QdrantNodeChannel : IDisposable
         get => Volatile.Read(ref _hasAnswered);
         set => Volatile.Write(ref _hasAnswered, value);
     }
+
+    /// <summary>Calls without a stub.</summary>
+    public CallInvoker Calls { get; }
 
     /// <summary>The generated stubs, all on one channel.</summary>
     public QdrantGrpcClient Client { get; }

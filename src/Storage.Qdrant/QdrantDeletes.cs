@@ -85,7 +85,7 @@ internal sealed class QdrantDeletes(
         return calls.RunAsync(
             QdrantCallKind.Write,
             collection,
-            async (client, call) => QdrantFaults.ThrowIfIncomplete((await client.Points.DeleteAsync(delete, call)).Result),
+            async (node, call) => QdrantFaults.ThrowIfIncomplete((await node.Client.Points.DeleteAsync(delete, call)).Result),
             cancellationToken);
     }
 

@@ -1,55 +1,25 @@
+using Google.Protobuf.WellKnownTypes;
 using Qdrant.Client.Grpc;
 using Range = Qdrant.Client.Grpc.Range;
 
 namespace Embeddings.Storage.Qdrant;
 
-/// <summary>Translates filters to Qdrant's filters.</summary>
+/// <summary>
+/// Translates filters to Qdrant's filters. Qdrant has no conditions on the start of a text: <see cref="PrefixExpansion"/> replaces them before.
+/// </summary>
 internal static class QdrantFilters
 {
+    private const int NanosecondsToNextMillisecond = 999_999;
+
     /// <summary>Translates a filter and excludes the given points; null if every point matches.</summary>
     public static Filter? ToFilter(PointFilter filter, params ReadOnlySpan<Guid> except)
     {
-        var result = new Filter();
-        if (filter.JobId is { } job)
-        {
-            result.Must.Add(Conditions.MatchKeyword(PayloadKeys.JobId, job));
-        }
-        if (filter.MediaStoreId is { } media)
-        {
-            result.Must.Add(Conditions.MatchKeyword(PayloadKeys.MediaStoreId, media));
-        }
-        if (filter.FaceIndex is { } face)
-        {
-            result.Must.Add(Conditions.Match(PayloadKeys.FaceIndex, (long)face));
-        }
-        if (filter.Confidence is { } confidence)
-        {
-            // Confidences are single-precision: 0.9 as a double is above 0.9 as a float, and "0.9 or more" must find
-            // it.
-            var range = new NumericRange(
-                Single(confidence.Gt), Single(confidence.Gte), Single(confidence.Lt), Single(confidence.Lte));
-            result.Must.Add(Conditions.Range(PayloadKeys.Confidence, Bounds(range)));
-        }
-        foreach (var condition in filter.Attributes)
-        {
-            Add(result, condition);
-        }
-        if (filter.OnHold is { } onHold)
-        {
-            (onHold ? result.Must : result.MustNot).Add(Held);
-        }
-        if (IsContradictory(filter))
-        {
-            // Matches no point. Conditions on several types of one field could not all have an index.
-            result.Must.Clear();
-            result.MustNot.Clear();
-            result.Must.Add(Conditions.HasId(Array.Empty<Guid>()));
-        }
+        var result = Translate(filter);
         if (except.Length > 0)
         {
             result.MustNot.Add(Conditions.HasId(except.ToArray()));
         }
-        return result.Must.Count + result.MustNot.Count > 0 ? result : null;
+        return IsEmpty(result) ? null : result;
     }
 
     /// <summary>Matches points on legal hold.</summary>
@@ -77,17 +47,107 @@ internal static class QdrantFilters
         MustNot = { Conditions.HasId([.. except, .. reserved]) },
     };
 
+    /// <summary>Returns all conditions of a filter, those of nested filters included.</summary>
+    public static IEnumerable<Condition> Leaves(Filter filter) =>
+        filter.Must.Concat(filter.Should).Concat(filter.MustNot)
+            .SelectMany(static condition => condition.Filter is { } nested ? Leaves(nested) : [condition]);
+
+    // A filter without conditions matches every point.
+    private static Filter Translate(PointFilter filter)
+    {
+        var result = new Filter();
+        AddFields(result, filter);
+        foreach (var condition in filter.Attributes)
+        {
+            Add(result, condition);
+        }
+        if (filter.OnHold is { } onHold)
+        {
+            (onHold ? result.Must : result.MustNot).Add(Held);
+        }
+        foreach (var part in filter.AllOf.Select(Translate).Where(part => !IsEmpty(part)))
+        {
+            result.Must.Add(Nested(part));
+        }
+        Filter[] any = [.. filter.AnyOf.Select(Translate)];
+        if (!any.Any(IsEmpty))
+        {
+            result.Should.AddRange(any.Select(Nested));
+        }
+        Filter[] none = [.. filter.NoneOf.Select(Translate)];
+        if (none.Any(IsEmpty) || IsContradictory(filter))
+        {
+            // Conditions on several types of one field could not all have an index.
+            return new Filter { Must = { Never } };
+        }
+        result.MustNot.AddRange(none.Select(Nested));
+        return result;
+    }
+
+    private static Condition Never => Conditions.HasId(Array.Empty<Guid>());
+
+    private static Condition Nested(Filter filter) => new() { Filter = filter };
+
+    private static bool IsEmpty(Filter filter) => filter.Must.Count + filter.Should.Count + filter.MustNot.Count == 0;
+
+    private static void AddFields(Filter result, PointFilter filter)
+    {
+        if (filter.JobId is { } job)
+        {
+            result.Must.Add(Conditions.MatchKeyword(PayloadKeys.JobId, job));
+        }
+        if (filter.MediaStoreId is { } media)
+        {
+            result.Must.Add(Conditions.MatchKeyword(PayloadKeys.MediaStoreId, media));
+        }
+        if (filter.PointIds.Count > 0)
+        {
+            result.Must.Add(Conditions.HasId([.. filter.PointIds.Select(PointIds.Of)]));
+        }
+        if (filter.JobIds.Count > 0)
+        {
+            result.Must.Add(Conditions.Match(PayloadKeys.JobId, [.. filter.JobIds]));
+        }
+        if (filter.MediaStoreIds.Count > 0)
+        {
+            result.Must.Add(Conditions.Match(PayloadKeys.MediaStoreId, [.. filter.MediaStoreIds]));
+        }
+        if (filter.PointIdPrefix is not null || filter.JobIdPrefix is not null || filter.MediaStoreIdPrefix is not null)
+        {
+            throw NotExpanded();
+        }
+        if (filter.FaceIndex is { } face)
+        {
+            result.Must.Add(Conditions.Match(PayloadKeys.FaceIndex, (long)face));
+        }
+        if (filter.Confidence is { } confidence)
+        {
+            result.Must.Add(Conditions.Range(PayloadKeys.Confidence, Bounds(confidence.ToSingle())));
+        }
+        foreach (var (key, times) in new[] { (PayloadKeys.StoredAt, filter.StoredAt), (PayloadKeys.ExpiresAt, filter.ExpiresAt) })
+        {
+            if (times is not null)
+            {
+                result.Must.Add(Conditions.Range(key, new() { Gte = times.First, Lte = times.Last }));
+            }
+        }
+    }
+
     /// <summary>Returns true if an attribute would have to have values of several types.</summary>
     private static bool IsContradictory(PointFilter filter) =>
         filter.Attributes.Count > 1
         && filter.Attributes
-            .Where(condition => condition.Exists is null)
-            .GroupBy(condition => condition.Key, StringComparer.Ordinal)
-            .Any(group => group.DistinctBy(condition => (condition.Text is null, condition.Flag is null)).Skip(1).Any());
+            .Where(condition => condition.Type is not null)
+            .GroupBy(condition => condition.Path)
+            .Any(group => group.DistinctBy(ValueType).Skip(1).Any());
+
+    // A time is a text.
+    private static AttributeType? ValueType(AttributeCondition condition) =>
+        condition.Type == AttributeType.Time ? AttributeType.Text : condition.Type;
 
     private static void Add(Filter filter, AttributeCondition condition)
     {
-        var path = AttributeKeys.Path(condition.Key);
+        var path = AttributeKeys.Path(condition.Path);
         if (condition.Exists is { } exists)
         {
             // For Qdrant, lists without values are empty, too; they are stored as texts (AttributeValues).
@@ -98,16 +158,54 @@ internal static class QdrantFilters
         // In Qdrant a list matches if one of its items does; in this store a list never equals its item. The path of a
         // list's items matches only lists.
         filter.MustNot.Add(On(path + "[]", condition));
+        if (condition.Time is not null)
+        {
+            filter.MustNot.Add(Conditions.MatchKeyword(PayloadKeys.NoTimes, condition.Path.ToJson()));
+        }
     }
 
     private static Condition On(string path, AttributeCondition condition) => condition switch
     {
         { Text: { } text } => Conditions.MatchKeyword(path, text),
+        { TextIn: { } texts } => Conditions.Match(path, [.. texts]),
         { Flag: { } flag } => Conditions.Match(path, flag),
-        { Number: { } number } => Conditions.Range(path, new() { Gte = number, Lte = number }),
+        { Number: { } number } => Equal(path, number),
+        // As ranges, which compare integers and decimals alike.
+        { NumberIn: { } numbers } => Nested(new() { Should = { numbers.Distinct().Select(number => Equal(path, number)) } }),
         { Range: { } range } => Conditions.Range(path, Bounds(range)),
+        { Time: { } time } => Times(path, time),
+        { Prefix: not null } => throw NotExpanded(),
         _ => throw new ArgumentException("The condition must have a value.", nameof(condition)),
     };
+
+    private static Condition Equal(string path, double number) => Conditions.Range(path, new() { Gte = number, Lte = number });
+
+    // Qdrant compares all digits, not only those of milliseconds.
+    private static Condition Times(string path, TimeRange time)
+    {
+        if (time.First > time.Last)
+        {
+            return Never;
+        }
+        var range = new DatetimeRange();
+        if (time.First != long.MinValue)
+        {
+            range.Gte = Stamp(time.First, 0);
+        }
+        if (time.Last != long.MaxValue)
+        {
+            range.Lte = Stamp(time.Last, NanosecondsToNextMillisecond);
+        }
+        return new() { Field = new() { Key = path, DatetimeRange = range } };
+    }
+
+    private static Timestamp Stamp(long milliseconds, int nanoseconds)
+    {
+        var (seconds, rest) = Math.DivRem(milliseconds, 1000);
+        return rest < 0
+            ? new() { Seconds = seconds - 1, Nanos = (int)((rest + 1000) * 1_000_000) + nanoseconds }
+            : new() { Seconds = seconds, Nanos = (int)(rest * 1_000_000) + nanoseconds };
+    }
 
     private static Range Bounds(NumericRange bounds)
     {
@@ -131,6 +229,5 @@ internal static class QdrantFilters
         return range;
     }
 
-    private static double? Single(double? bound) =>
-        bound is { } value ? (float)Math.Clamp(value, float.MinValue, float.MaxValue) : null;
+    private static InvalidOperationException NotExpanded() => new("Prefixes must be expanded first.");
 }

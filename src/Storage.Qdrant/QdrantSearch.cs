@@ -10,10 +10,11 @@ namespace Embeddings.Storage.Qdrant;
 /// </summary>
 /// <remarks>
 /// Qdrant reads payloads and vectors after it has ranked the points, so a score may be of an earlier version. Vectors are
-/// therefore always requested with payloads, and the scores are computed from them. Without payloads and vectors, the
-/// scores are Qdrant's own, rounded: they may differ from the others by one step.
+/// therefore always requested with payloads, and the scores are computed from them; so they are for exact searches and those
+/// with a threshold, since Qdrant's own scores, in single precision, may be on the other side of a border. Without any of
+/// these, the scores are Qdrant's own, rounded: they may differ from the others by one step.
 /// </remarks>
-internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, QdrantReads reads, ReplySize replySize)
+internal sealed partial class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, QdrantReads reads, ReplySize replySize)
 {
     /// <summary>Maximum number of tied points ranked per query; among more, Qdrant chooses.</summary>
     public const int MaxTied = 10_000;
@@ -28,10 +29,14 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
         CollectionState state, IReadOnlyList<VectorQuery> queries, SearchSpec spec, CancellationToken cancellationToken)
     {
         CheckAllowed(state, spec);
-        var name = state.Info.Name;
-        var hasContent = spec.WithPayload || spec.WithVectors;
-        var isComplete = !hasContent || (long)queries.Count * (spec.Limit + 1) <= replySize.Points(state.Info.Dimension);
-        QueryPoints[] full = [.. queries.Select(query => ToQuery(state, query, spec))];
+        if (spec.GroupBy is not null)
+        {
+            return await GroupedAsync(state, queries, spec, cancellationToken);
+        }
+        var total = checked(spec.Offset + spec.Limit);
+        var isComplete = spec.Offset == 0
+            && (!NeedsVectors(spec) || (long)queries.Count * (total + 1) <= replySize.Points(state.Info.Dimension));
+        QueryPoints[] full = [.. queries.Select(query => ToQuery(state, query, spec, spec.Filter, total + 1))];
         var found = await QueryAsync(state, isComplete ? full : [.. full.Select(IdsOnly)], cancellationToken);
 
         var results = new List<ScoredStoredPoint>[queries.Count];
@@ -39,29 +44,44 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
         for (var i = 0; i < results.Length; i++)
         {
             var hits = found[i];
-            var isTied = hits.Count > spec.Limit
-                && Score.Of(hits[spec.Limit].Score) == Score.Of(hits[spec.Limit - 1].Score);
-            var best = Rank(isTied ? await TiedAsync(state, full[i], hits[spec.Limit].Score, cancellationToken) : hits, spec);
-            if (hasContent && (isTied || !isComplete))
+            var isTied = hits.Count > total && IsTied(state, spec, hits[total - 1].Score, hits[total].Score);
+            if (!isTied && isComplete)
             {
-                results[i] = [];
+                results[i] = [.. Rank(hits, null).Take(total).Select(hit => Read(full[i], hit, hit.Payload, hit.Vectors, spec))];
+                Observe(results[i], spec);
+                continue;
+            }
+            var best = await BestAsync(state, full[i], hits, spec.Offset, spec.Limit, spec, cancellationToken);
+            results[i] = [];
+            if (NeedsVectors(spec))
+            {
                 missing.AddRange(best.Select(hit => (i, hit)));
             }
             else
             {
-                results[i] = [.. best.Select(hit => Read(full[i], hit, hit.Payload, hit.Vectors, spec))];
-                Observe(results[i], spec);
+                results[i].AddRange(best.Select(hit => Read(full[i], hit, hit.Payload, null, spec)));
             }
         }
-        spec.Lease?.Require(missing.Count, PointSize.Least(spec.WithVectors ? state.Info.Dimension : 0));
+        await ReadMissingAsync(state, full, missing, results, spec, cancellationToken);
+        return [.. results.Select(points => Rank(points, spec))];
+    }
 
+    private async Task ReadMissingAsync(
+        CollectionState state,
+        QueryPoints[] full,
+        List<(int Query, ScoredPoint Hit)> missing,
+        List<ScoredStoredPoint>[] results,
+        SearchSpec spec,
+        CancellationToken cancellationToken)
+    {
+        spec.Lease?.Require(missing.Count, PointSize.Least(spec.WithVectors ? state.Info.Dimension : 0));
         var read = 0;
         while (read < missing.Count)
         {
             var part = missing.Slice(read, Math.Min(replySize.Points(state.Info.Dimension), missing.Count - read));
             read += part.Count;
             var ids = part.Select(entry => entry.Hit.Id).Distinct();
-            var contents = (await reads.FetchAsync(name, ids, spec.WithPayload, withVectors: true, cancellationToken))
+            var contents = (await reads.FetchAsync(state.Info.Name, ids, spec.WithPayload, withVectors: true, cancellationToken))
                 .ToDictionary(point => point.Id);
             var points = new List<ScoredStoredPoint>();
             foreach (var (query, hit) in part)
@@ -75,17 +95,88 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
             }
             Observe(points, spec);
         }
-        return [.. results.Select(points => Rank(points, spec))];
     }
 
-    private async Task<IEnumerable<ScoredPoint>> TiedAsync(
-        CollectionState state, QueryPoints query, float score, CancellationToken cancellationToken)
+    /// <summary>
+    /// Returns the best points after the offset, in no particular order among scores that are nearly equal, given the best
+    /// points by Qdrant's scores, one more than are needed.
+    /// </summary>
+    private async Task<IEnumerable<ScoredPoint>> BestAsync(
+        CollectionState state,
+        QueryPoints full,
+        List<ScoredPoint> hits,
+        int offset,
+        int limit,
+        SearchSpec spec,
+        CancellationToken cancellationToken)
+    {
+        var total = offset + limit;
+        if (hits.Count > total && IsTied(state, spec, hits[total - 1].Score, hits[total].Score))
+        {
+            hits = await TiedAsync(
+                state, full, LowestTied(state, spec, hits[total - 1].Score, hits[total].Score), cancellationToken);
+        }
+        var precise = IsPrecise(spec)
+            ? await PreciseAsync(state, full, Doubtful(state, hits, offset, total), cancellationToken)
+            : null;
+        return Rank(hits, precise).Take(total).Skip(offset);
+    }
+
+    private async Task<List<ScoredPoint>> TiedAsync(
+        CollectionState state, QueryPoints query, float lowest, CancellationToken cancellationToken)
     {
         var tied = IdsOnly(query);
-        tied.ScoreThreshold = Score.Least(Score.Of(score));
+        tied.ScoreThreshold = query.HasScoreThreshold ? Math.Max(query.ScoreThreshold, lowest) : lowest;
         tied.Limit += (ulong)Math.Min(MaxTied, (long)MaxTiedPages * state.Limits.MaxQueryLimit);
         return (await QueryAsync(state, [tied], cancellationToken))[0];
     }
+
+    /// <summary>Computes the scores of points from their vectors.</summary>
+    private async Task<Dictionary<PointId, float>> PreciseAsync(
+        CollectionState state, QueryPoints query, IEnumerable<ScoredPoint> hits, CancellationToken cancellationToken)
+    {
+        var scores = new Dictionary<PointId, float>();
+        foreach (var part in hits.Select(hit => hit.Id).Chunk(ReplySize.Vectors(state.Info.Dimension)))
+        {
+            var points = await reads.FetchAsync(state.Info.Name, part, withPayload: false, withVectors: true, cancellationToken);
+            foreach (var point in points)
+            {
+                if (point.Vectors?.Vector?.GetDenseVector() is { } vector)
+                {
+                    scores[point.Id] = StoredVectors.Score(query.Query.Nearest.Dense.Data, vector.Data);
+                }
+            }
+        }
+        return scores;
+    }
+
+    // Points of which Qdrant's scores do not tell on which side of a border they are.
+    private static IEnumerable<ScoredPoint> Doubtful(CollectionState state, List<ScoredPoint> hits, int offset, int total)
+    {
+        var margin = Margin(state);
+        return hits.Where(hit => IsNear(hit, offset) || IsNear(hit, total));
+
+        bool IsNear(ScoredPoint hit, int border) =>
+            border > 0 && border < hits.Count && Math.Abs(hit.Score - hits[border - 1].Score) <= margin;
+    }
+
+    private static bool IsTied(CollectionState state, SearchSpec spec, float last, float next) => IsPrecise(spec)
+        ? next >= last - Margin(state)
+        : Score.Of(next) == Score.Of(last);
+
+    private static float LowestTied(CollectionState state, SearchSpec spec, float last, float next) =>
+        IsPrecise(spec) ? last - Margin(state) : Score.Least(Score.Of(next));
+
+    // Scores that differ by more are in the order of the vectors' scores.
+    private static float Margin(CollectionState state) => Score.Step + (2 * Slack(state));
+
+    // The most by which a dot product in single precision, of eight lanes or more, can differ from the exact one.
+    private static float Slack(CollectionState state) => ((state.Info.Dimension / 8) + 16) * MathF.ScaleB(1, -24);
+
+    // With a threshold, a point that is just below it must not take the place of another.
+    private static bool IsPrecise(SearchSpec spec) => spec.Exact is true || spec.ScoreThreshold is not null;
+
+    private static bool NeedsVectors(SearchSpec spec) => spec.WithPayload || spec.WithVectors || IsPrecise(spec);
 
     private static void CheckAllowed(CollectionState state, SearchSpec spec)
     {
@@ -156,32 +247,33 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
         return page;
     }
 
-    private static QueryPoints ToQuery(CollectionState state, VectorQuery query, SearchSpec spec)
+    private static QueryPoints ToQuery(
+        CollectionState state, VectorQuery query, SearchSpec spec, PointFilter filter, int limit)
     {
         List<Guid> excluded = [.. state.ReservedIds];
-        if (query.ExcludeId is { } id)
+        if (query.Excluded is { } ids)
         {
-            excluded.Add(PointIds.Of(id));
+            excluded.AddRange(ids.Select(PointIds.Of));
         }
         var request = new QueryPoints
         {
             CollectionName = state.Info.Name,
             Query = new() { Nearest = new() { Dense = PointMapper.ToQuery(query.Vector) } },
-            Filter = QdrantFilters.ToFilter(spec.Filter, [.. excluded]),
+            Filter = QdrantFilters.ToFilter(filter, [.. excluded]),
             // Rescores results of quantized vectors with the original vectors; without quantization it has no effect.
             Params = new() { Exact = spec.Exact ?? false, Quantization = new() { Rescore = true } },
-            Limit = (ulong)spec.Limit + 1,
+            Limit = (ulong)limit,
             WithPayload = spec.WithPayload ? true : PointMapper.IdOnly,
-            WithVectors = spec.WithPayload || spec.WithVectors,
+            WithVectors = NeedsVectors(spec),
         };
         if (spec.HnswEf is { } ef)
         {
             request.Params.HnswEf = (ulong)ef;
         }
-        // Qdrant compares scores that are not rounded; the exact threshold is applied here.
+        // Qdrant compares scores that are neither precise nor rounded; the exact threshold is applied here.
         if (spec.ScoreThreshold is { } threshold and > -1)
         {
-            request.ScoreThreshold = Score.Least(threshold);
+            request.ScoreThreshold = Score.Least(threshold) - Slack(state);
         }
         return request;
     }
@@ -213,11 +305,11 @@ internal sealed class QdrantSearch(QdrantCalls calls, FilterIndexes indexes, Qdr
         }
     }
 
-    private static IEnumerable<ScoredPoint> Rank(IEnumerable<ScoredPoint> hits, SearchSpec spec) =>
+    /// <summary>Orders points by their precise scores, as far as they are known, and Qdrant's.</summary>
+    private static IEnumerable<ScoredPoint> Rank(IEnumerable<ScoredPoint> hits, Dictionary<PointId, float>? precise) =>
         hits
-            .OrderByDescending(hit => Score.Of(hit.Score))
-            .ThenBy(PointMapper.IdOf, StringComparer.Ordinal)
-            .Take(spec.Limit);
+            .OrderByDescending(hit => precise is not null && precise.TryGetValue(hit.Id, out var score) ? score : Score.Of(hit.Score))
+            .ThenBy(PointMapper.IdOf, StringComparer.Ordinal);
 
     private static IReadOnlyList<ScoredStoredPoint> Rank(IEnumerable<ScoredStoredPoint> hits, SearchSpec spec) =>
     [

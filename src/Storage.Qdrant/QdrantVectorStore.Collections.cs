@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Embeddings.Primitives;
 using Qdrant.Client.Grpc;
@@ -17,8 +16,13 @@ internal sealed partial class QdrantVectorStore
         RequireStarted();
         RequireNoGraph(settings.ApproximateIndex);
         await RequireNoAliasAsync(spec.Name, cancellationToken);
-        await _catalog.CreateAsync(spec, settings, IndexedAttribute.Change([], indexed, []), cancellationToken);
-        await CreateIndexesAsync(spec.Name, indexed, cancellationToken);
+        IndexedAttribute.RequireFew(indexed);
+        await _catalog.CreateAsync(
+            spec, settings, needsMetadata: settings != CollectionSettings.None || indexed.Count > 0, cancellationToken);
+        if (indexed.Count > 0)
+        {
+            await _attributes.SetAsync(spec.Name, indexed, [], cancellationToken);
+        }
     }
 
     public Task<CollectionInfo?> ReadCollectionAsync(string collection, CancellationToken cancellationToken)
@@ -38,23 +42,6 @@ internal sealed partial class QdrantVectorStore
             await _admin.SetMetadataAsync(collection, PayloadKeys.Retention, seconds, cancellationToken);
             _catalog.Forget(collection);
         }
-    }
-
-    public async Task SetIndexedAttributesAsync(
-        string collection,
-        IReadOnlyList<IndexedAttribute> add,
-        IReadOnlyList<IndexedAttribute> remove,
-        CancellationToken cancellationToken)
-    {
-        // Not from the cache: another server may have changed the list.
-        _catalog.Forget(collection);
-        var state = await RequireAsync(collection, cancellationToken);
-        RequireMetadata(state);
-        var indexed = IndexedAttribute.Change(state.Info.IndexedAttributes, add, remove);
-        await CreateIndexesAsync(collection, add, cancellationToken);
-        await _admin.SetMetadataAsync(
-            collection, PayloadKeys.Indexed, indexed.Count > 0 ? JsonSerializer.Serialize(indexed) : "", cancellationToken);
-        _catalog.Forget(collection);
     }
 
     public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken)
@@ -138,25 +125,6 @@ internal sealed partial class QdrantVectorStore
         if ((await _aliases.GetAsync(isWrite: true, cancellationToken)).ContainsKey(name))
         {
             throw AliasFaults.Exists(name);
-        }
-    }
-
-    private async Task CreateIndexesAsync(
-        string collection, IReadOnlyList<IndexedAttribute> indexed, CancellationToken cancellationToken)
-    {
-        foreach (var attribute in indexed)
-        {
-            await _admin.CreateIndexAsync(
-                collection,
-                OrderedField.PathOf(attribute.Path),
-                attribute.Type switch
-                {
-                    AttributeType.Number => FieldType.Float,
-                    AttributeType.Flag => FieldType.Bool,
-                    AttributeType.Time => FieldType.Datetime,
-                    _ => FieldType.Keyword,
-                },
-                cancellationToken);
         }
     }
 }

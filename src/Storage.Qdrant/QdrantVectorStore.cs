@@ -6,8 +6,8 @@ namespace Embeddings.Storage.Qdrant;
 /// <summary>
 /// The store on a Qdrant cluster, which shards, replicates and searches. The server keeps no state, and any number of
 /// servers can share a cluster. Unlike in the embedded store, a failed write of more points than one upsert holds may
-/// be stored in part (it can be repeated safely), and search results are approximate unless an exact search is
-/// requested.
+/// be stored in part (its fault names the points that may be missing, and it can be repeated safely), and search results
+/// are approximate unless an exact search is requested.
 /// </summary>
 internal sealed partial class QdrantVectorStore : IVectorStore
 {
@@ -23,6 +23,8 @@ internal sealed partial class QdrantVectorStore : IVectorStore
     private readonly QdrantAttributeUpdates _updates;
     private readonly QdrantHolds _holds;
     private readonly QdrantRetention _retention;
+    private readonly QdrantAttributeIndexes _attributes;
+    private readonly PrefixExpansion _prefixes;
     private readonly QdrantAliases _aliases;
     private readonly QdrantListings _listings;
     private bool _started;
@@ -46,6 +48,8 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         _updates = new(calls, _reads, replySize);
         _holds = new(calls, _admin, _catalog, indexes, _reads);
         _retention = new(calls, _deletes, time);
+        _attributes = new(calls, indexes, _catalog);
+        _prefixes = new(calls, indexes);
         _aliases = new(calls, _admin, time);
         _listings = new(calls, indexes, _retention, replySize);
         if (options.ApiKey is { Length: > 0 }
@@ -75,6 +79,16 @@ internal sealed partial class QdrantVectorStore : IVectorStore
     {
         RequireStarted();
         return (await _catalog.FindAsync(collection, cancellationToken))?.Info;
+    }
+
+    public Task SetIndexedAttributesAsync(
+        string collection,
+        IReadOnlyList<IndexedAttribute> add,
+        IReadOnlyList<IndexedAttribute> remove,
+        CancellationToken cancellationToken)
+    {
+        RequireStarted();
+        return _attributes.SetAsync(collection, add, remove, cancellationToken);
     }
 
     public async Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken)
@@ -152,7 +166,10 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         string collection, PointFilter filter, IDeletedIds? deleted, CancellationToken cancellationToken)
     {
         return await OnAsync(
-            collection, state => _deletes.DeleteAsync(state, filter, deleted, cancellationToken), cancellationToken);
+            collection,
+            async state => await _deletes.DeleteAsync(
+                state, await _prefixes.ExpandAsync(state, filter, cancellationToken), deleted, cancellationToken),
+            cancellationToken);
     }
 
     public async Task<long> DeleteExpiredAsync(
@@ -176,20 +193,30 @@ internal sealed partial class QdrantVectorStore : IVectorStore
     public async Task<long> SetHoldAsync(
         string collection, PointFilter filter, bool hold, CancellationToken cancellationToken)
     {
-        return await OnAsync(collection, _ => _holds.SetAsync(collection, filter, hold, cancellationToken), cancellationToken);
+        return await OnAsync(
+            collection,
+            async state => await _holds.SetAsync(
+                collection, await _prefixes.ExpandAsync(state, filter, cancellationToken), hold, cancellationToken),
+            cancellationToken);
     }
 
     public async Task<PointKeyPage> ListKeysAsync(
         string collection, PointFilter filter, string pageToken, CancellationToken cancellationToken)
     {
         return await OnAsync(
-            collection, state => _reads.ListKeysAsync(state, filter, pageToken, cancellationToken), cancellationToken);
+            collection,
+            async state => await _reads.ListKeysAsync(
+                state, await _prefixes.ExpandAsync(state, filter, cancellationToken), pageToken, cancellationToken),
+            cancellationToken);
     }
 
     public async Task<long> CountAsync(string collection, PointFilter filter, CancellationToken cancellationToken)
     {
         return await OnAsync(
-            collection, state => _reads.CountAsync(state, filter, cancellationToken), cancellationToken);
+            collection,
+            async state => await _reads.CountAsync(
+                state, await _prefixes.ExpandAsync(state, filter, cancellationToken), cancellationToken),
+            cancellationToken);
     }
 
     public async Task<PointPage> ListAsync(
@@ -202,7 +229,13 @@ internal sealed partial class QdrantVectorStore : IVectorStore
     {
         return await OnAsync(
             collection,
-            state => _reads.ListAsync(state, filter, pageSize, pageToken, withVectors, cancellationToken),
+            async state => await _reads.ListAsync(
+                state,
+                await _prefixes.ExpandAsync(state, filter, cancellationToken),
+                pageSize,
+                pageToken,
+                withVectors,
+                cancellationToken),
             cancellationToken);
     }
 
@@ -218,7 +251,12 @@ internal sealed partial class QdrantVectorStore : IVectorStore
                 {
                     CheckDimension(state, query.Vector.Length);
                 }
-                return queries.Count == 0 ? [] : await _search.SearchAsync(state, queries, spec, cancellationToken);
+                if (queries.Count == 0)
+                {
+                    return [];
+                }
+                var filter = await _prefixes.ExpandAsync(state, spec.Filter, cancellationToken);
+                return await _search.SearchAsync(state, queries, spec with { Filter = filter }, cancellationToken);
             },
             cancellationToken);
     }
@@ -266,7 +304,7 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         CheckDimensions(state, points);
         return state.HasHolds
             ? ReplaceFreeAsync(state, jobId, points, cancellationToken)
-            : _replacements.ReplaceAsync(state, jobId, points, () => Send(state, points, cancellationToken), cancellationToken);
+            : _replacements.ReplaceAsync(state, jobId, points, () => Send(state, points, reportsIndexes: false, cancellationToken), cancellationToken);
     }
 
     private async Task<long> ReplaceFreeAsync(
@@ -275,7 +313,7 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         await _holds.RequireNoOtherFacesAsync(
             state, jobId, points.Select(point => PointIds.Of(point.Id)), cancellationToken);
         return await _replacements.ReplaceAsync(
-            state, jobId, points, () => Send(state, points, cancellationToken), cancellationToken);
+            state, jobId, points, () => Send(state, points, reportsIndexes: false, cancellationToken), cancellationToken);
     }
 
     private Task Write(CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
@@ -283,7 +321,7 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         CheckDimensions(state, points);
         return _replacements.Protect(state.Info.Name, points) is { } removal
             ? WriteAfterAsync(removal, state, points, cancellationToken)
-            : Send(state, points, cancellationToken);
+            : Send(state, points, reportsIndexes: true, cancellationToken);
     }
 
     private async Task WriteAfterAsync(
@@ -293,16 +331,24 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         await Write(state, points, cancellationToken);
     }
 
-    private Task Send(CollectionState state, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
-        points.Count == 0
-            ? Task.CompletedTask
-            : state.HasHolds || points.Any(point => point.Payload.OnHold)
-                ? SendFreeAsync(state.Info.Name, points, cancellationToken)
-                : _batchers.Of(state.Info.Name).WriteAsync(points, cancellationToken);
+    private Task Send(
+        CollectionState state, IReadOnlyList<StoredPoint> points, bool reportsIndexes, CancellationToken cancellationToken)
+    {
+        if (points.Count == 0)
+        {
+            return Task.CompletedTask;
+        }
+        var name = state.Info.Name;
+        return state.HasHolds || points.Any(point => point.Payload.OnHold)
+            ? SendFreeAsync(name, points, Queue, cancellationToken)
+            : Queue();
 
-    private async Task SendFreeAsync(string name, IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken) =>
-        await await _holds.WriteAsync(
-            name, points, () => _batchers.Of(name).WriteAsync(points, cancellationToken), cancellationToken);
+        Task Queue() => _batchers.Of(name).WriteAsync(points, cancellationToken, reportsIndexes);
+    }
+
+    private async Task SendFreeAsync(
+        string name, IReadOnlyList<StoredPoint> points, Func<Task> write, CancellationToken cancellationToken) =>
+        await await _holds.WriteAsync(name, points, write, cancellationToken);
 
     private async Task<long?> ReadIdsAsync(CollectionState state, IDeletedIds? ids, CancellationToken cancellationToken)
     {

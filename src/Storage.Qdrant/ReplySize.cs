@@ -8,6 +8,7 @@ internal sealed class ReplySize
 {
     private const int TargetBytes = 8 << 20;
     private const int MaxPoints = 512;
+    private const int MaxVectors = 4096;
 
     // Ids and the fields of fixed size.
     private const int MinPayload = 1024;
@@ -19,6 +20,10 @@ internal sealed class ReplySize
     /// <param name="dimension">The dimension of the vectors; 0 if they are not requested.</param>
     public int Points(int dimension) =>
         (int)Math.Clamp(TargetBytes / (Volatile.Read(ref _payload) + ((double)dimension * sizeof(float))), 1, MaxPoints);
+
+    /// <summary>The number of points of one reply without payloads, at least 1.</summary>
+    public static int Vectors(int dimension) =>
+        (int)Math.Clamp(TargetBytes / (MinPayload + ((long)dimension * sizeof(float))), 1, MaxVectors);
 
     /// <summary>Records the payloads of a reply; the estimate follows large ones at once and small ones gradually.</summary>
     public void Observe(IReadOnlyCollection<StoredPoint> points)

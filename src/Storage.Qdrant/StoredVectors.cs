@@ -8,21 +8,10 @@ namespace Embeddings.Storage.Qdrant;
 /// Qdrant normalizes vectors in single precision and leaves very short ones unchanged. Therefore they are normalized
 /// here, accurately for every norm, and the norm is stored with the point. A vector with norm 1 is returned bit for
 /// bit; the values of other vectors have a relative error of at most 2^-22 (and an absolute error of 1e-38 times the
-/// norm, for values that are negligible).
+/// norm, for values that are negligible). See <see cref="UnitVectors"/>.
 /// </summary>
 internal static class StoredVectors
 {
-    // Less than Qdrant's tolerance for the squared norm (1e-6), so that Qdrant agrees with the decision made here, and less
-    // than half a step of scores, so that the score of a vector with itself is 1.
-    private const double Tolerance = 2.5e-7;
-
-    /// <summary>The norm of the vector; null if it is 1 and the vector is stored unchanged.</summary>
-    public static double? NormOf(ReadOnlySpan<float> vector)
-    {
-        var norm = VectorMath.Norm(vector);
-        return Math.Abs((norm * norm) - 1) <= Tolerance ? null : norm;
-    }
-
     /// <summary>The score of a stored vector for a query.</summary>
     public static float Score(RepeatedField<float> query, RepeatedField<float> stored)
     {

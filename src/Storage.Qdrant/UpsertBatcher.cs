@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Embeddings.Primitives;
-using Qdrant.Client.Grpc;
+using Embeddings.Storage.Qdrant.Wire;
 
 namespace Embeddings.Storage.Qdrant;
 
@@ -94,17 +94,23 @@ internal sealed class UpsertBatcher : IAsyncDisposable
     /// <summary>Serializes deletions, which count the points first and delete them afterwards.</summary>
     public SemaphoreSlim Deleting { get; } = new(1);
 
-    /// <summary>Queues the points in order before it returns; the task completes when they are written.</summary>
-    public Task WriteAsync(IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken)
+    /// <summary>
+    /// Queues the points in order before it returns; the task completes when they are written. If some are not, the fault has
+    /// their indexes.
+    /// </summary>
+    /// <param name="points">The points.</param>
+    /// <param name="cancellationToken">Cancels the wait, and drops the points that have not been sent.</param>
+    /// <param name="reportsIndexes">False if the indexes mean nothing to the caller.</param>
+    public Task WriteAsync(
+        IReadOnlyList<StoredPoint> points, CancellationToken cancellationToken, bool reportsIndexes = true)
     {
-        var job = new UpsertJob(points.Count, cancellationToken);
+        var job = new UpsertJob(points.Count, cancellationToken, reportsIndexes);
         var pending = new PendingPoint[points.Count];
         var now = _time.GetUtcNow();
         for (var i = 0; i < pending.Length; i++)
         {
             var id = PointIds.Of(points[i].Id);
-            var point = PointMapper.ToPoint(id, points[i], now);
-            pending[i] = new(id, point, PointMapper.SizeOf(points[i], point), job);
+            pending[i] = new(id, PointMapper.Encode(PointMapper.ToPoint(id, points[i], now)), job, i);
         }
         lock (_lock)
         {
@@ -198,7 +204,7 @@ internal sealed class UpsertBatcher : IAsyncDisposable
             var late = await UpsertAsync(batch);
             foreach (var version in batch.SelectMany(point => point.Versions))
             {
-                version.Job.PointStored();
+                version.Job.PointStored(version.Index);
             }
             return late;
         }
@@ -220,7 +226,7 @@ internal sealed class UpsertBatcher : IAsyncDisposable
             var failure = e is OperationCanceledException ? CollectionFaults.ShuttingDown(e) : e;
             foreach (var version in batch.SelectMany(point => point.Versions))
             {
-                version.Job.Fail(failure);
+                version.Job.PointFailed(version.Index, failure);
             }
             return Task.CompletedTask;
         }
@@ -233,7 +239,7 @@ internal sealed class UpsertBatcher : IAsyncDisposable
     private async Task<Task> UpsertAsync(IReadOnlyList<PendingPoint> batch)
     {
         var isDurable = _options.Ack == AckLevel.Durable;
-        var request = new UpsertPoints { CollectionName = _collection, Wait = isDurable };
+        var request = new Wire.UpsertPoints { CollectionName = _collection, Wait = isDurable };
         request.Points.AddRange(batch.Select(point => point.Point));
         var isStored = false;
         var running = new List<Task> { AttemptAsync() };
@@ -263,8 +269,8 @@ internal sealed class UpsertBatcher : IAsyncDisposable
         Task AttemptAsync() => _calls.RunAsync(
             QdrantCallKind.Write,
             _collection,
-            async (client, call) =>
-                QdrantFaults.ThrowIfIncomplete((await client.Points.UpsertAsync(request, call)).Result, !isDurable),
+            async (node, call) =>
+                QdrantFaults.ThrowIfIncomplete((await node.Calls.UpsertAsync(request, call)).Result, !isDurable),
             _closing.Token,
             () => Volatile.Read(ref isStored) || batch.All(point => point.Versions.All(version => version.Job.IsCancelled)));
     }

@@ -1,4 +1,5 @@
-using Qdrant.Client.Grpc;
+using Embeddings.Primitives;
+using Google.Protobuf;
 
 namespace Embeddings.Storage.Qdrant;
 
@@ -35,8 +36,8 @@ internal sealed class UpsertQueue
     }
 
     /// <summary>
-    /// Takes the next points within both limits, but at least one. Cancelled points are dropped, so the result may be
-    /// empty.
+    /// Takes the next points within both limits, but at least one. Points of jobs that have been cancelled or have failed are
+    /// dropped, so the result may be empty.
     /// </summary>
     public List<PendingPoint> Take(int maxPoints, int maxBytes)
     {
@@ -52,9 +53,9 @@ internal sealed class UpsertQueue
             _ready.Dequeue();
             _waiting.Remove(id);
             Bytes -= point.Bytes;
-            foreach (var version in point.Versions.Where(version => version.Job.IsCancelled))
+            foreach (var version in point.Versions.Where(version => version.Job.IsEnded))
             {
-                version.Job.Cancel();
+                version.Job.Drop(version.Index);
             }
             if (point.Newest is { } newest)
             {
@@ -84,8 +85,15 @@ internal sealed class UpsertQueue
 }
 
 /// <summary>A point to write, with the earlier versions that it replaces.</summary>
-internal sealed record PendingPoint(Guid Id, PointStruct Point, int Bytes, UpsertJob Job, PendingPoint? Earlier = null)
+/// <param name="Id">Qdrant's id.</param>
+/// <param name="Point">The point, encoded.</param>
+/// <param name="Job">The job of its caller.</param>
+/// <param name="Index">Its index in the job.</param>
+/// <param name="Earlier">The version that it replaces, or null.</param>
+internal sealed record PendingPoint(Guid Id, ByteString Point, UpsertJob Job, int Index = 0, PendingPoint? Earlier = null)
 {
+    public int Bytes => Point.Length;
+
     /// <summary>This version and those it replaces, newest first.</summary>
     public IEnumerable<PendingPoint> Versions
     {
@@ -98,30 +106,95 @@ internal sealed record PendingPoint(Guid Id, PointStruct Point, int Bytes, Upser
         }
     }
 
-    /// <summary>The newest version that is not cancelled, or null.</summary>
-    public PendingPoint? Newest => Job.IsCancelled ? Earlier?.Newest : this;
+    /// <summary>The newest version whose job goes on, or null.</summary>
+    public PendingPoint? Newest => Job.IsEnded ? Earlier?.Newest : this;
 }
 
-/// <summary>The points of one caller: completes when all are written, fails if one fails.</summary>
-internal sealed class UpsertJob(int points, CancellationToken cancellationToken)
+/// <summary>
+/// The points of one caller. It ends when it is known of each point whether it is stored: it completes if all are, and fails
+/// otherwise with the first failure and the indexes of the points that are not stored. After the first failure, points that
+/// have not been sent are dropped, so that the failure is soon reported.
+/// </summary>
+/// <param name="points">The number of points.</param>
+/// <param name="cancellationToken">Cancels the job.</param>
+/// <param name="reportsIndexes">True if the failure names the points that are not stored.</param>
+internal sealed class UpsertJob(int points, CancellationToken cancellationToken, bool reportsIndexes = true)
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _lock = new();
+    private readonly bool[] _isKnown = new bool[points];
+
+    // Null while no point has failed.
+    private bool[]? _notStored;
     private int _remaining = points;
+    private volatile Exception? _failure;
 
     public Task Task => _done.Task;
 
-    /// <summary>Returns true if the caller has cancelled, so that unsent points can be dropped.</summary>
+    /// <summary>Returns true if the caller has cancelled.</summary>
     public bool IsCancelled => cancellationToken.IsCancellationRequested;
 
-    public void PointStored()
+    /// <summary>Returns true if points that have not been sent can be dropped.</summary>
+    public bool IsEnded => IsCancelled || _failure is not null;
+
+    public void PointStored(int index) => Know(index, null);
+
+    public void PointFailed(int index, Exception failure) => Know(index, failure);
+
+    /// <summary>Records that a point is not sent.</summary>
+    public void Drop(int index)
     {
-        if (Interlocked.Decrement(ref _remaining) == 0)
+        if (IsCancelled)
         {
-            _done.TrySetResult();
+            _done.TrySetCanceled(cancellationToken);
+        }
+        else
+        {
+            Know(index, _failure);
         }
     }
 
-    public void Fail(Exception exception) => _done.TrySetException(exception);
+    private void Know(int index, Exception? failure)
+    {
+        lock (_lock)
+        {
+            if (_isKnown[index])
+            {
+                return;
+            }
+            _isKnown[index] = true;
+            if (failure is not null)
+            {
+                _failure ??= failure;
+                (_notStored ??= new bool[_isKnown.Length])[index] = true;
+            }
+            if (--_remaining > 0)
+            {
+                return;
+            }
+        }
+        if (_failure is null)
+        {
+            _done.TrySetResult();
+        }
+        else
+        {
+            _done.TrySetException(Failure());
+        }
+    }
 
-    public void Cancel() => _done.TrySetCanceled(cancellationToken);
+    private Exception Failure()
+    {
+        if (_failure is not Fault fault || _isKnown.Length == 1 || !reportsIndexes)
+        {
+            return _failure!;
+        }
+        var indexes = IndexRanges.Format(_notStored);
+        var count = _notStored!.Count(isNotStored => isNotStored);
+        return fault
+            .Saying(
+                $"{count} of {_isKnown.Length} points are not stored, or may not be; all others are. Their indexes are in "
+                + $"'{FaultKeys.NotStored}'; send them again. {fault.Message}")
+            .With(FaultKeys.NotStored, indexes);
+    }
 }

@@ -9,7 +9,7 @@ internal readonly record struct Candidate(long Row, float High);
 /// The rows of one query that can be among its best, by bounds below and above their scores: a row whose upper bound is below
 /// as many lower bounds as there are hits cannot be one. Used by one thread.
 /// </summary>
-/// <param name="keep">The number of hits, at least 1, and one more if a point is excluded, which may have one of the lower bounds.</param>
+/// <param name="keep">The number of hits, at least 1, and one more for each point that is excluded, which may have one of the lower bounds.</param>
 /// <param name="minimum">The lowest score of a hit.</param>
 /// <param name="capacity">The maximum number of candidates, which bounds the memory.</param>
 internal sealed class Candidates(int keep, float minimum, int capacity)

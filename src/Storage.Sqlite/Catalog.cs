@@ -81,6 +81,14 @@ internal sealed class Catalog : IDisposable
                 logger.PointsDamaged(index.Name, damaged.Count, IdDigest(damaged.Values.First()));
                 TryMoveDamaged(session, index, damaged.Keys, logger);
             }
+
+            var attributes = AttributeIndexes.List(session, index.Key);
+            if (attributes.Count > 0)
+            {
+                index.SetAttributes(
+                    attributes,
+                    attributes.ToDictionary(static one => one.Id, one => AttributeIndexes.Load(session, index.Statements, one)));
+            }
         }
 
         files.DeleteOthers(session, this);

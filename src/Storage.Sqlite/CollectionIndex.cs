@@ -51,11 +51,17 @@ internal sealed class CollectionIndex : IDisposable
     /// <summary>The approximate index, or null.</summary>
     public ApproximateIndex? Approximate { get; set; }
 
+    /// <summary>The values of indexed attributes.</summary>
+    public AttributeColumns Attributes { get; } = new();
+
     /// <summary>The number of points; can be read without the gate.</summary>
     public int Count => Volatile.Read(ref _count);
 
     /// <summary>True once the collection was dropped or the store closed.</summary>
     public bool IsClosed => Volatile.Read(ref _closed);
+
+    /// <summary>The settings; replaced as a whole.</summary>
+    public CollectionSettings Settings { get; set; } = CollectionSettings.None;
 
     /// <summary>True after rows were replaced or removed, until the caller resets it.</summary>
     public bool HasRemovals
@@ -64,37 +70,13 @@ internal sealed class CollectionIndex : IDisposable
         set => Volatile.Write(ref _hasRemovals, value);
     }
 
-    /// <summary>The settings; replaced as a whole.</summary>
-    public CollectionSettings Settings { get; set; } = CollectionSettings.None;
-
-    /// <summary>The attributes with an index; replaced as a whole.</summary>
-    public IReadOnlyList<IndexedAttribute> IndexedAttributes { get; set; } = [];
-
     public CollectionInfo Info =>
-        new(Name, Dimension, Count, Model) { Settings = Settings, IndexedAttributes = IndexedAttributes };
+        new(Name, Dimension, Count, Model) { Settings = Settings, IndexedAttributes = Attributes.Attributes };
 
     public long Row(int slot) => Vectors.Row(slot);
 
     /// <summary>Returns the slot of a row, or -1.</summary>
     public int Slot(long row) => _slots.Find(row);
-
-    /// <summary>
-    /// Returns the slots of the rows that exist, in ascending order, so that memory is read in one direction.
-    /// </summary>
-    public int[] Slots(IReadOnlyCollection<long> rows)
-    {
-        var slots = new List<int>(rows.Count);
-        foreach (var row in rows)
-        {
-            if (_slots.Find(row) is >= 0 and var slot)
-            {
-                slots.Add(slot);
-            }
-        }
-
-        slots.Sort();
-        return [.. slots];
-    }
 
     /// <summary>Returns whether a row is in the index with the codes of this vector.</summary>
     public bool Matches(long row, ReadOnlySpan<float> vector)
@@ -124,10 +106,15 @@ internal sealed class CollectionIndex : IDisposable
                     return;
                 }
 
-                if (change.Point is { } point)
+                if (change is { AttributesOnly: true, Point: { } changed })
+                {
+                    PutAttributes(change.Row, changed.Attributes);
+                }
+                else if (change.Point is { } point)
                 {
                     var isFinite = TryPut(change.Row, point.Floats, ref count);
                     Debug.Assert(isFinite, "Callers must reject vectors that are not finite or all zero.");
+                    PutAttributes(change.Row, point.Attributes);
                     Approximate?.Put(change.Row);
                 }
                 else if (_slots.Remove(change.Row) is >= 0 and var slot)
@@ -253,16 +240,50 @@ internal sealed class CollectionIndex : IDisposable
         }
     }
 
+    /// <summary>Replaces the indexes of attributes, with the values of new ones.</summary>
+    public void SetAttributes(
+        IReadOnlyList<AttributeIndex> indexes, IReadOnlyDictionary<long, List<(long Row, object Value)>> values)
+    {
+        Gate.EnterWriteLock();
+        try
+        {
+            Attributes.Set(indexes, _count);
+            foreach (var (id, entries) in values)
+            {
+                foreach (var (row, value) in entries)
+                {
+                    if (Slot(row) is >= 0 and var slot)
+                    {
+                        Attributes.Put(id, slot, value);
+                    }
+                }
+            }
+        }
+        finally
+        {
+            Gate.ExitWriteLock();
+        }
+    }
+
     public void Dispose()
     {
         // A search that starts after this finds an empty collection, not freed memory.
         Gate.EnterWriteLock();
         Volatile.Write(ref _closed, true);
         _slots.Clear();
+        Attributes.Clear();
         _count = 0;
         Vectors.Dispose();
         Approximate?.Dispose();
         Gate.ExitWriteLock();
+    }
+
+    private void PutAttributes(long row, byte[]? attributes)
+    {
+        if (Attributes.Any && Slot(row) is >= 0 and var slot)
+        {
+            Attributes.Put(slot, attributes);
+        }
     }
 
     private bool TryPut(long row, ReadOnlySpan<float> vector, ref int count)
@@ -298,6 +319,7 @@ internal sealed class CollectionIndex : IDisposable
     {
         var last = --count;
         Vectors.Move(last, slot);
+        Attributes.Remove(slot, last);
         if (slot != last)
         {
             _slots.Set(Vectors.Row(slot), slot);

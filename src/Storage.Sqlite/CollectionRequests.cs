@@ -31,22 +31,28 @@ internal sealed class CreateCollectionRequest(
             spec.Model?.Fingerprint ?? (object)DBNull.Value);
         var key = (long)session.Scalar("SELECT last_insert_rowid()")!;
         SqliteSchema.CreatePoints(session, key);
-        SettingsTables.Write(session, key, settings, indexed);
+        SettingsTables.Write(session, key, settings);
+        var points = new PointStatements(key);
+        foreach (var attribute in indexed)
+        {
+            AttributeIndexes.Create(session, points, key, attribute);
+        }
+
+        var indexes = AttributeIndexes.List(session, key);
         context.AfterCommit(() =>
         {
             var index = catalog.Set(key, spec);
             index.Settings = settings;
-            index.IndexedAttributes = indexed;
+            index.SetAttributes(indexes, new Dictionary<long, List<(long Row, object Value)>>());
         });
         return 0;
     }
 }
 
-/// <summary>Changes the settings of a collection, or which attributes have an index.</summary>
+/// <summary>Changes the settings of a collection.</summary>
 internal sealed class UpdateSettingsRequest(
     CollectionIndex index,
     Func<CollectionSettings, CollectionSettings> change,
-    Func<IReadOnlyList<IndexedAttribute>, IReadOnlyList<IndexedAttribute>> changeIndexed,
     CancellationToken cancellationToken)
     : WriteRequest(0, cancellationToken)
 {
@@ -59,10 +65,9 @@ internal sealed class UpdateSettingsRequest(
         }
 
         // Read from the file: another request of this transaction may have changed them.
-        var (settings, indexed) = SettingsTables.Read(context.Session, index.Key);
-        var (newSettings, newIndexed) = (change(settings), changeIndexed(indexed));
-        SettingsTables.Write(context.Session, index.Key, newSettings, newIndexed);
-        context.AfterCommit(() => (index.Settings, index.IndexedAttributes) = (newSettings, newIndexed));
+        var settings = change(SettingsTables.Read(context.Session, index.Key));
+        SettingsTables.Write(context.Session, index.Key, settings);
+        context.AfterCommit(() => index.Settings = settings);
         return 0;
     }
 }

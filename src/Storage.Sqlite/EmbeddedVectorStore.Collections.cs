@@ -19,6 +19,7 @@ internal sealed partial class EmbeddedVectorStore
     {
         var engine = Engine;
         spec.RequireDimension(options.MaxDimension, "Store:Embedded:MaxDimension", "dimension");
+        IndexedAttribute.RequireFew(indexed);
         Indexer.RequireSupported(settings.ApproximateIndex, spec.Dimension);
         await engine.Writer.WriteAsync(
             new CreateCollectionRequest(
@@ -43,23 +44,8 @@ internal sealed partial class EmbeddedVectorStore
         var engine = Engine;
         var index = engine.Catalog.Require(collection);
         Indexer.RequireSupported(change.ApproximateIndex, index.Dimension);
-        await engine.Writer.WriteAsync(
-            new UpdateSettingsRequest(index, change.Apply, static indexed => indexed, cancellationToken), cancellationToken);
+        await engine.Writer.WriteAsync(new UpdateSettingsRequest(index, change.Apply, cancellationToken), cancellationToken);
         UseApproximateIndex(engine, collection);
-    }
-
-    public Task SetIndexedAttributesAsync(
-        string collection,
-        IReadOnlyList<IndexedAttribute> add,
-        IReadOnlyList<IndexedAttribute> remove,
-        CancellationToken cancellationToken)
-    {
-        var engine = Engine;
-        var index = engine.Catalog.Require(collection);
-        return engine.Writer.WriteAsync(
-            new UpdateSettingsRequest(
-                index, static settings => settings, indexed => IndexedAttribute.Change(indexed, add, remove), cancellationToken),
-            cancellationToken);
     }
 
     public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken) =>
@@ -122,7 +108,7 @@ internal sealed partial class EmbeddedVectorStore
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pageSize);
         var engine = Engine;
         var index = engine.Catalog.Require(collection);
-        if (order.Attribute is { } attribute && !index.IndexedAttributes.Contains(attribute))
+        if (order.Attribute is { } attribute && !index.Attributes.Attributes.Contains(attribute))
         {
             throw CollectionFaults.NotIndexed(collection, attribute.Path);
         }

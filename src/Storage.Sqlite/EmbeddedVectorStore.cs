@@ -16,6 +16,9 @@ internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, 
 {
     private const int KeysPerPage = 10_000;
 
+    // Hits that one pass keeps for all its queries, per thread. More queries, with large offsets, take several passes.
+    private const int MaxHitsPerPass = 1 << 17;
+
     private EmbeddedEngine? _engine;
 
     /// <summary>The components of the started store, for tests.</summary>
@@ -79,6 +82,17 @@ internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, 
 
     public ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken) =>
         ValueTask.FromResult(Engine.Catalog.Find(collection)?.Info);
+
+    public Task SetIndexedAttributesAsync(
+        string collection,
+        IReadOnlyList<IndexedAttribute> add,
+        IReadOnlyList<IndexedAttribute> remove,
+        CancellationToken cancellationToken)
+    {
+        var engine = Engine;
+        var index = engine.Catalog.Require(collection);
+        return engine.Writer.WriteAsync(new SetIndexedAttributesRequest(index, add, remove, cancellationToken), cancellationToken);
+    }
 
     public Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken)
     {
@@ -234,36 +248,20 @@ internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, 
             return [];
         }
 
-        using var vectors = Normalize(index, queries);
-        var bytesPerHit = PointSize.Least(spec.WithVectors ? index.Dimension : 0);
-        if (spec is { Filter.IsEmpty: true, ScoreThreshold: null })
+        var total = checked(spec.Offset + spec.Limit);
+        var queriesPerPass = Math.Max(1, MaxHitsPerPass / (spec.GroupBy is null ? total : GroupedSearch.FirstHits(spec)));
+        if (queries.Count <= queriesPerPass)
         {
-            // The number of hits is known before the scan; a query may exclude one point.
-            spec.Lease?.Require(queries.Count * (long)Math.Min(spec.Limit, Math.Max(0, index.Count - 1)), bytesPerHit);
+            return await SearchAsync(engine, index, queries, spec, cancellationToken);
         }
 
-        var rows = spec.Filter.IsEmpty
-            ? null
-            : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
-        string?[] excludeIds = [.. queries.Select(static query => query.ExcludeId)];
-        var plan = new SearchPlan(index, vectors, excludeIds, spec.Limit, spec.ScoreThreshold, rows)
+        var results = new List<IReadOnlyList<ScoredStoredPoint>>(queries.Count);
+        foreach (var part in queries.Chunk(queriesPerPass))
         {
-            IsExact = spec.Exact is not false,
-            ApproximateCandidates = spec.HnswEf,
-        };
-        var found = await engine.Search.RunAsync(plan, cancellationToken);
-        // Many candidates take long, and lookups of points do not wait for that.
-        var sessions = found.Any(static rows => rows.IsAll || rows.Items.Length > Rescoring.ManyRows) ? engine.Readers : engine.Lookups;
-        return await sessions.RunAsync<IReadOnlyList<IReadOnlyList<ScoredStoredPoint>>>(
-            session =>
-            {
-                var hits = Rescoring.Run(session, plan, found);
-                spec.Lease?.Require(hits.Sum(static each => (long)each.Length), bytesPerHit);
-                return spec is { WithPayload: false, WithVectors: false }
-                    ? [.. hits.Select(each => each.Select(hit => WithoutContent(hit, spec)).ToArray())]
-                    : PointQueries.Fetch(session, plan, hits, spec);
-            },
-            cancellationToken);
+            results.AddRange(await SearchAsync(engine, index, part, spec, cancellationToken));
+        }
+
+        return results;
     }
 
     public async ValueTask DisposeAsync()
@@ -271,6 +269,74 @@ internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, 
         if (Interlocked.Exchange(ref _engine, null) is { } engine)
         {
             await engine.DisposeAsync();
+        }
+    }
+
+    private static async Task<ScoredStoredPoint[][]> SearchAsync(
+        EmbeddedEngine engine,
+        CollectionIndex index,
+        IReadOnlyList<VectorQuery> queries,
+        SearchSpec spec,
+        CancellationToken cancellationToken)
+    {
+        using var vectors = Normalize(index, queries);
+        var bytesPerHit = PointSize.Least(spec.WithVectors ? index.Dimension : 0);
+        if (spec is { Filter.IsEmpty: true, ScoreThreshold: null, GroupBy: null, Offset: 0 })
+        {
+            // The number of hits is known before the scan; a query may exclude some points.
+            var excluded = queries.Max(static query => query.Excluded?.Count ?? 0);
+            spec.Lease?.Require(queries.Count * (long)Math.Min(spec.Limit, Math.Max(0, index.Count - excluded)), bytesPerHit);
+        }
+
+        var plan = new SearchPlan(
+            index,
+            vectors,
+            [.. queries.Select(static query => query.Excluded)],
+            spec.GroupBy is null ? spec.Offset + spec.Limit : GroupedSearch.FirstHits(spec),
+            spec.ScoreThreshold,
+            RowSelection.InMemory(index, spec.Filter))
+        {
+            IsExact = spec.Exact is not false,
+            ApproximateCandidates = spec.HnswEf,
+        };
+        CandidateRows[] found;
+        try
+        {
+            plan = plan with { Rows = plan.Rows ?? await SelectAsync() };
+            found = await engine.Search.RunAsync(plan, cancellationToken);
+        }
+        catch (IndexRemovedException)
+        {
+            plan = plan with { Rows = await SelectAsync() };
+            found = await engine.Search.RunAsync(plan, cancellationToken);
+        }
+
+        // Many candidates take long, and lookups of points do not wait for that.
+        var sessions = found.Any(static rows => rows.IsAll || rows.Items.Length > Rescoring.ManyRows) ? engine.Readers : engine.Lookups;
+        if (spec.GroupBy is null)
+        {
+            return await sessions.RunAsync(session => Fetch(session, Rescoring.Run(session, plan, found)), cancellationToken);
+        }
+
+        var first = await sessions.RunAsync(session => Rescoring.Run(session, plan, found), cancellationToken);
+        var grouped = await new GroupedSearch(engine, plan, spec).RunAsync(first, bytesPerHit, cancellationToken);
+        return await engine.Lookups.RunAsync(session => Fetch(session, grouped), cancellationToken);
+
+        async Task<RowSelection?> SelectAsync() => spec.Filter.IsEmpty
+            ? null
+            : await engine.Readers.RunAsync(session => PointQueries.Rows(session, index, spec.Filter), cancellationToken);
+
+        ScoredStoredPoint[][] Fetch(SqliteSession session, Hit[][] hits)
+        {
+            if (spec.GroupBy is null && spec.Offset > 0)
+            {
+                hits = [.. hits.Select(each => each.Skip(spec.Offset).ToArray())];
+            }
+
+            spec.Lease?.Require(hits.Sum(static each => (long)each.Length), bytesPerHit);
+            return spec is { WithPayload: false, WithVectors: false }
+                ? [.. hits.Select(each => each.Select(hit => WithoutContent(hit, spec)).ToArray())]
+                : PointQueries.Fetch(session, plan, hits, spec);
         }
     }
 
@@ -298,7 +364,7 @@ internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, 
         for (var i = 0; i < queries.Count; i++)
         {
             var row = vectors.Slice<float>((nuint)(i * stride), index.Dimension);
-            if (!VectorMath.TryNormalize(queries[i].Vector.Span, row))
+            if (!UnitVectors.TryNormalize(queries[i].Vector.Span, row))
             {
                 vectors.Dispose();
                 throw Fault.Invalid(

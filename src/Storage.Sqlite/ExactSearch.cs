@@ -6,14 +6,19 @@ namespace Embeddings.Storage.Sqlite;
 /// <summary>Several queries over one collection.</summary>
 /// <param name="Index">The collection.</param>
 /// <param name="Queries">The normalized query vectors, one stride apart.</param>
-/// <param name="ExcludeIds">For each query, the id of the point to exclude, or null.</param>
+/// <param name="Excluded">For each query, the ids of the points to exclude, or null.</param>
 /// <param name="Limit">The maximum number of hits per query.</param>
 /// <param name="Threshold">The minimum score, or null.</param>
 /// <param name="Rows">The rows to scan; null for all.</param>
 internal sealed record SearchPlan(
-    CollectionIndex Index, AlignedBuffer Queries, string?[] ExcludeIds, int Limit, float? Threshold, long[]? Rows)
+    CollectionIndex Index,
+    AlignedBuffer Queries,
+    IReadOnlySet<string>?[] Excluded,
+    int Limit,
+    float? Threshold,
+    RowSelection? Rows)
 {
-    public int QueryCount => ExcludeIds.Length;
+    public int QueryCount => Excluded.Length;
 
     /// <summary>False if an approximate index may choose the rows.</summary>
     public bool IsExact { get; init; } = true;
@@ -35,7 +40,7 @@ internal sealed record SearchPlan(
         new(Queries.Floats + ((nint)query * Index.Vectors.Stride), Index.Dimension);
 
     /// <summary>Returns an empty list of hits of a query.</summary>
-    public TopK NewTop(int query) => new(Limit, Threshold, ExcludeIds[query]);
+    public TopK NewTop(int query) => new(Limit, Threshold, Excluded[query]);
 }
 
 /// <summary>
@@ -64,7 +69,7 @@ internal sealed class ExactSearch(int threads) : IDisposable
         var taken = 1;
         try
         {
-            var work = (long)(plan.Rows?.Length ?? plan.Index.Count) * plan.Index.Vectors.CodeStride * plan.QueryCount;
+            var work = (plan.Rows?.Estimate(plan.Index) ?? plan.Index.Count) * plan.Index.Vectors.CodeStride * plan.QueryCount;
             while (taken < threads && taken * WorkPerThread < work && _permits.Wait(0, CancellationToken.None))
             {
                 taken++;
@@ -81,6 +86,20 @@ internal sealed class ExactSearch(int threads) : IDisposable
         }
     }
 
+    /// <summary>Runs other work of a search on a thread of its own, which counts as a thread of searches.</summary>
+    public async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellationToken)
+    {
+        await _permits.WaitAsync(cancellationToken);
+        try
+        {
+            return await OwnThread.StartNew(work, CancellationToken.None);
+        }
+        finally
+        {
+            _permits.Release();
+        }
+    }
+
     public void Dispose() => _permits.Dispose();
 
     private static CandidateRows[] Run(SearchPlan plan, int workers, bool isLong, CancellationToken cancellationToken)
@@ -90,9 +109,9 @@ internal sealed class ExactSearch(int threads) : IDisposable
         plan.Index.Gate.EnterReadLock();
         try
         {
-            if (!plan.IsExact && plan.Index.Approximate?.TryFind(plan, workers, cancellationToken) is { } rows)
+            if (!plan.IsExact && plan.Index.Approximate?.TryFind(plan, workers, cancellationToken) is { } slots)
             {
-                plan = plan with { Rows = rows };
+                plan = plan with { Rows = new SelectedSlots(slots) };
             }
 
             using var scan = new Scan(plan, workers);
@@ -133,7 +152,7 @@ internal sealed class PointScorer(SearchPlan plan) : IDisposable
     {
         var floats = MemoryMarshal.Cast<byte, float>(vector);
         var row = _row.AsSpan<float>()[.._dimension];
-        if (floats.Length != _dimension || !VectorMath.TryNormalize(floats, row))
+        if (floats.Length != _dimension || !UnitVectors.TryNormalize(floats, row))
         {
             return null;
         }

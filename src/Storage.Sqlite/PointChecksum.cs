@@ -29,11 +29,12 @@ internal static class PointChecksum
         var hash = Add(Add(Add(0, row.IdText), row.JobId), row.MediaStoreId);
         hash = row.FaceIndex is { } face ? Add(hash, face) : Absent(hash);
         hash = row.Confidence is { } confidence && !float.IsNaN(confidence) ? Add(hash, confidence) : Absent(hash);
-        foreach (var bytes in (ReadOnlySpan<byte[]?>)[row.Bbox, row.Landmarks, row.Attributes, row.Vector])
+        foreach (var bytes in (ReadOnlySpan<byte[]?>)[row.Bbox, row.Landmarks, row.Attributes])
         {
             hash = bytes is null ? Absent(hash) : Add(hash, bytes);
         }
 
+        hash = Add(hash, row.Vector.Span);
         return (long)Add(Add(hash, StoredAt, row.StoredAt), ExpiresAt, row.ExpiresAt);
     }
 

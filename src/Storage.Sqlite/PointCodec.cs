@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Embeddings.Primitives;
+using Embeddings.Primitives.Numerics;
 using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
@@ -51,7 +52,7 @@ internal static class PointCodec
             StoredAt = (payload.StoredAt ?? now)?.ToUnixTimeMilliseconds(),
             ExpiresAt = payload.ExpiresAt?.ToUnixTimeMilliseconds(),
             OnHold = payload.OnHold,
-            Vector = Bytes(point.Vector.Span),
+            Vector = LittleEndianFloats.Bytes(point.Vector),
         };
         return row with { Checksum = PointChecksum.Of(row) };
     }
@@ -90,7 +91,8 @@ internal static class PointCodec
     private static BoundingBox? Box(float[] sides) =>
         sides is [var x, var y, var width, var height] ? new BoundingBox(x, y, width, height) : null;
 
-    private static JsonObject? Attributes(SqliteDataReader row, int column) =>
+    /// <summary>Reads the attributes, a column that is not NULL.</summary>
+    public static JsonObject? Attributes(SqliteDataReader row, int column) =>
         JsonNode.Parse(row.GetFieldValue<byte[]>(column), documentOptions: DocumentOptions) as JsonObject;
 
     private static float[] Floats(SqliteDataReader row, int column) =>
@@ -156,11 +158,11 @@ internal sealed record PointRow
     /// <summary>True to put a new point on legal hold. An existing point keeps its own.</summary>
     public required bool OnHold { get; init; }
 
-    /// <summary>The vector as it was given.</summary>
-    public required byte[] Vector { get; init; }
+    /// <summary>The vector as it was given: the caller's own memory, which must not change until the point is stored.</summary>
+    public required ReadOnlyMemory<byte> Vector { get; init; }
 
     /// <summary>The checksum of everything above, except for the legal hold, which changes on its own.</summary>
     public long Checksum { get; init; }
 
-    public ReadOnlySpan<float> Floats => MemoryMarshal.Cast<byte, float>(Vector);
+    public ReadOnlySpan<float> Floats => MemoryMarshal.Cast<byte, float>(Vector.Span);
 }

@@ -38,22 +38,24 @@ internal static class PointQueries
 
     public static long Count(SqliteSession session, CollectionIndex index, PointFilter filter)
     {
-        using var command = FilterSql.Command(session, $"SELECT count(*) FROM {index.Statements.Table}", filter);
+        using var command = FilterSql.Command(
+            session, $"SELECT count(*) FROM {index.Statements.Table}", filter, indexes: index.Attributes.Indexes);
         return (long)command.ExecuteScalar()!;
     }
 
     /// <summary>Returns the row numbers of the points that match.</summary>
-    public static long[] Rows(SqliteSession session, CollectionIndex index, PointFilter filter)
+    public static SelectedRows Rows(SqliteSession session, CollectionIndex index, PointFilter filter)
     {
-        var rows = new List<long>();
-        using var command = FilterSql.Command(session, $"SELECT row FROM {index.Statements.Table}", filter);
+        var rows = new SelectedRows();
+        using var command = FilterSql.Command(
+            session, $"SELECT row FROM {index.Statements.Table}", filter, indexes: index.Attributes.Indexes);
         using var reader = command.ExecuteReader();
         while (reader.Read())
         {
             rows.Add(reader.GetInt64(0));
         }
 
-        return [.. rows];
+        return rows;
     }
 
     /// <summary>Returns a page of ids and jobs in the order of row numbers.</summary>
@@ -61,7 +63,7 @@ internal static class PointQueries
     {
         var table = index.Statements.Table;
         using var command = FilterSql.Command(
-            session, $"SELECT id, job_id, row FROM {table}", filter, "row > $after", "ORDER BY row LIMIT $limit");
+            session, $"SELECT id, job_id, row FROM {table}", filter, "row > $after", "ORDER BY row LIMIT $limit", index.Attributes.Indexes);
         command.Parameters.AddWithValue("$after", after);
         command.Parameters.AddWithValue("$limit", (long)size);
         var keys = new List<PointKey>();
@@ -85,7 +87,7 @@ internal static class PointQueries
         var columns = withVectors ? $"{PointCodec.Columns}, vector" : $"{PointCodec.Columns}, NULL";
         var table = index.Statements.Table;
         using var command = FilterSql.Command(
-            session, $"SELECT {columns}, row FROM {table}", filter, "row > $after", "ORDER BY row LIMIT $limit");
+            session, $"SELECT {columns}, row FROM {table}", filter, "row > $after", "ORDER BY row LIMIT $limit", index.Attributes.Indexes);
         command.Parameters.AddWithValue("$after", after);
         command.Parameters.AddWithValue("$limit", (long)size + 1);
         var points = new List<StoredPoint>();
@@ -127,7 +129,8 @@ internal static class PointQueries
             session,
             $"SELECT {PointCodec.Columns}, vector FROM {plan.Index.Statements.Table}",
             spec.Filter,
-            "row = $row");
+            "row = $row",
+            indexes: plan.Index.Attributes.Indexes);
         var row = command.Parameters.Add("$row", SqliteType.Integer);
         return [.. hits.Select(FetchAll)];
 

@@ -36,7 +36,7 @@ internal sealed class PointStatements
         DeleteRow = $"DELETE FROM {Table} WHERE row = $1";
         FacesOfJob = $"SELECT id, row, hold FROM {Table} WHERE job_id = CAST($1 AS TEXT) AND face_index IS NOT NULL";
         _checked = $"SELECT {PointChecksum.Columns} FROM {Table} WHERE id = ?1";
-        _update = $"UPDATE {Table} SET attributes = ?2, checksum = ?3 WHERE id = ?1";
+        _update = $"UPDATE {Table} SET attributes = ?2, checksum = ?3 WHERE id = ?1 RETURNING row";
     }
 
     public string Table { get; }
@@ -74,8 +74,8 @@ internal sealed class PointStatements
     /// <summary>Puts the point on legal hold or ends the hold. Returns the number of points that changed, 0 or 1.</summary>
     public int SetHold(SqliteSession session, byte[] id, bool hold) => session.Execute(hold ? _setHold : _endHold, id);
 
-    /// <summary>Replaces the attributes of the point with this id, whose other columns are the same.</summary>
-    public void UpdateAttributes(SqliteSession session, PointRow point)
+    /// <summary>Replaces the attributes of the point with this id, whose other columns are the same, and returns its row number.</summary>
+    public long UpdateAttributes(SqliteSession session, PointRow point)
     {
         var isIntact = IsIntact(session, point.IdText);
         var statement = session.Statement(_update);
@@ -83,7 +83,7 @@ internal sealed class PointStatements
         statement.BindText(2, point.Attributes);
         // A point that is damaged must not get a checksum that holds.
         statement.Bind(3, isIntact ? point.Checksum : ~point.Checksum);
-        statement.Execute();
+        return statement.Scalar()!.Value;
     }
 
     private bool IsIntact(SqliteSession session, byte[] id)
@@ -113,7 +113,7 @@ internal sealed class PointStatements
         statement.BindBlob(6, point.Bbox);
         statement.BindBlob(7, point.Landmarks);
         statement.BindText(8, point.Attributes);
-        statement.BindBlob(9, point.Vector);
+        statement.BindBlob(9, point.Vector.Span);
         statement.Bind(10, point.Checksum);
         statement.Bind(12, point.StoredAt);
         statement.Bind(13, point.ExpiresAt);

@@ -36,6 +36,9 @@ internal sealed class PreparedStatement : IDisposable
     public void BindBlob(int parameter, byte[]? bytes) =>
         Check(bytes is null ? sqlite3_bind_null(_statement, parameter) : sqlite3_bind_blob(_statement, parameter, bytes));
 
+    /// <inheritdoc cref="BindBlob(int, byte[])"/>
+    public void BindBlob(int parameter, ReadOnlySpan<byte> bytes) => Check(sqlite3_bind_blob(_statement, parameter, bytes));
+
     /// <summary>Binds a text, including any U+0000.</summary>
     public void BindText(int parameter, byte[]? utf8) =>
         Check(utf8 is null ? sqlite3_bind_null(_statement, parameter) : sqlite3_bind_text(_statement, parameter, utf8));

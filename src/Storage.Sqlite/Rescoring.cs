@@ -52,19 +52,19 @@ internal static class Rescoring
         int[] all = [.. Enumerable.Range(0, found.Length).Where(q => found[q].IsAll)];
         if (all.Length > 0)
         {
-            ReadAll(session, plan, scorer, all, tops);
+            ReadAll(session, plan, scorer, all, tops, found[all[0]].Selected);
         }
 
         return [.. tops.Select(static top => top.Take())];
     }
 
-    private static void ReadAll(SqliteSession session, SearchPlan plan, PointScorer scorer, int[] queries, TopK[] tops)
+    private static void ReadAll(SqliteSession session, SearchPlan plan, PointScorer scorer, int[] queries, TopK[] tops, long[]? selected)
     {
         var table = plan.Index.Statements.Table;
-        if (plan.Rows is { } rows)
+        if (selected is not null)
         {
             var lookup = session.Statement($"SELECT id, vector FROM {table} WHERE row = ?1");
-            foreach (var row in rows)
+            foreach (var row in selected)
             {
                 lookup.Bind(1, row);
                 try

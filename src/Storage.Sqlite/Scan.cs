@@ -8,7 +8,8 @@ namespace Embeddings.Storage.Sqlite;
 /// <summary>The rows that can be hits of one query.</summary>
 /// <param name="Items">The rows in descending order of the upper bounds.</param>
 /// <param name="IsAll">True if any row can be a hit, because there were too many to keep; there are no items then.</param>
-internal readonly record struct CandidateRows(Candidate[] Items, bool IsAll);
+/// <param name="Selected">If so, the rows that the filter selects, or null without a filter.</param>
+internal readonly record struct CandidateRows(Candidate[] Items, bool IsAll, long[]? Selected = null);
 
 /// <summary>
 /// One pass over the codes of a collection by several threads; a thread that finishes a unit of rows takes the next one. All queries
@@ -61,7 +62,7 @@ internal sealed unsafe class Scan : IDisposable
     {
         _plan = plan;
         _vectors = plan.Index.Vectors;
-        _slots = plan.Rows is { } rows ? plan.Index.Slots(rows) : null;
+        _slots = plan.Rows?.Slots(plan.Index);
         _count = _slots?.Length ?? plan.Index.Count;
         _unit = _slots is null ? _vectors.SegmentRows : 16 * BlockRows;
         _capacity = Math.Max(MinCapacity, plan.MaxCandidates / (plan.QueryCount * workers));
@@ -87,7 +88,7 @@ internal sealed unsafe class Scan : IDisposable
         var keep = _plan.Limit;
         Candidates[] found =
         [
-            .. _plan.ExcludeIds.Select((id, q) => new Candidates(id is null ? keep : keep + 1, _floors[q], _capacity)),
+            .. _plan.Excluded.Select((ids, q) => new Candidates(keep + (ids?.Count ?? 0), _floors[q], _capacity)),
         ];
         var dots = new int[BlockRows * found.Length];
         var rows = stackalloc nint[BlockRows];
@@ -110,6 +111,7 @@ internal sealed unsafe class Scan : IDisposable
     public CandidateRows[] Take()
     {
         var rows = new CandidateRows[_bounds.Length];
+        long[]? selected = null;
         for (var q = 0; q < rows.Length; q++)
         {
             var all = _found[0][q];
@@ -120,7 +122,8 @@ internal sealed unsafe class Scan : IDisposable
 
             if (all.IsOverfull)
             {
-                rows[q] = new CandidateRows([], IsAll: true);
+                selected ??= _slots is null ? null : Array.ConvertAll(_slots, _plan.Index.Row);
+                rows[q] = new CandidateRows([], IsAll: true, selected);
                 continue;
             }
 

@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Text.Json;
 
 namespace Embeddings.Storage.Sqlite;
 
@@ -9,7 +8,7 @@ internal static class SettingsTables
     /// <summary>Creates the tables.</summary>
     public static void Create(SqliteSession session) => SqliteSchema.Run(session.Connection, """
         CREATE TABLE IF NOT EXISTS collection_settings(
-            collection INTEGER PRIMARY KEY, retention_seconds INTEGER, links INTEGER, build_candidates INTEGER, indexed TEXT);
+            collection INTEGER PRIMARY KEY, retention_seconds INTEGER, links INTEGER, build_candidates INTEGER);
         CREATE TABLE IF NOT EXISTS aliases(name TEXT PRIMARY KEY, collection INTEGER NOT NULL) WITHOUT ROWID;
         """);
 
@@ -18,41 +17,38 @@ internal static class SettingsTables
     {
         foreach (var index in catalog.All)
         {
-            (index.Settings, index.IndexedAttributes) = Read(session, index.Key);
+            index.Settings = Read(session, index.Key);
         }
 
         catalog.Aliases = Aliases(session);
     }
 
     /// <summary>Reads the settings of a collection.</summary>
-    public static (CollectionSettings Settings, IReadOnlyList<IndexedAttribute> Indexed) Read(SqliteSession session, long collection)
+    public static CollectionSettings Read(SqliteSession session, long collection)
     {
         using var row = session.Read(
-            "SELECT retention_seconds, links, build_candidates, indexed FROM collection_settings WHERE collection = $1", collection);
+            "SELECT retention_seconds, links, build_candidates FROM collection_settings WHERE collection = $1", collection);
         if (!row.Read())
         {
-            return (CollectionSettings.None, []);
+            return CollectionSettings.None;
         }
 
-        var settings = new CollectionSettings
+        return new CollectionSettings
         {
             Retention = row.IsDBNull(0) ? null : TimeSpan.FromSeconds(row.GetInt64(0)),
             ApproximateIndex = row.IsDBNull(1) ? null : new(row.GetInt32(1), row.GetInt32(2)),
         };
-        return (settings, row.IsDBNull(3) ? [] : JsonSerializer.Deserialize<List<IndexedAttribute>>(row.GetString(3)) ?? []);
     }
 
     /// <summary>Writes the settings of a collection.</summary>
-    public static void Write(
-        SqliteSession session, long collection, CollectionSettings settings, IReadOnlyList<IndexedAttribute> indexed) =>
+    public static void Write(SqliteSession session, long collection, CollectionSettings settings) =>
         session.Execute(
-            "INSERT OR REPLACE INTO collection_settings(collection, retention_seconds, links, build_candidates, indexed) "
-            + "VALUES ($1, $2, $3, $4, $5)",
+            "INSERT OR REPLACE INTO collection_settings(collection, retention_seconds, links, build_candidates) "
+            + "VALUES ($1, $2, $3, $4)",
             collection,
             settings.Retention is { } retention ? (long)retention.TotalSeconds : DBNull.Value,
             settings.ApproximateIndex is { } graph ? (long)graph.Links : DBNull.Value,
-            settings.ApproximateIndex is { } built ? (long)built.BuildCandidates : DBNull.Value,
-            indexed.Count > 0 ? JsonSerializer.Serialize(indexed) : DBNull.Value);
+            settings.ApproximateIndex is { } built ? (long)built.BuildCandidates : DBNull.Value);
 
     /// <summary>Reads all aliases with the names of their collections.</summary>
     public static IReadOnlyDictionary<string, string> Aliases(SqliteSession session)

@@ -77,7 +77,7 @@ internal static class SqliteSchema
     /// <param name="session">A session for writing.</param>
     /// <param name="directory">The directory of the file.</param>
     /// <param name="now">The time, which becomes that of storing for all points of an earlier server.</param>
-    /// <returns>True if a file of a server that did not erase what it deleted was upgraded.</returns>
+    /// <returns>True if a file was upgraded whose server left in it what it had deleted, which is version 1 or 2.</returns>
     public static bool Prepare(SqliteSession session, string directory, DateTimeOffset now)
     {
         var version = VersionOf(session);
@@ -92,7 +92,7 @@ internal static class SqliteSchema
 
         if (version == 0)
         {
-            Run(session.Connection, $"""
+            Run(session.Connection, """
                 BEGIN IMMEDIATE;
                 CREATE TABLE IF NOT EXISTS collections(
                     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dimension INTEGER NOT NULL, model TEXT,
@@ -131,6 +131,7 @@ internal static class SqliteSchema
     {
         try
         {
+            AttributeIndexes.CreateTable(session);
             SettingsTables.Create(session);
             Run(session.Connection, $"PRAGMA user_version = {Version}; COMMIT;");
         }

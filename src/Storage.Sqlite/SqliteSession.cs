@@ -1,5 +1,7 @@
+using System.Text;
 using Embeddings.Primitives;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 using static SQLitePCL.raw;
 
 namespace Embeddings.Storage.Sqlite;
@@ -7,8 +9,14 @@ namespace Embeddings.Storage.Sqlite;
 /// <summary>A connection with its prepared statements. Not thread-safe.</summary>
 internal sealed class SqliteSession : IDisposable
 {
-    /// <summary>The SQL function that calls <see cref="Matcher"/>.</summary>
+    /// <summary>The SQL function that calls one of <see cref="Matchers"/>, by its position.</summary>
     public const string MatchFunction = "attributes_match";
+
+    /// <summary>The SQL function of the indexes of attributes (<see cref="AttributeIndex"/>): attributes, path, type.</summary>
+    public const string KeyFunction = "attribute_key";
+
+    // Functions in indexes must be deterministic; as an innocuous one it may be in them under any setting.
+    private const int KeyFunctionFlags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | 0x200000;
 
     /// <summary>The SQL function that calls <see cref="Extractor"/>.</summary>
     public const string ValueFunction = "attribute_value";
@@ -21,18 +29,21 @@ internal sealed class SqliteSession : IDisposable
 
     private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PreparedStatement> _statements = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, byte[][]> _paths = new(StringComparer.Ordinal);
 
     public SqliteSession(SqliteConnection connection)
     {
         Connection = connection;
-        connection.CreateFunction(MatchFunction, (byte[]? json) => Matcher.Matches(json));
+        connection.CreateFunction(MatchFunction, (byte[]? json, int matcher) => Matchers[matcher].Matches(json));
         connection.CreateFunction(ValueFunction, (byte[]? json) => Extractor.Value(json));
+        SqliteException.ThrowExceptionForRC(
+            sqlite3_create_function(connection.Handle, KeyFunction, 3, KeyFunctionFlags, null, Key), connection.Handle);
     }
 
     public SqliteConnection Connection { get; }
 
-    /// <summary>The matcher that <see cref="MatchFunction"/> uses in the running statement.</summary>
-    public AttributeMatcher Matcher { get; set; } = AttributeMatcher.None;
+    /// <summary>The matchers that <see cref="MatchFunction"/> uses in the running statement.</summary>
+    public IReadOnlyList<AttributeMatcher> Matchers { get; set; } = [];
 
     /// <summary>The extractor that <see cref="ValueFunction"/> uses in the running statement.</summary>
     public AttributeExtractor Extractor { get; set; } = AttributeExtractor.None;
@@ -102,6 +113,33 @@ internal sealed class SqliteSession : IDisposable
     {
         DropPrepared();
         Connection.Dispose();
+    }
+
+    private void Key(sqlite3_context context, object data, sqlite3_value[] arguments)
+    {
+        var path = sqlite3_value_text(arguments[1]).utf8_to_string();
+        if (!_paths.TryGetValue(path, out var names))
+        {
+            _paths.Add(path, names = AttributeIndex.NamesOf(path));
+        }
+
+        var type = (AttributeType)sqlite3_value_int(arguments[2]);
+        switch (AttributeReader.Read(sqlite3_value_blob(arguments[0]), names, type))
+        {
+            case "":
+                // An empty array would be NULL.
+                sqlite3_result_zeroblob(context, 0);
+                break;
+            case string text:
+                sqlite3_result_blob(context, Encoding.UTF8.GetBytes(text));
+                break;
+            case double number:
+                sqlite3_result_double(context, number);
+                break;
+            default:
+                sqlite3_result_null(context);
+                break;
+        }
     }
 
     private SqliteCommand With(string sql, ReadOnlySpan<object> values)

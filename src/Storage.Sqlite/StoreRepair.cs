@@ -192,20 +192,19 @@ internal sealed class StoreRepair : IDisposable
     // Settings that cannot be read are lost; the points are not.
     private async Task SalvageSettingsAsync(long key, string name, IVectorStore target, CancellationToken cancellationToken)
     {
+        await target.SetIndexedAttributesAsync(name, IndexedAttributes(key), [], cancellationToken);
         CollectionSettings settings;
-        IReadOnlyList<IndexedAttribute> indexed;
         try
         {
-            (settings, indexed) = HasSettings ? SettingsTables.Read(_session, key) : (CollectionSettings.None, []);
+            settings = HasSettings ? SettingsTables.Read(_session, key) : CollectionSettings.None;
         }
-        catch (Exception exception) when (exception is SqliteException or JsonException)
+        catch (SqliteException)
         {
             return;
         }
 
         await target.UpdateSettingsAsync(
             name, new() { Retention = settings.Retention, ApproximateIndex = settings.ApproximateIndex }, cancellationToken);
-        await target.SetIndexedAttributesAsync(name, indexed, [], cancellationToken);
     }
 
     private async Task SalvageAliasesAsync(IVectorStore target, CancellationToken cancellationToken)
@@ -268,6 +267,19 @@ internal sealed class StoreRepair : IDisposable
         }
 
         return collections;
+    }
+
+    // A store of an earlier schema version has no table of them. They can be set again if it cannot be read.
+    private IReadOnlyList<IndexedAttribute> IndexedAttributes(long key)
+    {
+        try
+        {
+            return [.. AttributeIndexes.List(_session, key).Select(static index => index.Attribute)];
+        }
+        catch (SqliteException)
+        {
+            return [];
+        }
     }
 
     private CollectionCheck Verify(

@@ -18,7 +18,7 @@ internal readonly record struct Hit(float Score, long Row, string Id) : ICompara
 }
 
 /// <summary>The best hits so far, in a heap with the worst hit on top.</summary>
-internal sealed class TopK(int limit, float? threshold, string? excludeId)
+internal sealed class TopK(int limit, float? threshold, IReadOnlySet<string>? excluded)
 {
     private readonly float _minimum = threshold ?? float.NegativeInfinity;
 
@@ -30,7 +30,7 @@ internal sealed class TopK(int limit, float? threshold, string? excludeId)
 
     public void Offer(float score, long row, string id)
     {
-        if (score >= _minimum && !string.Equals(id, excludeId, StringComparison.Ordinal))
+        if (score >= _minimum && excluded?.Contains(id) is not true)
         {
             Add(new Hit(score, row, id));
         }

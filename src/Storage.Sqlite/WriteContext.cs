@@ -12,7 +12,6 @@ internal sealed class WriteContext(SqliteSession session)
 
     private readonly List<Action> _afterCommit = [];
     private readonly List<Action> _maintenance = [];
-    private long _updatedBytes;
 
     public SqliteSession Session { get; } = session;
 
@@ -22,7 +21,7 @@ internal sealed class WriteContext(SqliteSession session)
     public long NetPoints { get; private set; }
 
     /// <summary>The approximate number of bytes written.</summary>
-    public long Bytes => _updatedBytes + Changes.Sum(static change => OverheadBytes + (long)(change.Point?.Vector.Length ?? 0));
+    public long Bytes => Changes.Sum(static change => OverheadBytes + (long)(change.Point?.Vector.Length ?? 0));
 
     /// <summary>True if the transaction deletes or replaces content, which must also vanish from the files.</summary>
     public bool Erases { get; private set; }
@@ -46,10 +45,10 @@ internal sealed class WriteContext(SqliteSession session)
         Erases = true;
     }
 
-    /// <summary>Counts a row whose change is only in the file.</summary>
-    public void Updated(PointRow point)
+    /// <summary>Records new attributes of a point, whose vector is the same.</summary>
+    public void Updated(CollectionIndex index, long row, PointRow point)
     {
-        _updatedBytes += OverheadBytes + (long)point.Vector.Length;
+        Changes.Add(new IndexChange(index, row, point, AttributesOnly: true));
         Erases = true;
     }
 
@@ -104,4 +103,5 @@ internal sealed class WriteContext(SqliteSession session)
 /// <param name="Index">The collection.</param>
 /// <param name="Row">The point's row number.</param>
 /// <param name="Point">The new content of the point; null if it was deleted.</param>
-internal readonly record struct IndexChange(CollectionIndex Index, long Row, PointRow? Point);
+/// <param name="AttributesOnly">True if only its attributes have changed.</param>
+internal readonly record struct IndexChange(CollectionIndex Index, long Row, PointRow? Point, bool AttributesOnly = false);

@@ -163,6 +163,7 @@ internal sealed class DropCollectionRequest(
         // Counted in the file, not in memory: earlier requests of this transaction may have added points.
         var count = (long)session.Scalar($"SELECT count(*) FROM {table}")!;
         DroppedTables.Drop(session, Index.Key, count);
+        AttributeIndexes.Forget(session, Index.Key);
         SettingsTables.Drop(context, Catalog, Index.Key);
         session.Execute("DELETE FROM collections WHERE id = $1", Index.Key);
         if (Catalog.HasDamaged)
@@ -297,8 +298,7 @@ internal sealed class UpdateAttributesRequest(
 
         var changed = attributes.Count > 0 ? attributes : null;
         var row = PointCodec.Encode(point with { Payload = point.Payload with { Attributes = changed } });
-        index.Statements.UpdateAttributes(context.Session, row);
-        context.Updated(row);
+        context.Updated(index, index.Statements.UpdateAttributes(context.Session, row), row);
         return true;
     }
 }
@@ -345,7 +345,7 @@ internal abstract class DeleteRequest(
     {
         var deleted = 0L;
         using var command = FilterSql.Command(
-            context.Session, $"DELETE FROM {table}", filter with { OnHold = false }, condition, tail);
+            context.Session, $"DELETE FROM {table}", filter with { OnHold = false }, condition, tail, Index.Attributes.Indexes);
         using var reader = command.ExecuteReader();
         while (reader.Read())
         {
@@ -480,7 +480,8 @@ internal sealed class SetHoldRequest(
         using var command = FilterSql.Command(
             context.Session,
             $"UPDATE {index.Statements.Table} SET hold = {(hold ? "1" : "NULL")}",
-            filter with { OnHold = !hold });
+            filter with { OnHold = !hold },
+            indexes: index.Attributes.Indexes);
         return command.ExecuteNonQuery();
     }
 }

@@ -85,7 +85,7 @@ internal sealed record CollectionInfo(string Name, int Dimension, long Count, Mo
     /// <summary>The state of the approximate index; null if there is none, or if it was not asked for.</summary>
     public ApproximateIndexState? ApproximateIndex { get; init; }
 
-    /// <summary>Attributes with an index, sorted by their paths.</summary>
+    /// <summary>The attributes that have an index, in the order of their paths.</summary>
     public IReadOnlyList<IndexedAttribute> IndexedAttributes { get; init; } = [];
 
     public CollectionSpec Spec => new(Name, Dimension, Model);

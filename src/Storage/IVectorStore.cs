@@ -56,9 +56,16 @@ internal interface IVectorStore : IAsyncDisposable
     Task UpdateSettingsAsync(string collection, SettingsChange change, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Changes which attributes of a collection have an index, durably. Those to add that have one, and those to remove that have
-    /// none, are ignored.
+    /// Creates and removes indexes of attributes, durably; <see cref="CollectionInfo.IndexedAttributes"/> lists them. Filters give
+    /// the same results with and without an index. INVALID_ARGUMENT if there would be more than
+    /// <see cref="IndexedAttribute.MaxPerCollection"/>; FAILED_PRECONDITION in Qdrant, which keeps one index per attribute, if an attribute
+    /// would have indexes of two types. Completes when the indexes are complete.
     /// </summary>
+    /// <remarks>The embedded store continues to search while it builds an index, but other writes wait.</remarks>
+    /// <param name="collection">The collection.</param>
+    /// <param name="add">The indexes to create; those that exist are ignored.</param>
+    /// <param name="remove">The indexes to remove first; those that do not exist are ignored.</param>
+    /// <param name="cancellationToken">Cancels the call unless it has begun.</param>
     Task SetIndexedAttributesAsync(
         string collection,
         IReadOnlyList<IndexedAttribute> add,

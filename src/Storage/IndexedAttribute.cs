@@ -1,37 +1,58 @@
+using Embeddings.Primitives;
+
 namespace Embeddings.Storage;
 
-/// <summary>Types of indexed attributes.</summary>
+/// <summary>The type of an indexed attribute. Values of other types are stored, and found without the index.</summary>
 internal enum AttributeType
 {
-    Text,
-    Number,
-    Flag,
+    /// <summary>Text, for <see cref="AttributeCondition.Text"/>, <see cref="AttributeCondition.TextIn"/> and <see cref="AttributeCondition.Prefix"/>.</summary>
+    Text = 1,
 
-    /// <summary>Text with a time in RFC 3339.</summary>
-    Time,
+    /// <summary>
+    /// Number, for <see cref="AttributeCondition.Number"/>, <see cref="AttributeCondition.NumberIn"/> and <see cref="AttributeCondition.Range"/>.
+    /// </summary>
+    Number = 2,
+
+    /// <summary>Boolean value, for <see cref="AttributeCondition.Flag"/>.</summary>
+    Flag = 3,
+
+    /// <summary>Text with a time, for <see cref="AttributeCondition.Time"/>.</summary>
+    Time = 4,
 }
 
 /// <summary>An attribute with an index.</summary>
-/// <param name="Path">The names of the fields, from the outermost to the innermost: 1 to 8.</param>
-/// <param name="Type">The type of the values in the index.</param>
-internal sealed record IndexedAttribute(IReadOnlyList<string> Path, AttributeType Type)
+internal sealed record IndexedAttribute(AttributePath Path, AttributeType Type)
 {
-    /// <summary>The maximum number of indexed attributes of a collection.</summary>
+    /// <summary>The maximum number per collection.</summary>
     public const int MaxPerCollection = 16;
 
-    public bool Equals(IndexedAttribute? other) =>
-        other is not null && Type == other.Type && Path.SequenceEqual(other.Path, StringComparer.Ordinal);
+    public IndexedAttribute(IReadOnlyList<string> path, AttributeType type)
+        : this(path as AttributePath ?? new AttributePath(path), type)
+    {
+    }
 
-    public override int GetHashCode() => Path.Aggregate((int)Type, static (hash, name) => HashCode.Combine(hash, name));
-
-    /// <summary>For messages: <c>camera.lens (text)</c>.</summary>
-    public override string ToString() => $"{string.Join('.', Path)} ({Type.ToString().ToLowerInvariant()})";
-
-    /// <summary>Returns a list after a change, sorted by paths.</summary>
+    /// <summary>Returns the attributes after a change, in the order of their paths.</summary>
     public static IReadOnlyList<IndexedAttribute> Change(
         IEnumerable<IndexedAttribute> existing, IEnumerable<IndexedAttribute> add, IEnumerable<IndexedAttribute> remove) =>
-        existing.Except(remove).Union(add)
-            .OrderBy(static attribute => string.Join('\0', attribute.Path), StringComparer.Ordinal)
-            .ThenBy(static attribute => attribute.Type)
-            .ToArray();
+    [
+        .. existing.Except(remove).Union(add)
+            .OrderBy(static attribute => attribute.Path.ToJson(), StringComparer.Ordinal)
+            .ThenBy(static attribute => attribute.Type),
+    ];
+
+    /// <summary>INVALID_ARGUMENT if there are more than <see cref="MaxPerCollection"/>.</summary>
+    public static void RequireFew(IReadOnlyCollection<IndexedAttribute> attributes)
+    {
+        if (attributes.Count > MaxPerCollection)
+        {
+            throw Fault.Invalid(
+                Reasons.FieldTooLong,
+                "indexed_attributes",
+                $"A collection must have at most {MaxPerCollection} indexed attributes; it would have {attributes.Count}. Remove others first.")
+                .With(FaultKeys.Limit, MaxPerCollection)
+                .With(FaultKeys.Actual, attributes.Count);
+        }
+    }
+
+    public override string ToString() => $"{Path} ({Type.ToString().ToLowerInvariant()})";
 }

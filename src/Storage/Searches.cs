@@ -2,16 +2,29 @@ namespace Embeddings.Storage;
 
 /// <summary>A query.</summary>
 /// <param name="Vector">The vector, of any norm except zero.</param>
-/// <param name="ExcludeId">The id of a point to exclude, such as the one whose vector this is, or null.</param>
-internal sealed record VectorQuery(ReadOnlyMemory<float> Vector, string? ExcludeId = null);
+/// <param name="Excluded">The ids of points to exclude, such as the one whose vector this is, or null.</param>
+internal sealed record VectorQuery(ReadOnlyMemory<float> Vector, IReadOnlySet<string>? Excluded = null)
+{
+    /// <summary>A query that excludes one point.</summary>
+    public VectorQuery(ReadOnlyMemory<float> vector, string excludeId)
+        : this(vector, new HashSet<string>(StringComparer.Ordinal) { excludeId })
+    {
+    }
+}
 
 /// <summary>Search parameters.</summary>
 internal sealed record SearchSpec
 {
-    /// <summary>The maximum number of points per query, 1 to 1,000.</summary>
+    /// <summary>The maximum number of points, or groups, per query, 1 to 1,000.</summary>
     public int Limit { get; init; } = 10;
 
-    /// <summary>The minimum cosine similarity; null for no minimum.</summary>
+    /// <summary>The number of best points, or groups, to skip, 0 to 10,000.</summary>
+    public int Offset { get; init; }
+
+    /// <summary>Groups the points; null if they are not grouped.</summary>
+    public GroupSpec? GroupBy { get; init; }
+
+    /// <summary>The minimum score, compared with rounded scores; null for no minimum.</summary>
     public float? ScoreThreshold { get; init; }
 
     public PointFilter Filter { get; init; } = PointFilter.All;
@@ -39,43 +52,3 @@ internal sealed record SearchSpec
 /// The point: its vector is empty and its payload is <see cref="PointPayload.Empty"/> unless they were requested.
 /// </param>
 internal sealed record ScoredStoredPoint(float Score, StoredPoint Point);
-
-/// <summary>A filter on points. All conditions that are not null must hold.</summary>
-internal sealed record PointFilter
-{
-    public static PointFilter All { get; } = new();
-
-    public string? JobId { get; init; }
-
-    public string? MediaStoreId { get; init; }
-
-    public int? FaceIndex { get; init; }
-
-    public NumericRange? Confidence { get; init; }
-
-    public IReadOnlyList<AttributeCondition> Attributes { get; init; } = [];
-
-    /// <summary>True: the point is on legal hold. False: it is not.</summary>
-    public bool? OnHold { get; init; }
-
-    /// <summary>Returns true if every point matches.</summary>
-    public bool IsEmpty =>
-        JobId is null && MediaStoreId is null && FaceIndex is null && Confidence is null && Attributes.Count == 0
-        && OnHold is null;
-}
-
-/// <summary>
-/// A condition on one top-level field of the user's attributes: exactly one of the five values is not null. Types are
-/// strict, and an absent field only matches <see cref="Exists"/> set to false.
-/// </summary>
-/// <param name="Key">The name of the field.</param>
-/// <param name="Text">The text that the field equals.</param>
-/// <param name="Number">The number that the field equals.</param>
-/// <param name="Flag">The Boolean value that the field equals.</param>
-/// <param name="Range">The range of the field, a number.</param>
-/// <param name="Exists">True: the field is present and not null, but may be empty. False: it is absent or null.</param>
-internal sealed record AttributeCondition(
-    string Key, string? Text = null, double? Number = null, bool? Flag = null, NumericRange? Range = null, bool? Exists = null);
-
-/// <summary>A numeric range. All bounds that are not null must hold; at least one is not null.</summary>
-internal sealed record NumericRange(double? Gt, double? Gte, double? Lt, double? Lte);

@@ -75,6 +75,35 @@ public sealed class QdrantTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_large_upsert_that_fails_names_the_points_that_are_not_stored()
+    {
+        const int Count = 10_000;
+        await using var qdrant = await QdrantServer.StartNewAsync();
+        await using var server = await StartAsync(qdrant, "--Store:Qdrant:WriteRetrySeconds=0");
+        var request = new UpsertVectorsRequest { Collection = Collection, Points = { Enumerable.Range(0, Count).Select(i => Items.Point($"p{i}", [1, i])) } };
+        qdrant.Troubles.Add(new(TroubleKind.Fail) { Method = "Points/Upsert", Every = 6 });
+        var error = await server.Api.Vectors.UpsertVectorsAsync(request).FailsAsync(StatusCode.Unavailable, "STORE_UNAVAILABLE");
+        var indexes = error.Detail<Google.Rpc.ErrorInfo>()!.Metadata["not_stored"];
+        qdrant.Troubles.Clear();
+        var stored = await ListAsync(server.Api);
+        Assert.Equal(Count - stored.Count, Indexes(indexes).Count());
+        Assert.Equal(Indexes(indexes), Enumerable.Range(0, Count).Where(i => !stored.Contains($"p{i}")));
+
+        // A client sends these again. Scattered points are named, too, and the trailers stay small.
+        var random = new Random(3);
+        var bad = Enumerable.Range(0, Count).Where(_ => random.Next(2) == 0).Select(i => $"p{i}").ToHashSet();
+        qdrant.Troubles.Refuse(message => message is Qdrant.Client.Grpc.UpsertPoints upsert
+            && upsert.Points.Any(point => bad.Contains(point.Payload["point_id"].StringValue)));
+        error = await server.Api.Vectors.UpsertVectorsAsync(request).FailsAsync(StatusCode.InvalidArgument, "FIELD_INVALID");
+        Assert.InRange(error.Trailers.Sum(entry => entry.Key.Length + (entry.IsBinary ? entry.ValueBytes.Length * 4 / 3 : entry.Value.Length)), 1, 8000);
+        Assert.NotEmpty(error.Detail<Google.Rpc.ErrorInfo>()!.Metadata["not_stored"]);
+
+        static IEnumerable<int> Indexes(string ranges) => ranges.Split(',')
+            .Select(range => range.Split('-').Select(int.Parse).ToArray())
+            .SelectMany(range => Enumerable.Range(range[0], range[^1] - range[0] + 1));
+    }
+
+    [Fact]
     public async Task Without_Qdrant_the_server_starts_embeds_and_reports_the_store_as_unavailable()
     {
         await using var qdrant = new QdrantServer();

@@ -13,7 +13,7 @@ public sealed class StoredVectorsTests
         {
             var vector = Vector(random, 512, 1);
             VectorMath.TryNormalize(vector);
-            Assert.Null(StoredVectors.NormOf(vector));
+            Assert.Null(UnitVectors.NormOf(vector));
         }
     }
 
@@ -30,7 +30,7 @@ public sealed class StoredVectorsTests
         var random = new Random(2);
         var vector = Vector(random, 512, scale);
         var unit = new float[512];
-        var norm = StoredVectors.NormOf(vector)!.Value;
+        var norm = UnitVectors.NormOf(vector)!.Value;
         VectorMath.Divide(vector, norm, unit);
         Assert.Equal(1, Math.Sqrt(unit.Sum(value => (double)value * value)), 1e-6);
         AssertNear(vector, StoredVectors.FromUnit(unit, norm));
@@ -40,7 +40,7 @@ public sealed class StoredVectorsTests
     public void The_shortest_vector_keeps_its_direction()
     {
         var unit = new float[2];
-        var norm = StoredVectors.NormOf([0, -float.Epsilon])!.Value;
+        var norm = UnitVectors.NormOf([0, -float.Epsilon])!.Value;
         Assert.Equal(float.Epsilon, norm, 1e-50);
         VectorMath.Divide([0, -float.Epsilon], norm, unit);
         Assert.Equal([0, -1], unit);

@@ -28,6 +28,8 @@ public sealed class StrictQdrantContractTests : VectorStoreContract, IAsyncLifet
 
     private protected override async Task<IVectorStore> CreateAsync() => await QdrantStores.StartAsync(_server);
 
+    private protected override int ManyPoints => 300;
+
     private protected override void AssertSameVector(float[] given, float[] found) => StoredVectorsTests.AssertNear(given, found);
 }
 
@@ -40,6 +42,8 @@ public sealed class RealStrictQdrantContractTests(StrictQdrant qdrant) : VectorS
         Assert.SkipWhen(missing is not null, missing ?? "");
         return await qdrant.StartStoreAsync();
     }
+
+    private protected override int ManyPoints => 300;
 
     private protected override void AssertSameVector(float[] given, float[] found) => StoredVectorsTests.AssertNear(given, found);
 

@@ -1,4 +1,6 @@
+using Embeddings.Primitives;
 using Embeddings.Testing;
+using Google.Protobuf;
 
 namespace Embeddings.Storage.Qdrant.Tests;
 
@@ -69,9 +71,28 @@ public sealed class UpsertQueueTests
         Assert.Equal(0, _queue.Count);
     }
 
+    [Fact]
+    public async Task A_job_that_failed_drops_its_points_and_ends_when_all_are_known()
+    {
+        var job = new UpsertJob(4, CancellationToken.None);
+        for (var i = 0; i < 4; i++)
+        {
+            _queue.Add(new(PointIds.Of($"{i}"), ByteString.CopyFrom(1), job, i));
+        }
+        Assert.Equal(2, _queue.Take(2, 1000).Count);
+        job.PointFailed(1, Fault.Invalid("REASON", "", "Message."));
+        Assert.False(job.Task.IsCompleted);
+        Assert.Empty(_queue.Take(10, 1000));
+        Assert.False(job.Task.IsCompleted);
+        job.PointStored(0);
+        var fault = await Assert.ThrowsAsync<Fault>(() => job.Task);
+        Assert.Equal("1-3", fault.Metadata[FaultKeys.NotStored]);
+        Assert.StartsWith("3 of 4 points are not stored", fault.Message);
+    }
+
     private static UpsertJob Job(CancellationToken cancellationToken = default) => new(1, cancellationToken);
 
-    private static PendingPoint Pending(string name, UpsertJob? job = null, int bytes = 1) => new(PointIds.Of(name), new(), bytes, job ?? Job());
+    private static PendingPoint Pending(string name, UpsertJob? job = null, int bytes = 1) => new(PointIds.Of(name), ByteString.CopyFrom(new byte[bytes]), job ?? Job());
 
     private static IEnumerable<Guid> Ids(params string[] names) => names.Select(PointIds.Of);
 

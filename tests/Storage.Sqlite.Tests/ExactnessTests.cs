@@ -86,7 +86,7 @@ public sealed class ExactnessTests : IDisposable
                 Assert.True(VectorMath.TryNormalize(queries[q], vectors.Slice<float>((nuint)(q * index.Vectors.Stride), Dimension)));
             }
 
-            var plan = new SearchPlan(index, vectors, [null, null, null], 7, null, rows) { MaxCandidates = 1 };
+            var plan = new SearchPlan(index, vectors, [null, null, null], 7, null, Selection(rows)) { MaxCandidates = 1 };
             var found = await search.RunAsync(plan, None);
             Assert.True(kind != "equal" || found[0].IsAll == (rows?.Length != 100));
             var hits = Rescoring.Run(session, plan, found);
@@ -121,6 +121,18 @@ public sealed class ExactnessTests : IDisposable
         Assert.True(VectorMath.TryNormalize(Vector("random", Dimension, 0, random), query.AsSpan<float>()));
         var found = await search.RunAsync(new SearchPlan(index, query, [null], 10, null, null), None);
         Assert.InRange(found[0].Items.Length, 10, 200);
+    }
+
+    private static SelectedRows? Selection(long[]? rows)
+    {
+        if (rows is null)
+        {
+            return null;
+        }
+
+        var selected = new SelectedRows();
+        Array.ForEach(rows, selected.Add);
+        return selected;
     }
 
     private async Task<EmbeddedVectorStore> StartedAsync(int dimension)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import grpc  # type: ignore[import]
 
@@ -22,6 +22,12 @@ PointLike = Union[Tuple[str, VectorLike], Tuple[str, VectorLike, Optional[Mappin
 # Maximum number of ids in one deletion, and of points in one read.
 _IDS = 10_000
 _READ = 1_000
+
+_GROUP_FIELDS = {
+    "media_store_id": store_pb2.GROUP_FIELD_MEDIA_STORE_ID,
+    "job_id": store_pb2.GROUP_FIELD_JOB_ID,
+    "person": store_pb2.GROUP_FIELD_PERSON,
+}
 
 
 class StoreInterface(ABC):
@@ -253,13 +259,18 @@ class _RemoteStore(Connected, StoreInterface):
         with_payload: bool = True,
         score_threshold: Optional[float] = None,
         filter: Optional[FilterLike] = None,
+        *,
+        offset: int = 0,
+        group_by: Union[str, Sequence[str], None] = None,
+        group_size: int = 1,
+        exact: Optional[bool] = None,
     ) -> List[Dict[str, Any]]:
         """Finds the nearest points by cosine similarity.
 
         Args:
             query_vector: Array of shape (dimension,), or a sequence of numbers. All values must be finite, and not all may be
                 0. Unit length is not required.
-            limit: Maximum number of points to return, 1 to 1,000. Default: 5.
+            limit: Maximum number of points, or groups, to return, 1 to 1,000. Default: 5.
             with_payload: Whether the results include the payload. Default: True.
             score_threshold: Minimum cosine similarity, -1 to 1. If None, there is no minimum.
             filter: Conditions that must all hold, as a flat dict like a payload: ``job_id``, ``media_store_id``, and
@@ -267,6 +278,13 @@ class _RemoteStore(Connected, StoreInterface):
                 equals the string, number, or bool, or is in the range. A range is a dict with at least one of ``gt``,
                 ``gte``, ``lt``, and ``lte``; ``{"exists": bool}`` selects points with or without the attribute. At most 16
                 attributes. If None, all points are searched.
+            offset: Number of best points, or groups, to skip, 0 to 10,000. Default: 0.
+            group_by: ``"media_store_id"``, ``"job_id"``, ``"person"``, or a sequence with the name of an attribute, or with the
+                names of nested ones from the outermost to the innermost. Only the best points of each group are returned.
+                If None, the points are not grouped.
+            group_size: Maximum number of points per group, 1 to 100. Default: 1.
+            exact: Whether to compare with every vector (True) or to use an approximate index (False). If None, what the store
+                does by default.
 
         Returns:
             ``{"id": str, "score": float, **payload}``, best first. Empty if the collection does not exist yet. If the threshold
@@ -275,18 +293,41 @@ class _RemoteStore(Connected, StoreInterface):
         Raises:
             EmbeddingsError: If the call fails. Invalid input raises `InvalidInput`, which is also a ValueError.
         """
-        request = store_pb2.SearchVectorsRequest(
-            collection=self.collection,
-            queries=[self._query(query_vector)],
-            limit=_limit(limit),
-            score_threshold=score_threshold,
-            with_payload=with_payload,
-            filter=to_filter(filter),
+        query = self._query(query_vector)
+        return self._search(query, limit, with_payload, score_threshold, filter, offset, group_by, group_size, exact)
+
+    def search_examples(
+        self,
+        positive: Sequence[Union[str, VectorLike]],
+        negative: Sequence[Union[str, VectorLike]] = (),
+        limit: int = 5,
+        with_payload: bool = True,
+        score_threshold: Optional[float] = None,
+        filter: Optional[FilterLike] = None,
+        *,
+        offset: int = 0,
+        group_by: Union[str, Sequence[str], None] = None,
+        group_size: int = 1,
+        exact: Optional[bool] = None,
+    ) -> List[Dict[str, Any]]:
+        """Finds the points that resemble some examples and do not resemble others; see `search`.
+
+        Args:
+            positive: Ids of stored points, which are excluded from the results, or vectors: 1 to 64.
+            negative: Examples that the results should not resemble: at most 64.
+
+        Returns:
+            As `search`. The score is the cosine similarity to the mean of the positive examples minus that of the negative ones.
+
+        Raises:
+            EmbeddingsError: If the call fails, for example with the reason VECTOR_ZERO if the examples cancel each other out.
+        """
+        examples = store_pb2.ExampleQuery(
+            positive=[self._example(example) for example in positive],
+            negative=[self._example(example) for example in negative],
         )
-        try:
-            return _found(self._connection.call(self._stub.SearchVectors, request).results[0])
-        except EmbeddingsError as error:
-            return _none_if_missing(error)
+        query = store_pb2.SearchQuery(examples=examples)
+        return self._search(query, limit, with_payload, score_threshold, filter, offset, group_by, group_size, exact)
 
     def count(self, filter: Optional[FilterLike] = None) -> int:
         """Returns the exact number of points that match a filter as in `search`, or of all points if it is None.
@@ -356,6 +397,39 @@ class _RemoteStore(Connected, StoreInterface):
     def _query(self, vector: VectorLike) -> store_pb2.SearchQuery:
         return store_pb2.SearchQuery(vector=to_query(vector, "query_vector", self._connection.streams.is_batching))
 
+    def _example(self, example: Union[str, VectorLike]) -> store_pb2.Example:
+        if isinstance(example, str):
+            return store_pb2.Example(point_id=example)
+        return store_pb2.Example(vector=to_query(example, "example", self._connection.streams.is_batching))
+
+    def _search(
+        self,
+        query: store_pb2.SearchQuery,
+        limit: int,
+        with_payload: bool,
+        score_threshold: Optional[float],
+        filter: Optional[FilterLike],
+        offset: int,
+        group_by: Union[str, Sequence[str], None],
+        group_size: int,
+        exact: Optional[bool],
+    ) -> List[Dict[str, Any]]:
+        request = store_pb2.SearchVectorsRequest(
+            collection=self.collection,
+            queries=[query],
+            limit=_limit(limit),
+            offset=offset,
+            score_threshold=score_threshold,
+            with_payload=with_payload,
+            filter=to_filter(filter),
+            group_by=_group_by(group_by, group_size),
+            params=None if exact is None else store_pb2.SearchParams(exact=exact),
+        )
+        try:
+            return _found(self._connection.call(self._stub.SearchVectors, request).results[0])
+        except EmbeddingsError as error:
+            return _none_if_missing(error)
+
     def _delete(self, request: store_pb2.DeleteVectorsRequest) -> int:
         try:
             return self._connection.call(self._stub.DeleteVectors, request).deleted_count
@@ -422,6 +496,22 @@ def _found(result: store_pb2.SearchResult) -> List[Dict[str, Any]]:
         point = {**from_payload(scored.point.payload), "id": scored.point.point_id, "score": scored.score}
         found.append({**point, "same_person": scored.same_person} if scored.HasField("same_person") else point)
     return found
+
+
+def _group_by(group_by: Union[str, Sequence[str], None], group_size: int) -> Optional[store_pb2.GroupBy]:
+    # In the contract, 0 selects the server's default. A caller who passes 0 does not expect that.
+    if not 1 <= group_size <= 100:
+        raise InvalidInput("FIELD_INVALID", "group_size", f"group_size must be between 1 and 100; got {group_size}.")
+    if group_by is None:
+        return None
+    if not isinstance(group_by, str):
+        path = store_pb2.AttributePath(names=group_by)
+        return store_pb2.GroupBy(field=store_pb2.GROUP_FIELD_ATTRIBUTE, attribute=path, group_size=group_size)
+    if group_by not in _GROUP_FIELDS:
+        fields = ", ".join(sorted(_GROUP_FIELDS))
+        message = f"group_by must be one of {fields}, or a sequence of names of an attribute; got {group_by!r}."
+        raise InvalidInput("FIELD_INVALID", "group_by", message)
+    return store_pb2.GroupBy(field=_GROUP_FIELDS[group_by], group_size=group_size)
 
 
 def _none_if_missing(error: EmbeddingsError) -> List[Dict[str, Any]]:

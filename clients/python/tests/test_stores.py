@@ -50,6 +50,34 @@ class StoresTests(unittest.TestCase):
         self.assertEqual(len(self.faces.search(query, score_threshold=0.9)), 1)
         self.assertEqual(set(self.faces.search(query, limit=1, with_payload=False)[0]), {"id", "score"})
 
+    def test_searches_can_be_continued_and_grouped(self) -> None:
+        self.fill()
+        query = self.vectors[4]
+        everything = [result["id"] for result in self.faces.search(query, limit=6)]
+        self.assertEqual([result["id"] for result in self.faces.search(query, limit=2, offset=3)], everything[3:5])
+        groups = self.faces.search(query, limit=3, group_by="media_store_id")
+        self.assertEqual(sorted(result["media_store_id"] for result in groups), ["media-0", "media-1", "media-2"])
+        self.assertEqual(groups[0]["id"], everything[0])
+        self.assertEqual(len(self.faces.search(query, limit=1, group_by=["shade"], group_size=4)), 4)
+        self.assertEqual(len(self.faces.search(query, exact=True, group_by="person", limit=6)), 6)
+        for group_by, group_size in (("media", 1), ("job_id", 0)):
+            with self.assertRaises(InvalidInput):
+                self.faces.search(query, group_by=group_by, group_size=group_size)
+
+    def test_examples_are_combined(self) -> None:
+        self.fill()
+        directions = self.vectors / np.linalg.norm(self.vectors, axis=1, keepdims=True)
+        expected = directions[0] + directions[2]
+        expected = expected / np.linalg.norm(expected) - directions[5]
+        scores = {f"job-{index % 2}-{index}": directions[index] @ expected / np.linalg.norm(expected) for index in (1, 2, 3, 4)}
+        found = self.faces.search_examples(["job-0-0", self.vectors[2]], ["job-1-5"], limit=6)
+        self.assertEqual({result["id"] for result in found}, set(scores))
+        for result in found:
+            self.assertAlmostEqual(result["score"], scores[result["id"]], delta=1e-5)
+        with self.assertRaises(InvalidInput) as raised:
+            self.faces.search_examples([self.vectors[0]], [self.vectors[0]])
+        self.assertEqual(raised.exception.reason, "VECTOR_ZERO")
+
     def test_media_items_and_jobs(self) -> None:
         self.fill()
         found = self.faces.search_by_media_store_id(self.vectors[0], "media-1")

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Embeddings.Cli.Filtering;
 using Embeddings.Tooling.Ingesting;
 using Embeddings.V1;
 using Google.Protobuf.WellKnownTypes;
@@ -212,12 +213,16 @@ internal sealed partial class FilterOptions
         DefaultValueFactory = _ => [],
     };
 
+    private readonly Option<string?> _filter =
+        CommonOptions.Text("--filter", "FILTER", "Only points that match this filter: " + FilterParser.Syntax, "-f");
+
     public void AddTo(Command command)
     {
         command.Add(_jobId);
         command.Add(_mediaStoreId);
         command.Add(_faceIndex);
         command.Add(_attribute);
+        command.Add(_filter);
     }
 
     /// <summary>Returns the filter, or null if there are no conditions.</summary>
@@ -237,6 +242,10 @@ internal sealed partial class FilterOptions
             filter.FaceIndex = faceIndex;
         }
         filter.Attributes.AddRange(parsed.GetValue(_attribute)!.Select(ParseAttribute));
+        if (parsed.GetValue(_filter) is { } expression)
+        {
+            filter.All.Add(FilterParser.Parse(expression));
+        }
         return filter.Equals(new Filter()) ? null : filter;
     }
 
@@ -258,8 +267,8 @@ internal sealed partial class FilterOptions
         if (match.Groups["other"].Length > 0 || value is ['=' or '<' or '>', ..] || key.Length == 0)
         {
             throw ArgumentErrors.New(
-                $"--attribute must be {Forms}; got '{text}'. There are no other operators. Quote a key or a value that "
-                + "contains one: '\"a!\"=b', 'a=\"=b\"'.");
+                $"--attribute must be {Forms}; got '{text}'. There are no other operators; --filter has more. Quote a key or a "
+                + "value that contains one: '\"a!\"=b', 'a=\"=b\"'.");
         }
         if (match.Groups["is"].Value == "=")
         {

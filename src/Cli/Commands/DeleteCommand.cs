@@ -61,7 +61,7 @@ internal static class DeleteCommand
             if (points.Length == 0 == which is null)
             {
                 throw ArgumentErrors.New(
-                    "Set either ids or conditions (--job-id, --media-store-id, --face-index, --attribute).");
+                    "Set either ids or conditions (--job-id, --media-store-id, --face-index, --attribute, --filter).");
             }
             if (proof.IsRequested && points.Length > MaxIds)
             {

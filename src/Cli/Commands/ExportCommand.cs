@@ -45,7 +45,7 @@ internal static class ExportCommand
             if (which is null == !parsed.GetValue(everything))
             {
                 throw ArgumentErrors.New(
-                    "Set either conditions (--job-id, --media-store-id, --face-index, --attribute) or --all.");
+                    "Set either conditions (--job-id, --media-store-id, --face-index, --attribute, --filter) or --all.");
             }
             var path = parsed.GetValue(to);
             await using var file = path is null ? null : Create(path);

@@ -29,7 +29,7 @@ internal static class HoldCommand
             if (points.Length == 0 == which is null)
             {
                 throw ArgumentErrors.New(
-                    "Set either ids or conditions (--job-id, --media-store-id, --face-index, --attribute).");
+                    "Set either ids or conditions (--job-id, --media-store-id, --face-index, --attribute, --filter).");
             }
             var request = new SetLegalHoldRequest
             {

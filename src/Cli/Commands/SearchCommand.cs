@@ -6,7 +6,7 @@ using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;
 
-/// <summary><c>embeddings search FILE|--point ID</c>: the stored points nearest to an image or to another point.</summary>
+/// <summary><c>embeddings search FILE|--point ID</c>: the stored points nearest to an image or to other points.</summary>
 internal static class SearchCommand
 {
     private const int MaxOthers = 10;
@@ -18,27 +18,43 @@ internal static class SearchCommand
             Description = "Image to search with.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var point = CommonOptions.Text("--point", "ID", "Search with the vector of this stored point instead.");
+        var point = Ids("--point", "Search with the vector of this stored point instead; with several, by the mean of their vectors.");
+        var unlike = Ids("--unlike", "Prefer points that do not resemble this stored point. May be repeated.");
         var model = CommonOptions.Model();
         var collection = CollectionOptions.WithImages();
         var landmarks = CommonOptions.Landmarks();
         var aligned = CommonOptions.Aligned();
-        var limit = CommonOptions.Number("--limit", 10, 1, 1_000, "Maximum number of points, 1 to 1,000.", "-n");
-        var threshold = new Option<float?>("--threshold", "-t") { Description = "Minimum cosine, -1 to 1." };
+        var limit = CommonOptions.Number("--limit", 10, 1, 1_000, "Maximum number of points, or groups, 1 to 1,000.", "-n");
+        var offset = CommonOptions.Number("--offset", 0, 0, 10_000, "Number of best points, or groups, to skip, 0 to 10,000.");
+        var threshold = CommonOptions.Threshold("Minimum cosine, -1 to 1.");
+        var exact = new Option<bool?>("--exact")
+        {
+            Description = "true: compare with every vector; false: use an approximate index. [default: the store's]",
+        };
+        var groupBy = CommonOptions.Text(
+            "--group-by",
+            "FIELD",
+            "Show the best points of each media_store_id, job_id, person, or attribute.NAME (attribute.OUTER.INNER if it is nested).");
+        var groupSize = CommonOptions.Number("--group-size", 1, 1, 100, "Maximum number of points per group, 1 to 100.");
         var filter = new FilterOptions();
         var command = new Command("search", "Finds the stored points nearest to an image or to a stored point.")
         {
-            file, point, model, landmarks, aligned, limit, threshold,
+            file, point, unlike, model, landmarks, aligned, limit, offset, threshold, exact, groupBy, groupSize,
         };
         collection.AddTo(command);
         filter.AddTo(command);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(file) is null == result.GetValue(point) is null)
+            var points = result.GetValue(point) ?? [];
+            if (result.GetValue(file) is null == points.Length is 0)
             {
                 result.AddError("Set either an image file or --point ID.");
             }
-            if (result.GetValue(point) is not null)
+            if (result.GetValue(groupBy) is null && result.GetResult(groupSize) is { Implicit: false })
+            {
+                result.AddError("--group-size requires --group-by.");
+            }
+            if (points.Length > 0)
             {
                 collection.RequireOne(result);
                 if (result.GetValue(landmarks) is not null)
@@ -51,30 +67,29 @@ internal static class SearchCommand
         {
             var query = new SearchQuery { Model = parsed.GetValue(model) };
             var face = CommonOptions.ParseLandmarks(parsed.GetValue(landmarks), parsed.GetValue(collection.Kind));
-            if (parsed.GetValue(point) is { } id)
+            List<Example> examples = [.. (parsed.GetValue(point) ?? []).Select(id => new Example { PointId = id })];
+            if (parsed.GetValue(file) is { } path)
             {
-                query.PointId = id;
-            }
-            else
-            {
-                var path = parsed.GetValue(file)!;
                 var image = await ImageFile.ReadAsync(path, ImageFile.DefaultMaxBytes, cancellationToken);
-                if (parsed.GetValue(collection.Kind) == ItemKind.Face)
-                {
-                    query.Face = new FaceCrop { Image = image, Landmarks = face, Aligned = parsed.GetValue(aligned) };
-                }
-                else
-                {
-                    query.Image = image;
-                }
+                examples.Add(parsed.GetValue(collection.Kind) == ItemKind.Face
+                    ? new() { Face = new() { Image = image, Landmarks = face, Aligned = parsed.GetValue(aligned) } }
+                    : new() { Image = image });
             }
+            var negative = (parsed.GetValue(unlike) ?? []).Select(id => new Example { PointId = id });
+            SetItem(query, examples, [.. negative]);
             var request = new SearchVectorsRequest
             {
                 Collection = collection.Read(parsed),
                 Queries = { query },
                 Limit = parsed.GetValue(limit),
+                Offset = parsed.GetValue(offset),
                 Filter = filter.Read(parsed),
+                GroupBy = ParseGroup(parsed.GetValue(groupBy), parsed.GetValue(groupSize)),
             };
+            if (parsed.GetValue(exact) is { } isExact)
+            {
+                request.Params = new() { Exact = isExact };
+            }
             if (parsed.GetValue(threshold) is { } cosine)
             {
                 request.ScoreThreshold = cosine;
@@ -96,6 +111,52 @@ internal static class SearchCommand
                 throw new EmbeddingsException(e.Status, e.Reason, e.Message.TrimEnd('.') + others, e.Field, inner: e);
             }
         });
+    }
+
+    private static Option<string[]> Ids(string name, string description) =>
+        new(name) { HelpName = "ID", Description = description, Arity = ArgumentArity.OneOrMore };
+
+    // A single example is a query of its own, which earlier servers know, too.
+    private static void SetItem(SearchQuery query, List<Example> positive, List<Example> negative)
+    {
+        if (positive is not [var only] || negative.Count > 0)
+        {
+            query.Examples = new() { Positive = { positive }, Negative = { negative } };
+        }
+        else if (only.HasPointId)
+        {
+            query.PointId = only.PointId;
+        }
+        else if (only.Face is not null)
+        {
+            query.Face = only.Face;
+        }
+        else
+        {
+            query.Image = only.Image;
+        }
+    }
+
+    /// <summary>Parses the value of <c>--group-by</c>; null if there is none.</summary>
+    /// <exception cref="ToolException">The field does not exist.</exception>
+    private static GroupBy? ParseGroup(string? field, int size)
+    {
+        const string Attribute = "attribute.";
+        return field switch
+        {
+            null => null,
+            "media_store_id" => new() { Field = GroupField.MediaStoreId, GroupSize = size },
+            "job_id" => new() { Field = GroupField.JobId, GroupSize = size },
+            "person" => new() { Field = GroupField.Person, GroupSize = size },
+            _ when field.StartsWith(Attribute, StringComparison.Ordinal) => new()
+            {
+                Field = GroupField.Attribute,
+                Attribute = new() { Names = { field[Attribute.Length..].Split('.') } },
+                GroupSize = size,
+            },
+            _ => throw ArgumentErrors.New(
+                $"--group-by must be media_store_id, job_id, person, or attribute.NAME; got '{field}'."),
+        };
     }
 
     // A search in the wrong collection is the most frequent reason of an empty result.

@@ -11,9 +11,15 @@ internal static class ErrorDetails
     public static EmbeddingsException ToException(RpcException error)
     {
         var details = error.Trailers.GetRpcStatus(ignoreParseError: true);
-        var reason = Find<ErrorInfo>(details)?.Reason ?? "";
+        var info = Find<ErrorInfo>(details);
         var field = Find<BadRequest>(details)?.FieldViolations.FirstOrDefault()?.Field ?? "";
-        return new EmbeddingsException(error.StatusCode, reason, Message(error), field, RetryAfter(details), error);
+        return new EmbeddingsException(
+            error.StatusCode, info?.Reason ?? "", Message(error), field, RetryAfter(details), error)
+        {
+            NotStored = info is not null && info.Metadata.TryGetValue(PointIndexes.Key, out var indexes)
+                ? PointIndexes.Parse(indexes)
+                : [],
+        };
     }
 
     /// <summary>Returns whether the service reported the error itself. It gives a reason for every error.</summary>

@@ -45,7 +45,13 @@ internal static class VectorMath
     public static void Divide(ReadOnlySpan<float> vector, double norm, Span<float> unit)
     {
         var scale = 1 / norm;
-        for (var i = 0; i < vector.Length; i++)
+        var whole = vector.Length - (vector.Length % Vector512<float>.Count);
+        for (var i = 0; i < whole; i += Vector512<float>.Count)
+        {
+            var (x0, x1) = Vector512.Widen(Vector512.LoadUnsafe(in vector[i]));
+            Vector512.Narrow(x0 * scale, x1 * scale).StoreUnsafe(ref unit[i]);
+        }
+        for (var i = whole; i < vector.Length; i++)
         {
             unit[i] = (float)(vector[i] * scale);
         }

@@ -154,27 +154,34 @@ internal sealed class ApproximateIndex : IDisposable
     }
 
     /// <summary>
-    /// Returns the rows that a search has to compare, those of all its queries together; null if comparing all rows is cheaper, or the
-    /// graph has found fewer points than there are. The caller holds the collection's gate for reading.
+    /// Returns the slots that a search has to compare, those of all its queries together, in ascending order; those of its filter, or null
+    /// without one, if that is cheaper or if the graph has found fewer points than there are. The caller holds the collection's gate for
+    /// reading.
     /// </summary>
-    public long[]? TryFind(SearchPlan plan, int workers, CancellationToken cancellationToken)
+    public int[]? TryFind(SearchPlan plan, int workers, CancellationToken cancellationToken)
     {
-        double rows = plan.Rows?.LongLength ?? Index.Count;
-        var overfetch = Index.Count / Math.Max(1, rows);
-        var candidates = Candidates(plan.Limit + 1, plan.ApproximateCandidates) * Math.Max(1, overfetch);
+        var matching = plan.Rows?.Slots(Index);
+        var rows = matching?.Length ?? Index.Count;
+        var overfetch = Math.Max(1, (double)Index.Count / Math.Max(1, rows));
+        var candidates = Candidates(Needed(plan), plan.ApproximateCandidates) * overfetch;
         var found = overfetch > MostOverfetch || (candidates * RowsPerCandidate) + Math.Min(Pending, rows) >= rows
             ? null
-            : Find(plan, (int)Math.Min(candidates, MostCandidates), workers, cancellationToken);
+            : Find(plan, matching, (int)Math.Min(candidates, MostCandidates), workers, cancellationToken);
         if (found is not null)
         {
             Interlocked.Increment(ref _searches);
         }
 
-        return found;
+        return found ?? matching;
     }
 
-    /// <summary>As <see cref="TryFind"/>, with a number of candidates, and whatever comparing all rows would cost.</summary>
-    public long[]? Find(SearchPlan plan, int candidates, int workers, CancellationToken cancellationToken)
+    /// <summary>Finds slots with a number of candidates, whatever comparing all of them would cost; null if there are too few.</summary>
+    /// <param name="plan">The search.</param>
+    /// <param name="matching">The slots of its filter, in ascending order; null without one.</param>
+    /// <param name="candidates">The number of candidates.</param>
+    /// <param name="workers">The number of threads.</param>
+    /// <param name="cancellationToken">Cancels the search.</param>
+    public int[]? Find(SearchPlan plan, int[]? matching, int candidates, int workers, CancellationToken cancellationToken)
     {
         if (IsDisposed || Volatile.Read(ref _graph) is not { } graph)
         {
@@ -182,32 +189,39 @@ internal sealed class ApproximateIndex : IDisposable
         }
 
         // Before the graph: a row that gets into the graph in between must not be missed.
-        HashSet<long> pending;
+        long[] pending;
         lock (_lock)
         {
-            pending = [.. _pending.ToArray()];
+            pending = _pending.ToArray();
         }
 
-        var found = Search(graph, plan, (int)Math.Min(candidates, Math.Max(1, graph.Nodes)), workers, cancellationToken);
-        HashSet<long> rows = [.. pending];
-        foreach (var some in found)
+        HashSet<int> others = [.. pending.Select(Index.Slot).Where(IsWanted)];
+        var slots = new HashSet<int>(others);
+        var needed = Math.Min(Needed(plan), matching?.Length ?? Index.Count);
+        foreach (var rows in Search(graph, plan, (int)Math.Min(candidates, Math.Max(1, graph.Nodes)), workers, cancellationToken))
         {
-            rows.UnionWith(some);
+            var count = others.Count;
+            foreach (var row in rows)
+            {
+                if (Index.Slot(row) is var slot && IsWanted(slot))
+                {
+                    slots.Add(slot);
+                    count += others.Contains(slot) ? 0 : 1;
+                }
+            }
+
+            if (count < needed)
+            {
+                return null;
+            }
         }
 
-        if (plan.Rows is not null)
-        {
-            // One pass over the rows of the filter, of which there may be many.
-            rows = [.. plan.Rows.Where(rows.Contains)];
-        }
+        int[] sorted = [.. slots];
+        Array.Sort(sorted);
+        return sorted;
 
         // Rows of deleted points are not in the collection.
-        rows.RemoveWhere(row => Index.Slot(row) < 0);
-        pending.IntersectWith(rows);
-        var needed = Math.Min(plan.Limit + 1, plan.Rows?.LongLength ?? Index.Count);
-        return Array.TrueForAll(found, some => pending.Count + some.Count(row => rows.Contains(row) && !pending.Contains(row)) >= needed)
-            ? [.. rows]
-            : null;
+        bool IsWanted(int slot) => slot >= 0 && (matching is null || Array.BinarySearch(matching, slot) >= 0);
     }
 
     /// <summary>Adds some pending rows to the graph, and erases some deleted ones. Called by the indexer only.</summary>
@@ -361,10 +375,13 @@ internal sealed class ApproximateIndex : IDisposable
         _wake();
     }
 
+    // The points that a search returns, and those that it excludes.
+    private static int Needed(SearchPlan plan) => plan.Limit + plan.Excluded.Max(static ids => ids?.Count ?? 0);
+
     /// <summary>The number of candidates of a search for some points.</summary>
-    private int Candidates(int limit, int? wanted) => Math.Clamp(
+    private int Candidates(int needed, int? wanted) => Math.Clamp(
         // The default holds for 10 points; each further one needs room.
-        wanted ?? ((Recall?.Candidates ?? FirstCandidates) + (2 * Math.Max(0, limit - 11))), limit, MostCandidates);
+        wanted ?? ((Recall?.Candidates ?? FirstCandidates) + (2 * Math.Max(0, needed - 11))), Math.Max(1, needed), MostCandidates);
 
     private static long[][] Search(
         Graph graph, SearchPlan plan, int candidates, int workers, CancellationToken cancellationToken)

@@ -80,7 +80,8 @@ internal sealed class RecallProbe(ApproximateIndex approximate, ExactHits search
             vectors[i].CopyTo(queries.Slice<float>((nuint)(i * stride), _index.Dimension));
         }
 
-        var plan = new SearchPlan(_index, queries, new string?[vectors.Length], Nearest, Threshold: null, Rows: null);
+        var plan = new SearchPlan(
+            _index, queries, new IReadOnlySet<string>?[vectors.Length], Nearest, Threshold: null, Rows: null);
         if (candidates is { } count)
         {
             if (Find(plan, count, cancellationToken) is not { } rows)
@@ -94,12 +95,24 @@ internal sealed class RecallProbe(ApproximateIndex approximate, ExactHits search
         return await search(plan, cancellationToken);
     }
 
-    private long[]? Find(SearchPlan plan, int candidates, CancellationToken cancellationToken)
+    // As row numbers, since slots are valid while the gate is held.
+    private SelectedRows? Find(SearchPlan plan, int candidates, CancellationToken cancellationToken)
     {
         _index.Gate.EnterReadLock();
         try
         {
-            return approximate.Find(plan, candidates, workers: 1, cancellationToken);
+            if (approximate.Find(plan, null, candidates, workers: 1, cancellationToken) is not { } slots)
+            {
+                return null;
+            }
+
+            var rows = new SelectedRows();
+            foreach (var slot in slots)
+            {
+                rows.Add(_index.Row(slot));
+            }
+
+            return rows;
         }
         finally
         {

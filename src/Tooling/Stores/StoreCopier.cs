@@ -115,7 +115,6 @@ internal sealed class StoreCopier(IVectorStore source, IVectorStore target)
         CollectionInfo collection, string pageToken, Action<int, string> copied, CancellationToken cancellationToken)
     {
         await target.EnsureCollectionAsync(new(collection.Name, collection.Dimension, collection.Model), cancellationToken);
-
         var writing = new Queue<(Task Write, int Points, string Next)>();
         var token = pageToken;
         do

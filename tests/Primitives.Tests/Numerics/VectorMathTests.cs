@@ -42,6 +42,23 @@ public sealed class VectorMathTests
 
     [Theory]
     [InlineData(1)]
+    [InlineData(15)]
+    [InlineData(16)]
+    [InlineData(531)]
+    public void Division_is_that_of_a_plain_loop_bit_for_bit(int length)
+    {
+        var random = new Random(length);
+        foreach (var norm in (double[])[1, 3, 1e-44, 1e38, 7.123456789])
+        {
+            float[] vector = [.. Enumerable.Range(0, length).Select(_ => (random.NextSingle() - 0.5f) * (float)norm)];
+            var unit = new float[length];
+            VectorMath.Divide(vector, norm, unit);
+            Assert.Equal(vector.Select(value => (float)(value * (1 / norm))), unit);
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
     [InlineData(7)]
     [InlineData(75)]
     [InlineData(512)]

@@ -51,9 +51,11 @@ internal static class Replies
         {
             foreach (var field in include.Fields)
             {
-                if (point.Payload.TryGetValue(field, out var value))
+                // Of a nested field, Qdrant returns only the field; the whole value that contains it is enough here.
+                var outer = field.Split('.')[0];
+                if (point.Payload.TryGetValue(outer, out var value))
                 {
-                    payload[field] = value;
+                    payload[outer] = value;
                 }
             }
         }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using Embeddings.Primitives;
 using Embeddings.Server.Grpc.Persons;
 using Embeddings.Server.Privacy;
@@ -29,6 +30,8 @@ internal sealed class MessageShape
         [FullName<V1.StreamIngestRequest>("items")] = V1.StreamMessages.MaxItems,
         [FullName<V1.StreamUpsertVectorsRequest>("items")] = V1.StreamMessages.MaxItems,
         [FullName<V1.SearchVectorsRequest>("queries")] = SearchHandler.MaxQueries,
+        [FullName<V1.ExampleQuery>("positive")] = SearchHandler.MaxExamples,
+        [FullName<V1.ExampleQuery>("negative")] = SearchHandler.MaxExamples,
         [FullName<V1.DeleteVectorsRequest>("point_ids")] = DeletionHandler.MaxIds,
         [FullName<V1.SetLegalHoldRequest>("point_ids")] = DeletionHandler.MaxIds,
         [FullName<V1.SetAttributesRequest>("point_ids")] = DeletionHandler.MaxIds,
@@ -96,7 +99,8 @@ internal sealed class MessageShape
     // False if the rest need not be read.
     private bool TryWeigh(ref SequenceReader<byte> reader, long end, ref long weight, long limit, int depth)
     {
-        var counted = 0;
+        // By field; few messages have a field whose number is limited.
+        Dictionary<string, int>? counted = null;
         while (reader.Consumed < end)
         {
             if (weight > limit || depth > MaxDepth || !TryReadVarint(ref reader, out var tag))
@@ -113,7 +117,7 @@ internal sealed class MessageShape
             {
                 weight += UnknownWeight;
             }
-            else if (field.Limit != int.MaxValue && ++counted > field.Limit)
+            else if (field.Limit != int.MaxValue && ++CollectionsMarshal.GetValueRefOrAddDefault(counted ??= [], field.Name, out _) > field.Limit)
             {
                 throw Fault.Invalid(
                     Reasons.FieldTooLong,

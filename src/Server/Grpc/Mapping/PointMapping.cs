@@ -24,22 +24,18 @@ internal static class PointMapping
     /// <param name="values">The values, or empty.</param>
     /// <param name="bytes">The values as bytes, or empty.</param>
     /// <param name="field">Field of the values; that of the bytes has the suffix <c>_f32</c>.</param>
-    public static float[] ToVector(RepeatedField<float> values, ByteString bytes, string field)
+    public static ReadOnlyMemory<float> ToVector(RepeatedField<float> values, ByteString bytes, string field)
     {
-        var vector = bytes.IsEmpty ? new float[values.Count] : ToVector(bytes, field, values.Count);
-        if (vector.Length == 0)
+        var vector = bytes.IsEmpty ? ToArray(values) : ToVector(bytes, field, values.Count);
+        if (vector.IsEmpty)
         {
             throw Require.Missing(field);
         }
-        if (values.Count > 0)
-        {
-            values.CopyTo(vector, 0);
-        }
-        if (!VectorMath.IsFinite(vector))
+        if (!VectorMath.IsFinite(vector.Span))
         {
             throw Fault.Invalid(Reasons.VectorNotFinite, field, $"{field} must contain finite values; got NaN or infinity.");
         }
-        return VectorMath.IsZero(vector)
+        return VectorMath.IsZero(vector.Span)
             ? throw Fault.Invalid(Reasons.VectorZero, field, $"{field} must not be all zeros: such a vector has no direction.")
             : vector;
     }
@@ -78,7 +74,7 @@ internal static class PointMapping
         var result = new V1.VectorPoint { PointId = point.Id };
         if (vectorAsBytes)
         {
-            result.VectorF32 = ToBytes(point.Vector.Span);
+            result.VectorF32 = ToBytes(point.Vector);
         }
         else if (MemoryMarshal.TryGetArray(point.Vector, out var vector) && vector.Count == vector.Array!.Length)
         {
@@ -111,15 +107,19 @@ internal static class PointMapping
         return result;
     }
 
-    /// <summary>The values as little-endian float32.</summary>
-    public static ByteString ToBytes(ReadOnlySpan<float> values)
+    /// <summary>The values as little-endian float32. They must not change.</summary>
+    public static ByteString ToBytes(ReadOnlyMemory<float> values) =>
+        UnsafeByteOperations.UnsafeWrap(LittleEndianFloats.Bytes(values));
+
+    private static float[] ToArray(RepeatedField<float> values)
     {
-        var bytes = new byte[values.Length * sizeof(float)];
-        LittleEndianFloats.Write(values, bytes);
-        return UnsafeByteOperations.UnsafeWrap(bytes);
+        var vector = new float[values.Count];
+        values.CopyTo(vector, 0);
+        return vector;
     }
 
-    private static float[] ToVector(ByteString bytes, string field, int valueCount)
+    // The bytes of the message: nothing writes to them, and they are kept as long as the vector.
+    private static ReadOnlyMemory<float> ToVector(ByteString bytes, string field, int valueCount)
     {
         if (valueCount > 0)
         {
@@ -133,9 +133,7 @@ internal static class PointMapping
                 $"{field}_f32",
                 $"{field}_f32 must have {sizeof(float)} bytes per value; got {bytes.Length} bytes, which is not a multiple of it.");
         }
-        var vector = new float[bytes.Length / sizeof(float)];
-        LittleEndianFloats.Read(bytes.Span, vector);
-        return vector;
+        return LittleEndianFloats.Values(bytes.Memory);
     }
 
     private static V1.Payload ToContract(PointPayload payload)

@@ -102,6 +102,17 @@ internal static class Require
         }
     }
 
+    /// <summary>Fault if a list has more than <paramref name="max"/> elements.</summary>
+    public static void AtMost(int count, string field, int max)
+    {
+        if (count > max)
+        {
+            throw Fault.Invalid(Reasons.FieldTooLong, field, $"{field} must contain at most {max} elements; got {count}.")
+                .With(FaultKeys.Limit, max)
+                .With(FaultKeys.Actual, count);
+        }
+    }
+
     /// <summary>Fault unless a vector has the dimension of its collection or model.</summary>
     /// <param name="actual">The dimension of the vector.</param>
     /// <param name="expected">The required dimension.</param>
