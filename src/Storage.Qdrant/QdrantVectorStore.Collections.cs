@@ -1,6 +1,4 @@
 using System.Text.Json.Nodes;
-using Embeddings.Primitives;
-using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
 

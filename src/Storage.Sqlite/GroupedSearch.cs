@@ -117,7 +117,7 @@ internal sealed class GroupedSearch(EmbeddedEngine engine, SearchPlan plan, Sear
         var scored = await engine.Readers.RunAsync(
             session =>
             {
-                var members = new Members(_by.Size);
+                var members = new Members(spec);
                 using var scorer = new PointScorer(plan);
                 foreach (var group in open)
                 {
@@ -143,7 +143,7 @@ internal sealed class GroupedSearch(EmbeddedEngine engine, SearchPlan plan, Sear
     private Task<GroupBuilder<Hit>> SearchAllAsync(int query, CancellationToken cancellationToken) => engine.Readers.RunAsync(
         session =>
         {
-            var members = new Members(_by.Size);
+            var members = new Members(spec);
             using var scorer = new PointScorer(plan);
             Read(session, members, scorer, query, null, cancellationToken);
             return members.Best(spec);
@@ -193,23 +193,20 @@ internal sealed class GroupedSearch(EmbeddedEngine engine, SearchPlan plan, Sear
     }
 
     /// <summary>The best points of each group, at most as many as are returned.</summary>
-    private sealed class Members(int size)
+    private sealed class Members(SearchSpec spec)
     {
         private readonly Dictionary<GroupKey, TopK> _byKey = [];
-        private readonly List<(GroupKey? Key, Hit Hit)> _alone = [];
+
+        // Each is a group of its own, so that no more of them can be returned.
+        private readonly TopK _alone = new(spec.Offset + spec.Limit, null, null);
 
         /// <summary>Adds a point.</summary>
         public void Add(Hit hit, GroupKey? key)
         {
-            if (key is not { } shared)
+            var top = _alone;
+            if (key is { } shared && !_byKey.TryGetValue(shared, out top))
             {
-                _alone.Add((null, hit));
-                return;
-            }
-
-            if (!_byKey.TryGetValue(shared, out var top))
-            {
-                _byKey.Add(shared, top = new TopK(size, null, null));
+                _byKey.Add(shared, top = new TopK(spec.GroupBy!.Size, null, null));
             }
 
             top.Offer(hit.Score, hit.Row, hit.Id);
@@ -219,8 +216,9 @@ internal sealed class GroupedSearch(EmbeddedEngine engine, SearchPlan plan, Sear
         public GroupBuilder<Hit> Best(SearchSpec wanted)
         {
             var builder = new GroupBuilder<Hit>(wanted);
-            var hits = _alone.Concat(_byKey.SelectMany(static group => group.Value.Take().Select(hit => ((GroupKey?)group.Key, hit))));
-            foreach (var (key, hit) in hits.OrderByDescending(static entry => entry.Item2))
+            var hits = _byKey.SelectMany(static group => group.Value.Take().Select(hit => ((GroupKey?)group.Key, Hit: hit)))
+                .Concat(_alone.Take().Select(static hit => ((GroupKey?)null, Hit: hit)));
+            foreach (var (key, hit) in hits.OrderByDescending(static entry => entry.Hit))
             {
                 builder.Add(key, hit);
             }

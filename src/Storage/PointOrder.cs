@@ -24,7 +24,7 @@ internal sealed record PointOrder(OrderField Field, bool Descending, IndexedAttr
 {
     /// <summary>Identifies the order in page tokens.</summary>
     public string Key =>
-        $"{Field}/{(Descending ? "desc" : "asc")}/{Attribute?.Type}/{new JsonArray([.. (Attribute?.Path ?? []).Select(static name => (JsonNode)name)]).ToJsonString()}";
+        $"{Field}/{(Descending ? "desc" : "asc")}/{Attribute?.Type}/{new JsonArray([.. (Attribute?.Path.Names ?? []).Select(static name => (JsonNode)name)]).ToJsonString()}";
 }
 
 /// <summary>A position in an ordered listing.</summary>

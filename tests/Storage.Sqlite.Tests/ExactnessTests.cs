@@ -169,7 +169,7 @@ public sealed class ExactnessTests : IDisposable
             {
                 var spec = new SearchSpec { Limit = limit, ScoreThreshold = threshold, WithPayload = limit == 10 };
                 var found = await store.SearchAsync(
-                    Name, [.. queries.Select(static query => new VectorQuery(query.Vector, query.Exclude))], spec, None);
+                    Name, [.. queries.Select(static query => query.Exclude is { } id ? new VectorQuery(query.Vector, id) : new VectorQuery(query.Vector))], spec, None);
                 for (var q = 0; q < queries.Length; q++)
                 {
                     var expected = ranked[q].Where(hit => threshold is null || hit.Score >= threshold).Take(limit);
