@@ -23,6 +23,7 @@ internal sealed record Comparison(
         new(["P5", "P5b"], Search.RunAsync),
         new(["P5q", "P5qb"], Search.RunLargeAsync),
         new(["P5f", "P5h"], FilteredSearch.RunAsync),
+        new(["P5a", "P5ar", "P5ai"], ApproximateSearch.RunAsync),
         new(["P6"], Upserts.RunAsync),
         new(["P7", "P7cpu"], QdrantUpserts.RealAsync),
         new(["P7double"], QdrantUpserts.DoubleAsync),

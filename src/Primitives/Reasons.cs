@@ -67,6 +67,9 @@ internal static class Reasons
     public const string ReceiptTooLarge = "RECEIPT_TOO_LARGE";
     public const string HoldUnsupported = "HOLD_UNSUPPORTED";
 
+    // Indexes
+    public const string IndexUnsupported = "INDEX_UNSUPPORTED";
+
     // Server state
     public const string QueueFull = "QUEUE_FULL";
     public const string MemoryFull = "MEMORY_FULL";

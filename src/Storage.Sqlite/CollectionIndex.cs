@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Embeddings.Storage.Sqlite.Approximate;
 
 namespace Embeddings.Storage.Sqlite;
 
@@ -46,6 +47,9 @@ internal sealed class CollectionIndex : IDisposable
     public ReaderWriterLockSlim Gate { get; } = new();
 
     public CodeSegments Vectors { get; }
+
+    /// <summary>The approximate index, or null.</summary>
+    public ApproximateIndex? Approximate { get; set; }
 
     /// <summary>The values of indexed attributes.</summary>
     public AttributeColumns Attributes { get; } = new();
@@ -111,10 +115,12 @@ internal sealed class CollectionIndex : IDisposable
                     var isFinite = TryPut(change.Row, point.Floats, ref count);
                     Debug.Assert(isFinite, "Callers must reject vectors that are not finite or all zero.");
                     PutAttributes(change.Row, point.Attributes);
+                    Approximate?.Put(change.Row);
                 }
                 else if (_slots.Remove(change.Row) is >= 0 and var slot)
                 {
                     Remove(slot, ref count);
+                    Approximate?.Removed(change.Row);
                 }
             }
         }
@@ -268,6 +274,7 @@ internal sealed class CollectionIndex : IDisposable
         Attributes.Clear();
         _count = 0;
         Vectors.Dispose();
+        Approximate?.Dispose();
         Gate.ExitWriteLock();
     }
 

@@ -1,4 +1,5 @@
 using Embeddings.Primitives;
+using Embeddings.Storage.Sqlite.Approximate;
 using Microsoft.Data.Sqlite;
 
 namespace Embeddings.Storage.Sqlite;
@@ -63,7 +64,15 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         Lookups = new SessionPool(() => SqliteSchema.Open(options.Directory, readOnly: true), Math.Max(1, reads / 2));
         _verifier = new IndexVerifier(Readers, Writer, catalog, time, logger);
         _verifier.Start(indexFiles.Loaded);
-        Search = new ExactSearch(options.SearchThreads > 0 ? options.SearchThreads : Environment.ProcessorCount);
+        var searchThreads = options.SearchThreads > 0 ? options.SearchThreads : Environment.ProcessorCount;
+        Search = new ExactSearch(searchThreads);
+        Indexer = new Indexer(options, searchThreads, Writer, SearchAsync, time, logger);
+        foreach (var index in catalog.All)
+        {
+            Indexer.Set(index, index.Settings.ApproximateIndex);
+        }
+
+        Indexer.Start();
     }
 
     public Catalog Catalog { get; }
@@ -80,6 +89,9 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
     public SessionPool Lookups { get; }
 
     public ExactSearch Search { get; }
+
+    /// <summary>Builds the approximate indexes.</summary>
+    public Indexer Indexer { get; }
 
     /// <summary>Locks the directory, opens the file and loads it. UNAVAILABLE if that fails.</summary>
     public static EmbeddedEngine Open(
@@ -119,9 +131,17 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         }
     }
 
+    /// <summary>Returns the hits of each query, best first, without payloads.</summary>
+    public async Task<Hit[][]> SearchAsync(SearchPlan plan, CancellationToken cancellationToken)
+    {
+        var found = await Search.RunAsync(plan, cancellationToken);
+        return await Readers.RunAsync(session => Rescoring.Run(session, plan, found), cancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _eraser.DisposeAsync();
+        await Task.Run(Indexer.Stop);
         await _indexFiles.DisposeAsync();
         await _verifier.DisposeAsync();
         await Writer.DisposeAsync();
@@ -129,11 +149,13 @@ internal sealed class EmbeddedEngine : IAsyncDisposable
         await Lookups.DisposeAsync();
         _indexFiles.Finish(_session, _log.Flush);
         _eraser.Finish();
+        Indexer.Finish();
         await _checkpointer.FinishAsync(_session);
         _session.Dispose();
         _log.Dispose();
         _file.Dispose();
         Catalog.Dispose();
+        Indexer.Dispose();
         // The log is gone, which leaves space for the next start on a full disk.
         _reserve.Restore();
         _directory.Dispose();

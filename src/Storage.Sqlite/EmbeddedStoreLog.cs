@@ -104,4 +104,42 @@ internal static partial class EmbeddedStoreLog
         LogLevel.Warning,
         "Collection {Collection}: the points could not be compared with the index from its file: {Reason}")]
     public static partial void IndexNotVerified(this ILogger logger, string collection, string reason);
+
+    [LoggerMessage(4050, LogLevel.Warning, "Collection {Collection} is searched exactly: {Reason}")]
+    public static partial void ApproximateIndexUnavailable(this ILogger logger, string collection, string reason);
+
+    [LoggerMessage(
+        4051,
+        LogLevel.Information,
+        "Collection {Collection}: the graph of {Points} points was loaded in {Milliseconds:F0} ms; {Others} of the file had changed")]
+    public static partial void GraphLoaded(
+        this ILogger logger, string collection, long points, long others, double milliseconds);
+
+    [LoggerMessage(4052, LogLevel.Warning, "Collection {Collection}: the graph is built again, because its file cannot be used: {Reason}")]
+    public static partial void GraphDiscarded(this ILogger logger, string collection, string reason);
+
+    [LoggerMessage(
+        4053,
+        LogLevel.Information,
+        "Collection {Collection}: approximate searches of {Points} points find {Recall:F3} of the 10 nearest, with {Candidates} candidates")]
+    public static partial void GraphMeasured(
+        this ILogger logger, string collection, long points, float recall, int candidates);
+
+    [LoggerMessage(
+        4054,
+        LogLevel.Warning,
+        "Collection {Collection}: the graph could not be saved, and is built again at the next start: {Reason}")]
+    public static partial void GraphNotSaved(this ILogger logger, string collection, string reason);
+
+    [LoggerMessage(
+        4055,
+        LogLevel.Warning,
+        "Collection {Collection}: the file of the graph has vectors of deleted points and could not be deleted yet: {Reason}")]
+    public static partial void GraphNotErased(this ILogger logger, string collection, string reason);
+
+    [LoggerMessage(4056, LogLevel.Error, "Collection {Collection} is searched exactly until a restart: its graph could not be built")]
+    public static partial void GraphFailed(this ILogger logger, string collection, Exception exception);
+
+    [LoggerMessage(4057, LogLevel.Warning, "Graphs are not saved, because the store has no key for their files: {Reason}")]
+    public static partial void GraphKeyMissing(this ILogger logger, string reason);
 }

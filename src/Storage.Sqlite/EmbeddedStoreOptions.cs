@@ -62,6 +62,14 @@ internal sealed record EmbeddedStoreOptions
     public int SearchThreads { get; init; }
 
     /// <summary>
+    /// Number of threads that build approximate indexes while no points are written; meanwhile, one thread takes a twentieth of the
+    /// processors.
+    /// </summary>
+    /// <value>Default: 0, half of the processors. From 0 to 1,024.</value>
+    [Range(0, 1024)]
+    public int IndexThreads { get; init; }
+
+    /// <summary>
     /// Maximum number of concurrent listings, counts and filters that read the file, and half as many lookups of points;
     /// others wait.
     /// </summary>

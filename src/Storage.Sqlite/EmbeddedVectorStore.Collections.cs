@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Embeddings.Primitives;
+using Embeddings.Storage.Sqlite.Approximate;
 
 namespace Embeddings.Storage.Sqlite;
 
@@ -10,7 +11,7 @@ internal sealed partial class EmbeddedVectorStore
     // Of collections that exist or existed since the start, by their keys, which are not reused.
     private readonly ConcurrentDictionary<(long Collection, OrderField Field), bool> _orderIndexes = new();
 
-    public Task CreateCollectionAsync(
+    public async Task CreateCollectionAsync(
         CollectionSpec spec,
         CollectionSettings settings,
         IReadOnlyList<IndexedAttribute> indexed,
@@ -19,7 +20,8 @@ internal sealed partial class EmbeddedVectorStore
         var engine = Engine;
         spec.RequireDimension(options.MaxDimension, "Store:Embedded:MaxDimension", "dimension");
         IndexedAttribute.RequireFew(indexed);
-        return engine.Writer.WriteAsync(
+        Indexer.RequireSupported(settings.ApproximateIndex, spec.Dimension);
+        await engine.Writer.WriteAsync(
             new CreateCollectionRequest(
                 engine.Catalog,
                 spec,
@@ -28,17 +30,22 @@ internal sealed partial class EmbeddedVectorStore
                 options.MaxCollections,
                 cancellationToken),
             cancellationToken);
+        UseApproximateIndex(engine, spec.Name);
     }
 
-    public Task<CollectionInfo?> ReadCollectionAsync(string collection, CancellationToken cancellationToken) =>
-        FindCollectionAsync(collection, cancellationToken).AsTask();
+    public Task<CollectionInfo?> ReadCollectionAsync(string collection, CancellationToken cancellationToken)
+    {
+        var index = Engine.Catalog.Find(collection);
+        return Task.FromResult(index is null ? null : index.Info with { ApproximateIndex = index.Approximate?.State });
+    }
 
-    public Task UpdateSettingsAsync(string collection, SettingsChange change, CancellationToken cancellationToken)
+    public async Task UpdateSettingsAsync(string collection, SettingsChange change, CancellationToken cancellationToken)
     {
         var engine = Engine;
         var index = engine.Catalog.Require(collection);
-        return engine.Writer.WriteAsync(
-            new UpdateSettingsRequest(index, change.Apply, cancellationToken), cancellationToken);
+        Indexer.RequireSupported(change.ApproximateIndex, index.Dimension);
+        await engine.Writer.WriteAsync(new UpdateSettingsRequest(index, change.Apply, cancellationToken), cancellationToken);
+        UseApproximateIndex(engine, collection);
     }
 
     public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken) =>
@@ -132,6 +139,15 @@ internal sealed partial class EmbeddedVectorStore
         catch (Fault fault) when (fault.Kind == FaultKind.Unavailable)
         {
             // On a full disk, the listing is slower.
+        }
+    }
+
+    // Not by the writer: a large collection takes some time.
+    private static void UseApproximateIndex(EmbeddedEngine engine, string collection)
+    {
+        if (engine.Catalog.Find(collection) is { } index)
+        {
+            engine.Indexer.Set(index, index.Settings.ApproximateIndex);
         }
     }
 }

@@ -294,7 +294,11 @@ internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, 
             [.. queries.Select(static query => query.Excluded)],
             spec.GroupBy is null ? spec.Offset + spec.Limit : GroupedSearch.FirstHits(spec),
             spec.ScoreThreshold,
-            RowSelection.InMemory(index, spec.Filter));
+            RowSelection.InMemory(index, spec.Filter))
+        {
+            IsExact = spec.Exact is not false,
+            ApproximateCandidates = spec.HnswEf,
+        };
         CandidateRows[] found;
         try
         {

@@ -20,6 +20,12 @@ internal sealed record SearchPlan(
 {
     public int QueryCount => Excluded.Length;
 
+    /// <summary>False if an approximate index may choose the rows.</summary>
+    public bool IsExact { get; init; } = true;
+
+    /// <summary>The number of candidates of an approximate search; null for the default.</summary>
+    public int? ApproximateCandidates { get; init; }
+
     /// <summary>The maximum number of candidates of all queries and threads, 8 bytes each.</summary>
     public int MaxCandidates { get; init; } = 1 << 22;
 
@@ -28,6 +34,10 @@ internal sealed record SearchPlan(
         VectorMath.PreciseCosine(
             vector,
             new ReadOnlySpan<float>(Queries.Floats + ((nint)query * Index.Vectors.Stride), vector.Length)));
+
+    /// <summary>A normalized query vector.</summary>
+    public unsafe ReadOnlySpan<float> Query(int query) =>
+        new(Queries.Floats + ((nint)query * Index.Vectors.Stride), Index.Dimension);
 
     /// <summary>Returns an empty list of hits of a query.</summary>
     public TopK NewTop(int query) => new(Limit, Threshold, Excluded[query]);
@@ -99,6 +109,11 @@ internal sealed class ExactSearch(int threads) : IDisposable
         plan.Index.Gate.EnterReadLock();
         try
         {
+            if (!plan.IsExact && plan.Index.Approximate?.TryFind(plan, workers, cancellationToken) is { } slots)
+            {
+                plan = plan with { Rows = new SelectedSlots(slots) };
+            }
+
             using var scan = new Scan(plan, workers);
             if (workers == 1)
             {

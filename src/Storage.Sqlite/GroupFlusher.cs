@@ -20,6 +20,7 @@ internal sealed class GroupFlusher : IDisposable
     private readonly Thread _thread;
     private int _groups;
     private long _points;
+    private long _finished;
     private volatile Fault? _broken;
     private volatile string? _lastError;
 
@@ -45,6 +46,9 @@ internal sealed class GroupFlusher : IDisposable
 
     /// <summary>The maximum number of points that groups in flight add to the catalog's count.</summary>
     public long PendingPoints => Interlocked.Read(ref _points);
+
+    /// <summary>The number of groups finished so far.</summary>
+    public long Groups => Interlocked.Read(ref _finished);
 
     /// <summary>
     /// Queues a group after its transaction; blocks while the queue is full. Called by the writer only.
@@ -150,6 +154,7 @@ internal sealed class GroupFlusher : IDisposable
 
         // Before completion, so that callers see correct counts.
         Interlocked.Add(ref _points, -group.Points);
+        Interlocked.Increment(ref _finished);
         Complete(group.Requests, error is null ? static request => request.Complete() : request => request.Fail(error));
         lock (_lock)
         {

@@ -34,6 +34,9 @@ internal sealed class GroupWriter : IAsyncDisposable
     /// <summary>The error of the last group, or that the disk is full; null if it was written.</summary>
     public string? LastError => _flusher.LastError ?? _transaction.DiskFull;
 
+    /// <summary>The number of groups written so far.</summary>
+    public long Groups => _flusher.Groups;
+
     /// <summary>
     /// Queues a request and waits until it is durable and searchable. Cancellation drops it until its group starts.
     /// </summary>

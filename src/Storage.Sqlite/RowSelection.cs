@@ -91,5 +91,14 @@ internal sealed class SelectedRows : RowSelection
     }
 }
 
+/// <summary>Points selected while the collection's gate is held.</summary>
+/// <param name="slots">The slots, in ascending order.</param>
+internal sealed class SelectedSlots(int[] slots) : RowSelection
+{
+    public override long Estimate(CollectionIndex index) => slots.Length;
+
+    public override int[] Slots(CollectionIndex index) => slots;
+}
+
 /// <summary>An index was removed between the start of a search and its scan, which must be repeated without it.</summary>
 internal sealed class IndexRemovedException : Exception;

@@ -36,7 +36,22 @@ internal static class CollectionMapping
                 : null,
         },
         Aliases = { aliases ?? [] },
+        ApproximateIndexState = ToContract(collection.ApproximateIndex),
     };
+
+    private static V1.ApproximateIndexState? ToContract(ApproximateIndexState? state)
+    {
+        if (state is null)
+        {
+            return null;
+        }
+        var contract = new V1.ApproximateIndexState { IndexedCount = state.IndexedCount, SampleSize = state.SampleSize };
+        if (state.RecallAt10 is { } recall)
+        {
+            contract.RecallAt10 = recall;
+        }
+        return contract;
+    }
 
     /// <summary>The settings of a new collection, without the indexed attributes.</summary>
     public static CollectionSettings ToSettings(V1.CollectionSettings? settings) => settings is null ? CollectionSettings.None : new()
