@@ -188,6 +188,7 @@ internal sealed unsafe class Scan : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Compare(
         int start, int count, int q, int* dots, byte** rows, float* scales, float* errors, Candidates found)
     {
