@@ -18,8 +18,8 @@ internal static class PayloadKeys
     public const string Landmarks = "landmarks";
     public const string Attributes = "attributes";
 
-    /// <summary>Paths of attributes that are no times, though Qdrant may read them as such (<see cref="Storage.Qdrant.NoTimes"/>); absent if none.</summary>
-    public const string NoTimes = "no_times";
+    /// <summary>The times in the user's fields (<see cref="StoredTimes"/>); absent if there are none.</summary>
+    public const string Times = "attribute_times";
 
     /// <summary>Time of storing, milliseconds of Unix time; the time of expiry has the same format.</summary>
     public const string StoredAt = "stored_at";
@@ -99,9 +99,9 @@ internal static class PointMapper
         if (payload.Attributes is { } attributes)
         {
             fields.Add(PayloadKeys.Attributes, AttributeValues.ToValue(attributes));
-            if (NoTimes.Of(attributes) is { Count: > 0 } doubtful)
+            if (StoredTimes.Of(attributes) is { } times)
             {
-                fields.Add(PayloadKeys.NoTimes, Texts(doubtful));
+                fields.Add(PayloadKeys.Times, times);
             }
         }
         if ((payload.StoredAt ?? now) is { } storedAt)
@@ -136,7 +136,7 @@ internal static class PointMapper
         var payload = point.Payload;
         var texts = point.Id.Length + payload.JobId.Length + payload.MediaStoreId.Length;
         var attributes = payload.Attributes is null ? 0 : written.Payload[PayloadKeys.Attributes].CalculateSize();
-        attributes += written.Payload.TryGetValue(PayloadKeys.NoTimes, out var doubtful) ? doubtful.CalculateSize() : 0;
+        attributes += written.Payload.TryGetValue(PayloadKeys.Times, out var times) ? times.CalculateSize() : 0;
         var boxes = (payload.Bbox is null ? 0 : Overhead / 2) + (payload.Landmarks is null ? 0 : Overhead / 2);
         return Overhead + (point.Vector.Length * sizeof(float)) + (texts * 3) + attributes + boxes;
     }
@@ -235,10 +235,6 @@ internal static class PointMapper
         target.Data.AddRange(unit);
         return norm;
     }
-
-    /// <summary>A list of texts.</summary>
-    public static Value Texts(IEnumerable<string> texts) =>
-        new() { ListValue = new() { Values = { texts.Select(text => (Value)text) } } };
 
     private static Value Numbers(params ReadOnlySpan<(string Name, float Number)> numbers)
     {

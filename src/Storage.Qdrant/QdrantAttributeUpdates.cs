@@ -86,13 +86,14 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
     /// <param name="Set">The fields to set.</param>
     /// <param name="Removed">The fields to remove.</param>
     /// <param name="IsFirst">True if the points have no attributes yet.</param>
-    /// <param name="Doubtful">The texts that are no times (<see cref="NoTimes"/>); null if they stay the same.</param>
-    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsFirst, IReadOnlyList<string>? Doubtful)
+    /// <param name="Times">The times in all attributes (<see cref="StoredTimes"/>), or null for none.</param>
+    /// <param name="HasOtherTimes">True if they have changed.</param>
+    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsFirst, Value? Times, bool HasOtherTimes)
     {
         public List<PointId> Ids { get; } = [];
 
         /// <summary>Equal for equal changes.</summary>
-        public string Key => new JsonArray(Set.DeepClone(), Texts(Removed), IsFirst, Doubtful is null ? null : Texts(Doubtful)).ToJsonString();
+        public string Key => new JsonArray(Set.DeepClone(), new JsonArray([.. Removed.Select(name => (JsonNode)name)]), IsFirst, HasOtherTimes, $"{Times}").ToJsonString();
 
         public static Patch Between(JsonObject? before, JsonObject after)
         {
@@ -104,12 +105,13 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                     set.Add(name, value?.DeepClone());
                 }
             }
-            var doubtful = NoTimes.Of(after);
+            var times = StoredTimes.Of(after);
             return new(
                 set,
                 [.. before?.Select(field => field.Key).Where(name => !after.ContainsKey(name)) ?? []],
                 before is null,
-                doubtful.SequenceEqual(NoTimes.Of(before), StringComparer.Ordinal) ? null : doubtful);
+                times,
+                !Equals(times, StoredTimes.Of(before)));
         }
 
         public IEnumerable<PointsUpdateOperation> Operations()
@@ -138,19 +140,12 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                 }
                 yield return new() { SetPayload = operation };
             }
-            if (Doubtful is { Count: > 0 })
+            if (HasOtherTimes)
             {
-                yield return new()
-                {
-                    SetPayload = new() { PointsSelector = points, Payload = { [PayloadKeys.NoTimes] = PointMapper.Texts(Doubtful) } },
-                };
-            }
-            else if (Doubtful is not null)
-            {
-                yield return new() { DeletePayload = new() { PointsSelector = points, Keys = { PayloadKeys.NoTimes } } };
+                yield return Times is null
+                    ? new() { DeletePayload = new() { PointsSelector = points, Keys = { PayloadKeys.Times } } }
+                    : new() { SetPayload = new() { PointsSelector = points, Payload = { [PayloadKeys.Times] = Times } } };
             }
         }
-
-        private static JsonArray Texts(IEnumerable<string> texts) => new([.. texts.Select(text => (JsonNode)text)]);
     }
 }
