@@ -62,6 +62,7 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                 if (patches.TryGetValue(patch.Key, out var same))
                 {
                     same.Ids.Add(point.Id);
+                    same.RemovedObjects.UnionWith(patch.RemovedObjects);
                 }
                 else
                 {
@@ -92,6 +93,9 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
     {
         public List<PointId> Ids { get; } = [];
 
+        /// <summary>The fields of <see cref="Removed"/> that have fields of their own in one of the points.</summary>
+        public HashSet<string> RemovedObjects { get; } = new(StringComparer.Ordinal);
+
         /// <summary>Equal for equal changes.</summary>
         public string Key => new JsonArray(Set.DeepClone(), new JsonArray([.. Removed.Select(name => (JsonNode)name)]), IsFirst, HasOtherTimes, $"{Times}").ToJsonString();
 
@@ -106,12 +110,14 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                 }
             }
             var times = StoredTimes.Of(after);
-            return new(
+            var patch = new Patch(
                 set,
                 [.. before?.Select(field => field.Key).Where(name => !after.ContainsKey(name)) ?? []],
                 before is null,
                 times,
                 !Equals(times, StoredTimes.Of(before)));
+            patch.RemovedObjects.UnionWith(patch.Removed.Where(name => before![name] is JsonObject));
+            return patch;
         }
 
         public IEnumerable<PointsUpdateOperation> Operations()
@@ -120,6 +126,13 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
             var points = new PointsSelector { Filter = new() { Must = { Conditions.HasId([.. Ids.Select(id => Guid.Parse(id.Uuid))]) } } };
             if (Removed.Count > 0)
             {
+                if (RemovedObjects.Count > 0)
+                {
+                    // Qdrant removes a field from its indexes without those that are nested in it, but it replaces them all.
+                    var nothing = new PointsUpdateOperation.Types.SetPayload { PointsSelector = points, Key = PayloadKeys.Attributes };
+                    nothing.Payload.Add(RemovedObjects.ToDictionary(AttributeKeys.Encode, _ => new Value { StructValue = new() }));
+                    yield return new() { SetPayload = nothing };
+                }
                 yield return new()
                 {
                     DeletePayload = new() { PointsSelector = points, Keys = { Removed.Select(AttributeKeys.Path) } },
@@ -142,9 +155,9 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
             }
             if (HasOtherTimes)
             {
-                yield return Times is null
-                    ? new() { DeletePayload = new() { PointsSelector = points, Keys = { PayloadKeys.Times } } }
-                    : new() { SetPayload = new() { PointsSelector = points, Payload = { [PayloadKeys.Times] = Times } } };
+                // Not removed, for the same reason.
+                var times = Times ?? new() { StructValue = new() };
+                yield return new() { SetPayload = new() { PointsSelector = points, Payload = { [PayloadKeys.Times] = times } } };
             }
         }
     }

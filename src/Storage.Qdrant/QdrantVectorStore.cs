@@ -47,7 +47,7 @@ internal sealed class QdrantVectorStore : IVectorStore
         _holds = new(calls, _admin, _catalog, indexes, _reads);
         _retention = new(calls, _deletes, time);
         _attributes = new(calls, indexes, _catalog);
-        _prefixes = new(calls, indexes);
+        _prefixes = new(calls, indexes, _catalog);
         if (options.ApiKey is { Length: > 0 }
             && _connection.Nodes.FirstOrDefault(node => node.Address is { Scheme: "http", IsLoopback: false }) is { } node)
         {

@@ -95,7 +95,7 @@ public class RandomFilterTests(RealQdrant real) : IDisposable
             }
         }
         // Filters that match all points or none would prove little.
-        Assert.InRange(selective, Filters / 2, Filters);
+        Assert.InRange(selective, Filters / 3, Filters);
         Assert.InRange(refused, 0, IsStrict ? Filters : 0);
 
         for (var i = 0; i < (IsStrict ? 0 : Deletions); i++)
