@@ -1,4 +1,3 @@
-using Google.Protobuf.WellKnownTypes;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;

@@ -37,7 +37,7 @@ public sealed class PointMapperTests
             OnHold = true,
         });
         var id = PointIds.Of(text);
-        var norm = StoredVectors.NormOf(vector);
+        var norm = UnitVectors.NormOf(vector);
         var expected = new PointStruct
         {
             Id = id,
