@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Embeddings.Primitives.Numerics;
 
 namespace Embeddings.Storage.Sqlite;
@@ -164,8 +163,6 @@ internal sealed unsafe class Scan : IDisposable
 
             scales = _vectors.Scales(start);
             errors = _vectors.Errors(start);
-            Prefetch(scales);
-            Prefetch(errors);
         }
         else
         {
@@ -180,16 +177,6 @@ internal sealed unsafe class Scan : IDisposable
 
         CodeDots.Compute(
             new ReadOnlySpan<nint>(rows, count), (sbyte*)_codes.Address, found.Length, _vectors.CodeStride, dots);
-        if (_slots is null)
-        {
-            // The memory also works while the bounds are compared. Beyond the last block, it has no effect.
-            var next = (byte*)rows[0] + ((nint)count * _vectors.CodeStride);
-            for (var i = 0; i < 8; i++)
-            {
-                Prefetch(next + (i * BlockRows * sizeof(float)));
-            }
-        }
-
         fixed (int* all = dots)
         {
             for (var q = 0; q < found.Length; q++)
@@ -202,19 +189,6 @@ internal sealed unsafe class Scan : IDisposable
                     Volatile.Write(ref _floors[q], found[q].Floor);
                 }
             }
-        }
-    }
-
-    // As many bytes as a block has scales.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(void* address)
-    {
-        if (Sse.IsSupported)
-        {
-            Sse.Prefetch1(address);
-            Sse.Prefetch1((byte*)address + 64);
-            Sse.Prefetch1((byte*)address + 128);
-            Sse.Prefetch1((byte*)address + 192);
         }
     }
 

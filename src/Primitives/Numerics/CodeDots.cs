@@ -41,15 +41,15 @@ internal static unsafe class CodeDots
     {
         if (Avx512BW.IsSupported)
         {
-            Compute(rows, queries, queryCount, stride, dots, 4, &CodeTile512.FourByFour, &CodeTile512.FourByOne);
+            Compute(rows, queries, queryCount, stride, dots, 4, &CodeTile512.FourByFour, &CodeTile512.RowsByOne);
         }
         else if (Avx2.IsSupported)
         {
-            Compute(rows, queries, queryCount, stride, dots, 2, &CodeTile256.FourByTwo, &CodeTile256.FourByOne);
+            Compute(rows, queries, queryCount, stride, dots, 2, &CodeTile256.FourByTwo, &CodeTile256.RowsByOne);
         }
         else
         {
-            Compute(rows, queries, queryCount, stride, dots, 2, &CodeTilePortable.FourByTwo, &CodeTilePortable.FourByOne);
+            Compute(rows, queries, queryCount, stride, dots, 2, &CodeTilePortable.FourByTwo, &CodeTilePortable.RowsByOne);
         }
     }
 
@@ -63,7 +63,7 @@ internal static unsafe class CodeDots
         Span<int> dots,
         int tileQueries,
         delegate*<nint*, sbyte*, int, int*, void> wide,
-        delegate*<nint*, sbyte*, int, int*, void> narrow)
+        delegate*<nint*, int, sbyte*, int, int*, void> narrow)
     {
         if (rows.IsEmpty || queryCount == 0)
         {
@@ -83,24 +83,13 @@ internal static unsafe class CodeDots
                 last[i] = addresses[Math.Min(whole + i, rows.Length - 1)];
             }
 
-            for (var q = 0; q < queryCount;)
+            var q = 0;
+            for (; q <= queryCount - tileQueries; q += tileQueries)
             {
-                var isWide = queryCount - q >= tileQueries;
-                var count = isWide ? tileQueries : 1;
-                var query = queries + ((nint)q * stride);
                 for (var r = 0; r < rows.Length; r += TileRows)
                 {
-                    var four = r < whole ? addresses + r : last;
-                    if (isWide)
-                    {
-                        wide(four, query, stride, tile);
-                    }
-                    else
-                    {
-                        narrow(four, query, stride, tile);
-                    }
-
-                    for (var i = 0; i < count; i++)
+                    wide(r < whole ? addresses + r : last, queries + ((nint)q * stride), stride, tile);
+                    for (var i = 0; i < tileQueries; i++)
                     {
                         var to = output + ((nint)(q + i) * rows.Length) + r;
                         if (r < whole)
@@ -113,8 +102,11 @@ internal static unsafe class CodeDots
                         }
                     }
                 }
+            }
 
-                q += count;
+            for (; q < queryCount; q++)
+            {
+                narrow(addresses, rows.Length, queries + ((nint)q * stride), stride, output + ((nint)q * rows.Length));
             }
         }
     }

@@ -38,15 +38,24 @@ internal static unsafe class CodeTile256
         Vector128.Store(Sums(a01, a11, a21, a31), tile + 4);
     }
 
-    /// <summary>Four rows by one query: <c>tile[r]</c>, one row after the other, in the direction in which the processor reads ahead.</summary>
+    /// <summary>Any number of rows by one query: <c>dots[r]</c>, one row after the other, in the direction in which the processor reads ahead.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void FourByOne(nint* rows, sbyte* query, int stride, int* tile)
+    public static void RowsByOne(nint* rows, int count, sbyte* query, int stride, int* dots)
     {
-        var a = Row((byte*)rows[0], query, stride);
-        var b = Row((byte*)rows[1], query, stride);
-        var c = Row((byte*)rows[2], query, stride);
-        var d = Row((byte*)rows[3], query, stride);
-        Vector128.Store(Sums(a, b, c, d), tile);
+        var r = 0;
+        for (; r <= count - 4; r += 4)
+        {
+            var a = Row((byte*)rows[r], query, stride);
+            var b = Row((byte*)rows[r + 1], query, stride);
+            var c = Row((byte*)rows[r + 2], query, stride);
+            var d = Row((byte*)rows[r + 3], query, stride);
+            Vector128.Store(Sums(a, b, c, d), dots + r);
+        }
+
+        for (; r < count; r++)
+        {
+            dots[r] = Vector256.Sum(Row((byte*)rows[r], query, stride));
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -82,16 +91,16 @@ internal static unsafe class CodeTilePortable
     /// <summary>Four rows by two queries: <c>tile[q * 4 + r]</c>.</summary>
     public static void FourByTwo(nint* rows, sbyte* queries, int stride, int* tile)
     {
-        FourByOne(rows, queries, stride, tile);
-        FourByOne(rows, queries + stride, stride, tile + 4);
+        RowsByOne(rows, CodeDots.TileRows, queries, stride, tile);
+        RowsByOne(rows, CodeDots.TileRows, queries + stride, stride, tile + CodeDots.TileRows);
     }
 
-    /// <summary>Four rows by one query: <c>tile[r]</c>.</summary>
-    public static void FourByOne(nint* rows, sbyte* query, int stride, int* tile)
+    /// <summary>Any number of rows by one query: <c>dots[r]</c>.</summary>
+    public static void RowsByOne(nint* rows, int count, sbyte* query, int stride, int* dots)
     {
-        for (var r = 0; r < CodeDots.TileRows; r++)
+        for (var r = 0; r < count; r++)
         {
-            tile[r] = Dot((byte*)rows[r], query, stride);
+            dots[r] = Dot((byte*)rows[r], query, stride);
         }
     }
 

@@ -89,17 +89,26 @@ internal static unsafe class CodeTile512
     }
 
     /// <summary>
-    /// Four rows by one query: <c>tile[r]</c>. One row after the other: a single query is limited by memory bandwidth, and the processor
+    /// Any number of rows by one query: <c>dots[r]</c>. One row after the other: a single query is limited by memory bandwidth, and the processor
     /// reads ahead only in one direction; four rows side by side take more than twice the time.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void FourByOne(nint* rows, sbyte* query, int stride, int* tile)
+    public static void RowsByOne(nint* rows, int count, sbyte* query, int stride, int* dots)
     {
-        var a = Row((byte*)rows[0], query, stride);
-        var b = Row((byte*)rows[1], query, stride);
-        var c = Row((byte*)rows[2], query, stride);
-        var d = Row((byte*)rows[3], query, stride);
-        Vector128.Store(Sums(a, b, c, d), tile);
+        var r = 0;
+        for (; r <= count - 4; r += 4)
+        {
+            var a = Row((byte*)rows[r], query, stride);
+            var b = Row((byte*)rows[r + 1], query, stride);
+            var c = Row((byte*)rows[r + 2], query, stride);
+            var d = Row((byte*)rows[r + 3], query, stride);
+            Vector128.Store(Sums(a, b, c, d), dots + r);
+        }
+
+        for (; r < count; r++)
+        {
+            dots[r] = Vector512.Sum(Row((byte*)rows[r], query, stride));
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

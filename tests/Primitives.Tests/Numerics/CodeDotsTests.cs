@@ -168,19 +168,19 @@ public sealed unsafe class CodeDotsTests
         CodeDots.Compute(addresses, (sbyte*)queries.Address, queryCount, stride, dots);
         Assert.Equal(expected, dots);
         Array.Clear(dots);
-        CodeDots.Compute(addresses, (sbyte*)queries.Address, queryCount, stride, dots, 2, &CodeTilePortable.FourByTwo, &CodeTilePortable.FourByOne);
+        CodeDots.Compute(addresses, (sbyte*)queries.Address, queryCount, stride, dots, 2, &CodeTilePortable.FourByTwo, &CodeTilePortable.RowsByOne);
         Assert.Equal(expected, dots);
         if (Avx2.IsSupported)
         {
             Array.Clear(dots);
-            CodeDots.Compute(addresses, (sbyte*)queries.Address, queryCount, stride, dots, 2, &CodeTile256.FourByTwo, &CodeTile256.FourByOne);
+            CodeDots.Compute(addresses, (sbyte*)queries.Address, queryCount, stride, dots, 2, &CodeTile256.FourByTwo, &CodeTile256.RowsByOne);
             Assert.Equal(expected, dots);
         }
 
         if (Avx512BW.IsSupported)
         {
             Array.Clear(dots);
-            CodeDots.Compute(addresses, (sbyte*)queries.Address, queryCount, stride, dots, 4, &CodeTile512.FourByFour, &CodeTile512.FourByOne);
+            CodeDots.Compute(addresses, (sbyte*)queries.Address, queryCount, stride, dots, 4, &CodeTile512.FourByFour, &CodeTile512.RowsByOne);
             Assert.Equal(expected, dots);
         }
     }
