@@ -2,6 +2,7 @@ using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.Testing;
 using Embeddings.V1;
 using Google.Protobuf.WellKnownTypes;
+using Api = Embeddings.IntegrationTests.Infrastructure.Api;
 using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
