@@ -111,9 +111,7 @@ internal static class CollectionPlan
             : CollectionSettings.None;
 
     public static IReadOnlyList<IndexedAttribute> IndexedOf(IDictionary<string, Value> metadata) =>
-        metadata.TryGetValue(PayloadKeys.Indexed, out var indexed) && indexed.StringValue.Length > 0
-            ? JsonSerializer.Deserialize<List<IndexedAttribute>>(indexed.StringValue) ?? []
-            : [];
+        IndexedAttribute.Read(metadata.TryGetValue(PayloadKeys.Indexed, out var indexed) ? indexed.StringValue : null);
 
     public static ModelStamp? Stamp(IDictionary<string, Value> metadata) =>
         metadata.TryGetValue(PayloadKeys.ModelFingerprint, out var fingerprint) && fingerprint.StringValue.Length > 0

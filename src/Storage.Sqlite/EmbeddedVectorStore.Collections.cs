@@ -54,7 +54,7 @@ internal sealed partial class EmbeddedVectorStore
             cancellationToken);
     }
 
-    public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken) =>
+    public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult(Engine.Catalog.Aliases);
 
     public Task UpdateAliasesAsync(

@@ -31,7 +31,7 @@ internal static class SettingsTables
             "SELECT retention_seconds, links, build_candidates, indexed FROM collection_settings WHERE collection = $1", collection);
         if (!row.Read())
         {
-            return (CollectionSettings.None, []);
+            return (CollectionSettings.None, IndexedAttribute.Read(null));
         }
 
         var settings = new CollectionSettings
@@ -39,7 +39,7 @@ internal static class SettingsTables
             Retention = row.IsDBNull(0) ? null : TimeSpan.FromSeconds(row.GetInt64(0)),
             ApproximateIndex = row.IsDBNull(1) ? null : new(row.GetInt32(1), row.GetInt32(2)),
         };
-        return (settings, row.IsDBNull(3) ? [] : JsonSerializer.Deserialize<List<IndexedAttribute>>(row.GetString(3)) ?? []);
+        return (settings, IndexedAttribute.Read(row.IsDBNull(3) ? null : row.GetString(3)));
     }
 
     /// <summary>Writes the settings of a collection.</summary>

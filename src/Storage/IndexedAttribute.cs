@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Embeddings.Storage;
 
 /// <summary>Types of indexed attributes.</summary>
@@ -26,6 +28,10 @@ internal sealed record IndexedAttribute(IReadOnlyList<string> Path, AttributeTyp
 
     /// <summary>For messages: <c>camera.lens (text)</c>.</summary>
     public override string ToString() => $"{string.Join('.', Path)} ({Type.ToString().ToLowerInvariant()})";
+
+    /// <summary>Reads a list from JSON; null or empty for none.</summary>
+    public static IReadOnlyList<IndexedAttribute> Read(string? json) =>
+        string.IsNullOrEmpty(json) ? Array.Empty<IndexedAttribute>() : JsonSerializer.Deserialize<IndexedAttribute[]>(json) ?? [];
 
     /// <summary>Returns a list after a change, sorted by paths.</summary>
     public static IReadOnlyList<IndexedAttribute> Change(
