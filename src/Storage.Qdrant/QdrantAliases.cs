@@ -20,8 +20,8 @@ internal sealed class QdrantAliases(QdrantCalls calls, CollectionAdmin admin, Ti
     private Snapshot? _known;
 
     /// <summary>Returns the collections by their aliases.</summary>
-    public ValueTask<IReadOnlyDictionary<string, string>> GetAsync(bool isWrite, CancellationToken cancellationToken) =>
-        Fresh() is { } aliases ? new(aliases) : new(RefreshAsync(isWrite, cancellationToken));
+    public ValueTask<IReadOnlyDictionary<string, string>> GetAsync(CancellationToken cancellationToken) =>
+        Fresh() is { } aliases ? new(aliases) : new(RefreshAsync(cancellationToken));
 
     /// <summary>Makes the next call read the list.</summary>
     public void Forget()
@@ -93,11 +93,11 @@ internal sealed class QdrantAliases(QdrantCalls calls, CollectionAdmin admin, Ti
     private IReadOnlyDictionary<string, string>? Fresh() =>
         Volatile.Read(ref _known) is { CheckedAt: { } at } known && time.GetElapsedTime(at) < MaxAge ? known.Aliases : null;
 
-    private async Task<IReadOnlyDictionary<string, string>> RefreshAsync(bool isWrite, CancellationToken cancellationToken)
+    private async Task<IReadOnlyDictionary<string, string>> RefreshAsync(CancellationToken cancellationToken)
     {
         if (Volatile.Read(ref _known) is not { } known)
         {
-            return await ReadAsync(isWrite ? QdrantCallKind.Write : QdrantCallKind.Read, cancellationToken);
+            return await ReadAsync(QdrantCallKind.Read, cancellationToken);
         }
         await _turn.WaitAsync(cancellationToken);
         try

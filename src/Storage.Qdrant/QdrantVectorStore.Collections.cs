@@ -42,10 +42,10 @@ internal sealed partial class QdrantVectorStore
         }
     }
 
-    public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken)
+    public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(CancellationToken cancellationToken)
     {
         RequireStarted();
-        return _aliases.GetAsync(isWrite, cancellationToken);
+        return _aliases.GetAsync(cancellationToken);
     }
 
     public Task UpdateAliasesAsync(
@@ -120,7 +120,7 @@ internal sealed partial class QdrantVectorStore
 
     private async Task RequireNoAliasAsync(string name, CancellationToken cancellationToken)
     {
-        if ((await _aliases.GetAsync(isWrite: true, cancellationToken)).ContainsKey(name))
+        if ((await _aliases.GetAsync(cancellationToken)).ContainsKey(name))
         {
             throw AliasFaults.Exists(name);
         }

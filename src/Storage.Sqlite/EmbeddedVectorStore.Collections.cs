@@ -48,7 +48,7 @@ internal sealed partial class EmbeddedVectorStore
         UseApproximateIndex(engine, collection);
     }
 
-    public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken) =>
+    public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult(Engine.Catalog.Aliases);
 
     public Task UpdateAliasesAsync(

@@ -76,9 +76,7 @@ internal interface IVectorStore : IAsyncDisposable
     /// Returns the collections of all aliases, by the aliases, as of one moment: at most half a second ago, for as long as a remote
     /// store answers. All other methods take names of collections only.
     /// </summary>
-    /// <param name="isWrite">True to wait for a remote store that does not answer yet as long as writes do.</param>
-    /// <param name="cancellationToken">Cancels the call.</param>
-    ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken);
+    ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(CancellationToken cancellationToken);
 
     /// <summary>
     /// Creates, moves, and deletes aliases, durably and at once: readers see all changes or none. NOT_FOUND if a collection to point

@@ -27,8 +27,8 @@ internal sealed class PrefixedStore(IVectorStore store, string prefix, Func<Task
         string collection, IReadOnlyList<IndexedAttribute> add, IReadOnlyList<IndexedAttribute> remove, CancellationToken cancellationToken) =>
         store.SetIndexedAttributesAsync(prefix + collection, add, remove, cancellationToken);
 
-    public async ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken) =>
-        (await store.AliasesAsync(isWrite, cancellationToken))
+    public async ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(CancellationToken cancellationToken) =>
+        (await store.AliasesAsync(cancellationToken))
             .Where(alias => alias.Key.StartsWith(prefix, StringComparison.Ordinal))
             .ToDictionary(alias => alias.Key[prefix.Length..], alias => alias.Value[prefix.Length..]);
 

@@ -37,20 +37,20 @@ public sealed class RealQdrantAliasTests(RealQdrant qdrant)
         try
         {
             await one.UpdateAliasesAsync([new(prefix + "a", prefix + "1")], [], None);
-            Assert.Equal(prefix + "1", (await two.AliasesAsync(false, None))[prefix + "a"]);
+            Assert.Equal(prefix + "1", (await two.AliasesAsync(None))[prefix + "a"]);
             await one.UpdateAliasesAsync([new(prefix + "a", prefix + "2")], [], None);
-            Assert.Equal(prefix + "2", (await one.AliasesAsync(false, None))[prefix + "a"]);
+            Assert.Equal(prefix + "2", (await one.AliasesAsync(None))[prefix + "a"]);
             // The clock of the second server stands still: it need not look again.
-            Assert.Equal(prefix + "1", (await two.AliasesAsync(false, None))[prefix + "a"]);
+            Assert.Equal(prefix + "1", (await two.AliasesAsync(None))[prefix + "a"]);
             clock.Advance(TimeSpan.FromMilliseconds(500));
-            Assert.Equal(prefix + "2", (await two.AliasesAsync(false, None))[prefix + "a"]);
+            Assert.Equal(prefix + "2", (await two.AliasesAsync(None))[prefix + "a"]);
         }
         finally
         {
             await one.DropCollectionAsync(prefix + "1", None);
             await one.DropCollectionAsync(prefix + "2", None);
         }
-        Assert.DoesNotContain(prefix + "a", (await one.AliasesAsync(false, None)).Keys);
+        Assert.DoesNotContain(prefix + "a", (await one.AliasesAsync(None)).Keys);
     }
 
     /// <summary>A clock whose timestamps stand still until it is advanced.</summary>

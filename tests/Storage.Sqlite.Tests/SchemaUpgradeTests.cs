@@ -32,7 +32,7 @@ public sealed class SchemaUpgradeTests : IDisposable
             var faces = (await store.FindCollectionAsync("faces", None))!;
             Assert.Equal((4, 50L, CollectionSettings.None), (faces.Dimension, faces.Count, faces.Settings));
             Assert.Empty(faces.IndexedAttributes);
-            Assert.Empty(await store.AliasesAsync(false, None));
+            Assert.Empty(await store.AliasesAsync(None));
             var point = (await store.GetAsync("faces", "p7", None))!;
             Assert.Equal(("job-1", "media-7", 7, 0.5f), (point.Payload.JobId, point.Payload.MediaStoreId, point.Payload.FaceIndex, point.Payload.Confidence));
             Assert.Equal("{\"n\":7,\"tag\":\"a\"}", point.Payload.Attributes!.ToJsonString());
@@ -60,7 +60,7 @@ public sealed class SchemaUpgradeTests : IDisposable
             var faces = (await store.FindCollectionAsync("faces", None))!;
             Assert.Equal(new() { Retention = TimeSpan.FromDays(1), ApproximateIndex = new(8, 64) }, faces.Settings);
             Assert.Equal([new(["n"], AttributeType.Number)], faces.IndexedAttributes);
-            Assert.Equal("faces", (await store.AliasesAsync(false, None))["people"]);
+            Assert.Equal("faces", (await store.AliasesAsync(None))["people"]);
         }
     }
 
@@ -83,7 +83,7 @@ public sealed class SchemaUpgradeTests : IDisposable
 
         var faces = (await target.FindCollectionAsync("faces", None))!;
         Assert.Equal((TimeSpan.FromDays(1), 1), (faces.Settings.Retention, faces.IndexedAttributes.Count));
-        Assert.Equal("faces", (await target.AliasesAsync(false, None))["people"]);
+        Assert.Equal("faces", (await target.AliasesAsync(None))["people"]);
     }
 
     private void Extract([CallerFilePath] string here = "")

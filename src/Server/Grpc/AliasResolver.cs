@@ -27,8 +27,7 @@ internal sealed class AliasResolver(IVectorStore store)
         {
             return ValueTask.CompletedTask;
         }
-        var isWrite = AccessTable.Find(context.Method) is not { Access: <= Access.Read };
-        var aliases = store.AliasesAsync(isWrite, context.CancellationToken);
+        var aliases = store.AliasesAsync(context.CancellationToken);
         if (aliases.IsCompletedSuccessfully)
         {
             Resolve(request, aliases.Result, caller, context);

@@ -113,7 +113,7 @@ internal sealed class CollectionHandler(IVectorStore store, ModelCatalog models,
         var caller = Caller.Of(context.GetHttpContext());
         List<CollectionAlias> aliases =
         [
-            .. (await store.AliasesAsync(isWrite: false, context.CancellationToken))
+            .. (await store.AliasesAsync(context.CancellationToken))
                 .Where(alias => caller.Covers(alias.Key) && caller.Covers(alias.Value))
                 .Select(alias => new CollectionAlias(alias.Key, alias.Value))
                 .OrderBy(alias => alias.Alias, StringComparer.Ordinal),
@@ -150,7 +150,7 @@ internal sealed class CollectionHandler(IVectorStore store, ModelCatalog models,
     {
         var info = await FindAsync(name, context);
         var caller = Caller.Of(context.GetHttpContext());
-        var aliases = await store.AliasesAsync(isWrite: false, context.CancellationToken);
+        var aliases = await store.AliasesAsync(context.CancellationToken);
         return CollectionMapping.ToContract(
             info,
             aliases.Where(alias => alias.Value == name && caller.Covers(alias.Key))

@@ -57,8 +57,8 @@ internal sealed class SuppressingStore(
         CancellationToken cancellationToken) =>
         store.SetIndexedAttributesAsync(collection, add, remove, cancellationToken);
 
-    public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(bool isWrite, CancellationToken cancellationToken) =>
-        store.AliasesAsync(isWrite, cancellationToken);
+    public ValueTask<IReadOnlyDictionary<string, string>> AliasesAsync(CancellationToken cancellationToken) =>
+        store.AliasesAsync(cancellationToken);
 
     public Task UpdateAliasesAsync(
         IReadOnlyList<CollectionAlias> set, IReadOnlyList<string> delete, CancellationToken cancellationToken) =>

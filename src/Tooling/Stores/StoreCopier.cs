@@ -67,7 +67,7 @@ internal sealed class StoreCopier(IVectorStore source, IVectorStore target)
         var names = collections.Select(collection => collection.Name).ToHashSet(StringComparer.Ordinal);
         List<CollectionAlias> aliases =
         [
-            .. (await source.AliasesAsync(isWrite: false, cancellationToken))
+            .. (await source.AliasesAsync(cancellationToken))
                 .Where(alias => names.Contains(alias.Value))
                 .Select(alias => new CollectionAlias(alias.Key, alias.Value)),
         ];

@@ -106,7 +106,7 @@ public abstract partial class VectorStoreContract
     {
         await using var store = await StartedAsync(2);
         await store.EnsureCollectionAsync(new("other", 2, null), None);
-        Assert.Empty(await store.AliasesAsync(false, None));
+        Assert.Empty(await store.AliasesAsync(None));
         await store.UpdateAliasesAsync([new("a", Name), new("b", Name)], [], None);
         Assert.Equal($"a={Name} b={Name}", await AliasesAsync());
         await store.UpdateAliasesAsync([new("a", "other"), new("c", Name)], ["b"], None);
@@ -141,7 +141,7 @@ public abstract partial class VectorStoreContract
 
         async Task<string> AliasesAsync() => string.Join(
             ' ',
-            (await store.AliasesAsync(false, None))
+            (await store.AliasesAsync(None))
                 .OrderBy(alias => alias.Key, StringComparer.Ordinal)
                 .Select(alias => $"{alias.Key}={alias.Value}"));
     }
