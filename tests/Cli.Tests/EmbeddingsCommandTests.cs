@@ -74,6 +74,9 @@ public sealed class EmbeddingsCommandTests
     [InlineData("embed a.jpg --kind fase", "--kind must be image or face; got 'fase'. Did you mean 'face'?")]
     [InlineData("search --point a --limit many", "--limit must be an integer; got 'many'.")]
     [InlineData("search --point a --threshold high", "--threshold must be a number; got 'high'.")]
+    [InlineData("search --point a --threshold 2", "--threshold must be between -1 and 1; got 2.")]
+    [InlineData("search --point a --offset 10001", "--offset must be between 0 and 10000; got 10001.")]
+    [InlineData("search --point a --group-size 2", "--group-size requires --group-by.")]
     public async Task A_wrong_value_of_an_option_is_an_error_without_types(string arguments, string message)
     {
         var result = await CommandResult.RunAsync(arguments.Split(' '));

@@ -31,6 +31,11 @@ public sealed class StoreCommandsTests(RunningServer server) : IClassFixture<Run
         Assert.Equal(["job-2"], await IdsAsync("search", "--point", "job-1", "--json"));
         Assert.Equal(["job-2-0"], await IdsAsync("search", "--point", "job-1-0", "--kind", "face", "--json"));
         Assert.Contains("job-1", (await server.RunAsync("search", query)).Output, StringComparison.Ordinal);
+        Assert.Equal(["job-2"], await IdsAsync("search", query, "--offset", "1", "--exact", "true", "--json"));
+        Assert.Equal(["job-1", "job-2"], await IdsAsync("search", query, "--group-by", "attribute.year", "--group-size", "3", "--json"));
+        Assert.Equal(["job-1"], await IdsAsync("search", query, "--group-by", "media_store_id", "--limit", "1", "--json"));
+        Assert.Equal(["job-1"], await IdsAsync("search", query, "--unlike", "job-2", "--json"));
+        Assert.Equal([], await IdsAsync("search", "--point", "job-1", "--point", "job-2", "--json"));
 
         Assert.Equal(["job-1", "job-2"], (await IdsAsync("list", "--json")).Order(StringComparer.Ordinal));
         Assert.Equal(["job-2"], await IdsAsync("list", "--attribute", "year=2024", "--json"));
