@@ -178,7 +178,10 @@ internal static class AttributeKeys
     public static string Path(string name) => $"{PayloadKeys.Attributes}.{Quote(name)}";
 
     /// <summary>Returns the path of a field in filters.</summary>
-    public static string Path(AttributePath path) => $"{PayloadKeys.Attributes}.{string.Join('.', path.Names.Select(Quote))}";
+    public static string Path(AttributePath path) => Path(PayloadKeys.Attributes, path);
+
+    /// <summary>Returns the path of a field within a field of the payload.</summary>
+    public static string Path(string root, AttributePath path) => $"{root}.{string.Join('.', path.Names.Select(Quote))}";
 
     /// <summary>Returns the name of a field in paths, in quotes if it needs them.</summary>
     public static string Quote(string name)

@@ -77,7 +77,7 @@ internal sealed partial class FilterIndexes(
             var current = await catalog.RequireAsync(name, cancellationToken);
             if (!current.Indexes.TryGetValue(field.Key, out existing) || existing != type)
             {
-                if (current.Info.IndexedAttributes.FirstOrDefault(one => AttributeKeys.Path(one.Path) == path) is { } indexed)
+                if (current.Info.IndexedAttributes.FirstOrDefault(one => QdrantAttributeIndexes.Paths(one)[0] == path) is { } indexed)
                 {
                     throw new Fault(
                         FaultKind.FailedPrecondition,
@@ -192,7 +192,7 @@ internal sealed partial class FilterIndexes(
         Match.MatchValueOneofCase.Keyword or Match.MatchValueOneofCase.Keywords => FieldType.Keyword,
         Match.MatchValueOneofCase.Boolean => FieldType.Bool,
         Match.MatchValueOneofCase.Integer => FieldType.Integer,
-        _ => condition.DatetimeRange is null ? FieldType.Float : FieldType.Datetime,
+        _ => FieldType.Float,
     };
 
     // The operator's index for integers is kept: ranges can use it.
@@ -209,7 +209,9 @@ internal sealed partial class FilterIndexes(
         public bool IsAttribute => IsAttributeKey(Path);
 
         public static bool IsAttributeKey(string path) =>
-            path.StartsWith(PayloadKeys.Attributes + ".", StringComparison.Ordinal) && !path.EndsWith("[]", StringComparison.Ordinal);
+            (path.StartsWith(PayloadKeys.Attributes + ".", StringComparison.Ordinal)
+                || path.StartsWith(PayloadKeys.Times + ".", StringComparison.Ordinal))
+            && !path.EndsWith("[]", StringComparison.Ordinal);
     }
 
     /// <summary>Returns a path without the quotes that Qdrant may omit when it lists its indexes.</summary>

@@ -8,37 +8,26 @@ namespace Embeddings.Storage.Qdrant;
 /// Unix time. The points with a value and those without one are together all points: in Qdrant a list has several values, here none.
 /// </summary>
 /// <param name="path">Path of the field.</param>
-/// <param name="isTime">True for texts with times.</param>
+/// <param name="isTime">True for times, which are stored as milliseconds.</param>
 /// <param name="isAttribute">True if values may be lists.</param>
 internal sealed class OrderedField(string path, bool isTime, bool isAttribute)
 {
     // Milliseconds, exact as doubles: more than all times that this store writes.
     private const double LargestTime = 9e15;
-    private const long MicrosecondsPerMillisecond = 1000;
-
-    private static readonly Timestamp First = DateTimeOffset.MinValue.ToTimestamp();
-    private static readonly Timestamp Last = DateTimeOffset.MaxValue.ToTimestamp();
-
-    private readonly bool _isStoredAt = path == PayloadKeys.StoredAt;
 
     public string Path => path;
 
     public static OrderedField Of(PointOrder order) => order switch
     {
-        { Field: OrderField.StoredAt } => new(PayloadKeys.StoredAt, isTime: false, isAttribute: false),
+        { Field: OrderField.StoredAt } => new(PayloadKeys.StoredAt, isTime: true, isAttribute: false),
         { Field: OrderField.Confidence } => new(PayloadKeys.Confidence, isTime: false, isAttribute: false),
-        { Attribute: { } attribute } => new(PathOf(attribute.Path), attribute.Type == AttributeType.Time, isAttribute: true),
+        { Attribute: { Type: AttributeType.Time } time } => new(StoredTimes.Path(time.Path), isTime: true, isAttribute: false),
+        { Attribute: { } attribute } => new(AttributeKeys.Path(attribute.Path), isTime: false, isAttribute: true),
         _ => throw new ArgumentException("The order must have a field that Qdrant has.", nameof(order)),
     };
 
-    /// <summary>Returns the path of an attribute in filters.</summary>
-    public static string PathOf(IReadOnlyList<string> names) => string.Join(
-        '.', names.Select(name => AttributeKeys.Path(name)[(PayloadKeys.Attributes.Length + 1)..]).Prepend(PayloadKeys.Attributes));
-
     /// <summary>The value that a point has been ordered by.</summary>
-    public double ValueOf(OrderValue value) => isTime
-        ? Math.Floor((double)value.Int / MicrosecondsPerMillisecond)
-        : value.HasFloat ? value.Float + 0 : value.Int;
+    public double ValueOf(OrderValue value) => value.HasFloat ? value.Float + 0 : value.Int;
 
     /// <summary>Restricts a filter to points with a value.</summary>
     public void AddPresent(Filter filter) => Add(filter, At(path, null, null));
@@ -67,9 +56,7 @@ internal sealed class OrderedField(string path, bool isTime, bool isAttribute)
         var order = new OrderBy { Key = path, Direction = descending ? Direction.Desc : Direction.Asc };
         if (from is { } value)
         {
-            order.StartFrom = isTime
-                ? new() { Timestamp = TimeOf(descending ? value + 1 : value) }
-                : _isStoredAt ? new() { Integer = (long)value } : new() { Float = value };
+            order.StartFrom = isTime ? new() { Integer = (long)value } : new() { Float = value };
         }
         return order;
     }
@@ -83,33 +70,12 @@ internal sealed class OrderedField(string path, bool isTime, bool isAttribute)
         }
     }
 
-    private Condition Beyond(double value, bool descending)
-    {
-        if (isTime)
-        {
-            // Values are whole milliseconds; texts may be more precise.
-            var range = descending
-                ? new DatetimeRange { Lt = TimeOf(value) }
-                : new DatetimeRange { Gte = TimeOf(value + 1) };
-            return new() { Field = new() { Key = path, DatetimeRange = range } };
-        }
-        return Conditions.Range(path, descending ? new() { Lt = value } : new() { Gt = value });
-    }
+    private Condition Beyond(double value, bool descending) =>
+        Conditions.Range(path, descending ? new() { Lt = value } : new() { Gt = value });
 
     private Condition At(string at, double? from, double? to)
     {
-        if (isTime)
-        {
-            var range = from is null
-                ? new DatetimeRange { Gte = First, Lte = Last }
-                : new DatetimeRange { Gte = TimeOf(from.Value), Lt = TimeOf(to!.Value + 1) };
-            return new() { Field = new() { Key = at, DatetimeRange = range } };
-        }
-        var largest = _isStoredAt ? LargestTime : double.MaxValue;
+        var largest = isTime ? LargestTime : double.MaxValue;
         return Conditions.Range(at, new() { Gte = from ?? -largest, Lte = to ?? largest });
     }
-
-    private static Timestamp TimeOf(double milliseconds) => milliseconds >= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
-        ? Last
-        : DateTimeOffset.FromUnixTimeMilliseconds((long)milliseconds).ToTimestamp();
 }

@@ -19,8 +19,8 @@ internal static class PayloadKeys
     public const string Landmarks = "landmarks";
     public const string Attributes = "attributes";
 
-    /// <summary>Paths of attributes that are no times, though Qdrant may read them as such (<see cref="Storage.Qdrant.NoTimes"/>); absent if none.</summary>
-    public const string NoTimes = "no_times";
+    /// <summary>The times in the user's fields (<see cref="StoredTimes"/>); absent if there are none.</summary>
+    public const string Times = "attribute_times";
 
     /// <summary>Time of storing, milliseconds of Unix time; the time of expiry has the same format.</summary>
     public const string StoredAt = "stored_at";
@@ -110,11 +110,9 @@ internal static class PointMapper
         {
             var value = Wire.Value.Parser.ParseFrom(AttributeValues.ToValue(attributes).ToByteArray());
             Add(fields, PayloadKeys.Attributes, value);
-            if (NoTimes.Of(attributes) is { Count: > 0 } doubtful)
+            if (StoredTimes.Of(attributes) is { } times)
             {
-                var texts = new Wire.ListValue();
-                texts.Values.AddRange(doubtful.Select(static text => new Wire.Value { StringValue = text }));
-                Add(fields, PayloadKeys.NoTimes, new() { ListValue = texts });
+                Add(fields, PayloadKeys.Times, Wire.Value.Parser.ParseFrom(times.ToByteArray()));
             }
         }
         if ((payload.StoredAt ?? now) is { } storedAt)
@@ -236,10 +234,6 @@ internal static class PointMapper
         VectorMath.Divide(vector, divisor, result);
         return result;
     }
-
-    /// <summary>A list of texts.</summary>
-    public static Value Texts(IEnumerable<string> texts) =>
-        new() { ListValue = new() { Values = { texts.Select(text => (Value)text) } } };
 
     private static void Add(RepeatedField<Wire.PayloadEntry> fields, string key, Wire.Value value) =>
         fields.Add(new Wire.PayloadEntry { Key = key, Value = value });

@@ -8,10 +8,12 @@ namespace Embeddings.Storage.Qdrant;
 /// the distinct values of a field. Exact, also right after an acknowledged write, and limited to <see cref="MaxValues"/> distinct values among
 /// the points that satisfy the other conditions of the filter.
 /// </summary>
-internal sealed class PrefixExpansion(QdrantCalls calls, FilterIndexes indexes)
+internal sealed class PrefixExpansion(QdrantCalls calls, FilterIndexes indexes, CollectionCatalog catalog)
 {
     /// <summary>The maximum number of distinct values of a field.</summary>
     public const int MaxValues = 10_000;
+
+    private const int MaxAttempts = 3;
 
     private static readonly PointFilter Nothing = new() { NoneOf = [PointFilter.All] };
 
@@ -39,34 +41,60 @@ internal sealed class PrefixExpansion(QdrantCalls calls, FilterIndexes indexes)
     private async Task<IReadOnlyList<string>> ValuesAsync(
         CollectionState state, string path, PointFilter among, CancellationToken cancellationToken)
     {
-        var current = await indexes.EnsureAsync(state, path, FieldType.Keyword, cancellationToken);
-        var limit = Math.Min(MaxValues + 1, current.Limits.MaxQueryLimit);
+        for (var attempt = 1; ; attempt++)
+        {
+            var current = await indexes.EnsureAsync(state, path, FieldType.Keyword, cancellationToken);
+            var limit = Math.Min(MaxValues + 1, current.Limits.MaxQueryLimit);
+            try
+            {
+                var hits = await FacetAsync(current, path, among, limit, cancellationToken);
+                return hits.Count < limit
+                    ? [.. hits.Where(hit => hit.Value.HasStringValue).Select(hit => hit.Value.StringValue)]
+                    : throw TooMany(current.Info.Name, path, limit);
+            }
+            // Another caller or server has replaced the index since.
+            catch (Fault fault) when (attempt < MaxAttempts && fault.Message.Contains("index for faceting", StringComparison.Ordinal))
+            {
+                catalog.Forget(current.Info.Name);
+                state = await catalog.RequireAsync(current.Info.Name, cancellationToken);
+            }
+        }
+    }
+
+    private async Task<IReadOnlyList<FacetHit>> FacetAsync(
+        CollectionState state, string path, PointFilter among, int limit, CancellationToken cancellationToken)
+    {
+        // In strict mode, conditions on attributes require indexes, which could replace the one of this field.
+        var narrow = state.Limits.NeedsIndexes
+            ? among with { Attributes = [], AllOf = [], AnyOf = [], NoneOf = [], OnHold = null, StoredAt = null, ExpiresAt = null }
+            : among;
         var facet = new FacetCounts
         {
-            CollectionName = current.Info.Name,
+            CollectionName = state.Info.Name,
             Key = path,
-            Filter = QdrantFilters.ToFilter(among, current.ReservedIds),
+            Filter = QdrantFilters.ToFilter(narrow, state.ReservedIds),
             Limit = (ulong)limit,
             Exact = true,
         };
         var reply = await indexes.RunAsync(
-            current,
+            state,
             facet.Filter,
             () => calls.RunAsync(
                 QdrantCallKind.Read, facet.CollectionName, (client, call) => client.Points.FacetAsync(facet, call), cancellationToken),
             cancellationToken);
-        return reply.Hits.Count < limit
-            ? [.. reply.Hits.Where(hit => hit.Value.HasStringValue).Select(hit => hit.Value.StringValue)]
-            : throw new Fault(
-                FaultKind.FailedPrecondition,
-                Reasons.PrefixTooBroad,
-                $"In Qdrant, a prefix requires fewer than {limit} distinct values of the field among the points that satisfy the other "
-                + $"conditions; '{path}' has {limit} or more. Add conditions that select fewer points, list the values, or store the part "
-                + "to search for in a field of its own.",
-                "filter")
-                .With(FaultKeys.Collection, current.Info.Name)
-                .With(FaultKeys.Limit, limit - 1);
+        return reply.Hits;
     }
+
+    private static Fault TooMany(string collection, string path, int limit) =>
+        new Fault(
+            FaultKind.FailedPrecondition,
+            Reasons.PrefixTooBroad,
+            $"In Qdrant, a prefix requires fewer than {limit} distinct values of the field among the points that satisfy the other "
+            + $"conditions; '{path}' has {limit} or more. Add conditions that select fewer points, list the values, or store the part "
+            + "to search for in a field of its own.",
+            "filter")
+            .With(FaultKeys.Collection, collection)
+            .With(FaultKeys.Limit, limit - 1);
 
     /// <summary>One expansion, which reads the values of each field once.</summary>
     private sealed class Run(PrefixExpansion owner, CollectionState state, PointFilter among, CancellationToken cancellationToken)

@@ -67,22 +67,23 @@ internal sealed class QdrantAttributeIndexes(QdrantCalls calls, FilterIndexes in
                 + "the collection ('embeddings store copy').")
                 .With(FaultKeys.Collection, state.Info.Name);
         }
-        if (wanted.GroupBy(attribute => attribute.Path).FirstOrDefault(group => group.Skip(1).Any()) is { } several)
+        if (wanted.GroupBy(attribute => Paths(attribute)[0]).FirstOrDefault(group => group.Skip(1).Any()) is { } several)
         {
             throw new Fault(
                 FaultKind.FailedPrecondition,
                 Reasons.IndexConflict,
-                $"Qdrant keeps one index per attribute; '{several.Key}' would have {string.Join(" and ", several.Select(one => one.Type.ToString().ToLowerInvariant()))}. "
+                $"Qdrant keeps one index per attribute; '{several.First().Path}' would have {string.Join(" and ", several.Select(one => one.Type.ToString().ToLowerInvariant()))}. "
                 + "Remove one of them.",
                 "indexed_attributes")
                 .With(FaultKeys.Collection, state.Info.Name);
         }
     }
 
-    private static string[] Paths(IndexedAttribute attribute)
+    /// <summary>Returns the paths of the payload indexes of an indexed attribute.</summary>
+    public static string[] Paths(IndexedAttribute attribute)
     {
         var path = AttributeKeys.Path(attribute.Path);
-        return [path, path + "[]"];
+        return attribute.Type == AttributeType.Time ? [StoredTimes.Path(attribute.Path)] : [path, path + "[]"];
     }
 
     private static FieldType TypeOf(AttributeType type) => type switch
@@ -90,7 +91,7 @@ internal sealed class QdrantAttributeIndexes(QdrantCalls calls, FilterIndexes in
         AttributeType.Text => FieldType.Keyword,
         AttributeType.Number => FieldType.Float,
         AttributeType.Flag => FieldType.Bool,
-        _ => FieldType.Datetime,
+        _ => FieldType.Integer,
     };
 
     private static Value Write(IndexedAttribute attribute) => new()

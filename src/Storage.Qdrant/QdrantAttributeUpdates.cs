@@ -73,9 +73,14 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
             if (change(point) is { } attributes)
             {
                 var patch = Patch.Between(point.Payload.Attributes, attributes);
-                if (!patches.TryAdd(patch.Key, patch))
+                if (patches.TryGetValue(patch.Key, out var same))
                 {
-                    patch = patches[patch.Key];
+                    same.RemovedObjects.UnionWith(patch.RemovedObjects);
+                    patch = same;
+                }
+                else
+                {
+                    patches.Add(patch.Key, patch);
                 }
                 patch.Ids.Add(id);
             }
@@ -117,13 +122,17 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
     /// <param name="Set">The fields to set.</param>
     /// <param name="Removed">The fields to remove.</param>
     /// <param name="IsWhole">True if the fields to set are all attributes: the points have none yet, or all are replaced.</param>
-    /// <param name="Doubtful">The texts that are no times (<see cref="NoTimes"/>); null if they stay the same.</param>
-    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsWhole, IReadOnlyList<string>? Doubtful)
+    /// <param name="Times">The times in all attributes (<see cref="StoredTimes"/>), or null for none.</param>
+    /// <param name="HasOtherTimes">True if they have changed.</param>
+    private sealed record Patch(JsonObject Set, IReadOnlyList<string> Removed, bool IsWhole, Value? Times, bool HasOtherTimes)
     {
         public List<PointId> Ids { get; } = [];
 
+        /// <summary>The fields of <see cref="Removed"/> that have fields of their own in one of the points.</summary>
+        public HashSet<string> RemovedObjects { get; } = new(StringComparer.Ordinal);
+
         /// <summary>Equal for equal changes.</summary>
-        public string Key => new JsonArray(Set.DeepClone(), Texts(Removed), IsWhole, Doubtful is null ? null : Texts(Doubtful)).ToJsonString();
+        public string Key => new JsonArray(Set.DeepClone(), new JsonArray([.. Removed.Select(name => (JsonNode)name)]), IsWhole, HasOtherTimes, $"{Times}").ToJsonString();
 
         public static Patch Between(JsonObject? before, JsonObject after)
         {
@@ -135,15 +144,21 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                     set.Add(name, value?.DeepClone());
                 }
             }
-            var texts = NoTimes.Of(after);
-            var doubtful = texts.SequenceEqual(NoTimes.Of(before), StringComparer.Ordinal) ? null : texts;
+            var times = StoredTimes.Of(after);
+            var hasOtherTimes = !Equals(times, StoredTimes.Of(before));
             // Qdrant removes a field that is set to null, unless the object that holds it is replaced.
             if (set.Any(field => field.Value is null))
             {
-                return new((JsonObject)after.DeepClone(), [], IsWhole: true, doubtful);
+                return new((JsonObject)after.DeepClone(), [], IsWhole: true, times, hasOtherTimes);
             }
-            return new(
-                set, [.. before?.Select(field => field.Key).Where(name => !after.ContainsKey(name)) ?? []], before is null, doubtful);
+            var patch = new Patch(
+                set,
+                [.. before?.Select(field => field.Key).Where(name => !after.ContainsKey(name)) ?? []],
+                before is null,
+                times,
+                hasOtherTimes);
+            patch.RemovedObjects.UnionWith(patch.Removed.Where(name => before![name] is JsonObject));
+            return patch;
         }
 
         public IEnumerable<PointsUpdateOperation> Operations()
@@ -152,6 +167,13 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
             var points = new PointsSelector { Filter = new() { Must = { Conditions.HasId([.. Ids.Select(id => Guid.Parse(id.Uuid))]) } } };
             if (Removed.Count > 0)
             {
+                if (RemovedObjects.Count > 0)
+                {
+                    // Qdrant removes a field from its indexes without those that are nested in it, but it replaces them all.
+                    var nothing = new PointsUpdateOperation.Types.SetPayload { PointsSelector = points, Key = PayloadKeys.Attributes };
+                    nothing.Payload.Add(RemovedObjects.ToDictionary(AttributeKeys.Encode, _ => new Value { StructValue = new() }));
+                    yield return new() { SetPayload = nothing };
+                }
                 yield return new()
                 {
                     DeletePayload = new() { PointsSelector = points, Keys = { Removed.Select(AttributeKeys.Path) } },
@@ -172,19 +194,12 @@ internal sealed class QdrantAttributeUpdates(QdrantCalls calls, QdrantReads read
                 }
                 yield return new() { SetPayload = operation };
             }
-            if (Doubtful is { Count: > 0 })
+            if (HasOtherTimes)
             {
-                yield return new()
-                {
-                    SetPayload = new() { PointsSelector = points, Payload = { [PayloadKeys.NoTimes] = PointMapper.Texts(Doubtful) } },
-                };
-            }
-            else if (Doubtful is not null)
-            {
-                yield return new() { DeletePayload = new() { PointsSelector = points, Keys = { PayloadKeys.NoTimes } } };
+                // Not removed, for the same reason.
+                var times = Times ?? new() { StructValue = new() };
+                yield return new() { SetPayload = new() { PointsSelector = points, Payload = { [PayloadKeys.Times] = times } } };
             }
         }
-
-        private static JsonArray Texts(IEnumerable<string> texts) => new([.. texts.Select(text => (JsonNode)text)]);
     }
 }

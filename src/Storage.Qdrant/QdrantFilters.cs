@@ -1,4 +1,3 @@
-using Google.Protobuf.WellKnownTypes;
 using Qdrant.Client.Grpc;
 using Range = Qdrant.Client.Grpc.Range;
 
@@ -9,8 +8,6 @@ namespace Embeddings.Storage.Qdrant;
 /// </summary>
 internal static class QdrantFilters
 {
-    private const int NanosecondsToNextMillisecond = 999_999;
-
     /// <summary>Translates a filter and excludes the given points; null if every point matches.</summary>
     public static Filter? ToFilter(PointFilter filter, params ReadOnlySpan<Guid> except)
     {
@@ -124,12 +121,13 @@ internal static class QdrantFilters
         {
             result.Must.Add(Conditions.Range(PayloadKeys.Confidence, Bounds(confidence.ToSingle())));
         }
-        foreach (var (key, times) in new[] { (PayloadKeys.StoredAt, filter.StoredAt), (PayloadKeys.ExpiresAt, filter.ExpiresAt) })
+        if (filter.StoredAt is { } storedAt)
         {
-            if (times is not null)
-            {
-                result.Must.Add(Conditions.Range(key, new() { Gte = times.First, Lte = times.Last }));
-            }
+            result.Must.Add(Times(PayloadKeys.StoredAt, storedAt));
+        }
+        if (filter.ExpiresAt is { } expiresAt)
+        {
+            result.Must.Add(Times(PayloadKeys.ExpiresAt, expiresAt));
         }
     }
 
@@ -154,14 +152,15 @@ internal static class QdrantFilters
             (exists ? filter.MustNot : filter.Must).Add(Conditions.IsEmpty(path));
             return;
         }
+        if (condition.Time is { } time)
+        {
+            filter.Must.Add(Times(StoredTimes.Path(condition.Path), time));
+            return;
+        }
         filter.Must.Add(On(path, condition));
         // In Qdrant a list matches if one of its items does; in this store a list never equals its item. The path of a
         // list's items matches only lists.
         filter.MustNot.Add(On(path + "[]", condition));
-        if (condition.Time is not null)
-        {
-            filter.MustNot.Add(Conditions.MatchKeyword(PayloadKeys.NoTimes, condition.Path.ToJson()));
-        }
     }
 
     private static Condition On(string path, AttributeCondition condition) => condition switch
@@ -173,39 +172,13 @@ internal static class QdrantFilters
         // As ranges, which compare integers and decimals alike.
         { NumberIn: { } numbers } => Nested(new() { Should = { numbers.Distinct().Select(number => Equal(path, number)) } }),
         { Range: { } range } => Conditions.Range(path, Bounds(range)),
-        { Time: { } time } => Times(path, time),
         { Prefix: not null } => throw NotExpanded(),
         _ => throw new ArgumentException("The condition must have a value.", nameof(condition)),
     };
 
     private static Condition Equal(string path, double number) => Conditions.Range(path, new() { Gte = number, Lte = number });
 
-    // Qdrant compares all digits, not only those of milliseconds.
-    private static Condition Times(string path, TimeRange time)
-    {
-        if (time.First > time.Last)
-        {
-            return Never;
-        }
-        var range = new DatetimeRange();
-        if (time.First != long.MinValue)
-        {
-            range.Gte = Stamp(time.First, 0);
-        }
-        if (time.Last != long.MaxValue)
-        {
-            range.Lte = Stamp(time.Last, NanosecondsToNextMillisecond);
-        }
-        return new() { Field = new() { Key = path, DatetimeRange = range } };
-    }
-
-    private static Timestamp Stamp(long milliseconds, int nanoseconds)
-    {
-        var (seconds, rest) = Math.DivRem(milliseconds, 1000);
-        return rest < 0
-            ? new() { Seconds = seconds - 1, Nanos = (int)((rest + 1000) * 1_000_000) + nanoseconds }
-            : new() { Seconds = seconds, Nanos = (int)(rest * 1_000_000) + nanoseconds };
-    }
+    private static Condition Times(string path, TimeRange time) => Conditions.Range(path, new() { Gte = time.First, Lte = time.Last });
 
     private static Range Bounds(NumericRange bounds)
     {

@@ -22,6 +22,9 @@ internal sealed partial class QdrantSearch(QdrantCalls calls, FilterIndexes inde
     // Limits the calls for tied points in a collection with small pages.
     private const int MaxTiedPages = 100;
 
+    // Limits the size of a request.
+    private const int MaxExcluded = 20_000;
+
     // Qdrant's default is that of the graph's construction, 100 unless configured.
     private const int MinHnswEf = 128;
 
@@ -226,10 +229,37 @@ internal sealed partial class QdrantSearch(QdrantCalls calls, FilterIndexes inde
                 }
             }
         }
-        return queries.All(query => (long)query.Limit <= state.Limits.MaxQueryLimit)
-            ? found
-            // A write between two pages can move a point to the next page.
-            : Array.ConvertAll(found, hits => hits.DistinctBy(hit => hit.Id).ToList());
+        for (var i = 0; i < found.Length; i++)
+        {
+            if ((long)queries[i].Limit > state.Limits.MaxQueryLimit)
+            {
+                found[i] = await WithoutRepetitionsAsync(state, queries[i], found[i], cancellationToken);
+            }
+        }
+        return found;
+    }
+
+    /// <summary>
+    /// Replaces points that two pages have: a write between them has moved a point, or Qdrant has chosen other points for them
+    /// among those with equal scores. Then as many points are in none of the pages.
+    /// </summary>
+    private async Task<List<ScoredPoint>> WithoutRepetitionsAsync(
+        CollectionState state, QueryPoints query, List<ScoredPoint> hits, CancellationToken cancellationToken)
+    {
+        var distinct = hits.DistinctBy(hit => hit.Id).ToList();
+        while (distinct.Count < hits.Count && distinct.Count <= MaxExcluded)
+        {
+            var others = query.Clone();
+            (others.Filter ??= new()).MustNot.Add(new Condition { HasId = new() { HasId = { distinct.Select(hit => hit.Id) } } });
+            others.Limit = (ulong)Math.Min(hits.Count - distinct.Count, state.Limits.MaxQueryLimit);
+            var missing = (await QueryAsync(state, [others], cancellationToken))[0];
+            if (missing.Count == 0)
+            {
+                break;
+            }
+            distinct.AddRange(missing);
+        }
+        return [.. distinct.OrderByDescending(hit => hit.Score)];
     }
 
     private static QueryPoints Page(QueryPoints query, long offset, CollectionLimits limits)

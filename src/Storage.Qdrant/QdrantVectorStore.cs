@@ -49,7 +49,7 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         _holds = new(calls, _admin, _catalog, indexes, _reads);
         _retention = new(calls, _deletes, time);
         _attributes = new(calls, indexes, _catalog);
-        _prefixes = new(calls, indexes);
+        _prefixes = new(calls, indexes, _catalog);
         _aliases = new(calls, _admin, time);
         _listings = new(calls, indexes, _retention, replySize);
         if (options.ApiKey is { Length: > 0 }

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Embeddings.Primitives.Numerics;
 
 namespace Embeddings.Storage.Sqlite;
@@ -149,8 +150,9 @@ internal sealed unsafe class Scan : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Block(int start, int count, nint* rows, int[] dots, Candidates[] found)
     {
-        var scales = stackalloc float[BlockRows];
-        var errors = stackalloc float[BlockRows];
+        var buffer = stackalloc float[2 * BlockRows];
+        var scales = buffer;
+        var errors = buffer + BlockRows;
         if (_slots is null)
         {
             // A unit is a segment, so the rows of a block are contiguous.
@@ -160,8 +162,10 @@ internal sealed unsafe class Scan : IDisposable
                 rows[i] = (nint)(first + ((nint)i * _vectors.CodeStride));
             }
 
-            new Span<float>(_vectors.Scales(start), count).CopyTo(new(scales, count));
-            new Span<float>(_vectors.Errors(start), count).CopyTo(new(errors, count));
+            scales = _vectors.Scales(start);
+            errors = _vectors.Errors(start);
+            Prefetch(scales);
+            Prefetch(errors);
         }
         else
         {
@@ -176,6 +180,16 @@ internal sealed unsafe class Scan : IDisposable
 
         CodeDots.Compute(
             new ReadOnlySpan<nint>(rows, count), (sbyte*)_codes.Address, found.Length, _vectors.CodeStride, dots);
+        if (_slots is null)
+        {
+            // The memory also works while the bounds are compared. Beyond the last block, it has no effect.
+            var next = (byte*)rows[0] + ((nint)count * _vectors.CodeStride);
+            for (var i = 0; i < 8; i++)
+            {
+                Prefetch(next + (i * BlockRows * sizeof(float)));
+            }
+        }
+
         fixed (int* all = dots)
         {
             for (var q = 0; q < found.Length; q++)
@@ -191,6 +205,20 @@ internal sealed unsafe class Scan : IDisposable
         }
     }
 
+    // As many bytes as a block has scales.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(void* address)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch1(address);
+            Sse.Prefetch1((byte*)address + 64);
+            Sse.Prefetch1((byte*)address + 128);
+            Sse.Prefetch1((byte*)address + 192);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Compare(
         int start, int count, int q, int* dots, byte** rows, float* scales, float* errors, Candidates found)
     {

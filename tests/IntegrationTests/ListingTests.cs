@@ -82,9 +82,9 @@ public sealed class ListingTests(ServerFixture server)
         Assert.Equal(all.Select(collection => collection.Name).Order(StringComparer.Ordinal), all.Select(collection => collection.Name));
 
         var model = (await server.Api.Models.GetModelAsync(new() { Name = Items.FaceModel }).Bound()).Model;
-        var expected = new Collection { Name = _collection, Dimension = 512, PointCount = 1, Model = Items.FaceModel, ModelFingerprint = model.Fingerprint };
+        var expected = new Collection { Name = _collection, Dimension = 512, PointCount = 1, Model = Items.FaceModel, ModelFingerprint = model.Fingerprint, Settings = new() };
         Assert.Contains(expected, all);
-        Assert.Contains(new Collection { Name = raw, Dimension = 3, PointCount = 2 }, all);
+        Assert.Contains(new Collection { Name = raw, Dimension = 3, PointCount = 2, Settings = new() }, all);
     }
 
     [Fact]

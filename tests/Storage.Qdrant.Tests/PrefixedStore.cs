@@ -42,13 +42,6 @@ internal sealed class PrefixedStore(IVectorStore store, string prefix, Func<Task
     public async ValueTask<CollectionInfo?> FindCollectionAsync(string collection, CancellationToken cancellationToken) =>
         await store.FindCollectionAsync(prefix + collection, cancellationToken) is { } info ? info with { Name = collection } : null;
 
-    public Task SetIndexedAttributesAsync(
-        string collection,
-        IReadOnlyList<IndexedAttribute> add,
-        IReadOnlyList<IndexedAttribute> remove,
-        CancellationToken cancellationToken) =>
-        store.SetIndexedAttributesAsync(prefix + collection, add, remove, cancellationToken);
-
     public async Task<IReadOnlyList<CollectionInfo>> ListCollectionsAsync(CancellationToken cancellationToken) =>
     [
         .. (await store.ListCollectionsAsync(cancellationToken))

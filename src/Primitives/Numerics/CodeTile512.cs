@@ -88,35 +88,36 @@ internal static unsafe class CodeTile512
         Vector128.Store(Sums(a03, a13, a23, a33), tile + 12);
     }
 
-    /// <summary>Four rows by one query: <c>tile[r]</c>.</summary>
+    /// <summary>
+    /// Four rows by one query: <c>tile[r]</c>. One row after the other: a single query is limited by memory bandwidth, and the processor
+    /// reads ahead only in one direction; four rows side by side take more than twice the time.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void FourByOne(nint* rows, sbyte* query, int stride, int* tile)
     {
-        var r0 = (byte*)rows[0];
-        var r1 = (byte*)rows[1];
-        var r2 = (byte*)rows[2];
-        var r3 = (byte*)rows[3];
-        Vector512<int> a0 = default, a1 = default, a2 = default, a3 = default;
+        var a = Row((byte*)rows[0], query, stride);
+        var b = Row((byte*)rows[1], query, stride);
+        var c = Row((byte*)rows[2], query, stride);
+        var d = Row((byte*)rows[3], query, stride);
+        Vector128.Store(Sums(a, b, c, d), tile);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Row(byte* row, sbyte* query, int stride)
+    {
+        Vector512<int> sum = default;
         nint i = 0;
         for (; i <= stride - 128; i += 128)
         {
-            Vector512<sbyte> y = Vector512.LoadAligned(query + i), w = Vector512.LoadAligned(query + i + 64);
-            a0 = Add(a0, Vector512.LoadAligned(r0 + i), y, Vector512.LoadAligned(r0 + i + 64), w);
-            a1 = Add(a1, Vector512.LoadAligned(r1 + i), y, Vector512.LoadAligned(r1 + i + 64), w);
-            a2 = Add(a2, Vector512.LoadAligned(r2 + i), y, Vector512.LoadAligned(r2 + i + 64), w);
-            a3 = Add(a3, Vector512.LoadAligned(r3 + i), y, Vector512.LoadAligned(r3 + i + 64), w);
+            sum = Add(
+                sum,
+                Vector512.LoadAligned(row + i),
+                Vector512.LoadAligned(query + i),
+                Vector512.LoadAligned(row + i + 64),
+                Vector512.LoadAligned(query + i + 64));
         }
 
-        if (i < stride)
-        {
-            var y = Vector512.LoadAligned(query + i);
-            a0 = Add(a0, Vector512.LoadAligned(r0 + i), y);
-            a1 = Add(a1, Vector512.LoadAligned(r1 + i), y);
-            a2 = Add(a2, Vector512.LoadAligned(r2 + i), y);
-            a3 = Add(a3, Vector512.LoadAligned(r3 + i), y);
-        }
-
-        Vector128.Store(Sums(a0, a1, a2, a3), tile);
+        return i < stride ? Add(sum, Vector512.LoadAligned(row + i), Vector512.LoadAligned(query + i)) : sum;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

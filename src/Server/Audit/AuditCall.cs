@@ -1,7 +1,6 @@
 using System.Net;
 using Embeddings.Primitives;
 using Embeddings.Primitives.Auditing;
-using Embeddings.Server.Grpc;
 using Embeddings.Server.Grpc.Errors;
 using Embeddings.Server.Security;
 using Google.Protobuf;

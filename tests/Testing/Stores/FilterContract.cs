@@ -219,13 +219,18 @@ public abstract class FilterContract
         await using var store = await CreateAsync();
         await store.EnsureCollectionAsync(new(Name, 2, null), None);
         await store.SetIndexedAttributesAsync(
-            Name, [new("tag", AttributeType.Text), new("n", AttributeType.Number), new("taken", AttributeType.Time)], [], None);
-        StoredPoint[] points = [.. Enumerable.Range(0, 50).Select(i => Made($"p{i:D2}", $$"""{"tag":"t{{i % 5}}","n":{{i}},"taken":"2026-05-01"}"""))];
+            Name,
+            [new("tag", AttributeType.Text), new("n", AttributeType.Number), new("taken", AttributeType.Time), new(Path("o", "n"), AttributeType.Number)],
+            [],
+            None);
+        StoredPoint[] points =
+            [.. Enumerable.Range(0, 50).Select(i => Made($"p{i:D2}", $$$"""{"tag":"t{{{i % 5}}}","n":{{{i}}},"taken":"2026-05-01","o":{"n":{{{i}}}}}"""))];
         await store.UpsertAsync(Name, points, None);
         // Deletes in the middle, so that other points move.
         await store.DeleteAsync(Name, ["p03", "p10", "p49"], None);
         await store.UpdateAttributesAsync(Name, ["p08"], _ => new JsonObject { ["tag"] = "changed", ["taken"] = "2026-05-01T00:00:00Z" }, None);
         await store.UpdateAttributesAsync(Name, ["p13"], _ => new JsonObject(), None);
+        await store.UpdateAttributesAsync(Name, ["p14"], point => new JsonObject { ["tag"] = "t4", ["o"] = new JsonObject { ["n"] = 1000 } }, None);
         await store.UpsertAsync(Name, [Made("p18", """{"tag":"replaced","n":-1}"""), Made("new", """{"tag":"t3","n":3}""")], None);
 
         Assert.Equal(["new", "p23", "p28", "p33", "p38", "p43", "p48"], await SearchAsync(store, Has(new("tag", Text: "t3")), false));
@@ -233,7 +238,9 @@ public abstract class FilterContract
         Assert.Equal(["p08"], await SearchAsync(store, Has(new("taken") { Time = new(From: 0) }), false));
         Assert.Equal(["p18"], await ListAsync(store, Has(new("n", Range: new(null, null, 0, null)))));
         Assert.Equal(["new"], await SearchAsync(store, Has(new("n", Number: 3)), false));
-        Assert.Equal(46, await store.CountAsync(Name, Has(new("n", Exists: true)), None));
+        Assert.Equal(45, await store.CountAsync(Name, Has(new("n", Exists: true)), None));
+        Assert.Equal(["p12", "p15"], await SearchAsync(store, Has(new(Path("o", "n"), Range: new(11, null, 16, null))), false));
+        Assert.Equal(["p14"], await SearchAsync(store, Has(new(Path("o", "n"), Number: 1000)), false));
         await store.UpdateAttributesAsync(Name, ["p08"], _ => new JsonObject { ["taken"] = "2026-05-01" }, None);
         Assert.Empty(await SearchAsync(store, Has(new("taken") { Time = new(From: 0) }), false));
         Assert.Equal(7, await store.DeleteAsync(Name, Has(new("tag", Text: "t3")), None));
