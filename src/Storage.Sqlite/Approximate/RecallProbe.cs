@@ -20,7 +20,7 @@ internal sealed class RecallProbe(ApproximateIndex approximate, ExactHits search
     // Queries of one exact search, during which writes wait.
     private const int AtOnce = 16;
 
-    private static readonly int[] Choices = [32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024];
+    private static readonly int[] Choices = [32, 48, 64, 96, 128, 192, 256, 320, 384, 512, 768, 1024];
 
     private readonly CollectionIndex _index = approximate.Index;
 

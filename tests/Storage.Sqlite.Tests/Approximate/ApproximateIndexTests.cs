@@ -16,7 +16,7 @@ public sealed class ApproximateIndexTests : IDisposable
     private static readonly CancellationToken None = CancellationToken.None;
     private static readonly ApproximateIndexSettings Settings = new(16, 64);
     private static readonly SearchSpec Exact = new() { WithPayload = false };
-    private static readonly SearchSpec Approximate = Exact with { Exact = false, HnswEf = 100 };
+    private static readonly SearchSpec Approximate = Exact with { Exact = false, HnswEf = 60 };
     private readonly TempFolder _directory = new();
     private readonly ClusteredPoints _points = new(Dimension, 20, 3);
 
@@ -91,7 +91,7 @@ public sealed class ApproximateIndexTests : IDisposable
             return found / 1000.0;
         }
 
-        var (few, many) = (await RecallAsync(11), await RecallAsync(150));
+        var (few, many) = (await RecallAsync(11), await RecallAsync(75));
         Assert.InRange(many, few + 0.1, 1);
     }
 
@@ -118,7 +118,7 @@ public sealed class ApproximateIndexTests : IDisposable
     [Fact]
     public async Task Filters_that_leave_many_points_use_the_graph_and_those_that_leave_few_do_not()
     {
-        await using var store = await FilledAsync(Count);
+        await using var store = await FilledAsync(2 * Count);
         var index = Index(store)!;
         foreach (var (filter, usesGraph) in new[]
         {
@@ -128,12 +128,12 @@ public sealed class ApproximateIndexTests : IDisposable
         })
         {
             var (found, all) = (0, 0);
-            for (var number = Count; number < Count + 50; number++)
+            for (var number = 2 * Count; number < (2 * Count) + 50; number++)
             {
                 var before = index.Searches;
                 VectorQuery[] query = [new(_points.Vector(number))];
                 var exact = (await store.SearchAsync(Name, query, Exact with { Filter = filter, WithPayload = true }, None))[0];
-                var some = Approximate with { Filter = filter, WithPayload = true, HnswEf = 30 };
+                var some = Approximate with { Filter = filter, WithPayload = true, HnswEf = 35 };
                 var approximate = (await store.SearchAsync(Name, query, some, None))[0];
                 Assert.Equal(usesGraph ? before + 1 : before, index.Searches);
                 Assert.All(approximate, hit => Assert.Equal(filter.MediaStoreId ?? hit.Point.Payload.MediaStoreId, hit.Point.Payload.MediaStoreId));
@@ -162,7 +162,7 @@ public sealed class ApproximateIndexTests : IDisposable
         await BuiltAsync(store, 2 * Count);
         var filter = new PointFilter { MediaStoreId = "far" };
         var exact = (await store.SearchAsync(Name, [new(query)], Exact with { Filter = filter }, None))[0];
-        var approximate = (await store.SearchAsync(Name, [new(query)], Approximate with { Filter = filter, HnswEf = 50 }, None))[0];
+        var approximate = (await store.SearchAsync(Name, [new(query)], Approximate with { Filter = filter, HnswEf = 35 }, None))[0];
         Assert.Equal(10, approximate.Count);
         Assert.Equal(exact.Select(hit => (hit.Point.Id, hit.Score)), approximate.Select(hit => (hit.Point.Id, hit.Score)));
     }
@@ -174,7 +174,7 @@ public sealed class ApproximateIndexTests : IDisposable
         for (var number = Count; number < Count + 300; number++)
         {
             await store.UpsertAsync(Name, [_points.Point(number)], None);
-            var hits = (await store.SearchAsync(Name, [new(_points.Vector(number))], Approximate with { HnswEf = 150 }, None))[0];
+            var hits = (await store.SearchAsync(Name, [new(_points.Vector(number))], Approximate with { HnswEf = 70 }, None))[0];
             Assert.Equal((1f, ClusteredPoints.Id(number)), (hits[0].Score, hits[0].Point.Id));
         }
 
@@ -250,11 +250,11 @@ public sealed class ApproximateIndexTests : IDisposable
         {
             VectorQuery[] query = [new(_points.Vector(number))];
             var exact = (await store.SearchAsync(Name, query, Exact, None))[0].Select(hit => hit.Point.Id).ToHashSet();
-            found += (await store.SearchAsync(Name, query, Approximate with { HnswEf = 60 }, None))[0].Count(hit => exact.Contains(hit.Point.Id));
+            found += (await store.SearchAsync(Name, query, Approximate with { HnswEf = 35 }, None))[0].Count(hit => exact.Contains(hit.Point.Id));
             all += 10;
         }
 
-        Assert.InRange((double)found / all, 0.9, 1);
+        Assert.InRange((double)found / all, 0.8, 1);
     }
 
     [Fact]
@@ -491,7 +491,7 @@ public sealed class ApproximateIndexTests : IDisposable
     {
         for (var number = first; number < first + count; number++)
         {
-            var hits = (await store.SearchAsync(Name, [new(_points.Vector(number))], Approximate with { HnswEf = 150 }, None))[0];
+            var hits = (await store.SearchAsync(Name, [new(_points.Vector(number))], Approximate with { HnswEf = 70 }, None))[0];
             Assert.Equal((1f, ClusteredPoints.Id(number)), (hits[0].Score, hits[0].Point.Id));
         }
     }
