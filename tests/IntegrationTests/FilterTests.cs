@@ -71,9 +71,10 @@ public sealed class FilterTests(ServerFixture server) : IAsyncLifetime
     {
         await using var qdrant = await QdrantNode.StartAsync();
         await using var other = await TestServer.StartAsync(["--Store:Kind=Qdrant", $"--Store:Qdrant:Url={qdrant.Address}"]);
+        var collection = ServerFixture.NewCollection();
         foreach (var name in Filters.Keys)
         {
-            var collection = ServerFixture.NewCollection();
+            // What the last one has deleted.
             await FillAsync(other.Api, collection);
             await CheckAsync(other.Api, collection, name);
         }
