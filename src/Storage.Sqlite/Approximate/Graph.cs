@@ -212,48 +212,50 @@ internal sealed unsafe class Graph : IDisposable
         _lock.ExitWriteLock();
     }
 
-    // Each change removes at most one key and adds exactly one. The library reuses the nodes of removed keys first, so that none is left
-    // after this.
+    // A node that is used again is linked alone: the library skips nodes that other threads are linking, so that fewer of them would be
+    // found. New nodes are linked together.
     private void Apply(GraphChange[] changes, sbyte[] codes, int start, int end)
     {
-        var added = 0;
-        var keys = stackalloc ulong[end - start];
+        var added = new List<int>(end - start);
         for (var i = start; i < end; i++)
         {
             var change = changes[i];
-            keys[i - start] = (ulong)change.Row;
             if (change.IsInGraph)
             {
                 Remove((ulong)change.Row);
-                if (!change.HasVector)
+                if (change.HasVector)
                 {
-                    keys[i - start] = FirstSpare + (ulong)_spares++;
+                    Add((ulong)change.Row, codes.AsSpan(i * _dimension, _dimension));
+                }
+                else
+                {
+                    Add(FirstSpare + (ulong)_spares++, _zeros);
                 }
             }
             else if (_spares > 0)
             {
                 Remove(FirstSpare + (ulong)--_spares);
+                Add((ulong)change.Row, codes.AsSpan(i * _dimension, _dimension));
             }
             else
             {
-                added++;
+                added.Add(i);
             }
         }
 
-        Reserve(_nodes + added);
-        if (end - start == 1)
+        Reserve(_nodes + added.Count);
+        if (added.Count == 1)
         {
-            Add(keys[0], changes[start].HasVector ? codes.AsSpan(start * _dimension, _dimension) : _zeros);
+            AddNew(added[0]);
         }
         else
         {
-            var first = (nint)keys;
-            Parallel.For(start, end, i => Add(
-                ((ulong*)first)[i - start],
-                changes[i].HasVector ? codes.AsSpan(i * _dimension, _dimension) : _zeros));
+            Parallel.ForEach(added, AddNew);
         }
 
-        _nodes += added;
+        _nodes += added.Count;
+
+        void AddNew(int i) => Add((ulong)changes[i].Row, codes.AsSpan(i * _dimension, _dimension));
     }
 
     private void Add(ulong key, ReadOnlySpan<sbyte> codes)
