@@ -1,13 +1,14 @@
 """Recall and latency of nearest-neighbour searches: FAISS, USearch, and a running server on the same vectors.
 
-Usage: python neighbours.py --usearch libusearch_c.so [--count 200000] [--server 127.0.0.1:50051 --protos PROTOS] [--only flat,ivf,hnsw,usearch,server]
+Usage: python neighbours.py --usearch libusearch_c.so [--count 200000] [--server 127.0.0.1:50051 --protos PROTOS] [--only flat,ivf,hnsw,usearch,usearch-scale,server]
 
 Vectors are clustered: each is the center of its cluster plus noise of the same length in all dimensions, so that the nearest points of a
 cluster are nearly as far away as its others, which is harder for an index than what models make. The queries are further vectors of the
 same clusters. Each query is searched alone. FAISS and USearch run in this process, the server over gRPC, with payloads of its points.
 
 Prints a line per setting: what, recall of the first 10, median and 95th percentile in milliseconds, and the time to build in seconds.
-The vectors of USearch are int8 with a scale per vector, as those of the server, and its results are scored again in float32.
+The vectors of USearch are int8 with a scale per vector, as those of the server (usearch), or encoded by USearch with one scale for all
+(usearch-scale); its results are scored again in float32.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def clustered(count, clusters, seed):
 class Usearch:
     """The C library, whose Python package could not be given a scale per vector."""
 
-    COSINE, INT8 = 1, 4
+    COSINE, FLOAT, INT8 = 1, 1, 4
 
     class Options(ctypes.Structure):
         _fields_ = [
@@ -69,15 +70,17 @@ class Usearch:
         if self.error.value:
             raise RuntimeError(self.error.value.decode())
 
-    def build(self, codes, threads):
+    def build(self, vectors, threads):
+        """Adds float32 or int8 vectors."""
+        codes, kind = vectors, self.kind(vectors)
         self.library.usearch_reserve(self.index, ctypes.c_size_t(len(codes)), ctypes.byref(self.error))
         self.check()
 
         def add(numbers):
             error = ctypes.c_char_p()
             for number in numbers:
-                vector = ctypes.c_void_p(codes.ctypes.data + number * DIMENSION)
-                self.library.usearch_add(self.index, ctypes.c_uint64(number), vector, self.INT8, ctypes.byref(error))
+                vector = ctypes.c_void_p(codes.ctypes.data + number * codes.strides[0])
+                self.library.usearch_add(self.index, ctypes.c_uint64(number), vector, kind, ctypes.byref(error))
                 if error.value:
                     raise RuntimeError(error.value.decode())
 
@@ -86,13 +89,16 @@ class Usearch:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(add, (range(first, len(codes), threads) for first in range(threads))))
 
+    def kind(self, vectors):
+        return self.INT8 if vectors.dtype == numpy.int8 else self.FLOAT
+
     def search(self, codes, count):
         keys = numpy.empty(count, numpy.uint64)
         distances = numpy.empty(count, numpy.float32)
         found = self.library.usearch_search(
             self.index,
             ctypes.c_void_p(codes.ctypes.data),
-            self.INT8,
+            self.kind(codes),
             ctypes.c_size_t(count),
             ctypes.c_void_p(keys.ctypes.data),
             ctypes.c_void_p(distances.ctypes.data),
@@ -225,7 +231,7 @@ def main():
     parser.add_argument("--protos", help="folder of the contract")
     parser.add_argument("--links", type=int, default=16)
     parser.add_argument("--expansion", type=int, default=128)
-    parser.add_argument("--only", default="flat,ivf,hnsw,usearch,server")
+    parser.add_argument("--only", default="flat,ivf,hnsw,usearch,usearch-scale,server")
     options = parser.parse_args()
     only = options.only.split(",")
     clusters = options.clusters or max(1, options.count // 1000)
@@ -244,17 +250,20 @@ def main():
     del flat
     for name, index, build in faiss_indexes(vectors, only):
         report(name, lambda query: index.search(query[None], NEAREST)[1][0], queries, truth, build)
-    if "usearch" in only and options.usearch:
-        codes = encode(vectors)
+    for way, encoded in (("usearch", encode), ("usearch-scale", lambda vectors: vectors)):
+        if way not in only or not options.usearch:
+            continue
+        codes = encoded(vectors)
         index = Usearch(options.usearch, options.links, options.expansion)
         _, build = timed(lambda: index.build(codes, os.cpu_count()))
 
         def rescored(query, count):
-            rows = index.search(encode(query[None])[0], count)
+            rows = index.search(encoded(query[None])[0], count)
             return rows[numpy.argsort(-(vectors[rows] @ query))[:NEAREST]]
 
+        name = "USearch int8" if way == "usearch" else "USearch int8, one scale"
         for count in (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024):
-            report(f"USearch int8, {options.links} links, expansion {count}", lambda query: rescored(query, count), queries, truth, build)
+            report(f"{name}, {options.links} links, expansion {count}", lambda query: rescored(query, count), queries, truth, build)
         print(f"memory of USearch: {index.library.usearch_memory_usage(index.index, ctypes.byref(index.error)) / len(vectors):.0f} bytes per vector")
     if "server" in only and options.server:
         server = Server(options.server, options.protos)
