@@ -131,7 +131,7 @@ internal sealed unsafe class CodeSegments : IDisposable
     public static bool TryEncode(ReadOnlySpan<float> vector, Span<float> unit, Span<byte> codes, out float scale, out float error)
     {
         (scale, error) = (0, 0);
-        if (!VectorMath.TryNormalize(vector, unit[..vector.Length]))
+        if (!UnitVectors.TryNormalize(vector, unit[..vector.Length]))
         {
             return false;
         }

@@ -116,12 +116,13 @@ internal sealed class AttributeExtractor
     private readonly AttributeType _type;
 
     public AttributeExtractor(IndexedAttribute attribute)
+        : this([.. attribute.Path.Select(Encoding.UTF8.GetBytes)], attribute.Type)
     {
-        _path = [.. attribute.Path.Select(Encoding.UTF8.GetBytes)];
-        _type = attribute.Type;
     }
 
-    public static AttributeExtractor None { get; } = new(new([], AttributeType.Text));
+    private AttributeExtractor(byte[][] path, AttributeType type) => (_path, _type) = (path, type);
+
+    public static AttributeExtractor None { get; } = new([], AttributeType.Text);
 
     /// <summary>
     /// Returns the value in a JSON object in UTF-8: a number, or a time in milliseconds of Unix time; null if there is none of the

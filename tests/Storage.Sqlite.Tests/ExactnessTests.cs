@@ -83,7 +83,7 @@ public sealed class ExactnessTests : IDisposable
             using var vectors = AlignedBuffer.ZeroedFloats(queries.Length * index.Vectors.Stride);
             for (var q = 0; q < queries.Length; q++)
             {
-                Assert.True(VectorMath.TryNormalize(queries[q], vectors.Slice<float>((nuint)(q * index.Vectors.Stride), Dimension)));
+                Assert.True(UnitVectors.TryNormalize(queries[q], vectors.Slice<float>((nuint)(q * index.Vectors.Stride), Dimension)));
             }
 
             var plan = new SearchPlan(index, vectors, [null, null, null], 7, null, Selection(rows)) { MaxCandidates = 1 };
@@ -118,7 +118,7 @@ public sealed class ExactnessTests : IDisposable
         var index = catalog.Require(Name);
         using var search = new ExactSearch(1);
         using var query = AlignedBuffer.ZeroedFloats(index.Vectors.Stride);
-        Assert.True(VectorMath.TryNormalize(Vector("random", Dimension, 0, random), query.AsSpan<float>()));
+        Assert.True(UnitVectors.TryNormalize(Vector("random", Dimension, 0, random), query.AsSpan<float>()));
         var found = await search.RunAsync(new SearchPlan(index, query, [null], 10, null, null), None);
         Assert.InRange(found[0].Items.Length, 10, 200);
     }
@@ -195,7 +195,7 @@ public sealed class ExactnessTests : IDisposable
     private static float[] Unit(float[] vector)
     {
         var unit = new float[vector.Length];
-        Assert.True(VectorMath.TryNormalize(vector, unit));
+        Assert.True(UnitVectors.TryNormalize(vector, unit));
         return unit;
     }
 

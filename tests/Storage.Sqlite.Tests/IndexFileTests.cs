@@ -446,14 +446,14 @@ public sealed class IndexFileTests : IDisposable
     private static float[] Unit(float[] vector)
     {
         var unit = new float[vector.Length];
-        Assert.True(VectorMath.TryNormalize(vector, unit));
+        Assert.True(UnitVectors.TryNormalize(vector, unit));
         return unit;
     }
 
     private bool IsInFile(float[] vector)
     {
         var unit = new float[ByteCodes.Stride(Dimension)];
-        Assert.True(VectorMath.TryNormalize(vector, unit.AsSpan(0, Dimension)));
+        Assert.True(UnitVectors.TryNormalize(vector, unit.AsSpan(0, Dimension)));
         var codes = new byte[unit.Length];
         ByteCodes.Encode(unit, ByteCodes.RowLevels, ByteCodes.RowBias, codes, out _);
         using var file = new FileStream(FilePath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
