@@ -19,6 +19,9 @@ internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, 
     // Hits that one pass keeps for all its queries, per thread. More queries, with large offsets, take several passes.
     private const int MaxHitsPerPass = 1 << 17;
 
+    // A search is repeated if points that it has found are deleted before they are read.
+    private const int MaxAttempts = 20;
+
     private EmbeddedEngine? _engine;
 
     /// <summary>The components of the started store, for tests.</summary>
@@ -299,28 +302,53 @@ internal sealed partial class EmbeddedVectorStore(EmbeddedStoreOptions options, 
             IsExact = spec.Exact is not false,
             ApproximateCandidates = spec.HnswEf,
         };
-        CandidateRows[] found;
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            plan = plan with { Rows = plan.Rows ?? await SelectAsync() };
-            found = await engine.Search.RunAsync(plan, cancellationToken);
-        }
-        catch (IndexRemovedException)
-        {
-            plan = plan with { Rows = await SelectAsync() };
-            found = await engine.Search.RunAsync(plan, cancellationToken);
-        }
+            CandidateRows[] found;
+            try
+            {
+                plan = plan with { Rows = plan.Rows ?? await SelectAsync() };
+                found = await engine.Search.RunAsync(plan, cancellationToken);
+            }
+            catch (IndexRemovedException)
+            {
+                plan = plan with { Rows = await SelectAsync() };
+                found = await engine.Search.RunAsync(plan, cancellationToken);
+            }
 
-        // Many candidates take long, and lookups of points do not wait for that.
-        var sessions = found.Any(static rows => rows.IsAll || rows.Items.Length > Rescoring.ManyRows) ? engine.Readers : engine.Lookups;
-        if (spec.GroupBy is null)
-        {
-            return await sessions.RunAsync(session => Fetch(session, Rescoring.Run(session, plan, found)), cancellationToken);
-        }
+            // Many candidates take long, and lookups of points do not wait for that.
+            var sessions = found.Any(static rows => rows.IsAll || rows.Items.Length > Rescoring.ManyRows) ? engine.Readers : engine.Lookups;
+            var isLast = attempt == MaxAttempts;
+            if (spec.GroupBy is null)
+            {
+                var points = await sessions.RunAsync(
+                    session =>
+                    {
+                        var hits = Rescoring.Run(session, plan, found, out var isStale);
+                        return isStale && !isLast ? null : Fetch(session, hits);
+                    },
+                    cancellationToken);
+                if (points is not null)
+                {
+                    return points;
+                }
 
-        var first = await sessions.RunAsync(session => Rescoring.Run(session, plan, found), cancellationToken);
-        var grouped = await new GroupedSearch(engine, plan, spec).RunAsync(first, bytesPerHit, cancellationToken);
-        return await engine.Lookups.RunAsync(session => Fetch(session, grouped), cancellationToken);
+                continue;
+            }
+
+            var first = await sessions.RunAsync(
+                session =>
+                {
+                    var hits = Rescoring.Run(session, plan, found, out var isStale);
+                    return isStale && !isLast ? null : hits;
+                },
+                cancellationToken);
+            if (first is not null)
+            {
+                var grouped = await new GroupedSearch(engine, plan, spec).RunAsync(first, bytesPerHit, cancellationToken);
+                return await engine.Lookups.RunAsync(session => Fetch(session, grouped), cancellationToken);
+            }
+        }
 
         async Task<RowSelection?> SelectAsync() => spec.Filter.IsEmpty
             ? null

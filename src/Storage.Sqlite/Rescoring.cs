@@ -19,14 +19,26 @@ internal static class Rescoring
     /// <param name="session">A session for reading, whose transaction began after the scan.</param>
     /// <param name="plan">The search.</param>
     /// <param name="found">The candidates of each query.</param>
-    public static Hit[][] Run(SqliteSession session, SearchPlan plan, CandidateRows[] found)
+    public static Hit[][] Run(SqliteSession session, SearchPlan plan, CandidateRows[] found) => Run(session, plan, found, out _);
+
+    /// <inheritdoc cref="Run(SqliteSession, SearchPlan, CandidateRows[])"/>
+    /// <param name="session">A session for reading, whose transaction began after the scan.</param>
+    /// <param name="plan">The search.</param>
+    /// <param name="found">The candidates of each query.</param>
+    /// <param name="isStale">
+    /// True if candidates were deleted since, and there are now fewer hits than the limit: rows that the scan has ruled out may have
+    /// taken their places.
+    /// </param>
+    public static Hit[][] Run(SqliteSession session, SearchPlan plan, CandidateRows[] found, out bool isStale)
     {
+        isStale = false;
         using var scorer = new PointScorer(plan);
         var tops = new TopK[found.Length];
         var lookup = session.Statement($"SELECT id, vector FROM {plan.Index.Statements.Table} WHERE row = ?1");
         for (var q = 0; q < tops.Length; q++)
         {
             tops[q] = plan.NewTop(q);
+            var gone = 0;
             foreach (var candidate in found[q].Items)
             {
                 if (candidate.High < tops[q].Floor)
@@ -41,12 +53,18 @@ internal static class Rescoring
                     {
                         Offer(scorer, q, lookup, candidate.Row, tops[q]);
                     }
+                    else
+                    {
+                        gone++;
+                    }
                 }
                 finally
                 {
                     lookup.Reset();
                 }
             }
+
+            isStale |= gone > 0 && tops[q].Count < plan.Limit;
         }
 
         int[] all = [.. Enumerable.Range(0, found.Length).Where(q => found[q].IsAll)];

@@ -25,6 +25,8 @@ internal sealed class TopK(int limit, float? threshold, IReadOnlySet<string>? ex
     // The hits are the priorities; an element of its own would only make the nodes larger and the heap slower.
     private readonly PriorityQueue<byte, Hit> _heap = new();
 
+    public int Count => _heap.Count;
+
     /// <summary>The lowest score that can enter.</summary>
     public float Floor { get; private set; } = threshold ?? float.NegativeInfinity;
 

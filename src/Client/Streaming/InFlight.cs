@@ -162,6 +162,8 @@ internal sealed class InFlight<T> : IDisposable
         Rewind();
         while (true)
         {
+            // The source ends with the cancellation, and what it has left must not be sent.
+            cancellationToken.ThrowIfCancellationRequested();
             T message;
             bool isMoreDue;
             Task? woken = null;

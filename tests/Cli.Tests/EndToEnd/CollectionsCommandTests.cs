@@ -11,7 +11,7 @@ public sealed class CollectionsCommandTests(RunningServer server) : IClassFixtur
         var created = await server.RunAsync(
             "collections", "create", "made", "--dimension", "4", "--index", "year=number", "--index", "\"a.b\".c=text", "--retention", "2.5");
         Assert.Equal(ExitCode.Done, created.ExitCode);
-        Assert.Equal(["made: 4 dimensions, 0 points", "  index \"a.b\".c=text", "  index year=number", "  retention 2.5 days"], created.Lines);
+        Assert.Equal("made: 4 dimensions, 0 points|  index \"a.b\".c=text|  index year=number|  retention 2.5 days|", created.Output.ReplaceLineEndings("|"));
         Assert.Contains("COLLECTION_EXISTS", (await server.RunAsync("collections", "create", "made", "--dimension", "4")).Error, StringComparison.Ordinal);
 
         await server.RunAsync("collections", "update", "made", "--drop-index", "year=number", "--retention", "0", "--approximate", "--links", "8");
