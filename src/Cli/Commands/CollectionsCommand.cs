@@ -156,7 +156,7 @@ internal static class CollectionsCommand
             + (collection.Model.Length > 0 ? $", model {collection.Model}" : "")));
         foreach (var line in Settings(collection.Settings).Concat(collection.Aliases.Select(alias => $"alias {alias}")))
         {
-            output.Line(ErrorLine.OneLine($"  {line}"));
+            output.Line($"  {ErrorLine.OneLine(line)}");
         }
     }
 
