@@ -107,7 +107,7 @@ public sealed class CollectionTests
         await vectors.CreateCollectionAsync(Settings(new() { ApproximateIndex = new() })).Bound();
         var graph = (await vectors.GetCollectionAsync(new() { Collection = "x" }).Bound()).Collection;
         Assert.Equal((16, 128), (graph.Settings.ApproximateIndex.Links, graph.Settings.ApproximateIndex.BuildCandidates));
-        Assert.Null(graph.ApproximateIndexState);
+        Assert.Equal((0, false), (graph.ApproximateIndexState.IndexedCount, graph.ApproximateIndexState.HasRecallAt10));
         await vectors.UpdateCollectionAsync(new() { Collection = "x" }).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED");
         await vectors.UpdateCollectionAsync(new() { Collection = "x", ApproximateIndex = new(), RemoveApproximateIndex = true })
             .FailsAsync(StatusCode.InvalidArgument, "FIELD_INVALID", "remove_approximate_index");
