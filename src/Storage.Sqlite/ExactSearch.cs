@@ -137,6 +137,7 @@ internal sealed unsafe class Scan
     private const int BlockRows = 64;
 
     private readonly SearchPlan _plan;
+    private readonly SlotSet? _selected;
     private readonly int[]? _slots;
     private readonly int _count;
     private readonly int _unit;
@@ -148,7 +149,8 @@ internal sealed unsafe class Scan
     public Scan(SearchPlan plan)
     {
         _plan = plan;
-        _slots = plan.Rows?.Slots(plan.Index);
+        _selected = plan.Rows?.Slots(plan.Index);
+        _slots = _selected?.List;
         _count = _slots?.Length ?? plan.Index.Count;
         _unit = plan.Index.Vectors.SegmentRows;
         _merged = plan.NewTops();
@@ -220,6 +222,11 @@ internal sealed unsafe class Scan
                 {
                     // Few get here, so their scores can be precise.
                     var slot = Slot(start + i);
+                    if (_selected?.Contains(slot) is false)
+                    {
+                        continue;
+                    }
+
                     top.Offer(_plan.Score(q, vectors.Span(slot)), _plan.Index.Row(slot), _plan.Index.Id(slot));
                     floor = Storage.Score.Least(top.Floor) - _slack;
                 }
