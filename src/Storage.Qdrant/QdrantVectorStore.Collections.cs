@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Embeddings.Primitives;
 using Qdrant.Client.Grpc;
 
 namespace Embeddings.Storage.Qdrant;
