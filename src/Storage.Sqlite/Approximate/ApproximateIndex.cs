@@ -12,8 +12,11 @@ namespace Embeddings.Storage.Sqlite.Approximate;
 /// </remarks>
 internal sealed class ApproximateIndex : IDisposable
 {
-    /// <summary>The recall that the number of candidates of a search is chosen for.</summary>
-    public const float TargetRecall = 0.97f;
+    /// <summary>
+    /// The recall of the sample that the number of candidates of a search is chosen for. Points of the graph are found more easily than
+    /// other queries, for which the recall is then about 0.97 or more.
+    /// </summary>
+    public const float TargetRecall = 0.985f;
 
     // Until the recall has been measured.
     private const int FirstCandidates = 128;
