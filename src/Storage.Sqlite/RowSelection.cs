@@ -30,20 +30,23 @@ internal sealed class SlotSet
     /// <param name="bits">The slots.</param>
     public SlotSet(SlotBits bits)
     {
-        if (5L * bits.Cardinality >= 2L * bits.Count)
-        {
-            _bits = bits;
-        }
-        else
+        _bits = bits;
+        Count = bits.Cardinality;
+        if (5L * Count < 2L * bits.Count)
         {
             List = bits.ToSlots();
         }
     }
 
+    /// <param name="slots">The slots, in ascending order.</param>
+    public SlotSet(int[] slots) => (List, Count) = (slots, slots.Length);
+
     /// <summary>The slots if they are few; otherwise null, and all have to be scanned for which <see cref="Contains"/> returns true.</summary>
     public int[]? List { get; }
 
-    public bool Contains(int slot) => _bits?.Contains(slot) ?? true;
+    public int Count { get; }
+
+    public bool Contains(int slot) => _bits?.Contains(slot) ?? (Array.BinarySearch(List!, slot) >= 0);
 }
 
 /// <summary>Points selected by indexes in memory, at the time of the scan.</summary>
@@ -114,7 +117,7 @@ internal sealed class SelectedSlots(int[] slots) : RowSelection
 {
     public override long Estimate(CollectionIndex index) => slots.Length;
 
-    public override int[] Slots(CollectionIndex index) => slots;
+    public override SlotSet Slots(CollectionIndex index) => new(slots);
 }
 
 /// <summary>An index was removed between the start of a search and its scan, which must be repeated without it.</summary>

@@ -230,7 +230,7 @@ internal sealed unsafe class Scan : IDisposable
 
     private void Refine(int position, int q, byte* row, float scale, float error, Candidates found)
     {
-        if (_selected?.Contains(Slot(position)) is false)
+        if (_slots is null && _selected?.Contains(position) is false)
         {
             return;
         }
