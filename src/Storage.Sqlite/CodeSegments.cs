@@ -203,7 +203,7 @@ internal sealed unsafe class CodeSegments : IDisposable
         from[parts.Rows..BlockBytes].CopyTo(new(segment.Rows(CodeStride) + at, BlockRows * sizeof(long)));
     }
 
-    /// <summary>Whether a block has changed since it was last marked as unchanged.</summary>
+    /// <summary>Returns true if a block has changed since it was last marked as unchanged.</summary>
     public bool IsChanged(int block) => Find(block * BlockRows, out var at).Changed[at / BlockRows];
 
     public void MarkChanged(int block, bool isChanged) => Find(block * BlockRows, out var at).Changed[at / BlockRows] = isChanged;

@@ -62,8 +62,8 @@ internal sealed record EmbeddedStoreOptions
     public int SearchThreads { get; init; }
 
     /// <summary>
-    /// Number of threads that build approximate indexes while no points are written; meanwhile, one thread takes a twentieth of the
-    /// processors.
+    /// Number of threads that build approximate indexes while no points are written. While points are written, one thread takes a twentieth
+    /// of the processors.
     /// </summary>
     /// <value>Default: 0, half of the processors. From 0 to 1,024.</value>
     [Range(0, 1024)]

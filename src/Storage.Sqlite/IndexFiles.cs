@@ -7,7 +7,7 @@ using Microsoft.Data.Sqlite;
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// Keeps the indexes of large collections in files beside the database, so that a start reads a quarter of the bytes and decodes no
+/// Keeps the indexes of large collections in files next to the database, so that a start reads a quarter of the bytes and decodes no
 /// points.
 /// </summary>
 /// <remarks>

@@ -12,7 +12,7 @@ namespace Embeddings.Cli.Filtering;
 /// </summary>
 internal sealed class FilterParser
 {
-    /// <summary>What the help of commands says.</summary>
+    /// <summary>Text of the help of commands.</summary>
     public const string Syntax =
         "tag=red, tag!=red, tag in (red, \"dark blue\"), score>=0.5, camera.lens=\"50 mm\", \"a.b\".c=1, tag^=pre (starts with), exists(tag), "
         + "taken>=2026-05-01T00:00:00Z, joined by and, or, not, and parentheses. true, false, and numbers are typed; quote a text that looks "

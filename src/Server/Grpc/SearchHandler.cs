@@ -201,7 +201,7 @@ internal sealed class SearchHandler(
         isSet ? Require.InRange(value, "score_threshold", -1, 1) : null;
 }
 
-/// <summary>What a query, or one of its examples, consists of: one of the four is not null.</summary>
+/// <summary>The content of a query or of one of its examples: one of the four is not null.</summary>
 /// <param name="Field">The name of the field that has it, for errors.</param>
 internal sealed record QueryItem(string Field)
 {

@@ -48,7 +48,7 @@ internal sealed class ApproximateIndex : IDisposable
     private bool _isStale;
     private bool _isDisposed;
 
-    /// <summary>Begins with all rows pending. The caller holds the collection's gate for writing, or nobody else has the collection.</summary>
+    /// <summary>Begins with all rows pending. The caller holds the collection's gate for writing, or no other thread has the collection.</summary>
     /// <param name="index">The collection.</param>
     /// <param name="settings">The settings.</param>
     /// <param name="threads">The maximum number of concurrent searches.</param>

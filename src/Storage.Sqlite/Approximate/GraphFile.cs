@@ -6,7 +6,7 @@ using System.Text;
 namespace Embeddings.Storage.Sqlite.Approximate;
 
 /// <summary>
-/// The file of a graph, beside the database. It is a cache: whatever is wrong with it, the graph is built from the points again.
+/// The file of a graph, in the directory of the database. It is a cache: if anything is wrong with it, the graph is built from the points again.
 /// </summary>
 /// <remarks>
 /// It has the bytes of USearch, the row numbers of the graph, a footer, and an HMAC of all that with a key from the database, because
@@ -132,7 +132,7 @@ internal static class GraphFile
     }
 }
 
-/// <summary>What a file says about its graph.</summary>
+/// <summary>The properties of a graph that its file records.</summary>
 /// <param name="Collection">The key of the collection.</param>
 /// <param name="Dimension">The dimension of the vectors.</param>
 /// <param name="Settings">The settings of the graph.</param>
@@ -151,7 +151,7 @@ internal sealed record GraphFooter(long Collection, int Dimension, ApproximateIn
     /// <summary>The number of rows.</summary>
     public long Rows { get; init; }
 
-    /// <summary>What has been measured, or null.</summary>
+    /// <summary>The measured recall, or null.</summary>
     public GraphRecall? Recall { get; init; }
 
     public byte[] ToBytes()

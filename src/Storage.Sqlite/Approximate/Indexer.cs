@@ -497,7 +497,7 @@ internal sealed class Indexer : IDisposable
         }
     }
 
-    /// <summary>What the indexer knows of an approximate index. Used by its thread only.</summary>
+    /// <summary>The state of an approximate index in the indexer. Used by its thread only.</summary>
     private sealed class Entry(ApproximateIndex approximate)
     {
         public ApproximateIndex Approximate { get; } = approximate;

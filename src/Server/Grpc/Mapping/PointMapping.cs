@@ -142,7 +142,7 @@ internal static class PointMapping
         {
             JobId = payload.JobId,
             MediaStoreId = payload.MediaStoreId,
-            // Without fields, they are absent, whichever store removed the last one.
+            // Without fields, they are absent, as in the other store.
             Attributes = payload.Attributes is { Count: > 0 } attributes ? AttributeMapping.ToStruct(attributes) : null,
             ExpiresAt = payload.ExpiresAt?.ToTimestamp(),
         };
