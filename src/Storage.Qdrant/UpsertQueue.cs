@@ -106,7 +106,7 @@ internal sealed record PendingPoint(Guid Id, ByteString Point, UpsertJob Job, in
         }
     }
 
-    /// <summary>The newest version whose job goes on, or null.</summary>
+    /// <summary>The newest version whose job continues, or null.</summary>
     public PendingPoint? Newest => Job.IsEnded ? Earlier?.Newest : this;
 }
 

@@ -92,7 +92,7 @@ internal static class AttributeTimes
     private static bool IsLeap(int year) => year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 
     // Days from 1970 to the first of the month. The years begin in March, so that the leap day is the last one. Unlike DateTime, this
-    // knows the year 0.
+    // has a year 0.
     private static long DaysBefore(int year, int month)
     {
         const int DaysToEpoch = 719_468;
