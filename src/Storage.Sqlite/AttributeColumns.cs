@@ -69,10 +69,10 @@ internal sealed class AttributeColumns
     public bool Cover(PointFilter filter) => Cover(_indexes, filter);
 
     /// <summary>
-    /// Returns the slots below <paramref name="count"/> of the points that match, in ascending order; null if an index was removed
-    /// in between. The caller holds the gate.
+    /// Returns the slots below <paramref name="count"/> of the points that match; null if an index was removed in between. The caller
+    /// holds the gate.
     /// </summary>
-    public int[]? Find(PointFilter filter, int count)
+    public SlotBits? Find(PointFilter filter, int count)
     {
         if (!Cover(filter))
         {
@@ -81,7 +81,7 @@ internal sealed class AttributeColumns
 
         var bits = new SlotBits(count);
         Evaluate(filter, bits);
-        return bits.ToSlots();
+        return bits;
     }
 
     private static bool Cover(AttributeIndex[] indexes, PointFilter filter) =>
@@ -136,6 +136,13 @@ internal sealed class SlotBits(int count)
 
     public ulong[] Words { get; } = new ulong[(count + 63) / 64];
 
+    /// <summary>The number of slots in the set.</summary>
+    public int Cardinality => Words.Sum(static word => BitOperations.PopCount(word));
+
+    public bool Contains(int slot) => (Words[slot / 64] & (1UL << (slot % 64))) != 0;
+
+    public void Add(int slot) => Words[slot / 64] |= 1UL << (slot % 64);
+
     /// <summary>An empty set of the same size.</summary>
     public SlotBits New() => new(Count);
 
@@ -175,7 +182,7 @@ internal sealed class SlotBits(int count)
     /// <summary>Returns the slots in ascending order.</summary>
     public int[] ToSlots()
     {
-        var slots = new int[Words.Sum(static word => BitOperations.PopCount(word))];
+        var slots = new int[Cardinality];
         var next = 0;
         for (var i = 0; i < Words.Length; i++)
         {

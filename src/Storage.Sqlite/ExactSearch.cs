@@ -86,20 +86,6 @@ internal sealed class ExactSearch(int threads) : IDisposable
         }
     }
 
-    /// <summary>Runs other work of a search on a thread of its own, which counts as a thread of searches.</summary>
-    public async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellationToken)
-    {
-        await _permits.WaitAsync(cancellationToken);
-        try
-        {
-            return await OwnThread.StartNew(work, CancellationToken.None);
-        }
-        finally
-        {
-            _permits.Release();
-        }
-    }
-
     public void Dispose() => _permits.Dispose();
 
     private static CandidateRows[] Run(SearchPlan plan, int workers, bool isLong, CancellationToken cancellationToken)

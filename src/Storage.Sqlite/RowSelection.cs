@@ -15,10 +15,38 @@ internal abstract class RowSelection
     /// <summary>The number of points, which may be an upper bound.</summary>
     public abstract long Estimate(CollectionIndex index);
 
-    /// <summary>
-    /// Returns the slots, in ascending order, so that memory is read in one direction. The caller holds the collection's gate.
-    /// </summary>
-    public abstract int[] Slots(CollectionIndex index);
+    /// <summary>Returns the slots. The caller holds the collection's gate.</summary>
+    public abstract SlotSet Slots(CollectionIndex index);
+}
+
+/// <summary>
+/// Slots to scan. Few are a list in ascending order, so that memory is read in one direction. Many are bits: then it is faster to compare
+/// all vectors in sequence, and to ignore the others, than to skip them.
+/// </summary>
+internal sealed class SlotSet
+{
+    private readonly SlotBits? _bits;
+
+    /// <param name="bits">The slots.</param>
+    public SlotSet(SlotBits bits)
+    {
+        _bits = bits;
+        Count = bits.Cardinality;
+        if (5L * Count < 2L * bits.Count)
+        {
+            List = bits.ToSlots();
+        }
+    }
+
+    /// <param name="slots">The slots, in ascending order.</param>
+    public SlotSet(int[] slots) => (List, Count) = (slots, slots.Length);
+
+    /// <summary>The slots if they are few; otherwise null, and all have to be scanned for which <see cref="Contains"/> returns true.</summary>
+    public int[]? List { get; }
+
+    public int Count { get; }
+
+    public bool Contains(int slot) => _bits?.Contains(slot) ?? (Array.BinarySearch(List!, slot) >= 0);
 }
 
 /// <summary>Points selected by indexes in memory, at the time of the scan.</summary>
@@ -26,8 +54,8 @@ internal sealed class IndexedRows(PointFilter filter) : RowSelection
 {
     public override long Estimate(CollectionIndex index) => index.Count;
 
-    public override int[] Slots(CollectionIndex index) =>
-        index.Attributes.Find(filter, index.Count) ?? throw new IndexRemovedException();
+    public override SlotSet Slots(CollectionIndex index) =>
+        new(index.Attributes.Find(filter, index.Count) ?? throw new IndexRemovedException());
 }
 
 /// <summary>Points selected by a query on the file: a set of row numbers, as bits in pages of 64 Ki.</summary>
@@ -61,10 +89,9 @@ internal sealed class SelectedRows : RowSelection
 
     public override long Estimate(CollectionIndex index) => _count;
 
-    public override int[] Slots(CollectionIndex index)
+    public override SlotSet Slots(CollectionIndex index)
     {
-        var slots = new List<int>(_count);
-        var isSorted = true;
+        var slots = new SlotBits(index.Count);
         foreach (var (page, words) in _pages)
         {
             for (var i = 0; i < words.Length; i++)
@@ -74,20 +101,13 @@ internal sealed class SelectedRows : RowSelection
                     // Rows that were deleted since are gone.
                     if (index.Slot((page * PageBits) + (i * 64) + BitOperations.TrailingZeroCount(word)) is >= 0 and var slot)
                     {
-                        isSorted &= slots.Count == 0 || slots[^1] < slot;
                         slots.Add(slot);
                     }
                 }
             }
         }
 
-        // Without deletions, slots are in the order of the rows.
-        if (!isSorted)
-        {
-            slots.Sort();
-        }
-
-        return [.. slots];
+        return new SlotSet(slots);
     }
 }
 
@@ -97,7 +117,7 @@ internal sealed class SelectedSlots(int[] slots) : RowSelection
 {
     public override long Estimate(CollectionIndex index) => slots.Length;
 
-    public override int[] Slots(CollectionIndex index) => slots;
+    public override SlotSet Slots(CollectionIndex index) => new(slots);
 }
 
 /// <summary>An index was removed between the start of a search and its scan, which must be repeated without it.</summary>

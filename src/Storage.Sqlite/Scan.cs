@@ -45,6 +45,7 @@ internal sealed unsafe class Scan : IDisposable
 
     private readonly SearchPlan _plan;
     private readonly CodeSegments _vectors;
+    private readonly SlotSet? _selected;
     private readonly int[]? _slots;
     private readonly int _count;
     private readonly int _unit;
@@ -62,7 +63,8 @@ internal sealed unsafe class Scan : IDisposable
     {
         _plan = plan;
         _vectors = plan.Index.Vectors;
-        _slots = plan.Rows?.Slots(plan.Index);
+        _selected = plan.Rows?.Slots(plan.Index);
+        _slots = _selected?.List;
         _count = _slots?.Length ?? plan.Index.Count;
         _unit = _slots is null ? _vectors.SegmentRows : 16 * BlockRows;
         _capacity = Math.Max(MinCapacity, plan.MaxCandidates / (plan.QueryCount * workers));
@@ -122,7 +124,7 @@ internal sealed unsafe class Scan : IDisposable
 
             if (all.IsOverfull)
             {
-                selected ??= _slots is null ? null : Array.ConvertAll(_slots, _plan.Index.Row);
+                selected ??= SelectedRows();
                 rows[q] = new CandidateRows([], IsAll: true, selected);
                 continue;
             }
@@ -141,6 +143,10 @@ internal sealed unsafe class Scan : IDisposable
     }
 
     public void Dispose() => _codes.Dispose();
+
+    private long[]? SelectedRows() => _selected is null ? null
+        : _slots is not null ? Array.ConvertAll(_slots, _plan.Index.Row)
+        : [.. Enumerable.Range(0, _count).Where(_selected.Contains).Select(_plan.Index.Row)];
 
     private long NextUnit() => (long)Interlocked.Increment(ref _next) * _unit;
 
@@ -224,6 +230,11 @@ internal sealed unsafe class Scan : IDisposable
 
     private void Refine(int position, int q, byte* row, float scale, float error, Candidates found)
     {
+        if (_slots is null && _selected?.Contains(position) is false)
+        {
+            return;
+        }
+
         var dot = scale * CodeDots.Precise(row, _plan.Queries.Floats + ((nint)q * _vectors.Stride), _vectors.Stride);
         var margin = (error * _preciseFactor) + _preciseSlack;
         if (dot + margin >= found.Floor)

@@ -29,7 +29,8 @@ public sealed class AliasTests
         // Writes, which name the collection in their acks.
         var face = await api.Ingest.IngestFaceAsync(new()
         {
-            Collection = Alias, Item = new() { JobId = "a", MediaStoreId = "m", Face = TestImages.Crop(1) },
+            Collection = Alias,
+            Item = new() { JobId = "a", MediaStoreId = "m", Face = TestImages.Crop(1) },
         }).Bound();
         Assert.Equal(One, face.Ack.Collection);
         var items = await api.Ingest.StreamIngest().ExchangeAsync(
@@ -39,7 +40,8 @@ public sealed class AliasTests
         Assert.Equal(One, Assert.Single(upserts).Ack.Collection);
         await vectors.UpsertVectorsAsync(new()
         {
-            Collection = Alias, Points = { Items.Point("e", Items.Vector(5), new() { JobId = "e", MediaStoreId = "m" }) },
+            Collection = Alias,
+            Points = { Items.Point("e", Items.Vector(5), new() { JobId = "e", MediaStoreId = "m" }) },
         }).Bound();
         Assert.Equal([One], (await vectors.ListCollectionsAsync(new()).Bound()).Collections.Select(collection => collection.Name));
 
@@ -96,7 +98,8 @@ public sealed class AliasTests
         {
             await vectors.UpsertVectorsAsync(new()
             {
-                Collection = name, Points = { Enumerable.Range(0, count).Select(i => Items.Point($"p{i}", [1, i])) },
+                Collection = name,
+                Points = { Enumerable.Range(0, count).Select(i => Items.Point($"p{i}", [1, i])) },
             }).Bound();
         }
         await vectors.UpdateAliasesAsync(new() { Set = { New("a", One), New("b", One), New("c", Two) } }).Bound();
@@ -141,7 +144,8 @@ public sealed class AliasTests
         {
             await vectors.UpsertVectorsAsync(new()
             {
-                Collection = name, Points = { Items.Point("query", [1, 0]), Items.Point(name, [1, name == One ? 0.1f : 0.2f]) },
+                Collection = name,
+                Points = { Items.Point("query", [1, 0]), Items.Point(name, [1, name == One ? 0.1f : 0.2f]) },
             }).Bound();
         }
         await SetAsync(vectors, Alias, One);

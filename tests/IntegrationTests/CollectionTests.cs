@@ -115,7 +115,8 @@ public sealed class CollectionTests
             .FailsAsync(StatusCode.InvalidArgument, "FIELD_INVALID", "remove_indexed_attributes");
         await vectors.UpdateCollectionAsync(new()
         {
-            Collection = "x", AddIndexedAttributes = { Enumerable.Range(0, 16).Select(i => Indexed(AttributeType.Flag, $"{i}")) },
+            Collection = "x",
+            AddIndexedAttributes = { Enumerable.Range(0, 16).Select(i => Indexed(AttributeType.Flag, $"{i}")) },
         }).Bound();
         await vectors.UpdateCollectionAsync(new() { Collection = "x", AddIndexedAttributes = { year } })
             .FailsAsync(StatusCode.InvalidArgument, "FIELD_TOO_LONG", "add_indexed_attributes");
@@ -151,7 +152,9 @@ public sealed class CollectionTests
         {
             await vectors.CreateCollectionAsync(new()
             {
-                Collection = name, Dimension = 2, Settings = seconds == 0 ? null : new() { Retention = new() { Seconds = seconds } },
+                Collection = name,
+                Dimension = 2,
+                Settings = seconds == 0 ? null : new() { Retention = new() { Seconds = seconds } },
             }).Bound();
             await vectors.UpsertVectorsAsync(new() { Collection = name, Points = { Items.Point("p", [1, 2]) } }).Bound();
         }

@@ -2,8 +2,8 @@ using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.Testing;
 using Embeddings.V1;
 using Google.Protobuf.WellKnownTypes;
-using Api = Embeddings.IntegrationTests.Infrastructure.Api;
 using Grpc.Core;
+using Api = Embeddings.IntegrationTests.Infrastructure.Api;
 
 namespace Embeddings.IntegrationTests;
 

@@ -18,7 +18,9 @@ internal static class AttributesCommand
         };
         var remove = new Option<string[]>("--remove")
         {
-            Description = "Attribute to remove. Can be repeated.", HelpName = "KEY", DefaultValueFactory = _ => [],
+            Description = "Attribute to remove. Can be repeated.",
+            HelpName = "KEY",
+            DefaultValueFactory = _ => [],
         };
         var replace = new Option<bool>("--replace") { Description = "Remove all other attributes." };
         var collection = CollectionOptions.WithoutImages();

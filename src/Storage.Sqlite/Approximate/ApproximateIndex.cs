@@ -157,14 +157,14 @@ internal sealed class ApproximateIndex : IDisposable
     }
 
     /// <summary>
-    /// Returns the slots that a search has to compare, those of all its queries together, in ascending order; those of its filter, or null
-    /// without one, if that is cheaper or if the graph has found fewer points than there are. The caller holds the collection's gate for
+    /// Returns the slots that a search has to compare, those of all its queries together, in ascending order; null if comparing all that
+    /// match its filter is cheaper, or if the graph has found fewer points than there are. The caller holds the collection's gate for
     /// reading.
     /// </summary>
     public int[]? TryFind(SearchPlan plan, int workers, CancellationToken cancellationToken)
     {
         var matching = plan.Rows?.Slots(Index);
-        var rows = matching?.Length ?? Index.Count;
+        var rows = matching?.Count ?? Index.Count;
         var overfetch = Math.Max(1, (double)Index.Count / Math.Max(1, rows));
         var candidates = Candidates(Needed(plan), plan.ApproximateCandidates) * overfetch;
         var found = overfetch > MostOverfetch || (candidates * RowsPerCandidate) + Math.Min(Pending, rows) >= rows
@@ -175,16 +175,16 @@ internal sealed class ApproximateIndex : IDisposable
             Interlocked.Increment(ref _searches);
         }
 
-        return found ?? matching;
+        return found;
     }
 
     /// <summary>Finds slots with a number of candidates, whatever comparing all of them would cost; null if there are too few.</summary>
     /// <param name="plan">The search.</param>
-    /// <param name="matching">The slots of its filter, in ascending order; null without one.</param>
+    /// <param name="matching">The slots of its filter; null without one.</param>
     /// <param name="candidates">The number of candidates.</param>
     /// <param name="workers">The number of threads.</param>
     /// <param name="cancellationToken">Cancels the search.</param>
-    public int[]? Find(SearchPlan plan, int[]? matching, int candidates, int workers, CancellationToken cancellationToken)
+    public int[]? Find(SearchPlan plan, SlotSet? matching, int candidates, int workers, CancellationToken cancellationToken)
     {
         if (IsDisposed || Volatile.Read(ref _graph) is not { } graph)
         {
@@ -200,7 +200,7 @@ internal sealed class ApproximateIndex : IDisposable
 
         HashSet<int> others = [.. pending.Select(Index.Slot).Where(IsWanted)];
         var slots = new HashSet<int>(others);
-        var needed = Math.Min(Needed(plan), matching?.Length ?? Index.Count);
+        var needed = Math.Min(Needed(plan), matching?.Count ?? Index.Count);
         foreach (var rows in Search(graph, plan, (int)Math.Min(candidates, Math.Max(1, graph.Nodes)), workers, cancellationToken))
         {
             var count = others.Count;
@@ -224,7 +224,7 @@ internal sealed class ApproximateIndex : IDisposable
         return sorted;
 
         // Rows of deleted points are not in the collection.
-        bool IsWanted(int slot) => slot >= 0 && (matching is null || Array.BinarySearch(matching, slot) >= 0);
+        bool IsWanted(int slot) => slot >= 0 && matching?.Contains(slot) is not false;
     }
 
     /// <summary>Adds some pending rows to the graph, and erases some deleted ones. Called by the indexer only.</summary>

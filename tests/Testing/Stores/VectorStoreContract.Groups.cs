@@ -144,7 +144,11 @@ public abstract partial class VectorStoreContract
                     {
                         var spec = new SearchSpec
                         {
-                            Exact = true, GroupBy = by with { Size = size }, Offset = offset, Limit = limit, Filter = filter,
+                            Exact = true,
+                            GroupBy = by with { Size = size },
+                            Offset = offset,
+                            Limit = limit,
+                            Filter = filter,
                         };
                         var matching = all.Where(hit => filter.IsEmpty || hit.Point.Payload.FaceIndex == 1);
                         Assert.Equal(Seen(Grouped(matching, spec)), Seen(await SearchAsync(store, query, spec)));
