@@ -3,9 +3,8 @@ using Embeddings.Primitives.Numerics;
 namespace Embeddings.Storage.Sqlite.Approximate;
 
 /// <summary>
-/// Vectors of a graph: the codes of the collection's index, as signed bytes. Each vector has a scale of its own, so that its largest
-/// value is 127. (USearch would encode floats with one scale for all: the values of a unit vector with 512 dimensions would be between
-/// -6 and 6.) The cosine of two vectors does not depend on their scales.
+/// Vectors of a graph: the codes of the collection's index, as signed bytes, so that nothing is encoded twice. Each vector has a scale of
+/// its own; the cosine of two vectors does not depend on their scales.
 /// </summary>
 internal static class GraphCodes
 {

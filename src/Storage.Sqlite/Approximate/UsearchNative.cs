@@ -5,8 +5,8 @@ using System.Runtime.InteropServices.Marshalling;
 namespace Embeddings.Storage.Sqlite.Approximate;
 
 /// <summary>
-/// The functions of USearch's C library that are used here. The binding in its package takes arrays of float or double only,
-/// which the library would convert to int8 by a fixed scale; these take int8 vectors without a copy.
+/// The functions of USearch's C library that are used here. The binding in its package takes arrays of float or double only; these
+/// take int8 vectors without a copy.
 /// </summary>
 /// <remarks>
 /// All functions return a text in <c>error</c>, which belongs to the library, if they fail. The library does not check its
