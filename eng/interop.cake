@@ -9,7 +9,7 @@ const int HaveSeconds = 300, BuildSeconds = 600, TestSeconds = 240, RunSeconds =
 
 var interopLanguages = new Language[]
 {
-    new("python", "python3-grpcio python3-protobuf python3-numpy python3-pil mypy haproxy protobuf-compiler protobuf-compiler-grpc"),
+    new("python", "python3-grpcio python3-protobuf python3-numpy python3-pil mypy haproxy protobuf-compiler protobuf-compiler-grpc libprotobuf-dev"),
     new("pip", "", "python/interop/pip.sh"),
     new("node", ""),
     new("go", "golang-go golang-google-grpc-dev golang-github-golang-protobuf-1-5-dev golang-google-protobuf-dev protoc-gen-go protoc-gen-go-grpc protobuf-compiler"),
