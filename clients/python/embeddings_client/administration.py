@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from google.protobuf import duration_pb2  # type: ignore[import]
 
@@ -173,7 +173,7 @@ def to_path(path: PathLike) -> store_pb2.AttributePath:
 
 
 def _indexed(attributes: Optional[IndexedLike]) -> List[store_pb2.IndexedAttribute]:
-    pairs = list(attributes.items()) if isinstance(attributes, Mapping) else list(attributes or ())
+    pairs: Iterable[Tuple[PathLike, str]] = attributes.items() if isinstance(attributes, Mapping) else attributes or ()
     made = []
     for path, kind in pairs:
         if kind not in _TYPES:
