@@ -284,7 +284,7 @@ internal sealed unsafe class CodeSegments : IDisposable
     }
 }
 
-/// <summary>Encoded vectors on their way into an index.</summary>
+/// <summary>Encoded vectors that are to be added to an index.</summary>
 internal sealed class EncodedRows(int capacity, int codeStride)
 {
     private readonly float[] _unit = new float[codeStride];

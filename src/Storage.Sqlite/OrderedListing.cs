@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 
 namespace Embeddings.Storage.Sqlite;
 
@@ -110,8 +109,6 @@ internal sealed class OrderedListing(CollectionIndex index, PointFilter filter, 
 /// <summary>Reads the value of an attribute that orders a listing.</summary>
 internal sealed class AttributeExtractor
 {
-    private static readonly JsonReaderOptions Options = new() { MaxDepth = PointCodec.MaxJsonDepth };
-
     private readonly byte[][] _path;
     private readonly AttributeType _type;
 
@@ -128,48 +125,7 @@ internal sealed class AttributeExtractor
     /// Returns the value in a JSON object in UTF-8: a number, or a time in milliseconds of Unix time; null if there is none of the
     /// type.
     /// </summary>
-    public double? Value(byte[]? json)
-    {
-        if (json is null || _path.Length == 0)
-        {
-            return null;
-        }
-
-        var reader = new Utf8JsonReader(json, Options);
-        reader.Read();
-        foreach (var name in _path)
-        {
-            if (reader.TokenType != JsonTokenType.StartObject || !TryFind(name, ref reader))
-            {
-                return null;
-            }
-        }
-
-        return _type switch
-        {
-            // Adding 0 makes -0 equal to 0 in page tokens, too.
-            AttributeType.Number when reader.TokenType == JsonTokenType.Number => reader.GetDouble() + 0,
-            AttributeType.Time when reader.TokenType == JsonTokenType.String
-                && AttributeTimes.TryParse(reader.GetString()!, out var time) => time,
-            _ => null,
-        };
-    }
-
-    // Moves from the start of an object to the value of a field.
-    private static bool TryFind(byte[] name, ref Utf8JsonReader reader)
-    {
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var found = reader.ValueTextEquals(name);
-            reader.Read();
-            if (found)
-            {
-                return true;
-            }
-
-            reader.Skip();
-        }
-
-        return false;
-    }
+    // Adding 0 makes -0 equal to 0 in page tokens, too.
+    public double? Value(byte[]? json) =>
+        _path.Length > 0 && AttributeReader.Read(json, _path, _type) is double value ? value + 0 : null;
 }
