@@ -15,7 +15,7 @@ internal static class BenchCommand
         var only = new Option<string>("--only") { Description = "Which to measure, for example P1,P3, or with --curves streams,images; all where absent.", DefaultValueFactory = _ => "" };
         var quick = new Option<bool>("--quick") { Description = "Smaller counts: about 5 minutes in all." };
         var micro = new Option<bool>("--micro") { Description = "Measures single routines with BenchmarkDotNet instead." };
-        var curves = new Option<bool>("--curves") { Description = "Draws curves over streams, items per message, image size, and collection size instead: about 15 minutes." };
+        var curves = new Option<bool>("--curves") { Description = "Draws curves over streams, items per message, image size, collection size, filters, and recall instead: about an hour." };
         var trace = new Option<bool>("--trace-call") { Description = "Shows one EmbedFace on an idle server instead, event by event, in microseconds." };
         var directory = new Option<string>("--directory") { Description = "Where results go.", DefaultValueFactory = _ => Path.Combine("artifacts", "bench") };
         var root = new RootCommand("What the service costs over its parts, side by side.") { only, quick, micro, curves, trace, directory, ServeEcho() };

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Storage;
@@ -13,7 +12,8 @@ namespace Embeddings.Benchmarks.Comparisons;
 /// </summary>
 internal static class ApproximateSearch
 {
-    private const string Collection = "clustered";
+    public const string Collection = "clustered";
+
     private const int Group = 2000;
     private const int Queries = 500;
 
@@ -24,18 +24,8 @@ internal static class ApproximateSearch
         var count = settings.Count(1_000_000, 30_000);
         var points = new ClusteredPoints(count);
         await using var store = await StartedAsync(settings.Scratch("approximate"), withIndex: true);
-        for (var first = 0; first < count; first += Group)
-        {
-            await store.UpsertAsync(Collection, points.Stored(first, Math.Min(Group, count - first)), CancellationToken.None);
-        }
-
-        var began = Stopwatch.GetTimestamp();
+        var build = await FillAsync(store, points, count);
         var index = Index(store)!;
-        while (index.Recall is null || index.Pending > 0)
-        {
-            await Task.Delay(100);
-        }
-        var build = Stopwatch.GetElapsedTime(began).TotalSeconds;
 
         var next = 0;
         VectorQuery[] Query() => [new(points.Vector(count + (next++ % Queries)))];
@@ -98,6 +88,23 @@ internal static class ApproximateSearch
         ];
     }
 
+    /// <summary>Writes this many points and returns the seconds from then until they are in the graph and its recall is measured.</summary>
+    public static async Task<double> FillAsync(EmbeddedVectorStore store, ClusteredPoints points, int count)
+    {
+        for (var first = 0; first < count; first += Group)
+        {
+            await store.UpsertAsync(Collection, points.Stored(first, Math.Min(Group, count - first)), CancellationToken.None);
+        }
+        var index = Index(store)!;
+        return await Clock.TimeAsync(async () =>
+        {
+            while (index.Recall is null || index.Pending > 0)
+            {
+                await Task.Delay(100);
+            }
+        });
+    }
+
     private static async Task<Pairs> IngestAsync(BenchSettings settings, ClusteredPoints points)
     {
         await using var with = await StartedAsync(settings.Scratch("approximate-with"), withIndex: true);
@@ -130,7 +137,8 @@ internal static class ApproximateSearch
         settings is null ? new() { RemoveApproximateIndex = true } : new() { ApproximateIndex = settings },
         CancellationToken.None);
 
-    private static async Task<EmbeddedVectorStore> StartedAsync(string directory, bool withIndex)
+    /// <summary>A started store with an empty collection.</summary>
+    public static async Task<EmbeddedVectorStore> StartedAsync(string directory, bool withIndex)
     {
         var options = new EmbeddedStoreOptions { Directory = directory, IndexThreads = Environment.ProcessorCount };
         var store = new EmbeddedVectorStore(options, NullLogger<EmbeddedVectorStore>.Instance, TimeProvider.System);

@@ -3,7 +3,6 @@ using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Storage;
 using Embeddings.Storage.Sqlite;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Embeddings.Benchmarks.Comparisons;
 
@@ -16,20 +15,13 @@ internal static class FilteredSearch
     private const int Group = 2000;
     private const int Few = 100;
 
+    // Not a divisor of any count, so that ranks are a permutation.
+    private const long Prime = 2_654_435_761;
+
     public static async Task<IReadOnlyList<Outcome>> RunAsync(BenchSettings settings)
     {
         var count = settings.Count(1_000_000, 100_000);
-        await using var store = new EmbeddedVectorStore(
-            new EmbeddedStoreOptions { Directory = settings.Scratch("filtered") },
-            NullLogger<EmbeddedVectorStore>.Instance,
-            TimeProvider.System);
-        await store.StartAsync(CancellationToken.None);
-        await store.EnsureCollectionAsync(new CollectionSpec(Search.Collection, Points.Dimension, null), CancellationToken.None);
-        for (var first = 0; first < count; first += Group)
-        {
-            var some = Points.Stored(first, Math.Min(Group, count - first)).Select((point, i) => Tagged(point, first + i));
-            await store.UpsertAsync(Search.Collection, [.. some], CancellationToken.None);
-        }
+        await using var store = await FilledAsync(settings.Scratch("filtered"), count);
         await store.SetIndexedAttributesAsync(
             Search.Collection, [new("tag", AttributeType.Text), new("half", AttributeType.Flag)], [], CancellationToken.None);
 
@@ -85,12 +77,24 @@ internal static class FilteredSearch
         static PointFilter Where(AttributeCondition condition) => new() { Attributes = [condition] };
     }
 
-    // Which half a point is in does not follow from its neighbors, so that no search gains from their order.
-    private static StoredPoint Tagged(StoredPoint point, int number) => point with
+    /// <summary>A started store with this many points with the attributes <c>tag</c>, <c>half</c>, and <c>rank</c>, each rank once; without indexes.</summary>
+    public static async Task<EmbeddedVectorStore> FilledAsync(string directory, int count)
+    {
+        var store = await Search.FilledAsync(directory, 0);
+        for (var first = 0; first < count; first += Group)
+        {
+            var some = Points.Stored(first, Math.Min(Group, count - first)).Select((point, i) => Tagged(point, first + i, count));
+            await store.UpsertAsync(Search.Collection, [.. some], CancellationToken.None);
+        }
+        return store;
+    }
+
+    // Which half a point is in does not follow from its neighbors, so that no search gains from their order; its rank does not, either.
+    private static StoredPoint Tagged(StoredPoint point, int number, int count) => point with
     {
         Payload = point.Payload with
         {
-            Attributes = new JsonObject { ["tag"] = $"t{number / Few}", ["half"] = (((uint)number * 2_654_435_761u) & (1 << 27)) == 0 },
+            Attributes = new JsonObject { ["tag"] = $"t{number / Few}", ["half"] = (((uint)number * (uint)Prime) & (1 << 27)) == 0, ["rank"] = (int)((number * Prime) % count) },
         },
     };
 }

@@ -12,6 +12,9 @@ internal static class CurvesRun
         ("messages", MessagesCurve.RunAsync),
         ("images", ImagesCurve.RunAsync),
         ("collection", CollectionCurve.RunAsync),
+        ("filters", FiltersCurve.RunAsync),
+        ("recall", RecallCurve.RunAsync),
+        ("growth", GrowthCurve.RunAsync),
     ];
 
     /// <summary>Draws these curves, or all if the list is empty.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Embeddings.Benchmarks.Processes;
@@ -14,7 +15,7 @@ internal sealed class ChildProcess : IDisposable
     private ChildProcess(Process process)
     {
         _process = process;
-        AppDomain.CurrentDomain.ProcessExit += Kill;
+        AppDomain.CurrentDomain.ProcessExit += KillAtExit;
         process.OutputDataReceived += Keep;
         process.ErrorDataReceived += Keep;
         process.BeginOutputReadLine();
@@ -42,6 +43,9 @@ internal sealed class ChildProcess : IDisposable
     }
 
     public bool HasExited => _process.HasExited;
+
+    /// <summary>True if this program has ended it.</summary>
+    public bool IsEnded { get; private set; }
 
     /// <summary>The last of what it printed.</summary>
     public string Output
@@ -80,10 +84,27 @@ internal sealed class ChildProcess : IDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>Sends SIGTERM and waits until it ends.</summary>
+    public async Task StopAsync()
+    {
+        IsEnded = true;
+        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await _process.WaitForExitAsync();
+    }
+
+    public void Kill()
+    {
+        IsEnded = true;
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+    }
+
     public void Dispose()
     {
-        AppDomain.CurrentDomain.ProcessExit -= Kill;
-        Kill(null, EventArgs.Empty);
+        AppDomain.CurrentDomain.ProcessExit -= KillAtExit;
+        Kill();
         _process.WaitForExit();
         _process.Dispose();
     }
@@ -99,13 +120,7 @@ internal sealed class ChildProcess : IDisposable
         return File.Exists(beside) ? beside : name;
     }
 
-    private void Kill(object? sender, EventArgs arguments)
-    {
-        if (!_process.HasExited)
-        {
-            _process.Kill();
-        }
-    }
+    private void KillAtExit(object? sender, EventArgs arguments) => Kill();
 
     private void Keep(object sender, DataReceivedEventArgs line)
     {

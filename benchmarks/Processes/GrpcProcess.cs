@@ -77,10 +77,16 @@ internal sealed class GrpcProcess : IDisposable
         }
     }
 
+    /// <summary>Ends it as the operating system does at a shutdown, and waits until it has ended.</summary>
+    public Task StopAsync() => _process.StopAsync();
+
+    /// <summary>Ends it at once.</summary>
+    public void Kill() => _process.Kill();
+
     /// <summary>Ends it. A server that has ended by itself says why.</summary>
     public void Dispose()
     {
-        if (_process.HasExited)
+        if (_process.HasExited && !_process.IsEnded)
         {
             Console.Error.WriteLine($"a server has ended; it said:\n{_process.Output}");
         }

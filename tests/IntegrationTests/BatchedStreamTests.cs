@@ -105,6 +105,27 @@ public sealed class BatchedStreamTests(ServerFixture server)
     }
 
     [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task The_later_of_two_points_wins_also_if_the_write_of_the_earlier_one_is_repeated(string kind)
+    {
+        await using var started = await StartedStore.StartAsync(kind);
+        var vectors = started.Server.Api.Vectors;
+        await vectors.StreamUpsertVectors().ExchangeAsync([Items.Upsert(_collection, "held", [1, 2])]);
+        await vectors.SetLegalHoldAsync(new() { Collection = _collection, PointIds = { "held" }, Hold = true }).Bound();
+        // A refused point in each fifth message: these are written point by point, while later messages are written.
+        var items = Enumerable.Range(0, 2000)
+            .Select(i => Items.Upsert(_collection, i % 250 == 0 ? "held" : $"p{i % 70}", [i + 1, 2])).ToList();
+        var answers = Flat(await vectors.StreamUpsertVectors().ExchangeAsync(Messages(items, Enumerable.Repeat(50, 40))));
+        Assert.All(answers.Index(), entry => Assert.Equal(entry.Index % 250 == 0, entry.Item.Ack is null));
+        for (var id = 0; id < 70; id++)
+        {
+            var expected = Enumerable.Range(0, 2000).Last(i => i % 250 != 0 && i % 70 == id) + 1;
+            var stored = await vectors.GetVectorAsync(new() { Collection = _collection, PointId = $"p{id}" }).Bound();
+            Assert.Equal(expected / 2.0, stored.Point.Vector[0] / stored.Point.Vector[1], expected * 1e-4);
+        }
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(7)]

@@ -53,7 +53,8 @@ public sealed class QdrantPartialUpsertTests : QdrantTestBase
                 rest = [.. rest.Where((_, i) => missing[i])];
             }
         }
-        Assert.Equal(4, sent);
+        // With two upserts in flight, two of the three failures can fall into one call.
+        Assert.InRange(sent, 2, 4);
         Assert.Equal(Points, await store.CountAsync(Name, PointFilter.All, None));
     }
 

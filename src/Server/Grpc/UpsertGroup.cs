@@ -12,15 +12,18 @@ namespace Embeddings.Server.Grpc;
 /// <param name="collection">The collection, which exists.</param>
 /// <param name="dimension">Dimension of the vectors.</param>
 /// <param name="model">The model that the items name, or empty.</param>
-internal sealed class UpsertGroup(IVectorStore store, string collection, int dimension, string model)
+/// <param name="order">Held while points are passed to the store; one for all groups of a stream.</param>
+internal sealed class UpsertGroup(IVectorStore store, string collection, int dimension, string model, Lock order)
 {
     private readonly List<StoredPoint> _points = [];
     // Completed by WriteAsync, on a thread of its own work item: the points' continuations, which are short, run there one after
     // the other instead of as a work item each.
     private readonly TaskCompletionSource _written = new();
 
-    // Writes of single points, in their order; null if all were written together.
+    // Outcomes of the points in their order; null if all were written together.
     private Task[]? _single;
+    // The group that was passed to the store after this one, or null.
+    private UpsertGroup? _next;
 
     public int Count => _points.Count;
 
@@ -36,17 +39,29 @@ internal sealed class UpsertGroup(IVectorStore store, string collection, int dim
     }
 
     /// <summary>Passes the points to the store before it returns. Never throws: the points' tasks do.</summary>
-    public async Task WriteAsync(CancellationToken cancellationToken)
+    /// <param name="previous">The stream's group before this one, or null.</param>
+    /// <param name="cancellationToken">Canceled if the responses can no longer be sent.</param>
+    public async Task WriteAsync(UpsertGroup? previous, CancellationToken cancellationToken)
     {
         try
         {
-            await store.UpsertAsync(collection, _points, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            Task write;
+            lock (order)
+            {
+                previous?._next = this;
+                write = store.UpsertAsync(collection, _points, cancellationToken);
+            }
+            await write.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             _written.SetResult();
         }
         catch (Fault fault) when (_points.Count > 1 && IsOfOnePoint(fault))
         {
-            // In order: the later of two points with the same id wins.
-            _single = [.. _points.Select(point => UpsertAsync(point, cancellationToken))];
+            var single = new Task[_points.Count];
+            for (var i = single.Length - 1; i >= 0; i--)
+            {
+                single[i] = UpsertAloneAsync(i, single, cancellationToken);
+            }
+            _single = single;
             _written.SetResult();
         }
         catch (Fault fault) when (NotStored(fault) is { } notStored)
@@ -77,6 +92,49 @@ internal sealed class UpsertGroup(IVectorStore store, string collection, int dim
         }
     }
 
-    private async Task UpsertAsync(StoredPoint point, CancellationToken cancellationToken) =>
-        await store.UpsertAsync(collection, [point], cancellationToken);
+    // The later of two points with the same id wins, also if it is in a group that was passed to the store before the write of
+    // this one failed: a point is written alone only if no later one with its id has been stored. The later one's success is this
+    // one's, which it replaced.
+    private async Task UpsertAloneAsync(int index, Task[] single, CancellationToken cancellationToken)
+    {
+        var (group, after) = (this, index);
+        while (true)
+        {
+            Task outcome;
+            bool isLater;
+            lock (order)
+            {
+                isLater = FindLater(_points[index].Id, ref group, ref after);
+                outcome = !isLater ? store.UpsertAsync(collection, [_points[index]], cancellationToken)
+                    : group == this ? single[after]
+                    : group.WrittenAsync(after);
+            }
+            try
+            {
+                await outcome;
+                return;
+            }
+            catch (Exception) when (isLater)
+            {
+                // Not replaced: the next later one counts, or this one is written.
+            }
+        }
+    }
+
+    // Moves to the next later point with the id that has been passed to the store.
+    private bool FindLater(string id, ref UpsertGroup group, ref int index)
+    {
+        for (var (at, i) = ((UpsertGroup?)group, index + 1); at is not null; (at, i) = (at._next, 0))
+        {
+            var found = at.Holds(collection) ? at._points.FindIndex(i, point => point.Id == id) : -1;
+            if (found >= 0)
+            {
+                (group, index) = (at, found);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private bool Holds(string name) => collection == name;
 }

@@ -54,6 +54,8 @@ internal sealed class UpsertHandler(
     {
         // Points of the message that is being read.
         UpsertGroup? group = null;
+        UpsertGroup? previous = null;
+        var order = new Lock();
         var dropped = CancellationToken.None;
         return streams.RunAsync(
             requests,
@@ -78,7 +80,7 @@ internal sealed class UpsertHandler(
                 // Points reach the store in the order of the stream, so that the later of two with the same id wins.
                 Write();
                 await Within("point", EnsureAsync(collection, point.Vector.Length, request.Model, cancellationToken));
-                group = new(store, collection, point.Vector.Length, request.Model);
+                group = new(store, collection, point.Vector.Length, request.Model, order);
             }
             var stored = group.AddAsync(point);
             if (group.Count == _maxGroup)
@@ -90,8 +92,8 @@ internal sealed class UpsertHandler(
 
         void Write()
         {
-            _ = group?.WriteAsync(dropped);
-            group = null;
+            _ = group?.WriteAsync(previous, dropped);
+            (previous, group) = (group ?? previous, null);
         }
     }
 
