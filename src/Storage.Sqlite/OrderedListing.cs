@@ -23,7 +23,8 @@ internal sealed class OrderedListing(CollectionIndex index, PointFilter filter, 
         OrderField.PointId => "id",
         OrderField.StoredAt => "stored_at",
         OrderField.Confidence => "confidence",
-        _ => $"{SqliteSession.ValueFunction}(attributes)",
+        // The expression of the attribute's index, so that SQLite uses it.
+        _ => new AttributeIndex(0, order.Attribute!).Expression,
     };
 
     private string Direction => order.Descending ? "DESC" : "ASC";
@@ -31,7 +32,6 @@ internal sealed class OrderedListing(CollectionIndex index, PointFilter filter, 
     /// <summary>Returns the page after a position; null for the first page.</summary>
     public PointPage Page(SqliteSession session, OrderPosition? after, int size, bool withVectors)
     {
-        session.Extractor = order.Attribute is { } attribute ? new AttributeExtractor(attribute) : AttributeExtractor.None;
         var points = new List<StoredPoint>();
         var bytes = 0L;
         var last = default(OrderPosition);
@@ -104,28 +104,4 @@ internal sealed class OrderedListing(CollectionIndex index, PointFilter filter, 
 
         yield return after is { Value: null } ? ($"{Value} IS NULL AND {AfterId}", "id") : ($"{Value} IS NULL", "id");
     }
-}
-
-/// <summary>Reads the value of an attribute that orders a listing.</summary>
-internal sealed class AttributeExtractor
-{
-    private readonly byte[][] _path;
-    private readonly AttributeType _type;
-
-    public AttributeExtractor(IndexedAttribute attribute)
-        : this([.. attribute.Path.Select(Encoding.UTF8.GetBytes)], attribute.Type)
-    {
-    }
-
-    private AttributeExtractor(byte[][] path, AttributeType type) => (_path, _type) = (path, type);
-
-    public static AttributeExtractor None { get; } = new([], AttributeType.Text);
-
-    /// <summary>
-    /// Returns the value in a JSON object in UTF-8: a number, or a time in milliseconds of Unix time; null if there is none of the
-    /// type.
-    /// </summary>
-    // Adding 0 makes -0 equal to 0 in page tokens, too.
-    public double? Value(byte[]? json) =>
-        _path.Length > 0 && AttributeReader.Read(json, _path, _type) is double value ? value + 0 : null;
 }

@@ -18,9 +18,6 @@ internal sealed class SqliteSession : IDisposable
     // Functions in indexes must be deterministic; as an innocuous one it may be in them under any setting.
     private const int KeyFunctionFlags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | 0x200000;
 
-    /// <summary>The SQL function that calls <see cref="Extractor"/>.</summary>
-    public const string ValueFunction = "attribute_value";
-
     // The number of instructions between two checks for cancellation: some hundred rows, or less than a millisecond.
     private const int InstructionsPerCheck = 2000;
 
@@ -35,7 +32,6 @@ internal sealed class SqliteSession : IDisposable
     {
         Connection = connection;
         connection.CreateFunction(MatchFunction, (byte[]? json, int matcher) => Matchers[matcher].Matches(json));
-        connection.CreateFunction(ValueFunction, (byte[]? json) => Extractor.Value(json));
         SqliteException.ThrowExceptionForRC(
             sqlite3_create_function(connection.Handle, KeyFunction, 3, KeyFunctionFlags, null, Key), connection.Handle);
     }
@@ -44,9 +40,6 @@ internal sealed class SqliteSession : IDisposable
 
     /// <summary>The matchers that <see cref="MatchFunction"/> uses in the running statement.</summary>
     public IReadOnlyList<AttributeMatcher> Matchers { get; set; } = [];
-
-    /// <summary>The extractor that <see cref="ValueFunction"/> uses in the running statement.</summary>
-    public AttributeExtractor Extractor { get; set; } = AttributeExtractor.None;
 
     /// <summary>Interrupts statements; effective after <see cref="CheckCancellation"/>.</summary>
     public CancellationToken Cancellation { get; set; }

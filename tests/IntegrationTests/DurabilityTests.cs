@@ -49,6 +49,80 @@ public sealed class DurabilityTests
     }
 
     [Fact]
+    public async Task An_index_file_never_brings_back_what_was_replaced_or_deleted_before_a_kill()
+    {
+        const int Count = 600;
+        using var folder = new TempFolder();
+        // The vectors that searches must find; the first life ends with a stop, which writes the file.
+        var seeds = new Dictionary<string, int>();
+        var gone = new Dictionary<string, int>();
+        for (var life = 0; life < 4; life++)
+        {
+            var (process, api) = await ServerProcess.StartAsync(folder.Path, "--Store:Embedded:IndexFilePoints=100");
+            using (process)
+            using (api)
+            {
+                await CheckAsync(api);
+                var changed = Enumerable.Range(0, Count).Where(i => life == 0 || i % 5 == life).ToDictionary(i => $"p{i}", i => (life * Count) + i);
+                await api.Vectors.UpsertVectorsAsync(
+                    new() { Collection = Collection, Points = { changed.Select(entry => Items.Point(entry.Key, Items.Vector(entry.Value))) } }).Bound();
+                foreach (var (id, seed) in changed)
+                {
+                    seeds[id] = seed;
+                    gone.Remove(id);
+                }
+                string[] deleted = [.. Enumerable.Range(0, Count).Where(i => life > 0 && i % 7 == life).Select(i => $"p{i}")];
+                if (life > 0)
+                {
+                    await api.Vectors.DeleteVectorsAsync(new() { Collection = Collection, PointIds = { deleted } }).Bound();
+                }
+                foreach (var id in deleted.Where(seeds.ContainsKey))
+                {
+                    gone[id] = seeds[id];
+                    seeds.Remove(id);
+                }
+                await CheckAsync(api);
+                if (life == 0)
+                {
+                    await process.StopAsync();
+                    Assert.NotEmpty(Directory.GetFiles(folder.Path, "embeddings.index.*"));
+                    continue;
+                }
+                // The file is brought up to date after the deletion, at the latest during these writes: a kill meets it in one of its steps.
+                var writing = Task.Run(async () =>
+                {
+                    for (var i = 0; ; i++)
+                    {
+                        await api.Vectors.UpsertVectorsAsync(new() { Collection = "other", Points = { Items.Point($"x{i}", Items.Vector(i)) } });
+                    }
+                });
+                await Task.Delay(TimeSpan.FromMilliseconds(life * 40));
+                await process.KillAsync();
+                await Assert.ThrowsAsync<RpcException>(() => writing.Bound());
+            }
+        }
+
+        async Task CheckAsync(Api api)
+        {
+            if (seeds.Count == 0)
+            {
+                return;
+            }
+            Assert.Equal(seeds.Count, (await api.Vectors.CountVectorsAsync(new() { Collection = Collection }).Bound()).Count);
+            var results = new List<SearchResult>();
+            foreach (var some in seeds.Values.Concat(gone.Values).Chunk(64))
+            {
+                var request = new SearchVectorsRequest { Collection = Collection, Limit = 1 };
+                request.Queries.AddRange(some.Select(seed => new SearchQuery { Vector = new QueryVector { Values = { Items.Vector(seed) } } }));
+                results.AddRange((await api.Vectors.SearchVectorsAsync(request).Bound()).Results);
+            }
+            Assert.Equal(seeds.Keys, results.Take(seeds.Count).Select(result => result.Points[0].Point.PointId));
+            Assert.All(results.Take(seeds.Count), result => Assert.InRange(result.Points[0].Score, 0.9999, 1.0001));
+            Assert.All(results.Skip(seeds.Count), result => Assert.InRange(result.Points[0].Score, -1, 0.999));
+        }
+    }
+
+    [Fact]
     public async Task A_restart_keeps_points_payloads_deletions_and_the_models_of_collections()
     {
         using var folder = new TempFolder();
