@@ -147,6 +147,26 @@ public partial class EmbeddingsClient : IDisposable
         _unary.CallAsync(_models.GetModelAsync, request, repeatable: true, cancellationToken);
 
     /// <summary>
+    /// Loads a model from the server's model folders and serves it; one that is served is loaded again.
+    /// </summary>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with NOT_FOUND if no manifest has the name, or with FAILED_PRECONDITION if the files cannot
+    /// be used.
+    /// </exception>
+    public virtual Task<LoadModelResponse> LoadModelAsync(
+        LoadModelRequest request, CancellationToken cancellationToken = default) =>
+        _unary.CallAsync(_models.LoadModelAsync, request, repeatable: true, cancellationToken);
+
+    /// <summary>Stops serving a model; calls in flight are completed.</summary>
+    /// <exception cref="EmbeddingsException">
+    /// The call failed, for example with NOT_FOUND if the model does not exist, or with FAILED_PRECONDITION if it is the default
+    /// one of its kind.
+    /// </exception>
+    public virtual Task<UnloadModelResponse> UnloadModelAsync(
+        UnloadModelRequest request, CancellationToken cancellationToken = default) =>
+        _unary.CallAsync(_models.UnloadModelAsync, request, repeatable: false, cancellationToken);
+
+    /// <summary>
     /// Closes the connections and aborts calls in progress. A client from dependency injection shares its connections
     /// with the gRPC client factory and leaves them open.
     /// </summary>

@@ -78,4 +78,17 @@ internal static partial class CoreLog
 
     [LoggerMessage(21, LogLevel.Warning, "The folder {Directory} contains no models", EventName = "NoModels")]
     public static partial void NoModels(ILogger log, string directory);
+
+    [LoggerMessage(
+        1012,
+        LogLevel.Information,
+        "Model '{Model}' was found in {File} and is served; fingerprint {Fingerprint}",
+        EventName = "ModelAdded")]
+    public static partial void ModelAdded(ILogger log, string model, string file, string fingerprint);
+
+    [LoggerMessage(1013, LogLevel.Warning, "The model in {File} cannot be served: {Reason}", EventName = "ModelNotAdded")]
+    public static partial void ModelNotAdded(ILogger log, string file, string reason);
+
+    [LoggerMessage(1014, LogLevel.Information, "Model '{Model}' is no longer served", EventName = "ModelRemoved")]
+    public static partial void ModelRemoved(ILogger log, string model);
 }

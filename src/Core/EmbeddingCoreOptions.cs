@@ -108,8 +108,8 @@ public sealed record ModelOptions
     public long MaxLoadedBytes { get; init; }
 
     /// <summary>
-    /// Reloads a model if its files change. Calls in flight finish on the old one; if the new one cannot be loaded, the old
-    /// one stays.
+    /// Reloads a model if its files change, and serves a new one in <see cref="Directories"/>. Calls in flight finish on the old
+    /// one; if the new one cannot be loaded, the old one stays.
     /// </summary>
     /// <value>Default: true.</value>
     public bool Reload { get; init; } = true;

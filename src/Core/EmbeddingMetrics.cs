@@ -72,6 +72,9 @@ internal sealed class EmbeddingMetrics
     /// <summary>Adds a model to the gauge of items in flight.</summary>
     public void ObserveQueue(string model, Func<int> depth) => _queues[model] = depth;
 
+    /// <summary>Removes a model from the gauge of items in flight.</summary>
+    public void ForgetQueue(string model) => _queues.TryRemove(model, out _);
+
     public void BatchRan(string model, int size, TimeSpan duration)
     {
         var tag = new KeyValuePair<string, object?>(ModelTag, model);

@@ -31,6 +31,8 @@ internal static class Reasons
     public const string ModelNotFound = "MODEL_NOT_FOUND";
     public const string ModelKindMismatch = "MODEL_KIND_MISMATCH";
     public const string ModelUnavailable = "MODEL_UNAVAILABLE";
+    public const string ModelInvalid = "MODEL_INVALID";
+    public const string ModelIsDefault = "MODEL_IS_DEFAULT";
     public const string PointNotFound = "POINT_NOT_FOUND";
     public const string PersonNotFound = "PERSON_NOT_FOUND";
     public const string PersonMismatch = "PERSON_MISMATCH";

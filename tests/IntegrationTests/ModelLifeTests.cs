@@ -1,6 +1,7 @@
 using Embeddings.IntegrationTests.Infrastructure;
 using Embeddings.TestModels;
 using Embeddings.V1;
+using Grpc.Core;
 
 namespace Embeddings.IntegrationTests;
 
@@ -84,6 +85,90 @@ public sealed class ModelLifeTests
             Assert.Null(Assert.Single(answers).Error);
             Assert.Equal(loaded, await LoadedAsync());
         }
+    }
+
+    [Fact]
+    public async Task A_model_is_served_and_removed_by_calls_while_others_run()
+    {
+        using var folder = new ModelFolder().Add(Items.FaceModel, "first", 0);
+        await using var server = await TestServer.StartAsync([folder.Argument, "--Models:Reload=false"]);
+        var models = server.Api.Models;
+        await models.LoadModelAsync(new() { Name = "second" }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
+        folder.Add(Items.FaceModel, "second", 64);
+        var loaded = (await models.LoadModelAsync(new() { Name = "second" }).Bound()).Model;
+        Assert.True(loaded.Loaded);
+        Assert.False(loaded.DefaultForKind);
+        Assert.Equal(loaded, await GetAsync(server, "second"));
+        Assert.NotEqual((await GetAsync(server, "first")).Fingerprint, loaded.Fingerprint);
+
+        // Items that were read before the model is unloaded have vectors; all others have the error of an unknown model.
+        using var call = server.Api.Embedding.StreamEmbed();
+        var answers = new List<StreamEmbedResponse>();
+        for (var i = 0; i < 40; i++)
+        {
+            await call.RequestStream.WriteAsync(Items.EmbedFace($"{i}", TestImages.Crop(i), "second"));
+            if (i == 20)
+            {
+                Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None).Bound());
+                answers.Add(call.ResponseStream.Current);
+                await models.UnloadModelAsync(new() { Name = "second" }).Bound();
+            }
+        }
+        await call.RequestStream.CompleteAsync();
+        while (await call.ResponseStream.MoveNext(CancellationToken.None).Bound())
+        {
+            answers.Add(call.ResponseStream.Current);
+        }
+        Assert.Equal(Enumerable.Range(0, 40).Select(i => $"{i}"), answers.Select(answer => answer.ItemId));
+        Assert.NotNull(answers[0].Embedding);
+        Assert.All(answers.Where(answer => answer.Embedding is null), answer => Assert.Equal("MODEL_NOT_FOUND", answer.Error.Reason));
+        Assert.All(answers.TakeLast(19), answer => Assert.NotNull(answer.Error));
+        await models.GetModelAsync(new() { Name = "second" }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
+        Assert.DoesNotContain((await models.ListModelsAsync(new()).Bound()).Models, model => model.Name == "second");
+        Assert.Null(Assert.Single(await server.Api.Embedding.StreamEmbed().ExchangeAsync([Items.EmbedFace("a", TestImages.Crop(1), "first")])).Error);
+
+        // The same, changed.
+        folder.Change("second", 32);
+        var changed = (await models.LoadModelAsync(new() { Name = "second" }).Bound()).Model;
+        Assert.NotEqual(loaded.Fingerprint, changed.Fingerprint);
+        folder.Change("second", 64);
+        Assert.Equal(loaded.Fingerprint, (await models.LoadModelAsync(new() { Name = "second" }).Bound()).Model.Fingerprint);
+    }
+
+    [Fact]
+    public async Task Models_that_cannot_be_used_and_defaults_stay_as_they_are()
+    {
+        using var folder = new ModelFolder().Add(Items.FaceModel, "second", 0);
+        await using var server = await TestServer.StartAsync([folder.Argument, "--Models:Reload=false", $"--Models:DefaultFace={Items.FaceModel}"]);
+        var models = server.Api.Models;
+        await models.UnloadModelAsync(new() { Name = Items.FaceModel }).FailsAsync(StatusCode.FailedPrecondition, "MODEL_IS_DEFAULT");
+        await models.UnloadModelAsync(new() { Name = "unknown" }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
+        await models.UnloadModelAsync(new()).FailsAsync(StatusCode.InvalidArgument, "FIELD_REQUIRED");
+        await models.LoadModelAsync(new() { Name = "../second" }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
+        var before = await GetAsync(server, "second");
+        folder.Break("second");
+        await models.LoadModelAsync(new() { Name = "second" }).FailsAsync(StatusCode.FailedPrecondition, "MODEL_INVALID");
+        Assert.Equal(before, await GetAsync(server, "second"));
+        await models.UnloadModelAsync(new() { Name = "second" }).Bound();
+        await models.LoadModelAsync(new() { Name = "second" }).FailsAsync(StatusCode.FailedPrecondition, "MODEL_INVALID");
+    }
+
+    [Fact]
+    public async Task A_model_that_appears_in_a_folder_is_served_and_one_that_was_unloaded_stays_so_until_its_files_change()
+    {
+        using var folder = new ModelFolder().Add(Items.FaceModel, "first", 0);
+        await using var server = await TestServer.StartAsync([folder.Argument, .. Often]);
+        folder.Add(Items.FaceModel, "second", 64);
+        await server.Events.WaitAsync("ModelAdded", "'second'");
+        Assert.Null(Assert.Single(await server.Api.Embedding.StreamEmbed().ExchangeAsync([Items.EmbedFace("a", TestImages.Crop(1), "second")])).Error);
+        await server.Api.Models.UnloadModelAsync(new() { Name = "second" }).Bound();
+        folder.Add(Items.FaceModel, "third", 32);
+        await server.Events.WaitAsync("ModelAdded", "'third'");
+        await server.Api.Models.GetModelAsync(new() { Name = "second" }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
+        folder.Break("second");
+        await server.Events.WaitAsync("ModelNotAdded");
+        folder.Add(Items.FaceModel, "fourth", 16).Change("fourth", 8);
+        await server.Events.WaitAsync("ModelAdded", "'fourth'");
     }
 
     private static async Task<Model> GetAsync(TestServer server, string name) => (await server.Api.Models.GetModelAsync(new() { Name = name }).Bound()).Model;

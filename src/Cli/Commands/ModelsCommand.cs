@@ -10,6 +10,8 @@ internal static class ModelsCommand
         var command = new Command("models", "Lists the models of the server, and manages model files.")
         {
             ModelsListCommand.Create(globals),
+            ModelsLoadCommand.Load(globals),
+            ModelsLoadCommand.Unload(globals),
             ModelsAddCommand.Create(globals),
             ModelsPullCommand.Create(globals),
             ModelsInspectCommand.Create(globals),

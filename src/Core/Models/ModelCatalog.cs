@@ -23,8 +23,10 @@ internal sealed class ModelCatalog : IDisposable
     private readonly ILogger _log;
     private readonly ModelCache _cache;
     private readonly Lock _eviction = new();
-    private readonly Dictionary<string, ServedModel> _models = new(StringComparer.Ordinal);
-    private readonly Dictionary<ModelKind, ServedModel> _defaults = [];
+    private readonly SemaphoreSlim _changing = new(1);
+    private readonly ConcurrentDictionary<string, ServedModel> _models = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<ModelKind, ServedModel> _defaults = [];
+    private volatile IReadOnlyList<ServedModel> _all = [];
 
     /// <exception cref="ModelException">A model cannot be used, or the default models are missing.</exception>
     public ModelCatalog(
@@ -46,14 +48,9 @@ internal sealed class ModelCatalog : IDisposable
         foreach (var file in files)
         {
             var model = new ServedModel(file, ManifestFile.Read(file), this, options.Batching, time);
-            if (!_models.TryAdd(model.Name, model))
-            {
-                throw new ModelException(file, $"is the second model called '{model.Name}'");
-            }
+            Add(model);
             ordered.Add(model);
-            metrics.ObserveQueue(model.Name, () => model.InFlight);
         }
-        All = [.. ordered.OrderBy(model => model.Name, StringComparer.Ordinal)];
         ChooseDefault(ModelKind.Image, models.DefaultImage, ordered);
         ChooseDefault(ModelKind.Face, models.DefaultFace, ordered);
         ChooseDefault(ModelKind.Detector, models.DefaultDetector, ordered);
@@ -68,8 +65,8 @@ internal sealed class ModelCatalog : IDisposable
         LoadAtStart([.. ordered.Except(later)]);
     }
 
-    /// <summary>All models, in ordinal order of their names.</summary>
-    public IReadOnlyList<ServedModel> All { get; }
+    /// <summary>All models, in ordinal order of their names; a new list after each change.</summary>
+    public IReadOnlyList<ServedModel> All => _all;
 
     /// <summary>Makes the trials of batch sizes.</summary>
     public BatchTuner Tuner { get; }
@@ -106,12 +103,14 @@ internal sealed class ModelCatalog : IDisposable
     public ServedModel Find(string name, string field = "model") =>
         _models.TryGetValue(name, out var model)
             ? model
-            : throw new Fault(
-                FaultKind.NotFound,
-                Reasons.ModelNotFound,
-                $"{field} must be one of {string.Join(", ", All.Select(model => model.Name))}; "
-                    + $"got '{(name.Length <= 64 ? name : name[..64] + "...")}'.",
-                field).With(FaultKeys.Model, name);
+            : throw NotFound(name, field);
+
+    /// <summary>The fault of a name that no model has.</summary>
+    public Fault NotFound(string name, string field = "model") => new Fault(
+        FaultKind.NotFound,
+        Reasons.ModelNotFound,
+        $"{field} must be one of {string.Join(", ", All.Select(model => model.Name))}; got '{Short(name)}'.",
+        field).With(FaultKeys.Model, name);
 
     /// <summary>The model of a name, which must have vectors. NOT_FOUND, or INVALID_ARGUMENT if it has none.</summary>
     public ServedModel FindEmbedding(string name)
@@ -131,6 +130,84 @@ internal sealed class ModelCatalog : IDisposable
 
     /// <summary>The model for requests of a kind that name none, or null.</summary>
     public ServedModel? DefaultOf(ModelKind kind) => _defaults.GetValueOrDefault(kind);
+
+    /// <summary>
+    /// Serves a model of the folders: a new one, or one that was unloaded; one that is served is loaded again if its files have
+    /// changed. NOT_FOUND if no manifest has the name; FAILED_PRECONDITION if the files cannot be used.
+    /// </summary>
+    public Task<ServedModel> LoadAsync(string name, CancellationToken cancellationToken) => ChangeAsync(
+        () =>
+        {
+            if (!_models.TryGetValue(name, out var model))
+            {
+                return Serve(ManifestOf(name));
+            }
+            model.Reload();
+            if (model.Session is null)
+            {
+                model.Load();
+            }
+            return model;
+        },
+        name,
+        cancellationToken);
+
+    /// <summary>Loads a model again whose files have changed; in memory only if it is.</summary>
+    /// <exception cref="Fault">The files cannot be used. The old session keeps serving.</exception>
+    public Task ReloadAsync(ServedModel model, CancellationToken cancellationToken) => ChangeAsync(
+        () =>
+        {
+            model.Reload();
+            return model;
+        },
+        model.Name,
+        cancellationToken);
+
+    /// <summary>Serves a model whose manifest appeared in one of the folders.</summary>
+    /// <exception cref="Fault">The files cannot be used, or a model of that name is served.</exception>
+    public Task<ServedModel> LoadFileAsync(string file, CancellationToken cancellationToken) =>
+        ChangeAsync(() => Serve(file), Path.GetFileNameWithoutExtension(file), cancellationToken);
+
+    /// <summary>
+    /// Stops serving a model; items in flight finish. NOT_FOUND if there is none; FAILED_PRECONDITION if it is the default one of
+    /// its kind, which requests without a name need.
+    /// </summary>
+    public Task UnloadAsync(string name, CancellationToken cancellationToken) => ChangeAsync(
+        () =>
+        {
+            var model = Find(name, "name");
+            var kind = model.Info.Kind;
+            if (DefaultOf(kind) == model)
+            {
+                throw new Fault(
+                    FaultKind.FailedPrecondition,
+                    Reasons.ModelIsDefault,
+                    $"name must not be the default {Noun(kind)}; got '{Short(name)}'. Set Models:Default{kind} to another one and restart.",
+                    "name").With(FaultKeys.Model, name);
+            }
+            _models.TryRemove(name, out _);
+            List();
+            _metrics.ForgetQueue(name);
+            model.Retire();
+            CoreLog.ModelRemoved(_log, name);
+            return model;
+        },
+        name,
+        cancellationToken);
+
+    /// <summary>Manifests of the folders that have a model file, in the order of the folders.</summary>
+    public IEnumerable<string> Files()
+    {
+        var models = _options.Models;
+        string[] folders =
+        [
+            .. models.Directories, .. models.UseDefaults ? [DefaultFolder] : Array.Empty<string>(),
+            .. models.UseOptional ? [OptionalFolder] : Array.Empty<string>(),
+        ];
+        return folders.Where(Directory.Exists)
+            .SelectMany(static folder => Directory.EnumerateFiles(folder, "*.json").Order(StringComparer.Ordinal))
+            .Where(static file => File.Exists(Path.ChangeExtension(file, ".onnx")));
+    }
 
     /// <summary>Loads a model with its queue and threads.</summary>
     /// <param name="file">Path of the manifest.</param>
@@ -194,6 +271,7 @@ internal sealed class ModelCatalog : IDisposable
         {
             model.Dispose();
         }
+        _changing.Dispose();
     }
 
     /// <summary>
@@ -241,6 +319,8 @@ internal sealed class ModelCatalog : IDisposable
         }
     }
 
+    private static string Short(string name) => name.Length <= 64 ? name : name[..64] + "...";
+
     private static string Word(ModelKind kind) => ManifestFile.Word(kind);
 
     private static string Noun(ModelKind kind) => kind switch
@@ -255,6 +335,83 @@ internal sealed class ModelCatalog : IDisposable
     private static string Remedy(ModelKind kind) => kind is ModelKind.Liveness or ModelKind.Pose
         ? "set Models:UseOptional=true, or add one to Models:Directories"
         : "add one to Models:Directories";
+
+    // Changes take turns, each on a thread of its own work: loading takes seconds.
+    private async Task<ServedModel> ChangeAsync(Func<ServedModel> change, string name, CancellationToken cancellationToken)
+    {
+        await _changing.WaitAsync(cancellationToken);
+        try
+        {
+            return await Task.Run(change, CancellationToken.None);
+        }
+        catch (ModelException e)
+        {
+            throw new Fault(
+                FaultKind.FailedPrecondition, Reasons.ModelInvalid, $"Model '{Short(name)}' cannot be loaded: {e.Message}", "name", inner: e)
+                .With(FaultKeys.Model, name);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    private ServedModel Serve(string file)
+    {
+        var model = new ServedModel(file, ManifestFile.Read(file), this, _options.Batching, _time);
+        if (_models.ContainsKey(model.Name))
+        {
+            throw new ModelException(file, $"is the second model called '{model.Name}'");
+        }
+        try
+        {
+            model.Load();
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+        Add(model);
+        _defaults.TryAdd(model.Info.Kind, model);
+        return model;
+    }
+
+    private void Add(ServedModel model)
+    {
+        if (!_models.TryAdd(model.Name, model))
+        {
+            throw new ModelException(model.File, $"is the second model called '{model.Name}'");
+        }
+        List();
+        _metrics.ObserveQueue(model.Name, () => model.InFlight);
+    }
+
+    private void List() => _all = [.. _models.Values.OrderBy(model => model.Name, StringComparer.Ordinal)];
+
+    // A manifest that cannot be read is the one that is meant only if its file has the name.
+    private string ManifestOf(string name)
+    {
+        foreach (var file in Files())
+        {
+            try
+            {
+                if (ManifestFile.Read(file).Name == name)
+                {
+                    return file;
+                }
+            }
+            catch (ModelException) when (Path.GetFileNameWithoutExtension(file) != name)
+            {
+                // Another program's file, or the manifest of another model.
+            }
+        }
+        throw new Fault(
+            FaultKind.NotFound,
+            Reasons.ModelNotFound,
+            $"name must be that of a manifest with a model file in one of the folders of Models:Directories; got '{Short(name)}'.",
+            "name").With(FaultKeys.Model, name);
+    }
 
     private void ReportIgnored(IReadOnlyList<string> directories)
     {

@@ -28,6 +28,7 @@ internal sealed class ServedModel : IDisposable
     private long _lastUsed;
     private long _nanosecondsPerItem = 1_000_000;
     private bool _disposed;
+    private bool _retired;
 
     /// <param name="file">Path of the manifest.</param>
     /// <param name="manifest">Its content.</param>
@@ -170,6 +171,20 @@ internal sealed class ServedModel : IDisposable
         }
     }
 
+    /// <summary>Stops serving the model: items in flight finish, and later ones fail.</summary>
+    public void Retire()
+    {
+        BatchRunner? unused;
+        lock (_lock)
+        {
+            _retired = true;
+            // With leases, the last of them disposes it.
+            unused = _runner is { Leases: 0 } ? _runner : null;
+            _runner = null;
+        }
+        unused?.Dispose();
+    }
+
     /// <summary>
     /// Records the speed of the model, for the retry delay of a full queue. A lost update between threads does no
     /// harm.
@@ -201,6 +216,10 @@ internal sealed class ServedModel : IDisposable
             lock (_lock)
             {
                 ObjectDisposedException.ThrowIf(_disposed, this);
+                if (_retired)
+                {
+                    throw _catalog.NotFound(Name);
+                }
                 if (_runner is not null)
                 {
                     _runner.Leases++;
@@ -242,7 +261,7 @@ internal sealed class ServedModel : IDisposable
         BatchRunner? unused;
         lock (_lock)
         {
-            if (_disposed)
+            if (_disposed || _retired)
             {
                 unused = runner;
             }

@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Embeddings.Server.Grpc;
 
-/// <summary>Lists the models of the server.</summary>
+/// <summary>Lists and changes the models of the server.</summary>
 internal sealed class ModelServiceImpl(ModelCatalog models) : V1.ModelService.ModelServiceBase
 {
     public override Task<V1.ListModelsResponse> ListModels(V1.ListModelsRequest request, ServerCallContext context)
@@ -18,6 +18,18 @@ internal sealed class ModelServiceImpl(ModelCatalog models) : V1.ModelService.Mo
     {
         var model = models.Find(Require.Text(request.Name, "name", Require.MaxIdBytes));
         return Task.FromResult(new V1.GetModelResponse { Model = ToContract(model) });
+    }
+
+    public override async Task<V1.LoadModelResponse> LoadModel(V1.LoadModelRequest request, ServerCallContext context)
+    {
+        var model = await models.LoadAsync(Require.Text(request.Name, "name", Require.MaxIdBytes), context.CancellationToken);
+        return new() { Model = ToContract(model) };
+    }
+
+    public override async Task<V1.UnloadModelResponse> UnloadModel(V1.UnloadModelRequest request, ServerCallContext context)
+    {
+        await models.UnloadAsync(Require.Text(request.Name, "name", Require.MaxIdBytes), context.CancellationToken);
+        return new();
     }
 
     private V1.Model ToContract(ServedModel served)

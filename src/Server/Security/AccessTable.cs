@@ -149,6 +149,8 @@ internal static class AccessTable
         .. new Service(V1.ModelService.Descriptor)
             .Add<V1.ListModelsRequest>("ListModels", Access.Read)
             .Add<V1.GetModelRequest>("GetModel", Access.Read)
+            .Add<V1.LoadModelRequest>("LoadModel", Access.Manage)
+            .Add<V1.UnloadModelRequest>("UnloadModel", Access.Manage)
             .Rows,
         .. new Service(Health.Descriptor)
             .Add<HealthCheckRequest>("Check", Access.None)

@@ -139,6 +139,18 @@ internal sealed class ModelsDouble(Behaviour behaviour) : ModelService.ModelServ
             ? throw new RpcException(new Status(StatusCode.NotFound, "There is no such model."))
             : Task.FromResult(new GetModelResponse { Model = model });
     }
+
+    public override Task<LoadModelResponse> LoadModel(LoadModelRequest request, ServerCallContext context)
+    {
+        behaviour.Calls.Enqueue("LoadModel");
+        return Task.FromResult(new LoadModelResponse { Model = new() { Name = request.Name } });
+    }
+
+    public override Task<UnloadModelResponse> UnloadModel(UnloadModelRequest request, ServerCallContext context)
+    {
+        behaviour.Calls.Enqueue("UnloadModel");
+        return Task.FromResult(new UnloadModelResponse());
+    }
 }
 
 internal sealed class VectorStoreDouble(Behaviour behaviour) : VectorStoreService.VectorStoreServiceBase

@@ -106,6 +106,8 @@ internal static class AccessCalls
         new("embeddings.v1.VectorStoreService/SetLegalHold", "manage", false, new SetLegalHoldRequest { Hold = true, Filter = new() { JobId = "none" } }),
         new("embeddings.v1.ModelService/ListModels", "read", false, new ListModelsRequest()),
         new("embeddings.v1.ModelService/GetModel", "read", false, new GetModelRequest { Name = Items.FaceModel }),
+        new("embeddings.v1.ModelService/LoadModel", "manage", false, new LoadModelRequest { Name = Items.FaceModel }),
+        new("embeddings.v1.ModelService/UnloadModel", "manage", false, new UnloadModelRequest { Name = "none" }),
         new("grpc.health.v1.Health/Check", "none", false, new HealthCheckRequest()),
         new("grpc.health.v1.Health/Watch", "none", false, new HealthCheckRequest()),
         new("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "read", false, new One.ServerReflectionRequest { ListServices = "" }),
