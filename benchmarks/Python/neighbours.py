@@ -226,7 +226,7 @@ def main():
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--clusters", type=int, default=0, help="default: a cluster per 1,000 vectors")
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--usearch", help="libusearch_c.so of the NuGet package Cloud.Unum.USearch, beside libnumkong.so")
+    parser.add_argument("--usearch", help="libusearch_c.so of the NuGet package Cloud.Unum.USearch, in a folder with libnumkong.so")
     parser.add_argument("--server", help="address of a server whose collection 'neighbours' does not exist yet")
     parser.add_argument("--protos", help="folder of the contract")
     parser.add_argument("--links", type=int, default=16)

@@ -245,7 +245,7 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
             return points;
         }
 
-        // At least 2: of a single point, one cannot tell whether its group is complete.
+        // At least 2: a single point does not show whether its group is complete.
         private int Part(int wanted) => Math.Max(
             2, Math.Min(Math.Min(wanted, owner.Points(withVectors ? state.Info.Dimension : 0)), state.Limits.MaxQueryLimit));
 

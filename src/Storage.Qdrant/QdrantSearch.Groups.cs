@@ -4,7 +4,7 @@ namespace Embeddings.Storage.Qdrant;
 
 /// <content>
 /// Grouped searches: the best points are read with the keys of their groups, more of them until all groups are found. Qdrant's
-/// own groups would depend on the order of equal scores, would not know points without a key, and need an index for each
+/// own groups would depend on the order of equal scores, would leave out points without a key, and need an index for each
 /// attribute. Points that are missing in a group are found by a search within it.
 /// </content>
 internal sealed partial class QdrantSearch

@@ -153,7 +153,7 @@ internal sealed partial class QdrantSearch(QdrantCalls calls, FilterIndexes inde
         return scores;
     }
 
-    // Points of which Qdrant's scores do not tell on which side of a border they are.
+    // Points that Qdrant's scores do not place on one side of a border.
     private static IEnumerable<ScoredPoint> Doubtful(CollectionState state, List<ScoredPoint> hits, int offset, int total)
     {
         var margin = Margin(state);

@@ -65,7 +65,7 @@ internal sealed class AttributeColumns
         _indexes = [];
     }
 
-    /// <summary>Returns true if the indexes contain all that the filter asks for, so that <see cref="Find"/> can evaluate it.</summary>
+    /// <summary>Returns true if the indexes contain all fields of the filter, so that <see cref="Find"/> can evaluate it.</summary>
     public bool Cover(PointFilter filter) => Cover(_indexes, filter);
 
     /// <summary>

@@ -138,7 +138,7 @@ internal static class AttributeReader
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Damaged in the file. The index has no entry, and the checksum of the point tells.
+            // Damaged in the file. The index has no entry, and the checksum of the point does not match.
             return null;
         }
     }

@@ -1,7 +1,7 @@
 namespace Embeddings.Storage.Sqlite;
 
 /// <summary>
-/// What the database says about the files of indexes: a generation for each file, and the rows that were replaced or deleted since the
+/// The database's part of the files of indexes: a generation for each file, and the rows that were replaced or deleted since the
 /// file was written. Triggers record those rows, so that no program that changes the database can forget it.
 /// </summary>
 internal static class IndexFileSchema

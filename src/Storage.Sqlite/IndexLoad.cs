@@ -108,7 +108,7 @@ internal static class IndexLoad
             rows.Clear();
         }
 
-        // Where many rows were deleted. Returns false if no row follows.
+        // Skips rows that were deleted. Returns false if no row follows.
         bool SkipGap(SqliteSession own, long from)
         {
             if (own.Scalar($"SELECT min(row) FROM {table} WHERE row > $1", from) is not long following)

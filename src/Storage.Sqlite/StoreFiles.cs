@@ -64,7 +64,7 @@ internal sealed class DirectoryLock : IDisposable
 }
 
 /// <summary>
-/// A file that says that the directory holds a store. A database that is missing or empty beside it, or beside a log,
+/// A file that says that the directory holds a store. A database that is missing or empty although this file or a log exists
 /// has been lost: it must not be taken for a new one.
 /// </summary>
 internal static class StoreIdentity

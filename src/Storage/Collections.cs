@@ -82,7 +82,7 @@ internal sealed record CollectionInfo(string Name, int Dimension, long Count, Mo
 {
     public CollectionSettings Settings { get; init; } = CollectionSettings.None;
 
-    /// <summary>The state of the approximate index; null if there is none, or if it was not asked for.</summary>
+    /// <summary>The state of the approximate index; null if there is none, or if the caller did not request it.</summary>
     public ApproximateIndexState? ApproximateIndex { get; init; }
 
     /// <summary>The attributes that have an index, in the order of their paths.</summary>

@@ -45,7 +45,7 @@ internal sealed unsafe class Graph : IDisposable
             Dimensions = (nuint)dimension,
             Links = (nuint)settings.Links,
             ExpansionAdd = (nuint)settings.BuildCandidates,
-            // A search has as many candidates as it asks for results, because all of them are scored again.
+            // A search has as many candidates as results, because all of them are scored again.
             ExpansionSearch = 1,
         };
         _index = UsearchNative.Init(options, out var error);
@@ -117,7 +117,7 @@ internal sealed unsafe class Graph : IDisposable
         var done = 0;
         while (done < changes.Length && !cancellationToken.IsCancellationRequested)
         {
-            // The lock alone would favor the additions, which ask for it all the time.
+            // The lock alone would favor the additions, which take it all the time.
             SpinWait.SpinUntil(() => Volatile.Read(ref _waiting) == 0, TimeSpan.FromMilliseconds(PartMilliseconds));
             _lock.EnterWriteLock();
             try

@@ -24,7 +24,7 @@ internal static unsafe partial class UsearchNative
 
     private static readonly Lazy<string?> Reason = new(Try);
 
-    /// <summary>Why the library cannot be used on this machine; null if it can.</summary>
+    /// <summary>The reason why the library cannot be used on this machine; null if it can be.</summary>
     public static string? Unavailable => Reason.Value;
 
     /// <summary>The version of the library.</summary>

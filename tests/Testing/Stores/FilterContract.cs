@@ -5,7 +5,7 @@ using Embeddings.Storage;
 namespace Embeddings.Testing.Stores;
 
 /// <summary>
-/// Every condition of a filter, alone and in trees, over points that differ in what the condition asks for; one test class per store derives
+/// Every condition of a filter, alone and in trees, over points that differ in the field of the condition; one test class per store derives
 /// from it. Each filter is checked without indexes and with them.
 /// </summary>
 public abstract class FilterContract

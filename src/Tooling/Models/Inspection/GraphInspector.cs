@@ -58,7 +58,7 @@ internal static class GraphInspector
     /// <exception cref="ModelException">The file is not a model or cannot be read.</exception>
     public static GraphFacts Inspect(string file)
     {
-        var beside = ModelFile.DataFiles(file);
+        var dataFiles = ModelFile.DataFiles(file);
         ModelProto model;
         try
         {
@@ -76,7 +76,7 @@ internal static class GraphInspector
         return new(
             model,
             model.OpsetImport.FirstOrDefault(opset => opset.Domain is "" or "ai.onnx")?.Version ?? 0,
-            beside,
+            dataFiles,
             graph.Input.Count - inputs.Count,
             graph.Node.Any(node => node.OpType == "DynamicQuantizeLinear"),
             inputs.Count == 1 ? Normalization(graph, inputs[0], constants) : "");
