@@ -105,6 +105,7 @@ internal static class EmbeddingsCommand
             DeleteCommand.Create(globals),
             AttributesCommand.Create(globals),
             CollectionsCommand.Create(globals),
+            MigrateCommand.Create(globals),
             ExportCommand.Create(globals),
             HoldCommand.Create(globals),
             ReceiptCommand.Create(globals),

@@ -198,6 +198,7 @@ internal static class EmbeddingsServerExtensions
             grpc.Interceptors.Add<LimitInterceptor>();
             // Behind the checks of access, which see the aliases.
             grpc.Interceptors.Add<AliasInterceptor>();
+            grpc.Interceptors.Add<ModelsInterceptor>();
         });
         services.AddOptions<GrpcServiceOptions>()
             .Configure<ServerOptions>((grpc, options) => grpc.MaxReceiveMessageSize = options.MaxMessageBytes);
@@ -211,6 +212,7 @@ internal static class EmbeddingsServerExtensions
             .AddSingleton<CallerLimiter>()
             .AddSingleton<DefaultCollections>()
             .AddSingleton<AliasResolver>()
+            .AddSingleton<CollectionModels>()
             .AddSingleton<StreamContext>()
             .AddSingleton<CollectionHandler>()
             .AddSingleton<AttributeHandler>()

@@ -18,6 +18,7 @@ internal sealed class StreamContext(
     Shutdown shutdown,
     CallerLimiter limiter,
     AliasResolver aliases,
+    CollectionModels models,
     ILogger<StreamContext> log)
 {
     /// <summary>
@@ -69,6 +70,7 @@ internal sealed class StreamContext(
             {
                 access?.Require(request);
                 await aliases.ResolveAsync(request!, access?.Caller ?? caller, context);
+                await models.FillAsync(request!, context.CancellationToken);
                 if (isLimited)
                 {
                     // Nothing else is read before the caller may send it.
