@@ -129,16 +129,17 @@ public sealed class MigrationTests : IDisposable
         Assert.Equal(Old, (await api.Vectors.GetCollectionAsync(new() { Collection = Alias }).Bound()).Collection.Name);
 
         // Replaced, and deleted, in between.
-        await api.Ingest.IngestFaceAsync(new() { Item = Item("0", 33), Collection = Alias }).Bound();
-        await api.Vectors.DeleteVectorsAsync(new() { Collection = Alias, PointIds = { "1-0" } }).Bound();
+        string[] ids = [.. (await ListAsync(api, "people-2")).Keys.Where(id => id is not ("5-0" or "6-0")).Take(2)];
+        await api.Ingest.IngestFaceAsync(new() { Item = Item(ids[0].Split('-')[0], 33), Collection = Alias }).Bound();
+        await api.Vectors.DeleteVectorsAsync(new() { Collection = Alias, PointIds = { ids[1] } }).Bound();
         var (result, _) = await MigrateAsync(started.Server.Address, settings);
-        Assert.InRange(result.Copied, Count - copied, Count - copied + 10);
+        Assert.Equal(Count - copied + 1, result.Copied);
         Assert.Equal(1, result.Deleted);
         var stored = await ListAsync(api, Alias);
         Assert.Equal(Count - 1, stored.Count);
-        Assert.Equal("33", stored["0-0"].Payload.MediaStoreId);
+        Assert.Equal("33", stored[ids[0]].Payload.MediaStoreId);
         var embedded = await api.Embedding.EmbedFaceAsync(new() { Face = Face(33), Model = Next }).Bound();
-        Assert.InRange(Items.Distance(embedded.Embedding.Values, stored["0-0"].Vector), 0, 1e-5);
+        Assert.InRange(Items.Distance(embedded.Embedding.Values, stored[ids[0]].Vector), 0, 1e-5);
         Assert.Equal(["5-0", "6-0"], stored.Values.Where(point => point.OnHold).Select(point => point.PointId).Order());
     }
 

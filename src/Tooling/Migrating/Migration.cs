@@ -163,7 +163,7 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         {
             var page = await client.ListVectorsAsync(request, cancellationToken);
             read += page.Points.Count;
-            var changed = await ChangedAsync(to, page.Points, since is null, until, cancellationToken);
+            var changed = await ChangedAsync(to, page.Points, until, cancellationToken);
             var written = await CopyAsync(to, changed, cancellationToken);
             copied += written;
             _copied += written;
@@ -182,7 +182,7 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
     }
 
     private async Task<List<VectorPoint>> ChangedAsync(
-        string to, IReadOnlyList<VectorPoint> points, bool isFull, Timestamp? until, CancellationToken cancellationToken)
+        string to, IReadOnlyList<VectorPoint> points, Timestamp? until, CancellationToken cancellationToken)
     {
         var unseen = points.Where(point => !_seen.TryGetValue(point.PointId, out var seen) || IsLater(point.StoredAt, seen)).ToList();
         if (unseen.Count == 0)
@@ -198,8 +198,7 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         // A point on hold has not been replaced since, and must not be.
         bool MayBeOlder(VectorPoint copy, VectorPoint point) => !copy.OnHold && (
             until is not null ? !IsLater(copy.StoredAt, until)
-            : !isFull || copy.StoredAt is null || point.StoredAt is null
-                || copy.StoredAt.ToDateTime() <= point.StoredAt.ToDateTime() + settings.PageTime);
+            : copy.StoredAt is null || point.StoredAt is null || copy.StoredAt.ToDateTime() <= point.StoredAt.ToDateTime() + settings.PageTime);
     }
 
     private async Task<long> CopyAsync(string to, List<VectorPoint> points, CancellationToken cancellationToken)
