@@ -1,5 +1,8 @@
+using System.Text.Json;
+using Embeddings.Cli;
 using Embeddings.Client;
 using Embeddings.IntegrationTests.Infrastructure;
+using Embeddings.Testing;
 using Embeddings.Tooling;
 using Embeddings.Tooling.Migrating;
 using Embeddings.V1;
@@ -141,6 +144,38 @@ public sealed class MigrationTests : IDisposable
         var embedded = await api.Embedding.EmbedFaceAsync(new() { Face = Face(33), Model = Next }).Bound();
         Assert.InRange(Items.Distance(embedded.Embedding.Values, stored[ids[0]].Vector), 0, 1e-5);
         Assert.Equal(["5-0", "6-0"], stored.Values.Where(point => point.OnHold).Select(point => point.PointId).Order());
+    }
+
+    [TrainedModelsFact(NeedsMaterial = true)]
+    public async Task Faces_of_photos_are_found_again_by_the_command()
+    {
+        await using var server = await TestServer.StartPlainAsync(_models.Argument, "--Models:DefaultFace=mobilefacenet");
+        var (api, photos) = (server.Api, RealPhotos.Read());
+        var folder = Path.GetDirectoryName(photos[0].Path)!;
+        var extension = Path.GetExtension(photos[0].Path);
+        Assert.All(photos, photo => Assert.Equal(Path.Combine(folder, photo.JobId + extension), photo.Path));
+        var stored = await api.Ingest.StreamIngest().ExchangeAsync(photos.Select(photo => RealPhotos.Ingest(photo, Old)));
+        Assert.All(stored, answer => Assert.Single(answer.PhotoAck.Faces));
+        await api.Vectors.UpdateAliasesAsync(new() { Set = { new Alias { Alias_ = Alias, Collection = Old } } }).Bound();
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        string[] arguments =
+        [
+            "migrate", "-c", Alias, "-m", Next, "-s", Path.Combine(folder, "{media_store_id}" + extension), "--photos", "--json",
+            "--address", server.Address,
+        ];
+        var code = await EmbeddingsCommand.RunAsync(arguments, output, error);
+        Assert.True(code == 0, error.ToString());
+        using var result = JsonDocument.Parse(output.ToString());
+        Assert.Equal(photos.Count, result.RootElement.GetProperty("copied").GetInt32());
+        var points = await ListAsync(api, Alias);
+        Assert.Equal(photos.Count, points.Count);
+        foreach (var photo in photos)
+        {
+            var found = await api.Faces.EmbedFacesAsync(new() { Photo = photo.Image, Model = Next }).Bound();
+            var face = found.Faces.MaxBy(face => photo.Overlap(face.Face.Bbox))!;
+            Assert.InRange(Items.Distance(face.Embedding.Values, points[$"{photo.JobId}-0"].Vector), 0, 1e-5);
+        }
     }
 
     [Fact]
