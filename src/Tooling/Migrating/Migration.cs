@@ -65,7 +65,7 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
 
     private static readonly TimeSpan BetweenPasses = TimeSpan.FromSeconds(1);
 
-    // The versions of points that passes after the first have seen, and copied if necessary.
+    // The versions of points that were seen, and copied if necessary: those that later passes list again.
     private readonly Dictionary<string, Timestamp> _seen = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PointFailure> _failures = new(StringComparer.Ordinal);
     private readonly Lock _failing = new();
@@ -83,7 +83,7 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         while (true)
         {
             var began = await NewestAsync(from, cancellationToken);
-            var copied = await PassAsync(from, to, since, null, progress, cancellationToken);
+            var copied = await PassAsync(new(from, to, since, began, null), progress, cancellationToken);
             if (_passes > 1 && (copied <= FewPoints || _passes >= MaxPasses))
             {
                 break;
@@ -95,14 +95,14 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         var neighbors = settings.Sample > 0 ? await CompareAsync(from, to, cancellationToken) : (double?)null;
 
         // Another pass leaves only what is written during the switch.
-        await PassAsync(from, to, since, null, progress, cancellationToken);
+        await PassAsync(new(from, to, since, since, null), progress, cancellationToken);
         RequireSources();
         since = await NewestAsync(from, cancellationToken);
         var last = await NewestAsync(to, cancellationToken);
         await client.SetAliasAsync(settings.Alias, to, cancellationToken);
         for (var quiet = 0; ;)
         {
-            var changed = await PassAsync(from, to, since, last, progress, cancellationToken);
+            var changed = await PassAsync(new(from, to, since, since, last), progress, cancellationToken);
             var gone = await DeleteGoneAsync(from, to, last, cancellationToken);
             deleted += gone;
             quiet = changed + gone == 0 ? quiet + 1 : 0;
@@ -147,32 +147,27 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         return (old.Name, to);
     }
 
-    // Copies all points, or those that were stored since a time. After the switch, only over points of the new collection that were stored
-    // until a time: users of the alias have written the others.
-    private async Task<long> PassAsync(
-        string from, string to, Timestamp? since, Timestamp? until, IProgress<MigrationProgress> progress, CancellationToken cancellationToken)
+    private async Task<long> PassAsync(Pass pass, IProgress<MigrationProgress> progress, CancellationToken cancellationToken)
     {
         _passes++;
         var (copied, read) = (0L, 0L);
-        var request = new ListVectorsRequest { Collection = from, PageSize = PageSize };
-        if (since is not null)
+        var request = new ListVectorsRequest { Collection = pass.From, PageSize = PageSize };
+        if (pass.Since is not null)
         {
-            request.Filter = new Filter { StoredAt = new TimeRange { Gte = Timestamp.FromDateTime(since.ToDateTime() - Skew) } };
+            request.Filter = new Filter { StoredAt = new TimeRange { Gte = Earlier(pass.Since) } };
         }
+        var recent = pass.Recent is null ? null : Earlier(pass.Recent);
         do
         {
             var page = await client.ListVectorsAsync(request, cancellationToken);
             read += page.Points.Count;
-            var changed = await ChangedAsync(to, page.Points, until, cancellationToken);
-            var written = await CopyAsync(to, changed, cancellationToken);
+            var changed = await ChangedAsync(pass.To, page.Points, pass.Until, cancellationToken);
+            var written = await CopyAsync(pass.To, changed, cancellationToken);
             copied += written;
             _copied += written;
-            if (since is not null)
+            foreach (var point in page.Points.Where(point => !IsLater(recent, point.StoredAt) && !_failures.ContainsKey(point.PointId)))
             {
-                foreach (var point in page.Points.Where(point => !_failures.ContainsKey(point.PointId)))
-                {
-                    _seen[point.PointId] = point.StoredAt;
-                }
+                _seen[point.PointId] = point.StoredAt;
             }
             progress.Report(new(_passes, read, _copied, _failures.Count));
             request.PageToken = page.NextPageToken;
@@ -316,5 +311,18 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         }
     }
 
+    private static Timestamp Earlier(Timestamp since) => Timestamp.FromDateTime(since.ToDateTime() - Skew);
+
     private static bool IsLater(Timestamp? left, Timestamp? right) => left is not null && (right is null || left.CompareTo(right) > 0);
+
+    /// <summary>A pass over the old collection.</summary>
+    /// <param name="From">The old collection.</param>
+    /// <param name="To">The new collection.</param>
+    /// <param name="Since">Time of storing from which points are copied; null for all.</param>
+    /// <param name="Recent">Time of storing from which the next pass may list points again; null for all.</param>
+    /// <param name="Until">
+    /// After the switch: points of the new collection that were stored later were written by users of the alias, and are kept. Before the
+    /// switch: null.
+    /// </param>
+    private sealed record Pass(string From, string To, Timestamp? Since, Timestamp? Recent, Timestamp? Until);
 }
