@@ -71,7 +71,7 @@ internal static class MigrateCommand
                 var result = await migration.RunAsync(new Report(output), cancellationToken);
                 output.Object(new
                 {
-                    Alias = settings.Alias, result.From, result.To, result.Copied, result.Deleted, Failed = migration.Failures.Count, result.Neighbors,
+                    settings.Alias, result.From, result.To, result.Copied, result.Deleted, Failed = migration.Failures.Count, result.Neighbors,
                 });
                 output.Line($"{settings.Alias} -> {result.To}, before {result.From}");
                 output.Line(string.Create(
