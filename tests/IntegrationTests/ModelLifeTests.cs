@@ -165,7 +165,7 @@ public sealed class ModelLifeTests
         folder.Add(Items.FaceModel, "third", 32);
         await server.Events.WaitAsync("ModelAdded", "'third'");
         await server.Api.Models.GetModelAsync(new() { Name = "second" }).FailsAsync(StatusCode.NotFound, "MODEL_NOT_FOUND");
-        folder.Break("second");
+        folder.Measure("second", 7);
         await server.Events.WaitAsync("ModelNotAdded");
         folder.Add(Items.FaceModel, "fourth", 16).Change("fourth", 8);
         await server.Events.WaitAsync("ModelAdded", "'fourth'");

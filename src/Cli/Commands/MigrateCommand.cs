@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using Embeddings.Cli.Printing;
-using Embeddings.Tooling.Items;
 using Embeddings.Tooling.Migrating;
 using Embeddings.V1;
 

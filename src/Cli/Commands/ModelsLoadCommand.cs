@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Embeddings.Cli.Printing;
 using Embeddings.V1;
 
 namespace Embeddings.Cli.Commands;

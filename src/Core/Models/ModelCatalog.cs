@@ -57,7 +57,7 @@ internal sealed class ModelCatalog : IDisposable
         ChooseDefault(ModelKind.Landmarks, models.DefaultLandmarks, ordered);
         ChooseDefault(ModelKind.Liveness, models.DefaultLiveness, ordered);
         ChooseDefault(ModelKind.Pose, models.DefaultPose, ordered);
-        var later = ordered.Where(model => models.Lazy && !_defaults.ContainsValue(model)).ToList();
+        var later = ordered.Where(model => models.Lazy && !_defaults.Values.Contains(model)).ToList();
         foreach (var model in later)
         {
             ModelFile.RequireDataFiles(Path.ChangeExtension(model.File, ".onnx"));

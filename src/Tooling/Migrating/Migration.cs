@@ -154,7 +154,7 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         var request = new ListVectorsRequest { Collection = pass.From, PageSize = PageSize };
         if (pass.Since is not null)
         {
-            request.Filter = new Filter { StoredAt = new TimeRange { Gte = Earlier(pass.Since) } };
+            request.Filter = new Filter { StoredAt = new TimeRange { From = Earlier(pass.Since) } };
         }
         var recent = pass.Recent is null ? null : Earlier(pass.Recent);
         do
@@ -237,7 +237,7 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         var request = new ListVectorsRequest { Collection = to, PageSize = PageSize };
         if (until is not null)
         {
-            request.Filter = new Filter { StoredAt = new TimeRange { Lte = until } };
+            request.Filter = new Filter { StoredAt = new TimeRange { To = until } };
         }
         do
         {
