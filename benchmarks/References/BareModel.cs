@@ -93,6 +93,7 @@ internal sealed class BareModel : IDisposable
     public void Run(int batch)
     {
         var (input, output) = Tensors(batch);
+        using var flushing = DenormalNumbers.Flush();
         _sessions[_best].Run(_runOptions, _inputNames, [input], _outputNames, [output]);
     }
 
@@ -124,6 +125,7 @@ internal sealed class BareModel : IDisposable
         sessionOptions.AddSessionConfigEntry("session.intra_op.allow_spinning", spinning ? "1" : "0");
         // Otherwise the threads of the idle session would spin while the other one runs.
         sessionOptions.AddSessionConfigEntry("session.force_spinning_stop", "1");
+        sessionOptions.AddSessionConfigEntry(DenormalNumbers.Setting, "1");
         return new InferenceSession(model.File, sessionOptions);
     }
 

@@ -2,6 +2,7 @@ using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Core;
 using Embeddings.Core.Imaging;
+using Embeddings.Core.Inference;
 using Microsoft.ML.OnnxRuntime;
 using OrtSessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
@@ -27,6 +28,7 @@ internal sealed class BarePart : IDisposable
     {
         using var options = new OrtSessionOptions { IntraOpNumThreads = Environment.ProcessorCount };
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        options.AddSessionConfigEntry(DenormalNumbers.Setting, "1");
         _session = new(model.File, options);
         var spec = model.Manifest.Input;
         var preprocessor = new Preprocessor(new ImagingOptions());
@@ -74,6 +76,7 @@ internal sealed class BarePart : IDisposable
 
     private void Run(int batch)
     {
+        using var flushing = DenormalNumbers.Flush();
         using var outputs = _session.Run(_options, _session.InputNames, [_inputs[batch]], _session.OutputNames);
     }
 }

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Embeddings.Benchmarks.Measuring;
 using Embeddings.Benchmarks.Models;
 using Embeddings.Core.Imaging;
+using Embeddings.Core.Inference;
 using Embeddings.Core.Models;
 using Microsoft.ML.OnnxRuntime;
 using NetVips;
@@ -159,8 +160,11 @@ internal sealed class BarePipeline : IDisposable
         }
     }
 
-    private void Run(InferenceSession session, Batch batch) =>
+    private void Run(InferenceSession session, Batch batch)
+    {
+        using var flushing = DenormalNumbers.Flush();
         session.Run(_options, session.InputNames, [batch.Input], session.OutputNames, [batch.Output]);
+    }
 
     private InferenceSession Session(Way way)
     {
@@ -175,6 +179,7 @@ internal sealed class BarePipeline : IDisposable
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", way.Spins ? "1" : "0");
             // Otherwise the threads of an idle session would spin while another one runs.
             options.AddSessionConfigEntry("session.force_spinning_stop", "1");
+            options.AddSessionConfigEntry(DenormalNumbers.Setting, "1");
             session = new(_model.File, options);
         }
         return session;

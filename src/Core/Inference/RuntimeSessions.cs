@@ -103,6 +103,7 @@ internal sealed class RuntimeSessions : IDisposable
         lock (_locks[slot])
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            using var flushing = DenormalNumbers.Flush();
             run(_slots[slot], _runOptions, state);
         }
     }
@@ -144,6 +145,8 @@ internal sealed class RuntimeSessions : IDisposable
                 "session.optimized_model_external_initializers_file_name", CacheEntry.DataOf(saveTo));
             multiThreaded.AddSessionConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", "1024");
         }
+        // ONNX Runtime changes the thread that creates the first session of the process; this restores it.
+        using var flushing = DenormalNumbers.Flush();
         for (var i = 0; i < Plan.Sessions; i++)
         {
             // By path, not by bytes: external weight files are found, and the file is mapped, not copied.
@@ -160,6 +163,7 @@ internal sealed class RuntimeSessions : IDisposable
             // It was checked when the model was loaded, which may be long ago.
             var isOptimized = _known is not null && _known.IsIntact();
             using var options = Configure(intraOpThreads: 1, spinning: false, isOptimized);
+            using var flushing = DenormalNumbers.Flush();
             session = new InferenceSession(isOptimized ? _known!.Graph! : _file, options);
         }
         catch (Exception e)
@@ -200,6 +204,7 @@ internal sealed class RuntimeSessions : IDisposable
         };
         sessionOptions.AddSessionConfigEntry("session.intra_op.allow_spinning", spinning ? "1" : "0");
         sessionOptions.AddSessionConfigEntry("session.inter_op.allow_spinning", spinning ? "1" : "0");
+        sessionOptions.AddSessionConfigEntry(DenormalNumbers.Setting, "1");
         // Long enough for the next operator of a run to find them awake; with ONNX Runtime's default of a millisecond, requests
         // would wait for the processors instead.
         sessionOptions.AddSessionConfigEntry("session.intra_op.spin_duration_us", "50");
