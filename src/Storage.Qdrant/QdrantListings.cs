@@ -57,6 +57,10 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
         return points;
     }
 
+    private const string NoRangeIndex = "No range index";
+    private const int OrderAttempts = 8;
+    private static readonly TimeSpan OrderDelay = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Returns a page of a listing in an order.</summary>
     public async Task<PointPage> ListAsync(
         CollectionState state,
@@ -103,16 +107,30 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
     }
 
     private async Task<ScrollResponse> ScrollAsync(
-        CollectionState state, ScrollPoints scroll, CancellationToken cancellationToken) =>
-        await indexes.RunAsync(
-            state,
-            scroll.Filter,
-            () => calls.RunAsync(
-                QdrantCallKind.Read,
-                scroll.CollectionName,
-                (client, call) => client.Points.ScrollAsync(scroll, call),
-                cancellationToken),
-            cancellationToken);
+        CollectionState state, ScrollPoints scroll, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await indexes.RunAsync(
+                    state,
+                    scroll.Filter,
+                    () => calls.RunAsync(
+                        QdrantCallKind.Read,
+                        scroll.CollectionName,
+                        (client, call) => client.Points.ScrollAsync(scroll, call),
+                        cancellationToken),
+                    cancellationToken);
+            }
+            catch (Fault fault) when (
+                attempt < OrderAttempts && scroll.OrderBy is not null && fault.Message.Contains(NoRangeIndex, StringComparison.Ordinal))
+            {
+                // The index exists, but not yet in a segment that Qdrant optimized while it was created.
+                await Task.Delay(OrderDelay * attempt, cancellationToken);
+            }
+        }
+    }
 
     /// <summary>
     /// A listing that is read. Positions have the id of the next point in Qdrant's form: with a value, that point is in the group of

@@ -30,7 +30,7 @@ public sealed class MigrationTests : IDisposable
         }
     }
 
-    public static TheoryData<string> Stores => StartedStore.All;
+    public static TheoryData<string> Stores => ["embedded", "real Qdrant"];
 
     public void Dispose()
     {
@@ -231,7 +231,10 @@ public sealed class MigrationTests : IDisposable
 
     private async Task FillAsync(Api api, int count)
     {
-        var requests = Enumerable.Range(0, count).Select(i => new StreamIngestRequest { ItemId = $"{i}", Collection = Old, Face = Item($"{i}", i) });
+        var requests = Enumerable.Range(0, count).Select(i => new StreamIngestRequest
+        {
+            ItemId = $"{i}", Collection = Old, Model = Items.FaceModel, Face = Item($"{i}", i),
+        });
         var answers = await api.Ingest.StreamIngest().ExchangeAsync(requests);
         Assert.All(answers, answer => Assert.NotNull(answer.Ack));
         await api.Vectors.UpdateAliasesAsync(new() { Set = { new Alias { Alias_ = Alias, Collection = Old } } }).Bound();

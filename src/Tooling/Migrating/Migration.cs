@@ -264,8 +264,15 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         // The ids are in no relation to the images, so that the first of them are a sample.
         var page = await client.ListVectorsAsync(
             new ListVectorsRequest { Collection = from, PageSize = Math.Min(settings.Sample, 1000) }, cancellationToken);
+        if (page.Points.Count == 0)
+        {
+            return 1;
+        }
+        var copies = await client.GetVectorsAsync(
+            new GetVectorsRequest { Collection = to, PointIds = { page.Points.Select(static point => point.PointId) }, WithVectors = false },
+            cancellationToken);
         var (same, all) = (0, 0);
-        foreach (var some in page.Points.Chunk(32))
+        foreach (var some in copies.Points.Chunk(32))
         {
             var before = await NearestAsync(from, some, cancellationToken);
             var after = await NearestAsync(to, some, cancellationToken);
