@@ -9,8 +9,12 @@ namespace Embeddings.Storage.Qdrant;
 /// values, of which the groups of equal values that are complete are sorted by Qdrant's ids; scrolls by id through a group that is
 /// larger than a reply; and, at the end, scrolls by id through the points without a value.
 /// </summary>
-internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, QdrantRetention retention, ReplySize replySize)
+internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, QdrantRetention retention, ReplySize replySize, TimeProvider time)
 {
+    private const string NoRangeIndex = "No range index";
+    private const int OrderAttempts = 8;
+    private static readonly TimeSpan OrderDelay = TimeSpan.FromMilliseconds(200);
+
     /// <summary>
     /// Returns the points that exist, in the order of the ids. In one call, unless the payloads of the last replies were so large
     /// that one reply should not hold all.
@@ -56,10 +60,6 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
         }
         return points;
     }
-
-    private const string NoRangeIndex = "No range index";
-    private const int OrderAttempts = 8;
-    private static readonly TimeSpan OrderDelay = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Returns a page of a listing in an order.</summary>
     public async Task<PointPage> ListAsync(
@@ -127,7 +127,7 @@ internal sealed class QdrantListings(QdrantCalls calls, FilterIndexes indexes, Q
                 attempt < OrderAttempts && scroll.OrderBy is not null && fault.Message.Contains(NoRangeIndex, StringComparison.Ordinal))
             {
                 // The index exists, but not yet in a segment that Qdrant optimized while it was created.
-                await Task.Delay(OrderDelay * attempt, cancellationToken);
+                await Task.Delay(OrderDelay * attempt, time, cancellationToken);
             }
         }
     }

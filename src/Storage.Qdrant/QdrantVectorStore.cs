@@ -51,7 +51,7 @@ internal sealed partial class QdrantVectorStore : IVectorStore
         _attributes = new(calls, indexes, _catalog);
         _prefixes = new(calls, indexes, _catalog);
         _aliases = new(calls, _admin, time);
-        _listings = new(calls, indexes, _retention, replySize);
+        _listings = new(calls, indexes, _retention, replySize, time);
         if (options.ApiKey is { Length: > 0 }
             && _connection.Nodes.FirstOrDefault(node => node.Address is { Scheme: "http", IsLoopback: false }) is { } node)
         {
