@@ -61,8 +61,8 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
     private const int Neighbors = 10;
 
     // The clocks of several servers may differ by this much.
-    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(60);
-
+    private static readonly TimeSpan MaxSkew = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BetweenPasses = TimeSpan.FromSeconds(1);
 
     // The versions of points that were seen, and copied if necessary: those that later passes list again.
@@ -100,6 +100,8 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         since = await NewestAsync(from, cancellationToken);
         var last = await NewestAsync(to, cancellationToken);
         await client.SetAliasAsync(settings.Alias, to, cancellationToken);
+        // At once for what was written last: users who delete such a point no longer find it in the old collection.
+        await PassAsync(new(from, to, since, since, last) { Skew = Moment }, progress, cancellationToken);
         for (var quiet = 0; ;)
         {
             var changed = await PassAsync(new(from, to, since, since, last), progress, cancellationToken);
@@ -154,9 +156,9 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         var request = new ListVectorsRequest { Collection = pass.From, PageSize = PageSize };
         if (pass.Since is not null)
         {
-            request.Filter = new Filter { StoredAt = new TimeRange { From = Earlier(pass.Since) } };
+            request.Filter = new Filter { StoredAt = new TimeRange { From = Earlier(pass.Since, pass.Skew) } };
         }
-        var recent = pass.Recent is null ? null : Earlier(pass.Recent);
+        var recent = pass.Recent is null ? null : Earlier(pass.Recent, pass.Skew);
         do
         {
             var page = await client.ListVectorsAsync(request, cancellationToken);
@@ -318,7 +320,7 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
         }
     }
 
-    private static Timestamp Earlier(Timestamp since) => Timestamp.FromDateTime(since.ToDateTime() - Skew);
+    private static Timestamp Earlier(Timestamp time, TimeSpan by) => Timestamp.FromDateTime(time.ToDateTime() - by);
 
     private static bool IsLater(Timestamp? left, Timestamp? right) => left is not null && (right is null || left.CompareTo(right) > 0);
 
@@ -331,5 +333,9 @@ internal sealed class Migration(EmbeddingsClient client, SourceEmbedder embedder
     /// After the switch: points of the new collection that were stored later were written by users of the alias, and are kept. Before the
     /// switch: null.
     /// </param>
-    private sealed record Pass(string From, string To, Timestamp? Since, Timestamp? Recent, Timestamp? Until);
+    private sealed record Pass(string From, string To, Timestamp? Since, Timestamp? Recent, Timestamp? Until)
+    {
+        /// <summary>How much earlier the times of other servers may be.</summary>
+        public TimeSpan Skew { get; init; } = MaxSkew;
+    }
 }

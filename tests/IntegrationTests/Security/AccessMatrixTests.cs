@@ -148,6 +148,8 @@ public sealed class AccessMatrixTests
         }
         return call.Method switch
         {
+            // There is no model of that name.
+            "embeddings.v1.ModelService/UnloadModel" => "NotFound MODEL_NOT_FOUND",
             // Nobody has made this change.
             "embeddings.v1.PersonService/UndoPersonChange" => "NotFound PERSON_CHANGE_NOT_FOUND",
             _ => "OK",
