@@ -234,7 +234,10 @@ public sealed class MigrationTests : IDisposable
     {
         var requests = Enumerable.Range(0, count).Select(i => new StreamIngestRequest
         {
-            ItemId = $"{i}", Collection = Old, Model = Items.FaceModel, Face = Item($"{i}", i),
+            ItemId = $"{i}",
+            Collection = Old,
+            Model = Items.FaceModel,
+            Face = Item($"{i}", i),
         });
         var answers = await api.Ingest.StreamIngest().ExchangeAsync(requests);
         Assert.All(answers, answer => Assert.NotNull(answer.Ack));

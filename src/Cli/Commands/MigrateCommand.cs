@@ -15,7 +15,9 @@ internal static class MigrateCommand
     {
         var collection = new Option<string>("--collection", "-c")
         {
-            Description = "Alias of the collection, by which readers and writers use it.", HelpName = "ALIAS", Required = true,
+            Description = "Alias of the collection, by which readers and writers use it.",
+            HelpName = "ALIAS",
+            Required = true,
         };
         var model = new Option<string>("--model", "-m") { Description = "Name of the new model.", HelpName = "NAME", Required = true };
         var source = new Option<string>("--source", "-s")
@@ -70,7 +72,13 @@ internal static class MigrateCommand
                 var result = await migration.RunAsync(new Report(output), cancellationToken);
                 output.Object(new
                 {
-                    settings.Alias, result.From, result.To, result.Copied, result.Deleted, Failed = migration.Failures.Count, result.Neighbors,
+                    settings.Alias,
+                    result.From,
+                    result.To,
+                    result.Copied,
+                    result.Deleted,
+                    Failed = migration.Failures.Count,
+                    result.Neighbors,
                 });
                 output.Line($"{settings.Alias} -> {result.To}, before {result.From}");
                 output.Line(string.Create(
