@@ -14,7 +14,7 @@ namespace Embeddings.Benchmarks.Curves;
 /// </summary>
 internal static class GrowthCurve
 {
-    // A caller of searches that thinks between two of them; one without pauses would take its share of the processors at every size.
+    // Between two searches; without it, searches would take their share of the processors at every size.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     public static async Task RunAsync(BenchSettings settings)
